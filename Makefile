@@ -1,0 +1,90 @@
+# All of it works offline once `make tools` and a first build have run, except
+# for `vuln`, which asks the vulnerability database.
+
+STATICCHECK_VERSION  := v0.8.2
+GOLANGCI_VERSION     := v2.15.0
+GOVULNCHECK_VERSION  := v1.9.0
+
+GO       ?= go
+FUZZTIME ?= 30s
+TIMEOUT  ?= 15m
+BIN      := $(CURDIR)/bin
+VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+LDFLAGS  := -X main.version=$(VERSION)
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: build
+build: ## build ./bin/satchel
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/satchel ./cmd/satchel
+
+.PHONY: install
+install: ## install satchel where go install puts programs
+	$(GO) install -trimpath -ldflags '$(LDFLAGS)' ./cmd/satchel
+
+.PHONY: test
+test: ## run all tests, with a real Dovecot (fetched when missing)
+	./.ci/dovecot.sh
+	$(GO) test -race -shuffle=on -timeout $(TIMEOUT) ./...
+
+.PHONY: check
+check: tools ## what has to pass before a commit: format, modules, linters, quick tests
+	@out=$$(gofmt -d .); test -z "$$out" || { printf '%s\n' "$$out"; exit 1; }
+	$(GO) mod tidy -diff
+	$(GO) vet ./...
+	$(BIN)/staticcheck ./...
+	$(BIN)/golangci-lint run
+	$(GO) test -race -shuffle=on -short -timeout $(TIMEOUT) ./...
+
+.PHONY: fuzz
+fuzz: ## run every fuzz test for FUZZTIME (30s)
+	@set -e; for pkg in $$($(GO) list ./...); do \
+		list=$$($(GO) test -list '^Fuzz' $$pkg); \
+		for name in $$(printf '%s\n' "$$list" | grep '^Fuzz' || true); do \
+			echo "== $$pkg $$name"; \
+			$(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) $$pkg; \
+		done; \
+	done
+
+.PHONY: golden
+golden: ## rewrite golden files from what the code does now; review the diff
+	@pkgs=$$(grep -rlE --include='*_test.go' 'flag\.Bool(Var)?\(.*"update"' . | xargs -r -n1 dirname | sort -u); \
+	if [ -z "$$pkgs" ]; then echo 'no package has golden files'; else \
+		echo $(GO) test $$pkgs -update; $(GO) test $$pkgs -update; fi
+
+.PHONY: cover
+cover: ## measure test coverage, across packages, into coverage.html
+	$(GO) test -timeout $(TIMEOUT) -coverpkg=./... -coverprofile=coverage.out ./...
+	$(GO) tool cover -html=coverage.out -o coverage.html
+	@$(GO) tool cover -func=coverage.out | tail -1
+
+.PHONY: vuln
+vuln: $(BIN)/.govulncheck-$(GOVULNCHECK_VERSION) ## look for known vulnerabilities (needs the network)
+	$(BIN)/govulncheck ./...
+
+.PHONY: demo
+demo: build ## show satchel at work on an embedded server, in a temporary folder
+	$(BIN)/satchel demo
+
+.PHONY: tools
+tools: $(BIN)/.staticcheck-$(STATICCHECK_VERSION) $(BIN)/.golangci-lint-$(GOLANGCI_VERSION) ## install the pinned tools to ./bin
+tools: $(BIN)/.govulncheck-$(GOVULNCHECK_VERSION)
+
+# An empty file beside each tool tells its version.
+define tool
+$(BIN)/.$(1)-$(2):
+	GOBIN=$(BIN) $(GO) install $(3)@$(2)
+	@rm -f $(BIN)/.$(1)-*
+	@touch $$@
+endef
+$(eval $(call tool,staticcheck,$(STATICCHECK_VERSION),honnef.co/go/tools/cmd/staticcheck))
+$(eval $(call tool,golangci-lint,$(GOLANGCI_VERSION),github.com/golangci/golangci-lint/v2/cmd/golangci-lint))
+$(eval $(call tool,govulncheck,$(GOVULNCHECK_VERSION),golang.org/x/vuln/cmd/govulncheck))
+
+.PHONY: clean
+clean: ## remove what was built; .cache with a fetched Dovecot stays
+	rm -rf $(BIN) coverage.*
