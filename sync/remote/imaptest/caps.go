@@ -1,0 +1,148 @@
+package imaptest
+
+import "strings"
+
+// Caps is a set of capabilities. The zero value stands for [DefaultCaps]; a server with none at all is given [CapIMAP4rev1].
+type Caps uint64
+
+// The capabilities that can be switched. What is off is really off: its command answers BAD, its codes and
+// data items are neither sent nor understood.
+const (
+	CapIMAP4rev1     Caps = 1 << iota // always on
+	CapAuthPlain                      // AUTH=PLAIN
+	CapChildren                       // CHILDREN, RFC 3348
+	CapCompress                       // COMPRESS=DEFLATE, RFC 4978
+	CapCondstore                      // CONDSTORE, RFC 7162
+	CapEnable                         // ENABLE, RFC 5161
+	CapESearch                        // ESEARCH, RFC 4731
+	CapID                             // ID, RFC 2971
+	CapIdle                           // IDLE, RFC 2177
+	CapListExtended                   // LIST-EXTENDED, RFC 5258
+	CapListStatus                     // LIST-STATUS, RFC 5819
+	CapLiteralPlus                    // LITERAL+, RFC 7888
+	CapLiteralMinus                   // LITERAL-, RFC 7888; ignored beside LITERAL+
+	CapLoginDisabled                  // LOGINDISABLED, until TLS is active
+	CapMove                           // MOVE, RFC 6851
+	CapMultiAppend                    // MULTIAPPEND, RFC 3502
+	CapNamespace                      // NAMESPACE, RFC 2342
+	CapObjectID                       // OBJECTID, RFC 8474
+	CapQResync                        // QRESYNC, RFC 7162; needs CONDSTORE, and ENABLE to be of use
+	CapSASLIR                         // SASL-IR, RFC 4959
+	CapSpecialUse                     // SPECIAL-USE, RFC 6154
+	CapStartTLS                       // STARTTLS
+	CapStatusSize                     // STATUS=SIZE, RFC 8438
+	CapUIDPlus                        // UIDPLUS, RFC 4315
+	CapUnselect                       // UNSELECT, RFC 3691
+	capEnd
+)
+
+// DefaultCaps resembles Dovecot 2.3: everything but COMPRESS, LITERAL-, LOGINDISABLED, OBJECTID and STARTTLS.
+const DefaultCaps = (capEnd - 1) &^ (CapCompress | CapLiteralMinus | CapLoginDisabled | CapObjectID | CapStartTLS)
+
+// With adds capabilities. Of LITERAL+ and LITERAL- a server announces the former, so take that away to test the latter.
+func (c Caps) With(more ...Caps) Caps {
+	c = c.orDefault()
+	for _, m := range more {
+		c |= m
+	}
+	return c
+}
+
+// Without takes capabilities away; IMAP4rev1 stays.
+func (c Caps) Without(less ...Caps) Caps {
+	c = c.orDefault()
+	for _, l := range less {
+		c &^= l
+	}
+	return c | CapIMAP4rev1
+}
+
+// Has reports whether all of want are in the set.
+func (c Caps) Has(want Caps) bool { return c&want == want }
+
+func (c Caps) orDefault() Caps {
+	if c == 0 {
+		return DefaultCaps
+	}
+	return c
+}
+
+// settle removes what cannot stand alone: RFC 7162 §3.2 makes QRESYNC imply CONDSTORE, RFC 7888 §5 forbids both LITERALs at once.
+func (c Caps) settle() Caps {
+	c = c.orDefault() | CapIMAP4rev1
+	if !c.Has(CapCondstore) {
+		c &^= CapQResync
+	}
+	if c.Has(CapLiteralPlus) {
+		c &^= CapLiteralMinus
+	}
+	return c
+}
+
+// name is the word of a single capability.
+func (c Caps) name() string {
+	switch c {
+	case CapIMAP4rev1:
+		return "IMAP4rev1"
+	case CapAuthPlain:
+		return "AUTH=PLAIN"
+	case CapChildren:
+		return "CHILDREN"
+	case CapCompress:
+		return "COMPRESS=DEFLATE"
+	case CapCondstore:
+		return "CONDSTORE"
+	case CapEnable:
+		return "ENABLE"
+	case CapESearch:
+		return "ESEARCH"
+	case CapID:
+		return "ID"
+	case CapIdle:
+		return "IDLE"
+	case CapListExtended:
+		return "LIST-EXTENDED"
+	case CapListStatus:
+		return "LIST-STATUS"
+	case CapLiteralPlus:
+		return "LITERAL+"
+	case CapLiteralMinus:
+		return "LITERAL-"
+	case CapLoginDisabled:
+		return "LOGINDISABLED"
+	case CapMove:
+		return "MOVE"
+	case CapMultiAppend:
+		return "MULTIAPPEND"
+	case CapNamespace:
+		return "NAMESPACE"
+	case CapObjectID:
+		return "OBJECTID"
+	case CapQResync:
+		return "QRESYNC"
+	case CapSASLIR:
+		return "SASL-IR"
+	case CapSpecialUse:
+		return "SPECIAL-USE"
+	case CapStartTLS:
+		return "STARTTLS"
+	case CapStatusSize:
+		return "STATUS=SIZE"
+	case CapUIDPlus:
+		return "UIDPLUS"
+	case CapUnselect:
+		return "UNSELECT"
+	}
+	return ""
+}
+
+// String lists the capabilities as the CAPABILITY response does.
+func (c Caps) String() string {
+	var words []string
+	for one := CapIMAP4rev1; one < capEnd; one <<= 1 {
+		if c.Has(one) {
+			words = append(words, one.name())
+		}
+	}
+	return strings.Join(words, " ")
+}

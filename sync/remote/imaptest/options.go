@@ -1,0 +1,89 @@
+package imaptest
+
+import (
+	"io"
+	"maps"
+	"time"
+)
+
+// Options describe a server. The zero value is a server in the manner of Dovecot 2.3 with one empty INBOX.
+type Options struct {
+	// Users maps names to passwords; nil means ann with the password secret. All users see the same mailboxes.
+	Users map[string]string
+	// Caps are the capabilities; zero means [DefaultCaps].
+	Caps Caps
+	// Delimiter separates the levels of mailbox names; zero means '/'.
+	Delimiter rune
+	// Prefix of the personal namespace with its delimiter, such as "INBOX."; clients can create mailboxes only below it.
+	Prefix string
+	// PermanentFlags replaces the list that SELECT announces; nil means the five system flags and \*. A flag
+	// that a client sets and that is not in the list is dropped without a word, as some servers do.
+	PermanentFlags []string
+	// NoGreetingCaps and NoLoginCaps leave the CAPABILITY code out of the greeting and of the answer to a login.
+	NoGreetingCaps, NoLoginCaps bool
+
+	// TLS makes the listener speak TLS from the first byte. Connections of [Server.Dial] stay plain, and count as protected.
+	TLS bool
+	// NoListen leaves out the listener: the server is reached by Dial alone, which testing/synctest needs.
+	NoListen bool
+	// Latency delays what travels over a connection of Dial, in each direction; zero means none. With
+	// testing/synctest it makes round trips measurable by the clock.
+	Latency time.Duration
+
+	// Now is the clock for messages without a date; nil means time.Now.
+	Now func() time.Time
+	// Log receives a transcript of all connections; nil means none. Literals of more than 200 bytes are left out.
+	Log io.Writer
+
+	// Hook is asked before each command is executed, once all of it was read. The verb is in capitals and for
+	// UID commands of two words ("UID FETCH"); line is the command with its literals left out. It is called without locks
+	// held, from the goroutine of the connection, and may use the methods of the server.
+	Hook func(c *Conn, tag, verb, line string) Action
+	// Mangle sees each response before it is sent, without its final CRLF but with its literals inline, and
+	// returns what is sent instead; "" suppresses it. That simulates servers that lie: drop an APPENDUID, widen a VANISHED.
+	// It is called under the same conditions as Hook, during IDLE from a second goroutine.
+	Mangle func(c *Conn, line string) string
+}
+
+// Action is what a hook wants done with a command. The zero value executes it.
+type Action struct {
+	// Delay waits before anything else happens.
+	Delay time.Duration
+	// Before is sent as it is before the responses of the command; include the CRLFs. Mangle does not see it.
+	Before string
+	// Reply, such as "NO [OVERQUOTA] Full" or "BAD No", is the tagged reply without its tag; the command is not executed.
+	Reply string
+	// Fault breaks the connection.
+	Fault Fault
+}
+
+// Fault is a way in which a connection fails.
+type Fault int
+
+// The faults. Those that come after the command execute it and keep all its responses back.
+const (
+	NoFault     Fault = iota
+	DropBefore        // close the connection, the command was not executed
+	DropAfter         // execute the command, close the connection instead of replying
+	StallBefore       // say nothing for ever, the command was not executed
+	StallAfter        // execute the command, then say nothing for ever
+)
+
+func (o Options) withDefaults() Options {
+	if o.Users == nil {
+		o.Users = map[string]string{"ann": "secret"}
+	}
+	o.Users = maps.Clone(o.Users)
+	o.Caps = o.Caps.settle()
+	if o.Delimiter == 0 {
+		o.Delimiter = '/'
+	}
+	if o.PermanentFlags == nil {
+		sys := systemFlags()
+		o.PermanentFlags = append(sys[:], `\*`)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return o
+}

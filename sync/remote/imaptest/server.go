@@ -1,0 +1,143 @@
+package imaptest
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+)
+
+// Server is a running server. All its methods may be called from any goroutine.
+type Server struct {
+	opts     Options
+	listener net.Listener // nil with NoListen
+	tls      *tls.Config  // nil without TLS and STARTTLS
+	certPEM  []byte
+	counters counters
+	logMu    sync.Mutex // held while writing to opts.Log
+
+	running sync.WaitGroup // the accept loop and all connections
+
+	connMu sync.Mutex
+	conns  map[*Conn]struct{} // guarded by connMu, as both below
+	lastID int
+	closed bool
+
+	// mu guards all mailboxes, the selections of all connections and their unsent output. One lock is enough: nothing
+	// blocks while it is held.
+	mu    sync.Mutex
+	store store
+}
+
+// NewServer starts a server. Like httptest.NewServer it panics when it cannot listen.
+func NewServer(o Options) *Server {
+	o = o.withDefaults()
+	s := &Server{opts: o, conns: make(map[*Conn]struct{})}
+	s.store = newStore(string(o.Delimiter))
+	if o.TLS || o.Caps.Has(CapStartTLS) {
+		cert, pem, err := selfSigned()
+		if err != nil {
+			panic(fmt.Sprintf("imaptest: %v", err))
+		}
+		s.tls, s.certPEM = &tls.Config{Certificates: []tls.Certificate{cert}}, pem
+	}
+	if !o.NoListen {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			panic(fmt.Sprintf("imaptest: listen: %v", err))
+		}
+		s.listener = l
+		s.running.Go(s.accept)
+	}
+	return s
+}
+
+// Addr is the address to connect to, "" with NoListen.
+func (s *Server) Addr() string {
+	if s.listener == nil {
+		return ""
+	}
+	return s.listener.Addr().String()
+}
+
+// CertPEM is the certificate of the server, its own authority, for 127.0.0.1 and localhost; nil without TLS and STARTTLS.
+func (s *Server) CertPEM() []byte { return s.certPEM }
+
+// Close stops listening, breaks all connections and waits until their goroutines are done. Further calls do nothing.
+func (s *Server) Close() {
+	s.connMu.Lock()
+	s.closed = true
+	s.connMu.Unlock()
+	if s.listener != nil {
+		_ = s.listener.Close()
+	}
+	s.DropConnections()
+	s.running.Wait()
+}
+
+// DropConnections breaks all connections without a BYE; new ones are served as before.
+func (s *Server) DropConnections() {
+	s.connMu.Lock()
+	defer s.connMu.Unlock()
+	for c := range s.conns {
+		c.abort()
+	}
+}
+
+// Dial connects in memory, without a socket and without TLS. Writes block only once some megabytes were not read.
+func (s *Server) Dial() (net.Conn, error) {
+	t := &turns{to: &s.counters}
+	client, server := newPipe(s.opts.Latency, t)
+	if !s.start(server, nil, true) {
+		return nil, errors.New("imaptest: server is closed")
+	}
+	return client, nil
+}
+
+func (s *Server) accept() {
+	for {
+		nc, err := s.listener.Accept()
+		if err != nil {
+			return
+		}
+		if !s.start(nc, &turns{to: &s.counters}, s.opts.TLS) {
+			return
+		}
+	}
+}
+
+// start serves a connection, unless the server is closed. t is nil when the turns are counted at the other end.
+func (s *Server) start(nc net.Conn, t *turns, protected bool) bool {
+	var stream net.Conn = countConn{Conn: nc, to: &s.counters}
+	if _, inMemory := nc.(*pipeEnd); s.opts.TLS && !inMemory {
+		stream = tls.Server(stream, s.tls)
+	}
+	s.connMu.Lock()
+	defer s.connMu.Unlock()
+	if s.closed {
+		_ = nc.Close()
+		return false
+	}
+	s.lastID++
+	c := newConn(s, s.lastID, nc, stream, t, protected)
+	s.conns[c] = struct{}{}
+	s.counters.add(func(n *Stats) { n.Connections++ })
+	s.running.Go(func() {
+		c.serve()
+		s.connMu.Lock()
+		defer s.connMu.Unlock()
+		delete(s.conns, c)
+	})
+	return true
+}
+
+// log writes one line of transcript.
+func (s *Server) log(c *Conn, side, line string) {
+	if s.opts.Log == nil {
+		return
+	}
+	s.logMu.Lock()
+	defer s.logMu.Unlock()
+	_, _ = fmt.Fprintf(s.opts.Log, "%d %s: %s\n", c.id, side, line)
+}
