@@ -1,0 +1,95 @@
+package plan
+
+import (
+	"fmt"
+
+	"satchel/sync/mail"
+)
+
+// State is what one side did to a message since the base.
+type State uint8
+
+// The states. Absent is the zero value: the side never had the message.
+const (
+	Absent  State = iota
+	Same          // as in the base
+	Edited        // flags differ from the base
+	Removed       // was in the base, is nowhere on this side
+	Moved         // is in another mailbox than in the base; flags may differ
+	New           // is not in the base
+)
+
+func (s State) String() string {
+	return [...]string{"absent", "same", "edited", "removed", "moved", "new"}[s]
+}
+
+// Present reports whether the side holds the message now.
+func (s State) Present() bool { return s == Same || s == Edited || s == Moved || s == New }
+
+// Side is one side's view of a message. Mailbox and Key say where the message
+// is now; when it was removed, they say where it was.
+type Side struct {
+	State   State
+	Mailbox string
+	Key     string     // the UID in decimal, or the file name: for people and for sorting
+	Flags   mail.Flags // now
+	Base    mail.Flags // what this side held after the last sync
+}
+
+// Delta returns how the side's flags changed since the base.
+func (s Side) Delta() mail.Delta {
+	if !s.State.Present() {
+		return mail.Delta{}
+	}
+	return s.Flags.Diff(s.Base)
+}
+
+// Item is one message as both sides see it. For an item without base both
+// sides' Base flags are ignored.
+type Item struct {
+	InBase bool
+	Local  Side
+	Remote Side
+	// CopyOf is another item with the same content, which the side where
+	// this item is absent may copy instead of transferring. Nil if none.
+	CopyOf *Item
+	// Size is the size of the server form in bytes; 0 if unknown.
+	Size int64
+	// Ref is the caller's own; the planner never looks at it.
+	Ref any
+}
+
+// where names the item for people, by the mailbox that the base knows or
+// else the one it is in now.
+func (it *Item) where() (mailbox, key string) {
+	if it.Remote.Mailbox != "" {
+		return it.Remote.Mailbox, it.Remote.Key
+	}
+	return it.Local.Mailbox, it.Local.Key
+}
+
+// String returns "INBOX 7" or "INBOX 1700000000.M1P2.host".
+func (it *Item) String() string {
+	m, k := it.where()
+	return fmt.Sprintf("%s %s", m, k)
+}
+
+// Mailbox is one mailbox as base and both sides see it.
+type Mailbox struct {
+	Name          string
+	InBase        bool
+	Local, Remote bool // exists on that side
+	// BaseMessages is how many messages the base holds for it.
+	BaseMessages int
+	// Subscribed is what the server says; new folders are subscribed.
+	Subscribed bool
+	// Holds is what the server stores of flags (PERMANENTFLAGS); HoldsAny
+	// means that it accepts new keywords (\*).
+	Holds    mail.Flags
+	HoldsAny bool
+	// ReadOnly means that the server lets nothing be changed here.
+	ReadOnly bool
+	// Frozen means that a side could not be compared, so that nothing may be
+	// concluded from what seems to be missing.
+	Frozen bool
+}

@@ -1,0 +1,92 @@
+package plan
+
+import (
+	"satchel/conflict"
+)
+
+// makeMailboxes creates on each side what the other has and the base does not
+// know, or what stays although it was removed.
+func (p *maker) makeMailboxes() {
+	for i := range p.in.Mailboxes {
+		m := &p.in.Mailboxes[i]
+		if m.Frozen || m.Local == m.Remote {
+			continue
+		}
+		if m.InBase && !p.restore[m.Name] {
+			continue // removed; see removeMailboxes
+		}
+		kind := CreateLocal
+		if m.Local {
+			kind = CreateRemote
+		}
+		p.add(Op{Kind: kind, Mailbox: m.Name})
+	}
+}
+
+// restored finds the mailboxes that one side removed but that must stay: the
+// policy says so, or they hold messages that the removal would take along
+// unseen (SPEC §6, mailbox removed).
+func restored(in *Input) map[string]bool {
+	restore := map[string]bool{}
+	removed := map[string]*Mailbox{}
+	for i := range in.Mailboxes {
+		m := &in.Mailboxes[i]
+		if m.InBase && m.Local != m.Remote {
+			removed[m.Name] = m
+			// INBOX cannot be removed (RFC 3501 §5.1).
+			if in.Policy.MailboxDelete == conflict.Never || m.Name == "INBOX" || m.Frozen {
+				restore[m.Name] = true
+			}
+		}
+	}
+	if len(removed) == 0 {
+		return restore
+	}
+	for _, it := range in.Items {
+		// The side that still has the mailbox, and what it holds there.
+		holder, other := it.Remote, it.Local
+		m := removed[holder.Mailbox]
+		if m == nil || !m.Remote {
+			holder, other = it.Local, it.Remote
+			m = removed[holder.Mailbox]
+			if m == nil || !m.Local {
+				continue
+			}
+		}
+		switch holder.State {
+		case New, Moved:
+			restore[m.Name] = true // not seen by the side that removed
+		case Edited:
+			if other.State == Removed {
+				restore[m.Name] = true
+			}
+		case Same:
+			if other.State == Removed && in.Policy.MailboxDelete == conflict.WhenEmpty {
+				restore[m.Name] = true
+			}
+		}
+	}
+	// A parent of something that stays may have gone on both sides' terms,
+	// but deleting it is harmless: servers keep it as \Noselect.
+	return restore
+}
+
+// removeMailboxes removes on each side what the other removed. The applier
+// looks once more whether the mailbox is empty.
+func (p *maker) removeMailboxes() {
+	for i := range p.in.Mailboxes {
+		m := &p.in.Mailboxes[i]
+		if !m.InBase || m.Frozen || p.restore[m.Name] {
+			continue
+		}
+		switch {
+		case !m.Local && !m.Remote:
+			p.add(Op{Kind: ForgetMailbox, Mailbox: m.Name})
+		case p.halted(m.Name):
+		case !m.Local:
+			p.add(Op{Kind: DeleteRemote, Mailbox: m.Name})
+		case !m.Remote:
+			p.add(Op{Kind: DeleteLocal, Mailbox: m.Name})
+		}
+	}
+}

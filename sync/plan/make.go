@@ -1,0 +1,324 @@
+package plan
+
+import (
+	"cmp"
+	"slices"
+
+	"satchel/conflict"
+	"satchel/sync/mail"
+)
+
+// Input is everything that a plan is made from.
+type Input struct {
+	Mailboxes []Mailbox
+	Items     []*Item
+	Policy    conflict.Policy
+	// Trash is the mailbox that conflict.Trash moves to; empty if none.
+	Trash string
+	// Pull and Push leave out the operations on the other side.
+	Pull, Push bool
+	// Only limits the plan to operations that concern one of these
+	// mailboxes; empty means all.
+	Only []string
+	// MaxDeletePercent is the brake of SPEC §7; 0 switches it off.
+	MaxDeletePercent int
+}
+
+// Plan is what Make decided.
+type Plan struct {
+	Ops       []Op
+	Conflicts []conflict.Conflict
+	Halts     []Halt
+	// LocalPending and RemotePending name the mailboxes in which a change of
+	// that side was seen but is not in Ops (a halt, Pull, Push, or a side that
+	// may not be written). The applier must not call them settled.
+	LocalPending, RemotePending map[string]bool
+	// Unheld lists flags that a mailbox on the server cannot store.
+	Unheld map[string]mail.Flags
+}
+
+// Make is the planner: changes in, operations and conflicts out.
+func Make(in Input) *Plan {
+	p := &maker{
+		in:        &in,
+		mailboxes: make(map[string]*Mailbox, len(in.Mailboxes)),
+		plan: &Plan{
+			LocalPending:  map[string]bool{},
+			RemotePending: map[string]bool{},
+			Unheld:        map[string]mail.Flags{},
+		},
+	}
+	for i := range in.Mailboxes {
+		p.mailboxes[in.Mailboxes[i].Name] = &in.Mailboxes[i]
+	}
+	p.restore = restored(&in)
+	p.makeMailboxes()
+	for _, it := range in.Items {
+		p.item(it)
+	}
+	p.halt()
+	p.removeMailboxes()
+	p.drop(p.leftOut)
+	sortOps(p.plan.Ops)
+	slices.SortStableFunc(p.plan.Conflicts, func(a, b conflict.Conflict) int {
+		return cmp.Or(cmp.Compare(a.Mailbox, b.Mailbox), compareKeys(a.Message, b.Message), cmp.Compare(a.Kind, b.Kind))
+	})
+	return p.plan
+}
+
+type maker struct {
+	in        *Input
+	mailboxes map[string]*Mailbox
+	// restore holds the mailboxes that one side removed but that stay.
+	restore map[string]bool
+	plan    *Plan
+}
+
+func (p *maker) add(op Op) { p.plan.Ops = append(p.plan.Ops, op) }
+
+func (p *maker) conflict(k conflict.Kind, it *Item, outcome string) {
+	m, key := it.where()
+	p.plan.Conflicts = append(p.plan.Conflicts, conflict.Conflict{Kind: k, Mailbox: m, Message: key, Outcome: outcome})
+}
+
+// item applies the decision table of the package comment.
+func (p *maker) item(it *Item) {
+	l, r := it.Local.State, it.Remote.State
+	switch {
+	case !it.InBase && l == New && r == New:
+		p.pair(it)
+	case !it.InBase && l == New:
+		p.upload(it)
+	case !it.InBase && r == New:
+		p.download(it)
+	case !it.InBase || l == Absent || r == Absent || l == New || r == New:
+		// impossible
+
+	case l == Removed && r == Removed:
+		p.add(Op{Kind: Forget, Item: it, Mailbox: it.Remote.Mailbox})
+	case l == Removed:
+		p.removedLocally(it)
+	case r == Removed:
+		p.removedRemotely(it)
+
+	case l == Moved && r == Moved:
+		p.movedBoth(it)
+	case l == Moved:
+		if !p.writable(it.Remote.Mailbox, it.Local.Mailbox) {
+			p.plan.LocalPending[it.Local.Mailbox] = true
+			p.plan.LocalPending[it.Remote.Mailbox] = true
+			return
+		}
+		p.flags(it)
+		p.add(Op{Kind: RemoteMove, Item: it, Mailbox: it.Remote.Mailbox, To: it.Local.Mailbox})
+	case r == Moved:
+		p.add(Op{Kind: LocalMove, Item: it, Mailbox: it.Local.Mailbox, To: it.Remote.Mailbox})
+		p.flags(it)
+	default:
+		p.flags(it)
+	}
+}
+
+// pair joins a message that appeared on both sides. There is no ancestor, so
+// flags become the union (SPEC §7: flags merged as a union).
+func (p *maker) pair(it *Item) {
+	common := it.Local.Flags.Intersect(it.Remote.Flags)
+	it.Local.Base, it.Remote.Base = common, common
+	p.add(Op{Kind: Adopt, Item: it, Mailbox: it.Remote.Mailbox})
+	p.flags(it)
+}
+
+func (p *maker) upload(it *Item) {
+	if !p.writable(it.Local.Mailbox) {
+		p.plan.LocalPending[it.Local.Mailbox] = true
+		return
+	}
+	if src := it.CopyOf; src != nil && src.Remote.State.Present() {
+		p.add(Op{Kind: RemoteCopy, Item: it, Source: src, Mailbox: src.Remote.Mailbox, To: it.Local.Mailbox})
+		return
+	}
+	p.add(Op{Kind: Upload, Item: it, Mailbox: it.Local.Mailbox})
+}
+
+func (p *maker) download(it *Item) {
+	if src := it.CopyOf; src != nil && src.Local.State.Present() {
+		p.add(Op{Kind: LocalCopy, Item: it, Source: src, Mailbox: src.Local.Mailbox, To: it.Remote.Mailbox})
+		return
+	}
+	p.add(Op{Kind: Download, Item: it, Mailbox: it.Remote.Mailbox})
+}
+
+// removedLocally: the message is gone from disk and still on the server.
+func (p *maker) removedLocally(it *Item) {
+	from := it.Remote.Mailbox
+	switch {
+	case p.restore[it.Local.Mailbox] && it.Remote.State != Moved:
+		p.download(it)
+	case it.Remote.State == Moved && p.in.Policy.EditVsDelete == conflict.Keep,
+		it.Remote.State == Edited && p.in.Policy.KeepsEdited(it.Remote.Delta()):
+		p.conflict(conflict.EditedRemoved, it, "kept")
+		p.download(it)
+	default:
+		if it.Remote.State != Same {
+			p.conflict(conflict.EditedRemoved, it, "removed")
+		}
+		switch {
+		case !p.writable(from):
+			p.plan.LocalPending[from] = true
+			p.plan.LocalPending[it.Local.Mailbox] = true
+		case p.in.Policy.Removal == conflict.Trash && p.in.Trash != "" && p.in.Trash != from:
+			p.add(Op{Kind: RemoteTrash, Item: it, Mailbox: from, To: p.in.Trash})
+		default:
+			p.add(Op{Kind: RemoteRemove, Item: it, Mailbox: from})
+		}
+	}
+}
+
+// removedRemotely: the message is gone from the server and still on disk.
+func (p *maker) removedRemotely(it *Item) {
+	switch {
+	case p.restore[it.Remote.Mailbox] && it.Local.State != Moved:
+		p.add(Op{Kind: Upload, Item: it, Mailbox: it.Local.Mailbox})
+	case it.Local.State == Moved && p.in.Policy.EditVsDelete == conflict.Keep,
+		it.Local.State == Edited && p.in.Policy.KeepsEdited(it.Local.Delta()):
+		p.conflict(conflict.EditedRemoved, it, "kept")
+		if !p.writable(it.Local.Mailbox) {
+			p.plan.LocalPending[it.Local.Mailbox] = true
+			return
+		}
+		p.add(Op{Kind: Upload, Item: it, Mailbox: it.Local.Mailbox})
+	default:
+		if it.Local.State != Same {
+			p.conflict(conflict.EditedRemoved, it, "removed")
+		}
+		p.add(Op{Kind: LocalRemove, Item: it, Mailbox: it.Local.Mailbox})
+	}
+}
+
+func (p *maker) movedBoth(it *Item) {
+	if it.Local.Mailbox == it.Remote.Mailbox {
+		p.add(Op{Kind: Adopt, Item: it, Mailbox: it.Remote.Mailbox})
+	} else {
+		p.conflict(conflict.MovedApart, it, "the server's place wins: "+it.Remote.Mailbox)
+		p.add(Op{Kind: LocalMove, Item: it, Mailbox: it.Local.Mailbox, To: it.Remote.Mailbox})
+	}
+	p.flags(it)
+}
+
+// flags merges flag by flag. Each half carries one side's change to the other
+// and is settled on its own, so that either may fail without the other.
+func (p *maker) flags(it *Item) {
+	dl, dr := it.Local.Delta(), it.Remote.Delta()
+	if dl.IsEmpty() && dr.IsEmpty() {
+		return
+	}
+	// Only a flag that one side cannot hold can be set here and cleared
+	// there at once; setting wins.
+	toRemote := mail.Delta{
+		Add:    dl.Add.Minus(it.Remote.Flags),
+		Remove: dl.Remove.Intersect(it.Remote.Flags).Minus(dr.Add),
+	}
+	toLocal := mail.Delta{
+		Add:    dr.Add.Minus(it.Local.Flags),
+		Remove: dr.Remove.Intersect(it.Local.Flags).Minus(dl.Add),
+	}
+	toRemote = p.holdable(it, toRemote)
+	if !dl.IsEmpty() && !dr.IsEmpty() && (!toRemote.IsEmpty() || !toLocal.IsEmpty()) && it.InBase {
+		p.conflict(conflict.FlagsMerged, it, "merged: "+it.Local.Flags.Apply(toLocal).String())
+	}
+	switch {
+	case dl.IsEmpty():
+	case toRemote.IsEmpty():
+		p.add(Op{Kind: SettleLocal, Item: it, Mailbox: it.Local.Mailbox, Learned: dl})
+	case p.writable(it.Remote.Mailbox):
+		p.add(Op{Kind: RemoteFlags, Item: it, Mailbox: it.Remote.Mailbox, Delta: toRemote, Learned: dl})
+	default:
+		p.plan.LocalPending[it.Local.Mailbox] = true
+	}
+	switch {
+	case dr.IsEmpty():
+	case toLocal.IsEmpty():
+		p.add(Op{Kind: SettleRemote, Item: it, Mailbox: it.Local.Mailbox, Learned: dr})
+	default:
+		p.add(Op{Kind: LocalFlags, Item: it, Mailbox: it.Local.Mailbox, Delta: toLocal, Learned: dr})
+	}
+}
+
+// holdable leaves out of d the keywords that the server would not keep.
+func (p *maker) holdable(it *Item, d mail.Delta) mail.Delta {
+	m := p.mailboxes[it.Remote.Mailbox]
+	if m == nil || m.HoldsAny {
+		return d
+	}
+	unheld := d.Add.Minus(m.Holds)
+	if unheld.IsEmpty() {
+		return d
+	}
+	p.plan.Unheld[m.Name] = p.plan.Unheld[m.Name].Union(unheld)
+	d.Add = d.Add.Minus(unheld)
+	return d
+}
+
+// writable reports whether the server lets all the named mailboxes be changed.
+func (p *maker) writable(names ...string) bool {
+	for _, n := range names {
+		if m := p.mailboxes[n]; m != nil && m.ReadOnly {
+			return false
+		}
+	}
+	return true
+}
+
+// leftOut reports whether the caller does not want the operation, or a side
+// that it concerns could not be compared.
+func (p *maker) leftOut(o Op) bool {
+	if p.in.Pull && o.Kind.Remote() || p.in.Push && o.Kind.Local() {
+		return true
+	}
+	places := o.places()
+	frozen := func(name string) bool { m := p.mailboxes[name]; return m != nil && m.Frozen }
+	named := func(name string) bool { return slices.Contains(p.in.Only, name) }
+	return slices.ContainsFunc(places, frozen) || len(p.in.Only) > 0 && !slices.ContainsFunc(places, named)
+}
+
+// places returns the mailboxes that an operation concerns.
+func (o Op) places() []string {
+	places := []string{o.Mailbox}
+	if o.To != "" {
+		places = append(places, o.To)
+	}
+	if o.Item != nil {
+		for _, m := range []string{o.Item.Local.Mailbox, o.Item.Remote.Mailbox} {
+			if m != "" {
+				places = append(places, m)
+			}
+		}
+	}
+	return places
+}
+
+// drop removes the operations for which f is true, and marks the mailboxes
+// whose change is thereby left for later.
+func (p *maker) drop(f func(Op) bool) {
+	p.plan.Ops = slices.DeleteFunc(p.plan.Ops, func(o Op) bool {
+		if !f(o) {
+			return false
+		}
+		switch places := o.places(); {
+		case o.Kind.Local():
+			mark(p.plan.RemotePending, places) // a change of the server waits
+		case o.Kind.Remote():
+			mark(p.plan.LocalPending, places)
+		default:
+			mark(p.plan.LocalPending, places)
+			mark(p.plan.RemotePending, places)
+		}
+		return true
+	})
+}
+
+func mark(pending map[string]bool, names []string) {
+	for _, n := range names {
+		pending[n] = true
+	}
+}
