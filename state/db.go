@@ -1,0 +1,178 @@
+package state
+
+import (
+	"context"
+	"database/sql"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	_ "modernc.org/sqlite" // registers the driver "sqlite"
+
+	"satchel/sync/mail"
+)
+
+//go:embed schema.sql
+var schema string
+
+const (
+	applicationID = 0x53617463 // "Satc"
+	version       = 1          // user_version of the schema that this program writes
+)
+
+// DB is the state of one account. Its methods may be called from several
+// goroutines.
+type DB struct {
+	write *sql.DB // one connection, immediate transactions
+	read  *sql.DB // several, so that a long read never waits for a write
+	path  string
+}
+
+// Open opens the state file, or makes it (0600). A file of a newer satchel,
+// or one that is no state file, is refused.
+func Open(ctx context.Context, path string) (*DB, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, &mail.Error{Op: "make the state folder", Kind: mail.KindConfig, Err: err,
+			Hint: "make " + filepath.Dir(path) + " writable, or set XDG_STATE_HOME"}
+	}
+	// SQLite would make the file with the umask's permissions.
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, &mail.Error{Op: "open state", Kind: mail.KindConfig, Err: err}
+	}
+	if err := f.Close(); err != nil {
+		return nil, fmt.Errorf("open state %s: %w", path, err)
+	}
+	db := &DB{path: path}
+	if db.write, err = open(path, "_txlock=immediate&_pragma=synchronous(FULL)", 1); err != nil {
+		return nil, err
+	}
+	if err := db.migrate(ctx); err != nil {
+		return nil, errors.Join(err, db.write.Close())
+	}
+	if db.read, err = open(path, "_pragma=query_only(1)", 4); err != nil {
+		return nil, errors.Join(err, db.write.Close())
+	}
+	return db, nil
+}
+
+// Exists reports whether there is a state file at path.
+func Exists(path string) (bool, error) {
+	_, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func open(path, params string, conns int) (*sql.DB, error) {
+	u := url.URL{Scheme: "file", Path: path}
+	dsn := u.String() + "?" + params +
+		"&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=foreign_keys(1)&_pragma=temp_store(MEMORY)&_pragma=cache_size(-8000)"
+	db, err := sql.Open("sqlite", dsn)
+	if err != nil {
+		return nil, fmt.Errorf("open state %s: %w", path, err)
+	}
+	db.SetMaxOpenConns(conns)
+	return db, nil
+}
+
+// Close closes the files; it may be called more than once.
+func (db *DB) Close() error {
+	var errs []error
+	for _, d := range []*sql.DB{db.read, db.write} {
+		if d != nil {
+			errs = append(errs, d.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Path returns the name of the state file.
+func (db *DB) Path() string { return db.path }
+
+// migrate brings the file to the schema of this program, one version a
+// transaction.
+func (db *DB) migrate(ctx context.Context) error {
+	var app, have int
+	err := db.write.QueryRowContext(ctx, "PRAGMA application_id").Scan(&app)
+	if err == nil {
+		err = db.write.QueryRowContext(ctx, "PRAGMA user_version").Scan(&have)
+	}
+	if err != nil {
+		return &mail.Error{Op: "open state " + db.path, Kind: mail.KindConfig, Err: err,
+			Hint: "the file is damaged: move it away; the next sync pairs the messages again and transfers nothing that both sides hold"}
+	}
+	switch {
+	case have == 0 && app == 0:
+	case app != applicationID:
+		return &mail.Error{Op: "open state " + db.path, Kind: mail.KindConfig,
+			Err: errors.New("this is no state file of satchel"), Hint: "move it away"}
+	case have > version:
+		return &mail.Error{Op: "open state " + db.path, Kind: mail.KindConfig,
+			Err:  fmt.Errorf("it was written by a newer satchel (schema %d, this one knows %d)", have, version),
+			Hint: "use the newer satchel"}
+	}
+	for v := have; v < version; v++ {
+		tx, err := db.write.BeginTx(ctx, nil)
+		if err != nil {
+			return fmt.Errorf("migrate state: %w", err)
+		}
+		// migrations[v] leads from version v to v+1.
+		migrations := []string{schema}
+		_, err = tx.ExecContext(ctx, migrations[v]+
+			fmt.Sprintf(";PRAGMA application_id=%d;PRAGMA user_version=%d", applicationID, v+1))
+		if err != nil {
+			return fmt.Errorf("migrate state %s to schema %d: %w", db.path, v+1, errors.Join(err, tx.Rollback()))
+		}
+		if err := tx.Commit(); err != nil {
+			return fmt.Errorf("migrate state %s: %w", db.path, err)
+		}
+	}
+	return nil
+}
+
+// Update runs f in one transaction and makes its writes durable, or undoes
+// them all when f fails.
+func (db *DB) Update(ctx context.Context, f func(*Tx) error) error {
+	tx, err := db.write.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("write state %s: %w", db.path, err)
+	}
+	t := &Tx{ctx: ctx, tx: tx, stmts: map[string]*sql.Stmt{}}
+	if err := f(t); err != nil {
+		return errors.Join(err, tx.Rollback())
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("write state %s: %w", db.path, err)
+	}
+	return nil
+}
+
+// Tx is one transaction; only the function given to [DB.Update] may use it.
+type Tx struct {
+	ctx   context.Context
+	tx    *sql.Tx
+	stmts map[string]*sql.Stmt
+}
+
+// exec runs a statement, prepared once in a transaction.
+func (t *Tx) exec(query string, args ...any) (sql.Result, error) {
+	st := t.stmts[query]
+	if st == nil {
+		var err error
+		if st, err = t.tx.PrepareContext(t.ctx, query); err != nil {
+			return nil, fmt.Errorf("write state: %w", err)
+		}
+		t.stmts[query] = st
+	}
+	res, err := st.ExecContext(t.ctx, args...)
+	if err != nil {
+		return nil, fmt.Errorf("write state: %w", err)
+	}
+	return res, nil
+}

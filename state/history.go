@@ -1,0 +1,120 @@
+package state
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Keys of [DB.Meta].
+const (
+	// MetaRoot is the id of the Maildir root that this state belongs to.
+	MetaRoot = "root"
+	// MetaLevel is what the server was last seen to offer.
+	MetaLevel = "level"
+)
+
+// Meta returns a remembered value, "" when there is none.
+func (db *DB) Meta(ctx context.Context, key string) (string, error) {
+	var v string
+	err := db.read.QueryRowContext(ctx, "SELECT value FROM meta WHERE key=?", key).Scan(&v)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("read %s: %w", key, err)
+	}
+	return v, nil
+}
+
+// SetMeta remembers a value.
+func (t *Tx) SetMeta(key, value string) error {
+	_, err := t.exec("INSERT INTO meta(key, value) VALUES(?,?) ON CONFLICT(key) DO UPDATE SET value=excluded.value", key, value)
+	return err
+}
+
+// Run is one sync of the account.
+type Run struct {
+	ID                int64
+	Started, Finished time.Time // Finished is zero for a run that was cut off
+	Outcome           string    // "ok", or what kept it from being so
+}
+
+// StartRun opens a run and returns its ID.
+func (t *Tx) StartRun(started time.Time) (int64, error) {
+	res, err := t.exec("INSERT INTO run(started) VALUES(?)", started.Unix())
+	if err != nil {
+		return 0, err
+	}
+	return res.LastInsertId()
+}
+
+// FinishRun closes a run.
+func (t *Tx) FinishRun(id int64, finished time.Time, outcome string) error {
+	_, err := t.exec("UPDATE run SET finished=?, outcome=? WHERE id=?", finished.Unix(), outcome, id)
+	return err
+}
+
+// LastRun returns the last finished run, or nil.
+func (db *DB) LastRun(ctx context.Context) (*Run, error) {
+	var r Run
+	var started, finished int64
+	err := db.read.QueryRowContext(ctx, "SELECT id, started, finished, outcome FROM run WHERE finished<>0 ORDER BY id DESC LIMIT 1").
+		Scan(&r.ID, &started, &finished, &r.Outcome)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read runs: %w", err)
+	}
+	r.Started, r.Finished = time.Unix(started, 0), time.Unix(finished, 0)
+	return &r, nil
+}
+
+// Conflict is a settled conflict, kept for people to look at.
+type Conflict struct {
+	Time                            time.Time
+	Mailbox, Message, Kind, Outcome string
+}
+
+// AddConflict remembers a conflict.
+func (t *Tx) AddConflict(c Conflict) error {
+	_, err := t.exec("INSERT INTO conflict(time, mailbox, message, kind, outcome) VALUES(?,?,?,?,?)",
+		c.Time.Unix(), c.Mailbox, c.Message, c.Kind, c.Outcome)
+	return err
+}
+
+// Conflicts returns the remembered conflicts, the newest first.
+func (db *DB) Conflicts(ctx context.Context) ([]Conflict, error) {
+	rows, err := db.read.QueryContext(ctx, "SELECT time, mailbox, message, kind, outcome FROM conflict ORDER BY id DESC")
+	if err != nil {
+		return nil, fmt.Errorf("read conflicts: %w", err)
+	}
+	defer rows.Close()
+	var list []Conflict
+	for rows.Next() {
+		var c Conflict
+		var at int64
+		if err := rows.Scan(&at, &c.Mailbox, &c.Message, &c.Kind, &c.Outcome); err != nil {
+			return nil, fmt.Errorf("read conflicts: %w", err)
+		}
+		c.Time = time.Unix(at, 0)
+		list = append(list, c)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("read conflicts: %w", err)
+	}
+	return list, nil
+}
+
+// Notice remembers a fact and reports whether it is new.
+func (t *Tx) Notice(text string, at time.Time) (bool, error) {
+	res, err := t.exec("INSERT INTO notice(text, time) VALUES(?,?) ON CONFLICT DO NOTHING", text, at.Unix())
+	if err != nil {
+		return false, err
+	}
+	n, err := res.RowsAffected()
+	return n > 0, err
+}

@@ -1,0 +1,88 @@
+package state
+
+import (
+	"context"
+	"fmt"
+
+	"satchel/sync/mail"
+)
+
+// IntentKind says what was about to be done.
+type IntentKind string
+
+// The kinds of intents. Only operations whose effect could be taken for a
+// change by the user after a crash need one.
+const (
+	// IntentAppend: a message is about to appear in Mailbox on the server
+	// (APPEND or COPY), for the file Base.
+	IntentAppend IntentKind = "append"
+	// IntentRemoteFlags and IntentLocalFlags: Delta is about to be applied.
+	IntentRemoteFlags IntentKind = "remote-flags"
+	IntentLocalFlags  IntentKind = "local-flags"
+	// IntentRemoteMove: the message is about to be moved to Mailbox on the
+	// server.
+	IntentRemoteMove IntentKind = "remote-move"
+	// IntentLocalMove: the file is about to be moved to Mailbox, where the
+	// server has the message as UID.
+	IntentLocalMove IntentKind = "local-move"
+	// IntentTrash: the message is about to be moved to Mailbox, because it
+	// was removed locally.
+	IntentTrash IntentKind = "trash"
+)
+
+// Intent is an entry of the journal.
+type Intent struct {
+	ID      int64
+	Kind    IntentKind
+	Message int64  // row, 0 if none yet
+	Mailbox string // where it leads
+	Home    string // where the message was
+	UID     mail.UID
+	Base    string
+	Delta   mail.Delta
+	Digest  mail.Digest
+	Size    int64
+}
+
+// AddIntent writes an intent and sets its ID.
+func (t *Tx) AddIntent(i *Intent) error {
+	res, err := t.exec(`INSERT INTO intent(kind, message_id, mailbox, home, uid, base, flags_add, flags_del, digest, size) VALUES(?,?,?,?,?,?,?,?,?,?)`,
+		string(i.Kind), i.Message, i.Mailbox, i.Home, i.UID, i.Base, encodeFlags(i.Delta.Add), encodeFlags(i.Delta.Remove), i.Digest[:], i.Size)
+	if err != nil {
+		return err
+	}
+	i.ID, err = res.LastInsertId()
+	return err
+}
+
+// DeleteIntent forgets an intent that was carried out, or was found not to be.
+func (t *Tx) DeleteIntent(id int64) error {
+	_, err := t.exec(`DELETE FROM intent WHERE id=?`, id)
+	return err
+}
+
+// Intents returns the journal in the order in which it was written.
+func (db *DB) Intents(ctx context.Context) ([]*Intent, error) {
+	rows, err := db.read.QueryContext(ctx, `SELECT id, kind, message_id, mailbox, home, uid, base, flags_add, flags_del, digest, size FROM intent ORDER BY id`)
+	if err != nil {
+		return nil, fmt.Errorf("read journal: %w", err)
+	}
+	defer rows.Close()
+	var list []*Intent
+	for rows.Next() {
+		i := &Intent{}
+		var kind, add, del string
+		var digest []byte
+		if err := rows.Scan(&i.ID, &kind, &i.Message, &i.Mailbox, &i.Home, &i.UID, &i.Base, &add, &del, &digest, &i.Size); err != nil {
+			return nil, fmt.Errorf("read journal: %w", err)
+		}
+		i.Kind = IntentKind(kind)
+		i.Delta = mail.Delta{Add: decodeFlags(add), Remove: decodeFlags(del)}
+		copy(i.Digest[:], digest)
+		list = append(list, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("read journal: %w", err)
+	}
+	return list, nil
+}

@@ -1,0 +1,86 @@
+package state
+
+import (
+	"context"
+	"fmt"
+
+	"satchel/sync/mail"
+)
+
+// Mailbox is one mailbox of the base.
+type Mailbox struct {
+	ID     int64 // 0: not stored yet
+	Name   string
+	Cursor mail.Cursor
+	// What the server stores of flags (PERMANENTFLAGS), and whether it
+	// accepts new keywords (\*).
+	Permanent    mail.Flags
+	PermanentAny bool
+	ReadOnly     bool
+	MailboxID    string // OBJECTID (RFC 8474 §4); empty where the server gives none
+	// What the folder looked like when it was last compared completely:
+	// mtimes in nanoseconds, 0 when not to be trusted.
+	DirMTime, CurMTime, NewMTime int64
+	Inode                        uint64
+}
+
+// Mailboxes returns all mailboxes by name. It reads mailbox rows only, so its
+// cost does not depend on the number of messages.
+func (db *DB) Mailboxes(ctx context.Context) ([]*Mailbox, error) {
+	rows, err := db.read.QueryContext(ctx, `SELECT id, name, uidvalidity, uidnext, highestmodseq, messages, mailboxid,
+		permanent, permanent_any, read_only, dir_mtime, cur_mtime, new_mtime, inode FROM mailbox ORDER BY name`)
+	if err != nil {
+		return nil, fmt.Errorf("read mailboxes: %w", err)
+	}
+	defer rows.Close()
+	var list []*Mailbox
+	for rows.Next() {
+		m := &Mailbox{}
+		var modseq, inode int64
+		var permanent string
+		if err := rows.Scan(&m.ID, &m.Name, &m.Cursor.UIDValidity, &m.Cursor.UIDNext, &modseq, &m.Cursor.Messages,
+			&m.MailboxID, &permanent, &m.PermanentAny, &m.ReadOnly, &m.DirMTime, &m.CurMTime, &m.NewMTime, &inode); err != nil {
+			return nil, fmt.Errorf("read mailboxes: %w", err)
+		}
+		m.Cursor.HighestModSeq, m.Inode = mail.ModSeq(modseq), uint64(inode)
+		m.Permanent = decodeFlags(permanent)
+		list = append(list, m)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("read mailboxes: %w", err)
+	}
+	return list, nil
+}
+
+// PutMailbox inserts m and sets its ID, or updates it when it has one.
+func (t *Tx) PutMailbox(m *Mailbox) error {
+	c := m.Cursor
+	if m.ID != 0 {
+		_, err := t.exec(`UPDATE mailbox SET name=?, uidvalidity=?, uidnext=?, highestmodseq=?, messages=?, mailboxid=?, permanent=?, permanent_any=?, read_only=?,
+			dir_mtime=?, cur_mtime=?, new_mtime=?, inode=? WHERE id=?`,
+			m.Name, c.UIDValidity, c.UIDNext, int64(c.HighestModSeq), c.Messages, m.MailboxID, encodeFlags(m.Permanent), m.PermanentAny, m.ReadOnly,
+			m.DirMTime, m.CurMTime, m.NewMTime, int64(m.Inode), m.ID)
+		return err
+	}
+	res, err := t.exec(`INSERT INTO mailbox(name, uidvalidity, uidnext, highestmodseq, messages, mailboxid,
+		permanent, permanent_any, read_only, dir_mtime, cur_mtime, new_mtime, inode) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)`,
+		m.Name, c.UIDValidity, c.UIDNext, int64(c.HighestModSeq), c.Messages, m.MailboxID, encodeFlags(m.Permanent), m.PermanentAny, m.ReadOnly,
+		m.DirMTime, m.CurMTime, m.NewMTime, int64(m.Inode))
+	if err != nil {
+		return err
+	}
+	m.ID, err = res.LastInsertId()
+	return err
+}
+
+// DeleteMailbox forgets a mailbox and its messages.
+func (t *Tx) DeleteMailbox(id int64) error {
+	_, err := t.exec(`DELETE FROM mailbox WHERE id=?`, id)
+	return err
+}
+
+// Detach forgets the messages of a mailbox, whose UIDs are void.
+func (t *Tx) Detach(id int64) error {
+	_, err := t.exec(`DELETE FROM message WHERE mailbox_id=?`, id)
+	return err
+}

@@ -1,0 +1,266 @@
+package state
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"satchel/sync/mail"
+)
+
+// Message is one message that both sides hold.
+type Message struct {
+	ID          int64 // 0: not stored yet
+	MailboxID   int64
+	UID         mail.UID
+	Base        string // unique part of the file name
+	New         bool   // in new/, not in cur/
+	Info        string // the rest of the file name, as ":2,S"; may be empty
+	LocalFlags  mail.Flags
+	RemoteFlags mail.Flags
+	Digest      mail.Digest
+	Size        int64 // server form, bytes
+	DiskSize    int64 // file, bytes
+	Form        mail.Form
+	Date        mail.Date
+	EmailID     string
+	Pending     bool // the file may not have its name yet
+}
+
+const messageColumns = `id, mailbox_id, uid, base, is_new, info, local_flags, remote_flags, digest, size, disk_size, form, date, emailid, pending`
+
+// scanner is what *sql.Row and *sql.Rows share.
+type scanner interface{ Scan(...any) error }
+
+func scanMessage(s scanner, m *Message) error {
+	var local, remote string
+	var digest sql.RawBytes
+	var d []byte
+	dst := any(&digest)
+	if _, one := s.(*sql.Row); one {
+		dst = &d // RawBytes is for Rows only
+	}
+	if err := s.Scan(&m.ID, &m.MailboxID, &m.UID, &m.Base, &m.New, &m.Info, &local, &remote, dst,
+		&m.Size, &m.DiskSize, &m.Form, &m.Date, &m.EmailID, &m.Pending); err != nil {
+		return err
+	}
+	m.LocalFlags, m.RemoteFlags = decodeFlags(local), decodeFlags(remote)
+	if d != nil {
+		digest = d
+	}
+	if len(digest) != len(m.Digest) {
+		return fmt.Errorf("message row %d: digest of %d bytes", m.ID, len(digest))
+	}
+	copy(m.Digest[:], digest)
+	return nil
+}
+
+// each calls yield for every row of a query; the message is yield's to keep.
+func (db *DB) each(ctx context.Context, yield func(*Message) error, where string, args ...any) error {
+	rows, err := db.read.QueryContext(ctx, "SELECT "+messageColumns+" FROM message WHERE "+where, args...)
+	if err != nil {
+		return fmt.Errorf("read messages: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		m := &Message{}
+		if err := scanMessage(rows, m); err != nil {
+			return fmt.Errorf("read messages: %w", err)
+		}
+		if err := yield(m); err != nil {
+			return err
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("read messages: %w", err)
+	}
+	return nil
+}
+
+// Name is what a comparison with a folder needs of a message.
+type Name struct {
+	ID      int64
+	Base    string
+	New     bool
+	Info    string
+	Pending bool
+}
+
+// Names calls yield for every message of a mailbox in the order of Base,
+// compared as bytes. It is the cheap way through a large mailbox; n is reused.
+func (db *DB) Names(ctx context.Context, mailbox int64, yield func(n *Name) error) error {
+	rows, err := db.read.QueryContext(ctx, `SELECT id, base, is_new, info, pending FROM message WHERE mailbox_id=? ORDER BY base`, mailbox)
+	if err != nil {
+		return fmt.Errorf("read names: %w", err)
+	}
+	defer rows.Close()
+	var n Name
+	for rows.Next() {
+		if err := rows.Scan(&n.ID, &n.Base, &n.New, &n.Info, &n.Pending); err != nil {
+			return fmt.Errorf("read names: %w", err)
+		}
+		if err := yield(&n); err != nil {
+			return err
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("read names: %w", err)
+	}
+	return nil
+}
+
+// Range calls yield for the messages of a mailbox whose UID lies in r, in the
+// order of UIDs.
+func (db *DB) Range(ctx context.Context, mailbox int64, r mail.UIDRange, yield func(*Message) error) error {
+	return db.each(ctx, yield, "mailbox_id=? AND uid BETWEEN ? AND ? ORDER BY uid", mailbox, r.Start, r.Stop)
+}
+
+// UIDs calls yield for every UID of a mailbox, ascending.
+func (db *DB) UIDs(ctx context.Context, mailbox int64, yield func(mail.UID)) error {
+	rows, err := db.read.QueryContext(ctx, `SELECT uid FROM message WHERE mailbox_id=? ORDER BY uid`, mailbox)
+	if err != nil {
+		return fmt.Errorf("read uids: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var uid mail.UID
+		if err := rows.Scan(&uid); err != nil {
+			return fmt.Errorf("read uids: %w", err)
+		}
+		yield(uid)
+	}
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("read uids: %w", err)
+	}
+	return nil
+}
+
+// Get returns one message, or nil when there is none.
+func (db *DB) Get(ctx context.Context, id int64) (*Message, error) {
+	return db.one(ctx, "id=?", id)
+}
+
+// ByUID returns one message, or nil when there is none.
+func (db *DB) ByUID(ctx context.Context, mailbox int64, uid mail.UID) (*Message, error) {
+	return db.one(ctx, "mailbox_id=? AND uid=?", mailbox, uid)
+}
+
+func (db *DB) one(ctx context.Context, where string, args ...any) (*Message, error) {
+	var found *Message
+	err := db.each(ctx, func(m *Message) error { found = m; return nil }, where, args...)
+	return found, err
+}
+
+// Candidates of the same content, at most 16: enough to choose a source from.
+const someCandidates = " ORDER BY id LIMIT 16"
+
+// ByDigest returns messages with that content.
+func (db *DB) ByDigest(ctx context.Context, d mail.Digest) ([]*Message, error) {
+	return db.some(ctx, "digest=? AND pending=0"+someCandidates, d[:])
+}
+
+// BySizeDate returns messages that agree in size (server form) and date.
+func (db *DB) BySizeDate(ctx context.Context, size int64, date mail.Date) ([]*Message, error) {
+	return db.some(ctx, "size=? AND date=? AND pending=0"+someCandidates, size, date)
+}
+
+// ByEmailID returns messages with that EMAILID (RFC 8474 §5.1).
+func (db *DB) ByEmailID(ctx context.Context, id string) ([]*Message, error) {
+	return db.some(ctx, "emailid=? AND emailid<>'' AND pending=0"+someCandidates, id)
+}
+
+// PendingMailboxes returns the mailboxes with messages whose delivery was
+// interrupted.
+func (db *DB) PendingMailboxes(ctx context.Context) (map[int64]bool, error) {
+	rows, err := db.read.QueryContext(ctx, "SELECT DISTINCT mailbox_id FROM message WHERE pending<>0")
+	if err != nil {
+		return nil, fmt.Errorf("read interrupted deliveries: %w", err)
+	}
+	defer rows.Close()
+	ids := map[int64]bool{}
+	for rows.Next() {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
+			return nil, fmt.Errorf("read interrupted deliveries: %w", err)
+		}
+		ids[id] = true
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("read interrupted deliveries: %w", err)
+	}
+	return ids, nil
+}
+
+func (db *DB) some(ctx context.Context, where string, args ...any) ([]*Message, error) {
+	var list []*Message
+	err := db.each(ctx, func(m *Message) error { list = append(list, m); return nil }, where, args...)
+	return list, err
+}
+
+// Count returns how many messages a mailbox has; 0 as id counts all.
+func (db *DB) Count(ctx context.Context, mailbox int64) (int, error) {
+	var n int
+	query := "SELECT count(*) FROM message WHERE mailbox_id=? AND pending=0"
+	args := []any{mailbox}
+	if mailbox == 0 {
+		query, args = "SELECT count(*) FROM message WHERE pending=0", nil
+	}
+	if err := db.read.QueryRowContext(ctx, query, args...).Scan(&n); err != nil {
+		return 0, fmt.Errorf("count messages: %w", err)
+	}
+	return n, nil
+}
+
+// Counts returns how many messages each mailbox has, by its ID.
+func (db *DB) Counts(ctx context.Context) (map[int64]int, error) {
+	rows, err := db.read.QueryContext(ctx, "SELECT mailbox_id, count(*) FROM message GROUP BY mailbox_id")
+	if err != nil {
+		return nil, fmt.Errorf("count messages: %w", err)
+	}
+	defer rows.Close()
+	counts := map[int64]int{}
+	for rows.Next() {
+		var id int64
+		var n int
+		if err := rows.Scan(&id, &n); err != nil {
+			return nil, fmt.Errorf("count messages: %w", err)
+		}
+		counts[id] = n
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("count messages: %w", err)
+	}
+	return counts, nil
+}
+
+// PutMessage inserts m and sets its ID, or updates it when it has one.
+func (t *Tx) PutMessage(m *Message) error {
+	if m.ID != 0 {
+		_, err := t.exec(`UPDATE message SET mailbox_id=?, uid=?, base=?, is_new=?, info=?, local_flags=?, remote_flags=?,
+			digest=?, size=?, disk_size=?, form=?, date=?, emailid=?, pending=? WHERE id=?`,
+			m.MailboxID, m.UID, m.Base, m.New, m.Info, encodeFlags(m.LocalFlags), encodeFlags(m.RemoteFlags),
+			m.Digest[:], m.Size, m.DiskSize, m.Form, m.Date, m.EmailID, m.Pending, m.ID)
+		return err
+	}
+	res, err := t.exec(`INSERT INTO message(mailbox_id, uid, base, is_new, info, local_flags, remote_flags,
+		digest, size, disk_size, form, date, emailid, pending) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
+		m.MailboxID, m.UID, m.Base, m.New, m.Info, encodeFlags(m.LocalFlags), encodeFlags(m.RemoteFlags),
+		m.Digest[:], m.Size, m.DiskSize, m.Form, m.Date, m.EmailID, m.Pending)
+	if err != nil {
+		return err
+	}
+	m.ID, err = res.LastInsertId()
+	return err
+}
+
+// Delivered marks a message whose file has its name.
+func (t *Tx) Delivered(id int64) error {
+	_, err := t.exec(`UPDATE message SET pending=0 WHERE id=?`, id)
+	return err
+}
+
+// DeleteMessage forgets a message.
+func (t *Tx) DeleteMessage(id int64) error {
+	_, err := t.exec(`DELETE FROM message WHERE id=?`, id)
+	return err
+}

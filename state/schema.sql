@@ -1,0 +1,89 @@
+CREATE TABLE meta (
+    key   TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) WITHOUT ROWID;
+
+-- One mailbox that both sides have. The cursor (uidvalidity, uidnext,
+-- highestmodseq, messages) is how far the server was read and applied; the
+-- mtimes are nanoseconds, 0 when they are not to be trusted. permanent is
+-- PERMANENTFLAGS, permanent_any whether it held \*.
+CREATE TABLE mailbox (
+    id            INTEGER PRIMARY KEY,
+    name          TEXT NOT NULL UNIQUE,
+    uidvalidity   INTEGER NOT NULL DEFAULT 0,
+    uidnext       INTEGER NOT NULL DEFAULT 0,
+    highestmodseq INTEGER NOT NULL DEFAULT 0,
+    messages      INTEGER NOT NULL DEFAULT 0,
+    mailboxid     TEXT NOT NULL DEFAULT '',
+    permanent     TEXT NOT NULL DEFAULT '',
+    permanent_any INTEGER NOT NULL DEFAULT 1,
+    read_only     INTEGER NOT NULL DEFAULT 0,
+    dir_mtime     INTEGER NOT NULL DEFAULT 0,
+    cur_mtime     INTEGER NOT NULL DEFAULT 0,
+    new_mtime     INTEGER NOT NULL DEFAULT 0,
+    inode         INTEGER NOT NULL DEFAULT 0
+);
+
+-- One message that both sides have. The file is new/ or cur/ + base + info.
+-- size is that of the server form, date is INTERNALDATE in Unix seconds.
+CREATE TABLE message (
+    id           INTEGER PRIMARY KEY,
+    mailbox_id   INTEGER NOT NULL REFERENCES mailbox(id) ON DELETE CASCADE,
+    uid          INTEGER NOT NULL,
+    base         TEXT NOT NULL,
+    is_new       INTEGER NOT NULL DEFAULT 0,
+    info         TEXT NOT NULL DEFAULT '',
+    local_flags  TEXT NOT NULL DEFAULT '',
+    remote_flags TEXT NOT NULL DEFAULT '',
+    digest       BLOB NOT NULL,
+    size         INTEGER NOT NULL,
+    disk_size    INTEGER NOT NULL,
+    form         INTEGER NOT NULL DEFAULT 0,
+    date         INTEGER NOT NULL DEFAULT 0,
+    emailid      TEXT NOT NULL DEFAULT '',
+    pending      INTEGER NOT NULL DEFAULT 0
+);
+CREATE UNIQUE INDEX message_uid  ON message(mailbox_id, uid);
+CREATE INDEX message_base ON message(mailbox_id, base);
+CREATE INDEX message_digest      ON message(digest);
+CREATE INDEX message_size_date   ON message(size, date);
+CREATE INDEX message_pending     ON message(mailbox_id) WHERE pending <> 0;
+CREATE INDEX message_emailid     ON message(emailid) WHERE emailid <> '';
+
+-- What is about to be done and would not be recognised after a crash by
+-- looking at both sides alone.
+CREATE TABLE intent (
+    id         INTEGER PRIMARY KEY,
+    kind       TEXT NOT NULL,
+    message_id INTEGER NOT NULL DEFAULT 0,
+    mailbox    TEXT NOT NULL DEFAULT '',
+    home       TEXT NOT NULL DEFAULT '',
+    uid        INTEGER NOT NULL DEFAULT 0,
+    base       TEXT NOT NULL DEFAULT '',
+    flags_add  TEXT NOT NULL DEFAULT '',
+    flags_del  TEXT NOT NULL DEFAULT '',
+    digest     BLOB,
+    size       INTEGER NOT NULL DEFAULT 0
+);
+
+CREATE TABLE run (
+    id       INTEGER PRIMARY KEY,
+    started  INTEGER NOT NULL,
+    finished INTEGER NOT NULL DEFAULT 0,
+    outcome  TEXT NOT NULL DEFAULT ''
+);
+
+CREATE TABLE conflict (
+    id      INTEGER PRIMARY KEY,
+    time    INTEGER NOT NULL,
+    mailbox TEXT NOT NULL,
+    message TEXT NOT NULL,
+    kind    TEXT NOT NULL,
+    outcome TEXT NOT NULL
+);
+
+-- Facts that are told to the user once.
+CREATE TABLE notice (
+    text TEXT PRIMARY KEY,
+    time INTEGER NOT NULL
+) WITHOUT ROWID;
