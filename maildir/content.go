@@ -1,0 +1,173 @@
+package maildir
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"time"
+
+	"satchel/sync/mail"
+)
+
+// bufferSize is the size of the pooled buffers, and so of the largest message
+// that is written in one go.
+const bufferSize = 1 << 20
+
+func (s *Store) buffer() *[]byte   { return s.buffers.Get().(*[]byte) }
+func (s *Store) release(b *[]byte) { s.buffers.Put(b) }
+
+// Content is what reading a whole file tells.
+type Content struct {
+	DiskSize  int64       // bytes
+	Size      int64       // bytes of the server form
+	Digest    mail.Digest // of the server form, which Form tells
+	Form      mail.Form   // as a file of unknown origin would be sent
+	RawDigest mail.Digest // of the bytes as they are; for a file known to be FormRaw
+	ModTime   mail.Date
+	Inode     uint64
+	MessageID string // of the first Message-ID field; "" when there is none
+}
+
+// open opens a message. It returns ErrGone when nothing has this name, and
+// does not open what is no regular file, since that could block for ever.
+func (s *Store) open(op string, f File) (Handle, Info, error) {
+	path, err := s.path(f)
+	if err != nil {
+		return nil, Info{}, err
+	}
+	i, err := s.fs.Lstat(path)
+	if err == nil && i.Mode&fs.ModeSymlink != 0 {
+		i, err = s.fs.Stat(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, Info{}, failed(op, f.Folder, mail.KindMessage,
+				fmt.Errorf("%s is a symbolic link that leads nowhere", path))
+		}
+	}
+	if err == nil && !i.Mode.IsRegular() {
+		return nil, Info{}, &mail.Error{Op: op, Mailbox: f.Folder, Kind: mail.KindMessage,
+			Err: fmt.Errorf("%s is not a regular file", path), Hint: "move it out of the Maildir"}
+	}
+	var h Handle
+	if err == nil {
+		h, err = s.fs.Open(path)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, Info{}, fmt.Errorf("%s %s: %w", op, f, mail.ErrGone)
+	}
+	if err != nil {
+		return nil, Info{}, failed(op, f.Folder, mail.KindMessage, err)
+	}
+	if i, err = h.Info(); err != nil {
+		return nil, Info{}, failed(op, f.Folder, mail.KindMessage, errors.Join(err, h.Close()))
+	}
+	return h, i, nil
+}
+
+// Inspect reads a message and tells what is in it, in one pass and without
+// holding it in memory. It returns ErrGone when the name is not there.
+func (s *Store) Inspect(ctx context.Context, f File) (c Content, err error) {
+	h, i, err := s.open("read", f)
+	if err != nil {
+		return Content{}, err
+	}
+	defer func() { err = errors.Join(err, h.Close()) }()
+	buf := s.buffer()
+	defer s.release(buf)
+	// The lower half is read into, the upper half takes the lines with CRLF.
+	in := (*buf)[:bufferSize/4]
+	out := (*buf)[bufferSize/4:]
+
+	raw, conv := sha256.New(), sha256.New()
+	var head headScanner
+	var lf int64
+	var last byte
+	hasCRLF := false
+	for {
+		if err := ctx.Err(); err != nil {
+			return Content{}, err
+		}
+		n, err := h.Read(in)
+		p := in[:n]
+		if n > 0 {
+			_, _ = raw.Write(p) // a hash never fails
+			head.write(p)
+			hasCRLF = hasCRLF || last == '\r' && p[0] == '\n' || bytes.Contains(p, []byte("\r\n"))
+			last = p[n-1]
+			if !hasCRLF {
+				lf += int64(bytes.Count(p, []byte{'\n'}))
+				_, _ = conv.Write(appendCRLF(out[:0], p))
+			}
+			c.DiskSize += int64(n)
+		}
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return Content{}, failed("read "+f.String()+" in", f.Folder, mail.KindMessage, err)
+		}
+	}
+	raw.Sum(c.RawDigest[:0])
+	c.Form, c.Size, c.Digest = mail.FormRaw, c.DiskSize, c.RawDigest
+	if lf > 0 && !hasCRLF {
+		c.Form, c.Size = mail.FormLF, c.DiskSize+lf
+		conv.Sum(c.Digest[:0])
+	}
+	c.ModTime = mail.DateOf(time.Unix(0, i.ModTime))
+	c.Inode = i.Inode
+	c.MessageID = head.messageID()
+	return c, nil
+}
+
+// OpenServerForm streams a message as the server holds it, for APPEND.
+func (s *Store) OpenServerForm(f File, form mail.Form) (io.ReadCloser, error) {
+	h, _, err := s.open("read", f)
+	if err != nil {
+		return nil, err
+	}
+	if form == mail.FormRaw {
+		return h, nil
+	}
+	return struct {
+		io.Reader
+		io.Closer
+	}{newCRLFReader(h), h}, nil
+}
+
+// ReadServerRange returns n bytes of the server form from offset off, fewer
+// at the end of the message and none beyond it.
+func (s *Store) ReadServerRange(f File, form mail.Form, off, n int64) (data []byte, err error) {
+	if off < 0 || n < 0 {
+		return nil, fmt.Errorf("read %s: no range begins at %d and is %d bytes long", f, off, n)
+	}
+	h, i, err := s.open("read", f)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, h.Close()) }()
+	// What is asked for may be far more than there is.
+	var r io.Reader
+	if form == mail.FormRaw {
+		n = min(n, max(0, i.Size-off))
+		r = io.NewSectionReader(h, off, n)
+	} else {
+		// Where a line begins in the server form depends on all lines before.
+		c := newCRLFReader(h)
+		if _, err := io.CopyN(io.Discard, c, off); err == io.EOF {
+			return nil, nil
+		} else if err != nil {
+			return nil, failed("read "+f.String()+" in", f.Folder, mail.KindMessage, err)
+		}
+		n = min(n, 2*i.Size)
+		r = io.LimitReader(c, n)
+	}
+	data = make([]byte, 0, n)
+	b := bytes.NewBuffer(data)
+	if _, err := b.ReadFrom(r); err != nil {
+		return nil, failed("read "+f.String()+" in", f.Folder, mail.KindMessage, err)
+	}
+	return b.Bytes(), nil
+}

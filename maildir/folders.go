@@ -1,0 +1,353 @@
+package maildir
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+
+	"satchel/sync/mail"
+)
+
+// CreateFolder makes a mailbox durably. One that exists is fine, and a
+// directory that is no mailbox yet becomes one. A damaged folder is a brake:
+// mending it here would make lost mail look like removed mail.
+func (s *Store) CreateFolder(ctx context.Context, name string) error {
+	const op = "create folder"
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	dir, err := s.Dir(name)
+	if err != nil {
+		return err
+	}
+	if _, err := s.fs.Stat(s.root); err != nil {
+		return s.rootGone(err) // and never made again
+	}
+	if err := s.checkCase(dir); err != nil {
+		return failed(op, name, mail.KindMailbox, err)
+	}
+	i, err := s.fs.Stat(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		err = s.buildFolder(dir)
+		if errors.Is(err, fs.ErrExist) { // another program was faster
+			err = s.completeFolder(dir)
+		}
+	case err == nil && !i.Mode.IsDir():
+		err = fmt.Errorf("%s is not a directory; move it away", dir)
+	case err == nil:
+		err = s.completeFolder(dir)
+	}
+	if errors.Is(err, errDamaged) {
+		return &mail.Error{Op: op, Mailbox: name, Kind: mail.KindBrake, Err: err,
+			Hint: "restore the directory; if the folder is meant to be empty, make it with mkdir"}
+	}
+	if err != nil {
+		return failedChange(op, name, mail.KindMailbox, err)
+	}
+	return nil
+}
+
+// errDamaged: a folder with cur and without new, or the other way round.
+var errDamaged = errors.New("cur or new is missing")
+
+// buildFolder makes a whole folder aside and gives it its name in one step,
+// so that a crash leaves no folder that looks damaged.
+func (s *Store) buildFolder(dir string) error {
+	s.sweepBuilds()
+	if err := ignoreExisting(s.mkdirAll(filepath.Dir(dir))); err != nil {
+		return err
+	}
+	build := filepath.Join(s.root, buildPrefix+s.NewBase())
+	parts := []string{"", "tmp", "new", "cur"}
+	var err error
+	for _, p := range parts {
+		if err = s.fs.Mkdir(filepath.Join(build, p), dirPerm); err != nil {
+			break
+		}
+	}
+	if err == nil {
+		err = s.syncDir(build)
+	}
+	if err == nil {
+		err = s.fs.RenameNoReplace(build, dir)
+	}
+	if err != nil {
+		for _, p := range slices.Backward(parts) {
+			_ = s.fs.Rmdir(filepath.Join(build, p)) // swept later
+		}
+		if !errors.Is(err, syscall.EXDEV) {
+			return err
+		}
+		// The parent is a symbolic link to another disk.
+		if err := s.mkdir(dir); err != nil {
+			return err
+		}
+		return s.completeFolder(dir)
+	}
+	return s.syncDir(filepath.Dir(dir))
+}
+
+// completeFolder makes a mailbox of a directory.
+func (s *Store) completeFolder(dir string) error {
+	_, cur, isNew, err := s.stamp(dir, Info{})
+	if err != nil {
+		return err
+	}
+	if cur != isNew {
+		return fmt.Errorf("%s: %w", dir, errDamaged)
+	}
+	for _, sub := range []string{"tmp", "new", "cur"} {
+		if err := ignoreExisting(s.fs.Mkdir(filepath.Join(dir, sub), dirPerm)); err != nil {
+			return err
+		}
+	}
+	return s.syncDir(dir)
+}
+
+// checkCase returns an error when dir, or a directory above it, exists only
+// because the disk does not tell upper from lower case. Two mailboxes would
+// become one there.
+func (s *Store) checkCase(dir string) error {
+	for ; dir != s.root && len(dir) > len(s.root); dir = filepath.Dir(dir) {
+		if _, err := s.fs.Lstat(dir); err != nil {
+			continue
+		}
+		names, err := s.fs.ReadDirNames(filepath.Dir(dir))
+		if err != nil {
+			return err
+		}
+		base := filepath.Base(dir)
+		if slices.Contains(names, base) {
+			continue
+		}
+		for _, n := range names {
+			if strings.EqualFold(n, base) {
+				return fmt.Errorf("this disk cannot tell %s from %s; rename one of the two mailboxes", base, n)
+			}
+		}
+	}
+	return nil
+}
+
+// knownExtra reports whether a file beside cur and new belongs to a mail
+// program's bookkeeping and is worthless without the mail.
+func knownExtra(name string) bool {
+	switch name {
+	case "maildirfolder", "maildirsize", ".uidvalidity", ".isyncuidmap.db", ".DS_Store",
+		"courierimapuiddb", "courierimapacl", "courierimapsubscribed":
+		return true
+	}
+	return strings.HasPrefix(name, "dovecot") || strings.HasPrefix(name, ".mbsyncstate")
+}
+
+// RemoveFolder removes a mailbox without messages. It refuses one that holds
+// anything but the bookkeeping of mail programs, and INBOX. Folders below it
+// stay.
+func (s *Store) RemoveFolder(ctx context.Context, name string) error {
+	const op = "remove folder"
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	dir, err := s.Dir(name)
+	if err != nil {
+		return err
+	}
+	if Canonical(name) == inbox {
+		return failed(op, name, mail.KindMailbox, errors.New("INBOX always exists"))
+	}
+	i, err := s.fs.Lstat(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%s %s: %w", op, name, mail.ErrGone)
+	case err != nil:
+		return failed(op, name, mail.KindMailbox, err)
+	case i.Mode&fs.ModeSymlink != 0:
+		return failed(op, name, mail.KindMailbox, fmt.Errorf("%s is a symbolic link; remove it by hand", dir))
+	}
+	extras, err := s.removable(dir)
+	if err == nil {
+		err = s.removeParts(dir, extras)
+	}
+	if err != nil {
+		return failedChange(op, name, mail.KindMailbox, err)
+	}
+	return nil
+}
+
+// removable returns the files that go along with a folder, or why it stays.
+func (s *Store) removable(dir string) (extras []string, err error) {
+	for _, sub := range []string{"cur", "new", "tmp"} {
+		d := filepath.Join(dir, sub)
+		names, err := s.fs.ReadDirNames(d)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		for _, n := range names {
+			// In tmp there may be a message on its way in.
+			if sub != "tmp" || !s.stale(n) {
+				return nil, fmt.Errorf("%s is not empty: it holds %s", d, n)
+			}
+			extras = append(extras, filepath.Join(d, n))
+		}
+	}
+	names, err := s.fs.ReadDirNames(dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range names {
+		p := filepath.Join(dir, n)
+		i, err := s.fs.Lstat(p)
+		if err != nil {
+			return nil, err
+		}
+		if i.Mode.IsDir() || i.Mode&fs.ModeSymlink != 0 {
+			continue // cur, new, tmp, or a folder below, which stays
+		}
+		if !knownExtra(n) {
+			return nil, fmt.Errorf("%s is not known to belong to the folder; move it away", p)
+		}
+		extras = append(extras, p)
+	}
+	return extras, nil
+}
+
+// removeParts takes a folder apart. rmdir is what proves that a directory is
+// empty: a message may have arrived since removable looked.
+func (s *Store) removeParts(dir string, extras []string) error {
+	cur, isNew := filepath.Join(dir, "cur"), filepath.Join(dir, "new")
+	if err := ignoreMissing(s.fs.Rmdir(isNew)); err != nil {
+		return err
+	}
+	if err := ignoreMissing(s.fs.Rmdir(cur)); err != nil {
+		return errors.Join(err, s.fs.Mkdir(isNew, dirPerm)) // whole again
+	}
+	for _, p := range extras {
+		if err := ignoreMissing(s.fs.Remove(p)); err != nil {
+			return err
+		}
+	}
+	if err := ignoreMissing(s.fs.Rmdir(filepath.Join(dir, "tmp"))); err != nil {
+		return err
+	}
+	err := s.fs.Rmdir(dir)
+	if errors.Is(err, syscall.ENOTEMPTY) || errors.Is(err, fs.ErrExist) {
+		return s.syncDir(dir) // there are folders below
+	}
+	if err != nil {
+		return err
+	}
+	return s.syncDir(filepath.Dir(dir))
+}
+
+// RenameFolder renames a mailbox and those below it, durably. It returns
+// ErrExists when there is something under the new name, ErrGone when there is
+// nothing under the old one. INBOX keeps its name.
+func (s *Store) RenameFolder(ctx context.Context, from, to string) error {
+	op := fmt.Sprintf("rename to %s the folder", to)
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	from, to = Canonical(from), Canonical(to)
+	if from == inbox || to == inbox {
+		return failed(op, from, mail.KindMailbox, errors.New("INBOX keeps its name"))
+	}
+	if strings.HasPrefix(to, from+"/") {
+		return failed(op, from, mail.KindMailbox, errors.New("a folder cannot become its own child"))
+	}
+	pairs, err := s.renames(from, to)
+	if err == nil {
+		err = s.renameDirs(pairs)
+	}
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, mail.ErrGone):
+		return fmt.Errorf("%s %s: %w", op, from, mail.ErrGone)
+	case errors.Is(err, fs.ErrExist), errors.Is(err, syscall.ENOTEMPTY):
+		return fmt.Errorf("%s %s: %w", op, from, mail.ErrExists)
+	}
+	return failedChange(op, from, mail.KindMailbox, err)
+}
+
+// renames returns the directories to rename, old and new name, with the
+// folder itself last: after a crash in between, the same call goes on.
+func (s *Store) renames(from, to string) ([][2]string, error) {
+	src, err := s.Dir(from)
+	if err != nil {
+		return nil, err
+	}
+	dst, err := s.Dir(to)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.fs.Lstat(src); errors.Is(err, fs.ErrNotExist) {
+		return nil, mail.ErrGone
+	} else if err != nil {
+		return nil, err
+	}
+	if s.layout == Nested {
+		return [][2]string{{src, dst}}, nil
+	}
+	names, err := s.fs.ReadDirNames(s.root)
+	if err != nil {
+		return nil, err
+	}
+	slices.Sort(names)
+	var pairs [][2]string
+	for _, n := range names {
+		if !strings.HasPrefix(n, filepath.Base(src)+".") {
+			continue
+		}
+		child, err := s.nameOfPP(n)
+		if err != nil {
+			continue // no mailbox of ours
+		}
+		d, err := s.Dir(to + strings.TrimPrefix(child, from))
+		if err != nil {
+			return nil, err
+		}
+		pairs = append(pairs, [2]string{filepath.Join(s.root, n), d})
+	}
+	pairs = append(pairs, [2]string{src, dst})
+	for _, p := range pairs { // none is renamed when one cannot be
+		if _, err := s.fs.Lstat(p[1]); err == nil {
+			return nil, fs.ErrExist
+		}
+	}
+	return pairs, nil
+}
+
+func (s *Store) renameDirs(pairs [][2]string) error {
+	for _, p := range pairs {
+		parent := filepath.Dir(p[1])
+		if err := s.checkCase(p[1]); err != nil {
+			return err
+		}
+		if parent != s.root {
+			if err := ignoreExisting(s.mkdirAll(parent)); err != nil {
+				return err
+			}
+		}
+		if err := s.fs.RenameNoReplace(p[0], p[1]); err != nil {
+			return err
+		}
+		if err := s.syncDir(parent); err != nil {
+			return err
+		}
+		if old := filepath.Dir(p[0]); old != parent {
+			if err := s.syncDir(old); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

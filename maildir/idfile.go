@@ -1,0 +1,96 @@
+package maildir
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path/filepath"
+
+	"satchel/sync/mail"
+)
+
+// maxSmallFile bounds what is read of files that are a few lines long.
+const maxSmallFile = 1 << 20
+
+// ID returns the id in the root's .satchel.json, and "" when there is no such
+// file. A file that cannot be understood is a brake: guessing here would turn
+// another Maildir into this one.
+func (s *Store) ID() (string, error) {
+	fields, err := s.readIDFile()
+	if err != nil {
+		return "", err
+	}
+	var id string
+	if raw, ok := fields["id"]; ok {
+		if err := json.Unmarshal(raw, &id); err != nil {
+			return "", s.badIDFile(err)
+		}
+	}
+	return id, nil
+}
+
+// SetID durably gives the root an id. Other fields in the file are kept.
+func (s *Store) SetID(id string) error {
+	fields, err := s.readIDFile()
+	if err != nil {
+		return err
+	}
+	if fields == nil {
+		fields = map[string]json.RawMessage{}
+	}
+	fields["id"], err = json.Marshal(id)
+	if err != nil {
+		return fmt.Errorf("encode the id of %s: %w", s.root, err)
+	}
+	if _, ok := fields["about"]; !ok {
+		fields["about"] = json.RawMessage(`"satchel knows this Maildir by its id; do not copy this file to another one"`)
+	}
+	data, err := json.MarshalIndent(fields, "", "  ")
+	if err != nil {
+		return fmt.Errorf("encode the id of %s: %w", s.root, err)
+	}
+	name := filepath.Join(s.root, idFile)
+	// No mailbox, in either layout, has a name that begins like this one.
+	tmp := filepath.Join(s.root, buildPrefix+s.NewBase())
+	if err := s.writeFile(name, tmp, filePerm, append(data, '\n')); err != nil {
+		return failedChange("write "+name, "", mail.KindAccount, err)
+	}
+	return nil
+}
+
+func (s *Store) readIDFile() (map[string]json.RawMessage, error) {
+	data, err := s.readSmall(filepath.Join(s.root, idFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, failed("read the id of the maildir", "", mail.KindAccount, err)
+	}
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(data, &fields); err != nil {
+		return nil, s.badIDFile(err)
+	}
+	return fields, nil
+}
+
+func (s *Store) badIDFile(err error) error {
+	name := filepath.Join(s.root, idFile)
+	return &mail.Error{Op: "read " + name, Kind: mail.KindBrake, Err: err,
+		Hint: "restore the file from a backup, or remove it if this is the Maildir you mean"}
+}
+
+// readSmall reads a file that is known to be small.
+func (s *Store) readSmall(name string) (data []byte, err error) {
+	h, err := s.fs.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, h.Close()) }()
+	data, err = io.ReadAll(io.LimitReader(h, maxSmallFile+1))
+	if err == nil && len(data) > maxSmallFile {
+		err = fmt.Errorf("%s is larger than the %d bytes that such a file may have", name, maxSmallFile)
+	}
+	return data, err
+}

@@ -1,0 +1,117 @@
+package maildir
+
+import (
+	"bytes"
+	"errors"
+	"io/fs"
+	"path/filepath"
+
+	"satchel/sync/mail"
+)
+
+// ReadKeywords returns the keyword letters of a folder.
+func (s *Store) ReadKeywords(folder string) (Keywords, error) {
+	dir, err := s.Dir(folder)
+	if err != nil {
+		return Keywords{}, err
+	}
+	data, _, err := s.readKeywordFile(dir)
+	if err != nil {
+		return Keywords{}, failed("read the keywords of", folder, mail.KindMailbox, err)
+	}
+	return parseKeywords(data), nil
+}
+
+func (s *Store) readKeywordFile(dir string) ([]byte, Info, error) {
+	name := filepath.Join(dir, keywordsFile)
+	i, err := s.fs.Stat(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, Info{Mode: filePerm}, nil
+	}
+	if err != nil {
+		return nil, Info{}, err
+	}
+	data, err := s.readSmall(name)
+	return data, i, err
+}
+
+// AddKeywords durably gives letters to those names that have none yet and
+// returns the folder's letters. Names for which no letter is left are not in
+// the result; see [Keywords.Name]. A letter that stands in some file's name
+// without a meaning is not given away, since that message would gain a
+// keyword that nobody set.
+func (s *Store) AddKeywords(folder string, names []string) (Keywords, error) {
+	const op = "give letters to new keywords in"
+	s.keywordsMu.Lock()
+	defer s.keywordsMu.Unlock()
+	dir, err := s.Dir(folder)
+	if err != nil {
+		return Keywords{}, err
+	}
+	var taken *[maxKeywords]bool
+	for {
+		data, info, err := s.readKeywordFile(dir)
+		if err != nil {
+			return Keywords{}, failed(op, folder, mail.KindMailbox, err)
+		}
+		if bytes.Equal(appendKeywords(data, names, [maxKeywords]bool{}), data) {
+			return parseKeywords(data), nil // the usual case, without a look at the folder
+		}
+		if taken == nil {
+			if taken, err = s.lettersInUse(dir); err != nil {
+				return Keywords{}, failed(op, folder, mail.KindMailbox, err)
+			}
+		}
+		data2 := appendKeywords(data, names, *taken)
+		if bytes.Equal(data2, data) {
+			return parseKeywords(data), nil
+		}
+		// Dovecot adds keywords too. Reading again just before the rename
+		// leaves it the time of two system calls to be overtaken in.
+		again, _, err := s.readKeywordFile(dir)
+		if err != nil {
+			return Keywords{}, failed(op, folder, mail.KindMailbox, err)
+		}
+		if !bytes.Equal(again, data) {
+			continue
+		}
+		err = s.ensureTmp(dir)
+		if err == nil {
+			tmp := filepath.Join(dir, "tmp", s.NewBase())
+			err = s.writeFile(filepath.Join(dir, keywordsFile), tmp, info.Mode.Perm(), data2)
+		}
+		if err != nil {
+			return Keywords{}, failedChange(op, folder, mail.KindMailbox, err)
+		}
+		return parseKeywords(data2), nil
+	}
+}
+
+// lettersInUse returns the keyword letters that stand in file names.
+func (s *Store) lettersInUse(dir string) (*[maxKeywords]bool, error) {
+	var used [maxKeywords]bool
+	for _, sub := range []string{"new", "cur"} {
+		names, err := s.fs.ReadDirNames(filepath.Join(dir, sub))
+		if err != nil {
+			return nil, err
+		}
+		for _, n := range names {
+			_, in := parseInfo(n)
+			for i := 0; i < len(in.letters); i++ {
+				if c := in.letters[i]; isLower(c) {
+					used[c-'a'] = true
+				}
+			}
+		}
+	}
+	return &used, nil
+}
+
+// ensureTmp makes a folder's tmp, which programs that copy Maildirs like to
+// leave out when it is empty. It never makes the folder itself.
+func (s *Store) ensureTmp(dir string) error {
+	if err := s.fs.Mkdir(filepath.Join(dir, "tmp"), dirPerm); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return nil
+}

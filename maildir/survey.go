@@ -1,0 +1,366 @@
+package maildir
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"satchel/sync/mail"
+)
+
+// Folder is one mailbox found on disk.
+type Folder struct {
+	Name  string // canonical: '/' between levels, decoded, INBOX in upper case
+	Stamp Stamp  // as of now
+	// Cur and New: whether these directories exist. A folder with only one
+	// of them is damaged. A directory with neither is no mailbox and is not
+	// returned, though what lies below it is.
+	Cur, New bool
+}
+
+// Skipped is a directory that Survey could not take for a mailbox.
+type Skipped struct {
+	Path string
+	// Name is the mailbox that it would be, "" when its name cannot be
+	// decoded. Nothing is known of that mailbox or of those below it: they
+	// must not be taken for removed.
+	Name string
+	Err  error // why, and what to do
+}
+
+// Survey finds all folders, sorted by name, and what it had to leave out.
+//
+// known holds the stamps of the last survey. A directory whose Dir is as
+// known is not read: its children are those in known. So an unchanged folder
+// costs three lstats, and only the root, changed directories and directories
+// that are no mailboxes are read. Folder directories that are symbolic links
+// are followed, each target once.
+func (s *Store) Survey(ctx context.Context, known map[string]Stamp) ([]Folder, []Skipped, error) {
+	w := &walk{s: s, ctx: ctx, known: known, seen: map[[2]uint64]string{}}
+	if s.layout == Nested {
+		w.children = childrenOf(known)
+		if names, err := s.fs.ReadDirNames(s.root); err == nil {
+			s.findInbox(names)
+		}
+	}
+	root, err := s.fs.Stat(s.root)
+	if err != nil {
+		return nil, nil, s.rootGone(err)
+	}
+	w.seen[[2]uint64{root.Device, root.Inode}] = s.root
+	if s.layout == Nested {
+		_, err = w.below(s.root, "", "", false)
+	} else {
+		err = w.flat(root)
+	}
+	if err == nil {
+		err = w.links()
+	}
+	if err != nil {
+		var e *mail.Error
+		if ctx.Err() == nil && !errors.As(err, &e) {
+			err = failed("survey maildir "+s.root, "", mail.KindAccount, err)
+		}
+		return nil, nil, err
+	}
+	folders := make([]Folder, 0, len(w.found))
+	for _, f := range w.found {
+		folders = append(folders, *f)
+	}
+	slices.SortFunc(folders, func(a, b Folder) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(w.skipped, func(a, b Skipped) int { return cmp.Compare(a.Path, b.Path) })
+	return folders, w.skipped, nil
+}
+
+// walk is one survey under way.
+type walk struct {
+	s        *Store
+	ctx      context.Context
+	known    map[string]Stamp
+	children map[string][]string // mailbox name -> names one level below, from known
+	found    []*Folder
+	skipped  []Skipped
+	seen     map[[2]uint64]string // device and inode -> path
+	pending  []link
+}
+
+// link is a directory reached through a symbolic link. Links wait until all
+// real directories are known, so that a mailbox keeps its own name and the
+// link is the one left out, whatever their order.
+type link struct {
+	path, name string
+	parent     *Folder
+}
+
+// childrenOf indexes names by the name one level above; levels that are no
+// mailboxes themselves are filled in.
+func childrenOf(known map[string]Stamp) map[string][]string {
+	c := make(map[string][]string, len(known))
+	done := make(map[string]bool, len(known))
+	for name := range known {
+		for name != "" && !done[name] {
+			done[name] = true
+			parent := ""
+			if i := strings.LastIndexByte(name, '/'); i >= 0 {
+				parent = name[:i]
+			}
+			c[parent] = append(c[parent], name)
+			name = parent
+		}
+	}
+	return c
+}
+
+func (w *walk) skip(path, name string, err error) {
+	w.skipped = append(w.skipped, Skipped{Path: path, Name: name, Err: err})
+}
+
+// dir takes one directory for a mailbox, if it is one, and goes on below it.
+// It returns how many mailboxes it found. Trouble stays within the directory.
+func (w *walk) dir(path, name string, info Info) (int, error) {
+	if err := w.ctx.Err(); err != nil {
+		return 0, err
+	}
+	id := [2]uint64{info.Device, info.Inode}
+	if first, ok := w.seen[id]; ok {
+		w.skip(path, name, fmt.Errorf("it leads to the same directory as %s; remove the link", first))
+		return 0, nil
+	}
+	w.seen[id] = path
+	raw, cur, isNew, err := w.s.stamp(path, info)
+	if err != nil {
+		w.skip(path, name, failed("look at the folder", name, mail.KindMailbox, err))
+		return 0, nil
+	}
+	var f *Folder
+	n := 0
+	if cur || isNew {
+		f = &Folder{Name: name, Stamp: raw.settle(w.s.now()), Cur: cur, New: isNew}
+		w.found = append(w.found, f)
+		n = 1
+	}
+	if w.s.layout == MaildirPP {
+		return n, nil
+	}
+	known, ok := w.known[name]
+	if f != nil && ok && known.Dir != 0 && known.Dir == f.Stamp.Dir && known.Inode == f.Stamp.Inode {
+		for _, child := range w.children[name] {
+			m, err := w.knownChild(child, f)
+			if n += m; err != nil {
+				return n, err
+			}
+		}
+		return n, nil
+	}
+	m, err := w.belowOf(path, name, f)
+	return n + m, err
+}
+
+// knownChild is entry for a folder whose parent need not be read.
+func (w *walk) knownChild(name string, parent *Folder) (int, error) {
+	path, err := w.s.Dir(name)
+	if err != nil {
+		return 0, nil //nolint:nilerr // the caller knows a name that has no folder
+	}
+	n, hidden, err := w.entry(path, name, parent)
+	if hidden {
+		parent.Stamp.Dir = 0
+	}
+	return n, err
+}
+
+// belowOf reads a directory that may be a mailbox. When something in it is not in the result, its
+// own stamp must not spare the next survey from reading it again: what is
+// there could become a mailbox without touching this directory.
+func (w *walk) belowOf(path, name string, f *Folder) (int, error) {
+	hidden := false
+	names, err := w.s.fs.ReadDirNames(path)
+	if err != nil {
+		w.skip(path, name, failed("read the folder", name, mail.KindMailbox, err))
+		hidden = true
+	}
+	n, more, err := w.entries(path, name, "", names, f)
+	if f != nil && (hidden || more) {
+		f.Stamp.Dir = 0
+	}
+	return n, err
+}
+
+// below reads a directory that is no mailbox: the root, or part of a level
+// that is too long for one directory.
+func (w *walk) below(path, name, partial string, isPart bool) (int, error) {
+	names, err := w.s.fs.ReadDirNames(path)
+	if err != nil {
+		if !isPart {
+			return 0, err
+		}
+		w.skip(path, "", failed("read the folder", name, mail.KindMailbox, err))
+		return 0, nil
+	}
+	n, _, err := w.entries(path, name, partial, names, nil)
+	return n, err
+}
+
+// entries looks at the names in a directory. hidden reports whether one of
+// them is a directory that is not fully in the result.
+func (w *walk) entries(path, name, partial string, names []string, parent *Folder) (n int, hidden bool, err error) {
+	slices.Sort(names)
+	for _, entry := range names {
+		if strings.HasPrefix(entry, ".") || strings.HasPrefix(entry, buildPrefix) || partial == "" && (entry == "cur" || entry == "new" || entry == "tmp") {
+			continue
+		}
+		p := filepath.Join(path, entry)
+		if strings.HasSuffix(entry, more) {
+			hidden = true
+			if i, err := w.s.fs.Lstat(p); err == nil && i.Mode.IsDir() {
+				m, err := w.below(p, name, partial+entry+"/", true)
+				if n += m; err != nil {
+					return n, hidden, err
+				}
+			}
+			continue
+		}
+		child, derr := w.childName(name, partial+entry)
+		if derr != nil {
+			if i, err := w.s.fs.Stat(p); err == nil && i.Mode.IsDir() {
+				hidden = true
+				w.skip(p, "", fmt.Errorf("%w; rename the directory", derr))
+			}
+			continue
+		}
+		m, h, err := w.entry(p, child, parent)
+		n, hidden = n+m, hidden || h
+		if err != nil {
+			return n, hidden, err
+		}
+	}
+	return n, hidden, nil
+}
+
+// childName returns the mailbox that a directory below parent holds.
+func (w *walk) childName(parent, dir string) (string, error) {
+	if parent == "" && len(dir) == len(inbox) && strings.EqualFold(dir, inbox) {
+		if used := w.s.inboxName(); dir != used {
+			return "", fmt.Errorf("INBOX is already %s", filepath.Join(w.s.root, used))
+		}
+		return inbox, nil
+	}
+	level, err := DecodeLevel(dir, Nested)
+	if err != nil {
+		return "", err
+	}
+	if strings.Contains(level, "/") {
+		// '/' stands between levels in a mailbox name, so this directory
+		// would have the name of another one.
+		return "", errForeign
+	}
+	if parent == "" {
+		return level, nil
+	}
+	return parent + "/" + level, nil
+}
+
+// entry looks at one possible folder directory.
+func (w *walk) entry(path, name string, parent *Folder) (n int, hidden bool, err error) {
+	i, err := w.s.fs.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, false, nil
+	}
+	if err != nil {
+		w.skip(path, name, failed("look at the folder", name, mail.KindMailbox, err))
+		return 0, true, nil
+	}
+	if i.Mode&fs.ModeSymlink != 0 {
+		w.pending = append(w.pending, link{path, name, parent})
+		return 0, false, nil
+	}
+	if !i.Mode.IsDir() {
+		return 0, false, nil
+	}
+	n, err = w.dir(path, name, i)
+	return n, n == 0, err
+}
+
+// links follows the symbolic links; more may turn up behind them.
+func (w *walk) links() error {
+	for len(w.pending) > 0 {
+		l := w.pending[0]
+		w.pending = w.pending[1:]
+		i, err := w.s.fs.Stat(l.path)
+		n := 0
+		switch {
+		case err != nil:
+			// A link to a disk that is not mounted looks like a mailbox that
+			// was removed, and is not.
+			w.skip(l.path, l.name, failed("follow the symbolic link to", l.name, mail.KindMailbox, err))
+		case !i.Mode.IsDir():
+			continue
+		default:
+			if n, err = w.dir(l.path, l.name, i); err != nil {
+				return err
+			}
+		}
+		if n == 0 && l.parent != nil {
+			l.parent.Stamp.Dir = 0
+		}
+	}
+	return nil
+}
+
+// flat surveys a Maildir++ root, where all folders are entries of the root.
+func (w *walk) flat(root Info) error {
+	raw, cur, isNew, err := w.s.stamp(w.s.root, root)
+	if err != nil {
+		return err
+	}
+	var in *Folder
+	if cur || isNew {
+		in = &Folder{Name: inbox, Stamp: raw.settle(w.s.now()), Cur: cur, New: isNew}
+		w.found = append(w.found, in)
+		if known, ok := w.known[inbox]; ok && known.Dir != 0 && known.Dir == in.Stamp.Dir && known.Inode == in.Stamp.Inode {
+			for name := range w.known {
+				if name == inbox {
+					continue
+				}
+				if _, err := w.knownChild(name, in); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	}
+	names, err := w.s.fs.ReadDirNames(w.s.root)
+	if err != nil {
+		return err
+	}
+	slices.Sort(names)
+	hidden := false
+	for _, dir := range names {
+		if len(dir) < 2 || dir[0] != '.' || reservedPP(dir) {
+			continue
+		}
+		p := filepath.Join(w.s.root, dir)
+		name, derr := w.s.nameOfPP(dir)
+		if derr != nil {
+			if i, err := w.s.fs.Stat(p); err == nil && i.Mode.IsDir() {
+				hidden = true
+				w.skip(p, "", fmt.Errorf("%w; rename the directory", derr))
+			}
+			continue
+		}
+		_, h, err := w.entry(p, name, in)
+		if err != nil {
+			return err
+		}
+		hidden = hidden || h
+	}
+	if hidden && in != nil {
+		in.Stamp.Dir = 0
+	}
+	return nil
+}

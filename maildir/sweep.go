@@ -1,0 +1,74 @@
+package maildir
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"satchel/sync/mail"
+)
+
+// tmpAge is after how long the Maildir convention gives up a file in tmp.
+const tmpAge = 36 * time.Hour
+
+// SweepTmp removes what an interrupted satchel left in tmp of a folder: files
+// that NewBase named more than 36 hours ago. Files of other programs stay.
+func (s *Store) SweepTmp(ctx context.Context, folder string) error {
+	dir, err := s.Dir(folder)
+	if err != nil {
+		return err
+	}
+	tmp := filepath.Join(dir, "tmp")
+	names, err := s.fs.ReadDirNames(tmp)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return failed("sweep tmp of", folder, mail.KindMailbox, err)
+	}
+	var errs []error
+	for _, n := range names {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if !s.stale(n) {
+			continue
+		}
+		if err := ignoreMissing(s.fs.Remove(filepath.Join(tmp, n))); err != nil {
+			errs = append(errs, failedChange("sweep tmp of", folder, mail.KindMailbox, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// stale reports whether NewBase made the name long ago.
+func (s *Store) stale(base string) bool {
+	t, ok := madeAt(base)
+	return ok && s.now().Sub(t) > tmpAge
+}
+
+// sweepBuilds removes folders that an interrupted CreateFolder left unfinished
+// in the root, and temporary files of SetID. Both are empty of mail.
+func (s *Store) sweepBuilds() {
+	names, err := s.fs.ReadDirNames(s.root)
+	if err != nil {
+		return // whoever needs the root will say so
+	}
+	for _, n := range names {
+		base, ok := strings.CutPrefix(n, buildPrefix)
+		if !ok || !s.stale(base) {
+			continue
+		}
+		p := filepath.Join(s.root, n)
+		if i, err := s.fs.Lstat(p); err == nil && !i.Mode.IsDir() {
+			_ = s.fs.Remove(p) // next time, then
+			continue
+		}
+		for _, sub := range []string{"cur", "new", "tmp", ""} {
+			_ = s.fs.Rmdir(filepath.Join(p, sub)) // next time, then
+		}
+	}
+}

@@ -1,0 +1,77 @@
+package remote
+
+import (
+	"crypto/x509"
+	"errors"
+	"sync"
+
+	"satchel/sync/mail"
+)
+
+// Client knows one account: how to reach it and, once [Conn.Overview] ran,
+// how its mailboxes are called. It is shared by all connections and safe for
+// concurrent use.
+type Client struct {
+	opts  Options
+	roots *x509.CertPool // nil: the system's
+
+	mu    sync.Mutex // guards all below
+	names *names
+	stats Stats
+}
+
+// Stats counts what went over all connections of a Client.
+type Stats struct {
+	BytesIn, BytesOut int64 // inside TLS
+	// RoundTrips counts the turns of the line after the greeting: how often
+	// a command had to wait for an earlier answer, plus one for the first.
+	// Pipelined commands share a turn.
+	RoundTrips    int64 // summed over connections
+	MaxRoundTrips int64 // of the connection that took most
+	Connections   int64 // opened so far
+}
+
+// New checks the options. It does no I/O.
+func New(o Options) (*Client, error) {
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	cl := &Client{opts: o, names: newNames("", 0)}
+	if len(o.RootCA) > 0 {
+		pool, err := x509.SystemCertPool()
+		if err != nil {
+			pool = x509.NewCertPool()
+		}
+		if !pool.AppendCertsFromPEM(o.RootCA) {
+			return nil, &mail.Error{Op: "account options", Kind: mail.KindConfig,
+				Hint: "tls_ca must name a PEM file", Err: errors.New("tls_ca holds no certificate")}
+		}
+		cl.roots = pool
+	}
+	return cl, nil
+}
+
+// Stats returns the counters as they stand.
+func (cl *Client) Stats() Stats {
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	return cl.stats
+}
+
+func (cl *Client) count(f func(*Stats)) {
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	f(&cl.stats)
+}
+
+func (cl *Client) mailboxNames() *names {
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	return cl.names
+}
+
+func (cl *Client) setNames(n *names) {
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	cl.names = n
+}

@@ -1,0 +1,48 @@
+package remote
+
+import (
+	"satchel/sync/remote/wire"
+)
+
+// command is one command in flight. The goroutine that reads from the server
+// calls its functions and fills in its result; once done is closed everything
+// belongs to the goroutine that waits.
+type command struct {
+	line string // the command without tag and line end
+
+	// untagged takes each response that arrives while this command is the
+	// oldest one. It must not block.
+	untagged func(wire.Response)
+	// literal may take over a literal of a FETCH response instead of having
+	// it read into memory. It returns false to decline.
+	literal func(f *wire.Fetch, r *literalReader) bool
+	// free: the server may answer it in any order with other free commands.
+	free bool
+	// viaGoIMAP: the tag is go-imap's, which waits for the answer too.
+	viaGoIMAP bool
+	// login: continuation requests belong to go-imap.
+	login bool
+	// cont is told of each continuation request (RFC 3501 §7.5), when set.
+	cont chan struct{}
+
+	continued bool // cont was told; reading goroutine only
+
+	tag   string
+	depth int64 // how many turns of the line it took to get here
+
+	done   chan struct{}
+	status string // OK, NO or BAD
+	text   wire.Text
+}
+
+// finished reports whether the answer is there, and so may be looked at.
+func (c *command) finished() bool {
+	select {
+	case <-c.done:
+		return true
+	default:
+		return false
+	}
+}
+
+func (c *command) err() error { return responseError(c.status, c.text) }

@@ -1,0 +1,206 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/emersion/go-imap/v2/imapclient"
+
+	"satchel/sync/mail"
+	"satchel/sync/remote/wire"
+)
+
+// Level says how a mailbox is brought up to date.
+type Level uint8
+
+// The levels. Each includes the ones before it.
+const (
+	// Plain servers are asked for all flags.
+	Plain Level = iota
+	// Condstore servers say which flags changed (RFC 7162 §3.1), but not
+	// which messages are gone.
+	Condstore
+	// QResync servers say both, within SELECT (RFC 7162 §3.2).
+	QResync
+)
+
+func (l Level) String() string {
+	switch l {
+	case QResync:
+		return "qresync"
+	case Condstore:
+		return "condstore"
+	}
+	return "plain"
+}
+
+// goodbye is how long Close waits for the answer to LOGOUT.
+const goodbye = 500 * time.Millisecond
+
+// Conn is one connection, logged in. It belongs to one goroutine at a time;
+// after an error of mail.KindConnection it is dead.
+type Conn struct {
+	cl   *Client
+	link *link
+	imap *imapclient.Client
+	log  *slog.Logger
+
+	enableTried bool
+	qresync     bool // ENABLED came
+	selected    selection
+	selecting   *selecting // the SELECT that was sent last
+
+	closeOnce sync.Once
+}
+
+// selection is the mailbox that is selected, as far as is known.
+type selection struct {
+	mailbox     string
+	uidValidity mail.UIDValidity
+	readOnly    bool // by EXAMINE, or because the server says so
+	examined    bool // by EXAMINE
+	noModSeq    bool
+}
+
+// Level returns what can be asked of the server. It is final once ENABLE was
+// answered, in Overview or the first Changes.
+func (c *Conn) Level() Level {
+	switch {
+	case c.qresync, !c.enableTried && c.Has("QRESYNC"):
+		return QResync
+	case c.Has("CONDSTORE"), c.Has("QRESYNC"): // RFC 7162 §3.2.3
+		return Condstore
+	}
+	return Plain
+}
+
+// Has reports whether the server has a capability that is not ignored.
+func (c *Conn) Has(capability string) bool { return c.link.has(capability) }
+
+// guard ends the connection when ctx ends. The function it returns must be
+// called when the operation is over.
+func (c *Conn) guard(ctx context.Context) (stop func()) {
+	s := context.AfterFunc(ctx, func() { c.link.fail(context.Cause(ctx)) })
+	return func() { s() }
+}
+
+// dead wraps the reason why the connection ended.
+func (c *Conn) dead(op, mailbox string, err error) error {
+	var e *mail.Error
+	if errors.As(err, &e) && e.Kind == mail.KindConnection {
+		return err
+	}
+	return &mail.Error{Op: op, Mailbox: mailbox, Kind: mail.KindConnection,
+		Hint: "nothing was lost; try again later", Err: err}
+}
+
+// wait waits for the answer. Its error is that of the connection; what the
+// server answered is in the command.
+func (c *Conn) wait(cmd *command) error {
+	select {
+	case <-cmd.done:
+	case <-c.link.dead:
+		if !cmd.finished() { // an answer counts even if it was the last one
+			return c.link.failure()
+		}
+	}
+	c.link.waited(cmd)
+	return nil
+}
+
+// run sends one command of our own and waits for its answer.
+func (c *Conn) run(op, mailbox string, cmd *command) error {
+	if err := c.link.begin(cmd); err != nil {
+		return c.dead(op, mailbox, err)
+	}
+	return c.result(op, mailbox, cmd)
+}
+
+// runThrough sends one command by way of go-imap and waits for its answer.
+func (c *Conn) runThrough(op, mailbox string, cmd *command, call func()) error {
+	if err := c.link.through(cmd, call); err != nil {
+		return c.dead(op, mailbox, err)
+	}
+	return c.result(op, mailbox, cmd)
+}
+
+// result waits for the answer and returns a refusal as an error that
+// concerns the mailbox.
+func (c *Conn) result(op, mailbox string, cmd *command) error {
+	if err := c.wait(cmd); err != nil {
+		return c.dead(op, mailbox, err)
+	}
+	return mailboxError(op, mailbox, cmd.err())
+}
+
+// enableCommand asks for the highest level offered (RFC 5161, RFC 7162
+// §3.2.3); nil when there is nothing to ask.
+func (c *Conn) enableCommand() *command {
+	what := ""
+	switch {
+	case c.enableTried:
+	case c.Has("QRESYNC"):
+		what = "QRESYNC"
+	case c.Has("CONDSTORE") && c.Has("ENABLE"):
+		what = "CONDSTORE"
+	}
+	c.enableTried = true
+	if what == "" {
+		return nil
+	}
+	return &command{line: "ENABLE " + what, free: true}
+}
+
+// isEnabled reads ENABLED. A server that offers QRESYNC and does not confirm
+// it is treated as if it had CONDSTORE only: iCloud does that, and its
+// VANISHED lines are wrong.
+func isEnabled(r wire.Response) bool {
+	return r.Kind == "ENABLED" && slices.ContainsFunc(wire.ParseWords(r.Rest), func(w string) bool {
+		return strings.EqualFold(w, "QRESYNC")
+	})
+}
+
+// ensureEnabled sends ENABLE on its own if no flight carried it yet.
+func (c *Conn) ensureEnabled() error {
+	cmd := c.enableCommand()
+	if cmd == nil {
+		return nil
+	}
+	enabled := false
+	cmd.untagged = func(r wire.Response) { enabled = enabled || isEnabled(r) }
+	if err := c.run("enable", "", cmd); isDead(err) {
+		return err
+	}
+	c.qresync = enabled
+	return nil
+}
+
+// Noop asks for nothing, and so shows that the connection is alive.
+func (c *Conn) Noop(ctx context.Context) error {
+	defer c.guard(ctx)()
+	return c.runThrough("noop", "", &command{}, func() { c.imap.Noop() })
+}
+
+// Close says goodbye without waiting more than a moment, and returns when no
+// goroutine of the connection is left.
+func (c *Conn) Close() error {
+	c.closeOnce.Do(func() {
+		if c.link.failure() == nil && c.link.front() == nil {
+			timer := time.AfterFunc(goodbye, func() { c.link.fail(errClosed) })
+			cmd := &command{}
+			if err := c.link.through(cmd, func() { c.imap.Logout() }); err == nil {
+				c.wait(cmd)
+			}
+			timer.Stop()
+		}
+		c.link.fail(errClosed)
+		<-c.imap.Closed()
+		<-c.link.written
+	})
+	return nil
+}

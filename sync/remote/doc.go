@@ -1,0 +1,36 @@
+// Package remote is the IMAP side of satchel: it says what changed on a
+// server and carries out what the engine decided.
+//
+// Start with [New], then [Client.Connect]; a [Conn] does everything else:
+// [Conn.Overview] and [Conn.Changes] find out, [Conn.FetchBodies] and
+// [Conn.Probe] read, [Conn.Store], [Conn.Move], [Conn.Append] and their
+// neighbours write. A Conn belongs to one goroutine at a time.
+//
+// go-imap opens the session and logs in, and carries the commands for which
+// its view is enough. Beneath it lies the link, a net.Conn that frames every
+// response, keeps from go-imap what it would stumble over and adds the
+// commands it does not have (docs/adr/0002-qresync-beneath-go-imap.md says
+// why):
+//
+//	engine -> Conn -> go-imap -> link -> TLS -> socket
+//	            \________________/
+//	       own commands, tagged X1, X2, ...
+//
+// Invariants:
+//
+//   - An untagged response belongs to the oldest command that is not yet
+//     answered; commands that must not be mixed up are answered in order, or
+//     the connection is given up.
+//   - Bytes are delivered only under the UID and mailbox in which the server
+//     sent them, and only whole: a literal that ends early is an error.
+//   - What follows a SELECT that failed, or that found another UIDVALIDITY, is
+//     thrown away.
+//   - Absence is never guessed. A list of UIDs that is shorter than the
+//     mailbox is an error, not a deletion.
+//   - Without progress for Options.Timeout the connection ends with an error.
+//     The first error sticks; after it the Conn is dead.
+//   - Names and UIDs are sent as the server gave them. No range is expanded,
+//     and no range ends in "*".
+//
+// The package must never log or wrap a password, nor log message text.
+package remote

@@ -1,0 +1,74 @@
+package remote
+
+import (
+	"errors"
+	"fmt"
+
+	"satchel/sync/mail"
+	"satchel/sync/remote/wire"
+)
+
+// Status codes that callers tell apart (RFC 3501 §7.1, RFC 5530, RFC 4469).
+const (
+	CodeTryCreate     = "TRYCREATE"
+	CodeOverQuota     = "OVERQUOTA"
+	CodeTooBig        = "TOOBIG"
+	CodeNonExistent   = "NONEXISTENT"
+	CodeAlreadyExists = "ALREADYEXISTS"
+	CodeUnavailable   = "UNAVAILABLE"
+)
+
+// ResponseError is the cause of every error that a server answered: NO, or
+// BAD when Bad is set.
+type ResponseError struct {
+	Code string // the response code in upper case, empty when there was none
+	Text string // for people
+	Bad  bool
+}
+
+func (e *ResponseError) Error() string {
+	word := "NO"
+	if e.Bad {
+		word = "BAD"
+	}
+	if e.Code != "" {
+		word += " [" + e.Code + "]"
+	}
+	return fmt.Sprintf("server answered %s %s", word, e.Text)
+}
+
+func responseError(status string, t wire.Text) error {
+	if status == "OK" {
+		return nil
+	}
+	return &ResponseError{Code: t.Code, Text: t.Text, Bad: status == "BAD"}
+}
+
+var (
+	errStalled    = errors.New("the server sent nothing for too long")
+	errOutOfOrder = errors.New("the server answered commands out of order")
+	errClosed     = errors.New("connection closed")
+	errLongLine   = errors.New("the server sent a line longer than 16 MB")
+	errLiteral    = errors.New("the server sent a literal of unknown size")
+
+	// ErrIncomplete: the server listed fewer messages than it says the
+	// mailbox holds, so nothing can be concluded from those that are missing.
+	ErrIncomplete = errors.New("the server's list of messages is incomplete")
+)
+
+func mailboxError(op, mailbox string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &mail.Error{Op: op, Mailbox: mailbox, Kind: mail.KindMailbox, Err: err}
+}
+
+// isDead reports whether err means that the connection is gone.
+func isDead(err error) bool {
+	return err != nil && mail.KindOf(err) == mail.KindConnection
+}
+
+func isResponse(err error) bool {
+	var re *ResponseError
+	return errors.As(err, &re)
+}

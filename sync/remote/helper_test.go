@@ -1,0 +1,142 @@
+package remote
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"satchel/sync/mail"
+	"satchel/sync/remote/imaptest"
+	"satchel/sync/remote/wire"
+)
+
+// checkLeaks fails the test if goroutines of this package outlive it.
+func checkLeaks(t *testing.T) {
+	t.Helper()
+	t.Cleanup(func() {
+		var dump []byte
+		for range 100 {
+			buf := make([]byte, 1<<20)
+			dump = buf[:runtime.Stack(buf, true)]
+			if !bytes.Contains(dump, []byte("remote.(*link)")) && !bytes.Contains(dump, []byte("imapclient.(*Client)")) {
+				return
+			}
+			runtime.Gosched()
+			time.Sleep(2 * time.Millisecond)
+		}
+		t.Errorf("goroutines left:\n%s", dump)
+	})
+}
+
+func password(p string) func(context.Context) (string, error) {
+	return func(context.Context) (string, error) { return p, nil }
+}
+
+// options for a server that is reached by dial.
+func dialOptions(dial func() (net.Conn, error)) Options {
+	return Options{
+		Host: "localhost", TLS: TLSNone, User: "ann", Password: password("secret"), Timeout: 5 * time.Second,
+		Dial: func(context.Context, string, string) (net.Conn, error) { return dial() },
+	}
+}
+
+func newServer(t *testing.T, o imaptest.Options) *imaptest.Server {
+	t.Helper()
+	o.NoListen = true
+	srv := imaptest.NewServer(o)
+	t.Cleanup(srv.Close)
+	return srv
+}
+
+func connect(t *testing.T, o Options) (*Client, *Conn) {
+	t.Helper()
+	checkLeaks(t)
+	cl, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := cl.Connect(t.Context())
+	if err != nil {
+		t.Fatalf("connect: %v (hint %q)", err, mail.HintOf(err))
+	}
+	t.Cleanup(func() { c.Close() })
+	return cl, c
+}
+
+// lowered are the capability combinations that behaviour must not depend on.
+func lowered() map[string][]string {
+	return map[string][]string{
+		"qresync":   nil,
+		"condstore": {"QRESYNC"},
+		"plain":     {"QRESYNC", "CONDSTORE", "ENABLE", "ESEARCH"},
+		"bare":      {"QRESYNC", "CONDSTORE", "ENABLE", "ESEARCH", "LIST-STATUS", "LIST-EXTENDED", "NAMESPACE", "MOVE", "LITERAL+", "SASL-IR", "AUTH=PLAIN", "SPECIAL-USE"},
+	}
+}
+
+func changes(t *testing.T, c *Conn, reqs ...ChangesRequest) []*Changes {
+	t.Helper()
+	var got []*Changes
+	if err := c.Changes(t.Context(), reqs, func(ch *Changes) error {
+		got = append(got, ch)
+		return nil
+	}); err != nil {
+		t.Fatalf("changes: %v", err)
+	}
+	return got
+}
+
+func one(t *testing.T, c *Conn, req ChangesRequest) *Changes {
+	t.Helper()
+	got := changes(t, c, req)
+	if len(got) != 1 {
+		t.Fatalf("%d results for one mailbox", len(got))
+	}
+	if got[0].Err != nil {
+		t.Fatalf("changes of %s: %v", req.Mailbox, got[0].Err)
+	}
+	return got[0]
+}
+
+func text(set []mail.UIDRange) string { return strings.Join(wire.FormatSets(set, 1<<20), " ") }
+
+func message(n int) []byte {
+	return fmt.Appendf(nil, "Message-ID: <m%d@example.org>\r\nSubject: message %d\r\n\r\nBody of %d.\r\n", n, n, n)
+}
+
+func fill(srv *imaptest.Server, mailbox string, n int) []mail.UID {
+	var uids []mail.UID
+	for i := range n {
+		uids = append(uids, mail.UID(srv.Append(mailbox, nil, time.Unix(1700000000+int64(i), 0), message(i+1))))
+	}
+	return uids
+}
+
+func bodies(t *testing.T, c *Conn, reqs ...BodyRequest) (map[string]string, map[string]error) {
+	t.Helper()
+	got := map[string]string{}
+	failed, err := c.FetchBodies(t.Context(), reqs, func(b Body) error {
+		data, err := io.ReadAll(b)
+		if err != nil {
+			return err
+		}
+		if int64(len(data)) != b.Size {
+			t.Errorf("%s %d: %d bytes, announced %d", b.Mailbox, b.UID, len(data), b.Size)
+		}
+		key := fmt.Sprintf("%s/%d", b.Mailbox, b.UID)
+		if _, twice := got[key]; twice {
+			t.Errorf("%s delivered twice", key)
+		}
+		got[key] = string(data)
+		return nil
+	})
+	if err != nil {
+		t.Fatalf("bodies: %v", err)
+	}
+	return got, failed
+}

@@ -1,0 +1,414 @@
+package remote
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"satchel/sync/remote/wire"
+)
+
+const (
+	readBuffer = 64 << 10
+	// maxResponse bounds what is held in memory of one response. 100,000
+	// vanished messages are a line of 700 KB.
+	maxResponse = 16 << 20
+)
+
+// link is the net.Conn that go-imap is given. go-imap's goroutine reads from
+// it, and so drives [link.readResponse]: responses of our own commands are
+// taken out there, and what goes on to go-imap is only what it waits for, in
+// a form it cannot stumble over.
+type link struct {
+	net.Conn // the socket or TLS; Read, Write, Close and deadlines are ours
+	timeout  time.Duration
+	log      *slog.Logger
+	count    func(func(*Stats))
+	without  []string
+
+	br  *bufio.Reader // reading goroutine only, or whoever it handed a literal to
+	buf []byte        // a response that is not within br
+	out []byte        // bytes for go-imap not yet read by it
+
+	greeting string // synthetic greeting after STARTTLS; see dial.go
+
+	mu       sync.Mutex // guards all below, up to wmu
+	pending  []*command
+	err      error // first error; sticks
+	bye      string
+	dead     chan struct{} // closed when err is set
+	caps     []string
+	capsSeq  int // how often caps were set
+	greeted  bool
+	preauth  bool
+	received int64 // depth of the deepest answer that was waited for
+	sent     int64 // depth of the deepest command
+	saslLine bool  // the next line go-imap writes answers a challenge
+	tags     int
+
+	wmu     sync.Mutex // guards all below; taken before mu
+	armed   *command   // the command that go-imap is about to write
+	in      []byte     // from go-imap, not yet a whole line
+	literal int64      // bytes of a literal go-imap is writing
+	midway  bool       // go-imap is within a command, behind a literal
+	corked  bool
+	wbuf    []byte
+	wake    chan struct{} // there is something to write
+	room    chan struct{} // something was written
+	written chan struct{} // closed when the writing goroutine has ended
+}
+
+func newLink(conn net.Conn, o *Options, count func(func(*Stats))) *link {
+	l := &link{
+		Conn: conn, timeout: o.Timeout, log: o.Logger, count: count, without: o.Without,
+		dead: make(chan struct{}),
+		wake: make(chan struct{}, 1), room: make(chan struct{}, 1), written: make(chan struct{}),
+	}
+	go l.writeLoop()
+	l.br = bufio.NewReaderSize(netReader{l}, readBuffer)
+	return l
+}
+
+// netReader is the only place that reads from the network.
+type netReader struct{ l *link }
+
+func (r netReader) Read(p []byte) (int, error) {
+	l := r.l
+	if err := l.armRead(); err != nil {
+		return 0, err
+	}
+	n, err := l.Conn.Read(p)
+	if n > 0 {
+		l.count(func(s *Stats) { s.BytesIn += int64(n) })
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		err = fmt.Errorf("%w (%v)", errStalled, l.timeout)
+	}
+	return n, err
+}
+
+// armRead gives the server another Timeout to make progress. With nothing
+// asked, it may be silent for as long as it likes.
+func (l *link) armRead() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err != nil {
+		return l.err
+	}
+	if len(l.pending) > 0 || !l.greeted {
+		return l.Conn.SetReadDeadline(time.Now().Add(l.timeout))
+	}
+	return l.Conn.SetReadDeadline(time.Time{})
+}
+
+// fail makes err the reason why the connection is dead, unless it has one,
+// and returns the reason.
+func (l *link) fail(err error) error {
+	l.mu.Lock()
+	if l.err == nil {
+		if l.bye != "" && (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)) {
+			err = fmt.Errorf("the server closed the connection: %s", l.bye)
+		} else if errors.Is(err, io.EOF) {
+			err = fmt.Errorf("the server closed the connection: %w", io.ErrUnexpectedEOF)
+		}
+		l.err = err
+		close(l.dead)
+	}
+	err = l.err
+	l.mu.Unlock()
+	l.Conn.Close()
+	return err
+}
+
+func (l *link) failure() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.err
+}
+
+// Close is what go-imap calls when it gives up; also when it does so for a
+// reason of its own.
+func (l *link) Close() error {
+	l.fail(errClosed)
+	return nil
+}
+
+// Deadlines are the link's business: go-imap's are absolute and would end a
+// large message on a slow line.
+
+// SetDeadline does nothing.
+func (l *link) SetDeadline(time.Time) error { return nil }
+
+// SetReadDeadline does nothing.
+func (l *link) SetReadDeadline(time.Time) error { return nil }
+
+// SetWriteDeadline does nothing.
+func (l *link) SetWriteDeadline(time.Time) error { return nil }
+
+// Read hands go-imap its next line. Everything else that arrives before is
+// dealt with here.
+func (l *link) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	for len(l.out) == 0 {
+		if l.greeting != "" {
+			l.mu.Lock()
+			l.greeted = true
+			l.mu.Unlock()
+			l.out, l.greeting = []byte(l.greeting), ""
+			break
+		}
+		if err := l.readResponse(); err != nil {
+			return 0, l.fail(err)
+		}
+	}
+	n := copy(p, l.out)
+	l.out = l.out[n:]
+	return n, nil
+}
+
+// readResponse reads one response and gives it to whom it belongs.
+func (l *link) readResponse() error {
+	line, err := l.readLine()
+	if err != nil {
+		return err
+	}
+	if !l.greeted { // written only by this goroutine
+		return l.takeGreeting(line)
+	}
+	switch {
+	case line[0] == '+':
+		l.takeContinuation(line)
+		return nil
+	case bytes.HasPrefix(line, []byte("* ")):
+		return l.readUntagged(line)
+	}
+	return l.takeTagged(line)
+}
+
+// readLine returns a line with its end, valid until the next read.
+func (l *link) readLine() ([]byte, error) {
+	line, err := l.br.ReadSlice('\n')
+	if err == nil {
+		return line, nil
+	}
+	l.buf = append(l.buf[:0], line...)
+	err = l.appendRest(err)
+	return l.buf, err
+}
+
+// appendLine reads another line behind what is in l.buf.
+func (l *link) appendLine() error {
+	line, err := l.br.ReadSlice('\n')
+	l.buf = append(l.buf, line...)
+	return l.appendRest(err)
+}
+
+func (l *link) appendRest(err error) error {
+	for errors.Is(err, bufio.ErrBufferFull) {
+		if len(l.buf) > maxResponse {
+			return errLongLine
+		}
+		var line []byte
+		line, err = l.br.ReadSlice('\n')
+		l.buf = append(l.buf, line...)
+	}
+	if err == io.EOF && len(l.buf) > 0 {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// readUntagged reads the literals of a response, if any, and passes it on.
+func (l *link) readUntagged(line []byte) error {
+	r, ok := wire.ParseResponse(line[2:])
+	if !ok {
+		return nil // an empty response; nobody waits for it
+	}
+	if !r.IsCondition() && bytes.HasSuffix(wire.TrimEOL(line), []byte("}")) {
+		taken, err := l.readLiterals(line)
+		if err != nil || taken {
+			return err
+		}
+		if r, ok = wire.ParseResponse(l.buf[2:]); !ok {
+			return nil
+		}
+	}
+	l.takeUntagged(r)
+	return nil
+}
+
+// readLiterals completes a response that goes on behind a literal. Each
+// literal of a FETCH is offered to the command that waits; the others are
+// read into l.buf. taken means that the command dealt with the response.
+func (l *link) readLiterals(line []byte) (taken bool, err error) {
+	l.buf = append(l.buf[:0], line...)
+	for {
+		text := wire.TrimEOL(l.buf)
+		lit, _, ok := wire.TrailingLiteral(text)
+		if !ok {
+			if wire.BrokenLiteral(text) {
+				return false, errLiteral
+			}
+			return false, nil
+		}
+		if took, err := l.offerLiteral(text, lit); took || err != nil {
+			return took, err
+		}
+		if int64(len(l.buf))+lit.Size > maxResponse {
+			return false, errLongLine
+		}
+		start := len(l.buf)
+		l.buf = slices.Grow(l.buf, int(lit.Size))[:start+int(lit.Size)]
+		if _, err := io.ReadFull(l.br, l.buf[start:]); err != nil {
+			return false, short(err)
+		}
+		if err := l.appendLine(); err != nil {
+			return false, short(err)
+		}
+	}
+}
+
+// short turns an end of file within a response into an error that cannot be
+// taken for the end of a message.
+func short(err error) error {
+	if err == io.EOF {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// offerLiteral lets the waiting command stream a literal of a FETCH.
+func (l *link) offerLiteral(text []byte, lit wire.Literal) (took bool, err error) {
+	c := l.front()
+	if c == nil || c.literal == nil {
+		return false, nil
+	}
+	r, ok := wire.ParseResponse(l.buf[2:])
+	if !ok || r.Kind != "FETCH" {
+		return false, nil
+	}
+	f, ok := wire.ParseFetch(r.Rest)
+	if !ok || !f.HasPending {
+		return false, nil
+	}
+	lr := &literalReader{l: l, left: lit.Size}
+	if !c.literal(&f, lr) {
+		return false, nil
+	}
+	return true, lr.finish()
+}
+
+// front returns the oldest command that is not answered.
+func (l *link) front() *command {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.pending) == 0 {
+		return nil
+	}
+	return l.pending[0]
+}
+
+// takeUntagged gives a response to the oldest command, and to the link what
+// concerns the connection.
+func (l *link) takeUntagged(r wire.Response) {
+	c := l.front()
+	switch r.Kind {
+	case "CAPABILITY":
+		l.setCaps(wire.ParseWords(r.Rest))
+		if c != nil && c.viaGoIMAP {
+			l.out = append(l.out, "* CAPABILITY "+l.capsForGoIMAP()+"\r\n"...)
+		}
+		return
+	case "BYE":
+		l.mu.Lock()
+		l.bye = wire.ParseText(r.Rest).Text
+		if l.bye == "" {
+			l.bye = "BYE"
+		}
+		l.mu.Unlock()
+	case "OK", "NO", "BAD":
+		// RFC 3501 §7.1: an ALERT must reach the user.
+		if t := wire.ParseText(r.Rest); t.Code == "ALERT" {
+			l.log.Warn("server alert", "alert", t.Text)
+		} else if t.Code == "CAPABILITY" {
+			l.setCaps(wire.ParseWords(t.Args))
+		}
+	}
+	if c != nil && c.untagged != nil {
+		c.untagged(r)
+	}
+}
+
+func (l *link) takeContinuation(line []byte) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, c := range l.pending {
+		if c.login {
+			l.saslLine = strings.HasPrefix(c.line, "AUTHENTICATE")
+			l.out = append(l.out, line...)
+			return
+		}
+		if c.cont != nil && !c.continued {
+			c.continued = true
+			signal(c.cont)
+			return
+		}
+	}
+}
+
+// takeTagged ends a command. Answers to tags that nobody used are dropped.
+func (l *link) takeTagged(line []byte) error {
+	tag, rest, _ := strings.Cut(string(wire.TrimEOL(line)), " ")
+	status, text, _ := strings.Cut(strings.TrimLeft(rest, " "), " ")
+	status = strings.ToUpper(status)
+	if status != "OK" && status != "NO" && status != "BAD" {
+		return nil
+	}
+	l.mu.Lock()
+	i := slices.IndexFunc(l.pending, func(c *command) bool { return c.tag == tag })
+	if i < 0 {
+		l.mu.Unlock()
+		return nil
+	}
+	c := l.pending[i]
+	// The text is how responses find their mailbox: commands must end in the
+	// order in which they were sent, as they do on every known server.
+	for _, earlier := range l.pending[:i] {
+		if !earlier.free || !c.free {
+			l.mu.Unlock()
+			return errOutOfOrder
+		}
+	}
+	l.pending = slices.Delete(l.pending, i, i+1)
+	l.mu.Unlock()
+
+	c.status, c.text = status, wire.ParseText([]byte(text))
+	if c.text.Code == "CAPABILITY" && status == "OK" {
+		l.setCaps(wire.ParseWords(c.text.Args))
+	}
+	if c.text.Code == "ALERT" {
+		l.log.Warn("server alert", "alert", c.text.Text)
+	}
+	if c.viaGoIMAP {
+		// With a capability list in each OK go-imap never asks for one on
+		// its own, in a goroutine of its own.
+		code := ""
+		if status == "OK" && c.login {
+			code = "[CAPABILITY " + l.capsForGoIMAP() + "] "
+		}
+		l.out = append(l.out, tag+" "+status+" "+code+"answered\r\n"...)
+	}
+	close(c.done)
+	return nil
+}

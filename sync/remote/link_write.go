@@ -1,0 +1,263 @@
+package remote
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"satchel/sync/remote/wire"
+)
+
+const writeChunk = 64 << 10
+
+// begin sends a command of our own.
+func (l *link) begin(c *command) error {
+	l.wmu.Lock()
+	defer l.wmu.Unlock()
+	l.mu.Lock()
+	l.tags++
+	c.tag = fmt.Sprintf("X%d", l.tags)
+	l.mu.Unlock()
+	if err := l.register(c); err != nil {
+		return err
+	}
+	l.wbuf = append(l.wbuf, c.tag+" "+c.line+"\r\n"...)
+	l.flush()
+	return nil
+}
+
+// through sends a command by calling go-imap, which keeps tag and state. What
+// go-imap writes behind the tag is replaced by c.line when that is not empty:
+// this is how a SELECT learns of QRESYNC, and how a name goes out exactly as
+// the server spells it.
+func (l *link) through(c *command, call func()) error {
+	c.viaGoIMAP = true
+	l.wmu.Lock()
+	l.armed = c
+	l.wmu.Unlock()
+	call()
+	l.wmu.Lock()
+	defer l.wmu.Unlock()
+	if l.armed != nil {
+		l.armed = nil
+		if err := l.failure(); err != nil {
+			return err
+		}
+		return l.fail(errors.New("go-imap did not send a command"))
+	}
+	return l.failure()
+}
+
+// register notes that an answer is awaited; wmu is held.
+func (l *link) register(c *command) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err != nil {
+		return l.err
+	}
+	c.done = make(chan struct{})
+	c.depth = l.received + 1
+	l.turn(c.depth)
+	l.pending = append(l.pending, c)
+	return l.Conn.SetReadDeadline(time.Now().Add(l.timeout))
+}
+
+// turn counts a turn of the line when depth is deeper than before. A command
+// is one turn deeper than the deepest answer that was waited for before it was
+// sent, so that pipelined commands share one. mu is held.
+func (l *link) turn(depth int64) {
+	if depth <= l.sent {
+		return
+	}
+	by := depth - l.sent
+	l.sent = depth
+	l.count(func(s *Stats) {
+		s.RoundTrips += by
+		s.MaxRoundTrips = max(s.MaxRoundTrips, depth)
+	})
+}
+
+// waited notes that what follows comes after the answer to c.
+func (l *link) waited(c *command) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.received = max(l.received, c.depth)
+}
+
+// goesOn notes that c was told to go on with its literal, a turn later.
+func (l *link) goesOn(c *command) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.received = max(l.received, c.depth)
+	c.depth = l.received + 1
+	l.turn(c.depth)
+}
+
+// cork holds commands back until uncork, so that a flight shares packets.
+func (l *link) cork() {
+	l.wmu.Lock()
+	defer l.wmu.Unlock()
+	l.corked = true
+}
+
+func (l *link) uncork() error {
+	l.wmu.Lock()
+	defer l.wmu.Unlock()
+	l.corked = false
+	l.flush()
+	return l.failure()
+}
+
+// send queues bytes of a command begun before, a literal, and waits while too
+// much is queued.
+func (l *link) send(p []byte) error {
+	for {
+		l.wmu.Lock()
+		if len(l.wbuf) < 4*writeChunk {
+			l.wbuf = append(l.wbuf, p...)
+			l.flush()
+			l.wmu.Unlock()
+			return l.failure()
+		}
+		l.wmu.Unlock()
+		select {
+		case <-l.room:
+		case <-l.dead:
+			return l.failure()
+		}
+	}
+}
+
+// flush wakes the writing goroutine; wmu is held.
+func (l *link) flush() {
+	if l.corked && len(l.wbuf) < writeChunk {
+		return
+	}
+	signal(l.wake)
+}
+
+func signal(ch chan struct{}) {
+	select {
+	case ch <- struct{}{}:
+	default:
+	}
+}
+
+// writeLoop writes what is queued, in a goroutine of its own: whoever queues
+// commands must be free to take the answers, or a server that does not read
+// before it has written would wait for us, and we for it.
+func (l *link) writeLoop() {
+	defer close(l.written)
+	var out []byte
+	for {
+		select {
+		case <-l.wake:
+		case <-l.dead:
+			return
+		}
+		l.wmu.Lock()
+		out, l.wbuf = l.wbuf, out[:0]
+		l.wmu.Unlock()
+		signal(l.room)
+		if l.write(out) != nil {
+			return
+		}
+	}
+}
+
+func (l *link) write(p []byte) error {
+	for len(p) > 0 {
+		chunk := p[:min(len(p), writeChunk)]
+		if err := l.Conn.SetWriteDeadline(time.Now().Add(l.timeout)); err != nil {
+			return l.fail(err)
+		}
+		n, err := l.Conn.Write(chunk)
+		l.count(func(s *Stats) { s.BytesOut += int64(n) })
+		if err != nil {
+			if errors.Is(err, os.ErrDeadlineExceeded) {
+				err = fmt.Errorf("%w (%v)", errStalled, l.timeout)
+			}
+			return l.fail(err)
+		}
+		p = p[n:]
+		l.extendRead()
+	}
+	return nil
+}
+
+// extendRead counts what was written as progress: a server says nothing
+// while a large message goes up.
+func (l *link) extendRead() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err == nil && len(l.pending) > 0 {
+		l.Conn.SetReadDeadline(time.Now().Add(l.timeout))
+	}
+}
+
+// Write takes what go-imap sends. It follows lines and literals, so that it
+// knows where a command begins, and enters each command with its tag.
+func (l *link) Write(p []byte) (int, error) {
+	l.wmu.Lock()
+	defer l.wmu.Unlock()
+	l.in = append(l.in, p...)
+	for len(l.in) > 0 {
+		if l.literal > 0 {
+			n := min(l.literal, int64(len(l.in)))
+			l.wbuf = append(l.wbuf, l.in[:n]...)
+			l.in = l.in[n:]
+			l.literal -= n
+			continue
+		}
+		end := bytes.IndexByte(l.in, '\n')
+		if end < 0 {
+			break
+		}
+		if err := l.writeLine(string(l.in[:end+1])); err != nil {
+			return 0, err
+		}
+		l.in = l.in[end+1:]
+	}
+	l.flush()
+	if err := l.failure(); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+func (l *link) writeLine(line string) error {
+	text := strings.TrimRight(line, "\r\n")
+	if !l.midway && !l.takeSASLLine() {
+		tag, rest, _ := strings.Cut(text, " ")
+		c := l.armed
+		l.armed = nil
+		if c == nil { // a command that go-imap sends on its own
+			c = &command{viaGoIMAP: true, line: rest}
+		}
+		c.tag = tag
+		if c.line != "" && !c.login {
+			text = tag + " " + c.line
+			line = text + "\r\n"
+		}
+		if err := l.register(c); err != nil {
+			return err
+		}
+	}
+	l.midway = false
+	if lit, _, ok := wire.TrailingLiteral([]byte(text)); ok {
+		l.literal, l.midway = lit.Size, true
+	}
+	l.wbuf = append(l.wbuf, line...)
+	return nil
+}
+
+func (l *link) takeSASLLine() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	was := l.saslLine
+	l.saslLine = false
+	return was
+}

@@ -1,0 +1,226 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/emersion/go-imap/v2"
+
+	"satchel/sync/mail"
+	"satchel/sync/remote/wire"
+)
+
+// UIDPair is a message before and after it was copied or moved.
+type UIDPair struct{ From, To mail.UID }
+
+// MoveResult says where messages went. Pairs lacks those of which the server
+// does not tell.
+type MoveResult struct {
+	Pairs       []UIDPair
+	UIDValidity mail.UIDValidity // of the destination; 0: not told
+}
+
+// errNoUIDPlus: without UIDPLUS only EXPUNGE is left, which takes whatever is
+// marked.
+var errNoUIDPlus = errors.New("the server can only expunge everything marked \\Deleted, and more is marked than was asked for")
+
+// Copy copies messages of the selected mailbox.
+func (c *Conn) Copy(ctx context.Context, uids []mail.UID, dest string) (MoveResult, error) {
+	defer c.guard(ctx)()
+	return c.transfer("copy", uids, dest)
+}
+
+// Move moves messages of the selected mailbox (RFC 6851). Without MOVE it
+// copies, and removes what was copied; a failure in between leaves both, and
+// is returned together with the pairs.
+func (c *Conn) Move(ctx context.Context, uids []mail.UID, dest string) (MoveResult, error) {
+	defer c.guard(ctx)()
+	if c.Has("MOVE") {
+		return c.transfer("move", uids, dest)
+	}
+	if !c.Has("UIDPLUS") {
+		// Checked before the copy, so that nothing is doubled for nothing.
+		if err := c.othersDeleted(uids); err != nil {
+			return MoveResult{}, err
+		}
+	}
+	res, err := c.transfer("copy", uids, dest)
+	if err != nil {
+		return res, err
+	}
+	return res, c.remove(uids)
+}
+
+// Remove marks messages of the selected mailbox \Deleted and expunges them.
+func (c *Conn) Remove(ctx context.Context, uids []mail.UID) error {
+	defer c.guard(ctx)()
+	return c.remove(uids)
+}
+
+func (c *Conn) remove(uids []mail.UID) error {
+	if !c.Has("UIDPLUS") {
+		if err := c.othersDeleted(uids); err != nil {
+			return err
+		}
+	}
+	res := make([]StoreResult, 1)
+	if err := c.storeFlight(storeCommands(0, sortedUIDs(uids), "+", `(\Deleted)`, 0), res); err != nil {
+		return err
+	}
+	if res[0].Err != nil {
+		return res[0].Err
+	}
+	return c.expunge(uids)
+}
+
+// Expunge removes those of the messages that are marked \Deleted. Without
+// UIDPLUS it refuses when others are marked too: they are not ours to remove.
+func (c *Conn) Expunge(ctx context.Context, uids []mail.UID) error {
+	defer c.guard(ctx)()
+	return c.expunge(uids)
+}
+
+func (c *Conn) expunge(uids []mail.UID) error {
+	const op = "expunge"
+	mailbox := c.selected.mailbox
+	if len(uids) == 0 {
+		return nil
+	}
+	if !c.Has("UIDPLUS") {
+		if err := c.othersDeleted(uids); err != nil {
+			return err
+		}
+		return c.runThrough(op, mailbox, &command{}, func() { c.imap.Expunge() })
+	}
+	for _, p := range pieces(sortedUIDs(uids)) {
+		cmd := &command{line: "UID EXPUNGE " + p.set}
+		if err := c.runThrough(op, mailbox, cmd, func() { c.imap.UIDExpunge(imap.UIDSetNum(imap.UID(p.uids[0]))) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// othersDeleted returns an error if messages other than uids are marked.
+func (c *Conn) othersDeleted(uids []mail.UID) error {
+	const op = "expunge"
+	mailbox := c.selected.mailbox
+	var marked []mail.UIDRange
+	answered := false
+	cmd := &command{line: "UID SEARCH DELETED", untagged: func(r wire.Response) {
+		if r.Kind == "SEARCH" {
+			set, ok := wire.ParseSearch(r.Rest)
+			marked, answered = append(marked, set...), ok
+		}
+	}}
+	if err := c.run(op, mailbox, cmd); err != nil {
+		return err
+	}
+	if !answered {
+		return mailboxError(op, mailbox, fmt.Errorf("search for marked messages: %w", ErrIncomplete))
+	}
+	marked = wire.Merge(marked)
+	ours := wire.Ranges(sortedUIDs(uids))
+	for _, r := range marked {
+		// Ranges that SEARCH listed are as long as its answer; no expansion.
+		if !wire.Contains(ours, r.Start) || !wire.Contains(ours, r.Stop) || !covers(ours, r) {
+			return &mail.Error{Op: op, Mailbox: mailbox, Kind: mail.KindMailbox, Err: errNoUIDPlus,
+				Hint: "expunge or unmark the other messages with another mail program"}
+		}
+	}
+	return nil
+}
+
+// covers reports whether one range of a merged set holds all of r.
+func covers(set []mail.UIDRange, r mail.UIDRange) bool {
+	return slices.ContainsFunc(set, func(s mail.UIDRange) bool { return s.Start <= r.Start && r.Stop <= s.Stop })
+}
+
+// transfer runs UID COPY or UID MOVE.
+func (c *Conn) transfer(op string, uids []mail.UID, dest string) (MoveResult, error) {
+	var res MoveResult
+	mailbox := c.selected.mailbox
+	quoted, err := c.quotedName(dest)
+	if err != nil {
+		return res, err
+	}
+	for _, p := range pieces(sortedUIDs(uids)) {
+		note := func(t wire.Text) {
+			if t.Code == "COPYUID" {
+				res.note(t.Args, p.uids)
+			}
+		}
+		// MOVE tells COPYUID before the messages vanish (RFC 6851 §4.3), COPY
+		// in its tagged answer.
+		cmd := &command{untagged: func(r wire.Response) {
+			if r.Kind == "OK" {
+				note(wire.ParseText(r.Rest))
+			}
+		}}
+		one := imap.UIDSetNum(imap.UID(p.uids[0]))
+		call := func() { c.imap.Copy(one, dest) }
+		cmd.line = "UID COPY " + p.set + " " + quoted
+		if op == "move" {
+			call = func() { c.imap.Move(one, dest) }
+			cmd.line = "UID MOVE " + p.set + " " + quoted
+		}
+		err := c.runThrough(op, mailbox, cmd, call)
+		if isDead(err) {
+			return res, err // and the command still belongs to the reader
+		}
+		note(cmd.text)
+		if err != nil {
+			return res, err
+		}
+	}
+	return res, nil
+}
+
+// note adds the pairs of a COPYUID (RFC 4315 §3): two sets of equal size, to
+// be read side by side. Messages that nobody asked to move are left out.
+func (res *MoveResult) note(args []byte, asked []mail.UID) {
+	v, from, to, ok := wire.ParseCopyUID(args)
+	if !ok || wire.Count(from) > uint64(len(asked)) {
+		return
+	}
+	res.UIDValidity = v
+	next := eachUID(to)
+	for uid := range eachRange(from) {
+		target := next()
+		if _, found := slices.BinarySearch(asked, uid); found {
+			res.Pairs = append(res.Pairs, UIDPair{From: uid, To: target})
+		}
+	}
+}
+
+// eachRange yields the UIDs of a set whose size was checked.
+func eachRange(set []mail.UIDRange) func(yield func(mail.UID) bool) {
+	return func(yield func(mail.UID) bool) {
+		for _, r := range set {
+			for u := uint64(r.Start); u <= uint64(r.Stop); u++ {
+				if !yield(mail.UID(u)) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// eachUID returns a function that gives the UIDs of a set one by one.
+func eachUID(set []mail.UIDRange) func() mail.UID {
+	i, offset := 0, mail.UID(0)
+	return func() mail.UID {
+		if i >= len(set) {
+			return 0
+		}
+		u := set[i].Start + offset
+		if u == set[i].Stop {
+			i, offset = i+1, 0
+		} else {
+			offset++
+		}
+		return u
+	}
+}

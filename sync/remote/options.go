@@ -1,0 +1,125 @@
+package remote
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"log/slog"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+
+	"satchel/sync/mail"
+)
+
+// TLSMode says how a connection is protected.
+type TLSMode string
+
+// The modes of SPEC §3.
+const (
+	TLSImplicit TLSMode = "implicit" // TLS from the first byte; port 993
+	TLSStart    TLSMode = "starttls" // STARTTLS before login; port 143
+	TLSNone     TLSMode = "none"     // clear text; loopback only, unless allowed
+)
+
+// Options says which account to talk to, and how.
+type Options struct {
+	Host string
+	Port int     // 0: 993 for implicit TLS, 143 otherwise
+	TLS  TLSMode // empty: implicit
+
+	// RootCA is PEM added to the system's roots.
+	RootCA []byte
+	// Fingerprint, "sha256:" and hexadecimal, pins the certificate of the
+	// server; its chain and name are not checked then.
+	Fingerprint string
+	// AllowCleartext permits TLS "none" to an address that is not loopback.
+	AllowCleartext bool
+
+	User     string
+	Password func(context.Context) (string, error)
+	Auth     string // auto, plain or login; empty: auto
+
+	// Timeout is how long the server may make no progress; 0: 60 s.
+	Timeout time.Duration
+	// Dial opens the socket; nil: net.Dialer.
+	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+	// Without lists capabilities to ignore, as if the server had none of them.
+	Without []string
+	Logger  *slog.Logger // nil: discard
+}
+
+func (o *Options) validate() error {
+	bad := func(what, hint string) error {
+		return &mail.Error{Op: "account options", Kind: mail.KindConfig, Hint: hint, Err: errors.New(what)}
+	}
+	if o.TLS == "" {
+		o.TLS = TLSImplicit
+	}
+	if o.Port == 0 {
+		o.Port = 143
+		if o.TLS == TLSImplicit {
+			o.Port = 993
+		}
+	}
+	switch {
+	case o.Host == "":
+		return bad("host is missing", "set host")
+	case o.Port < 1 || o.Port > 65535:
+		return bad("port is out of range", "use a port from 1 to 65535")
+	case o.User == "" || o.Password == nil:
+		return bad("user or password is missing", "set user and password_command")
+	}
+	switch o.TLS {
+	case TLSImplicit, TLSStart:
+	case TLSNone:
+		if !o.AllowCleartext && !isLoopback(o.Host) {
+			return bad("tls = \"none\" would send the password in clear text",
+				"use tls = \"implicit\" or \"starttls\"; allow_cleartext = true overrides this")
+		}
+	default:
+		return bad("unknown tls mode "+strconv.Quote(string(o.TLS)), "use implicit, starttls or none")
+	}
+	switch o.Auth {
+	case "":
+		o.Auth = "auto"
+	case "auto", "plain", "login":
+	default:
+		return bad("auth "+strconv.Quote(o.Auth)+" is not supported", "use auto, plain or login")
+	}
+	if o.Fingerprint != "" {
+		if _, ok := parseFingerprint(o.Fingerprint); !ok {
+			return bad("tls_fingerprint is not \"sha256:\" and 64 hexadecimal digits", "copy the fingerprint from the error that names it")
+		}
+	}
+	if o.Timeout <= 0 {
+		o.Timeout = 60 * time.Second
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return nil
+}
+
+func (o *Options) address() string {
+	return net.JoinHostPort(o.Host, strconv.Itoa(o.Port))
+}
+
+func isLoopback(host string) bool {
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	ip := net.ParseIP(strings.Trim(host, "[]"))
+	return ip != nil && ip.IsLoopback()
+}
+
+// parseFingerprint accepts colons between the bytes, as openssl prints them.
+func parseFingerprint(s string) ([]byte, bool) {
+	algo, digits, ok := strings.Cut(s, ":")
+	if !ok || !strings.EqualFold(algo, "sha256") {
+		return nil, false
+	}
+	sum, err := hex.DecodeString(strings.ReplaceAll(digits, ":", ""))
+	return sum, err == nil && len(sum) == 32
+}

@@ -1,0 +1,267 @@
+package remote
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"satchel/sync/mail"
+	"satchel/sync/remote/wire"
+)
+
+// Mailbox is a mailbox as LIST and STATUS describe it.
+type Mailbox struct {
+	Name        string // canonical; see names
+	Wire        string // as the server spells it
+	Selectable  bool   // false for \Noselect and \NonExistent
+	Subscribed  bool
+	HasChildren bool
+	SpecialUse  string      // "\Sent" and its like (RFC 6154), or empty
+	Status      mail.Cursor // zero fields are unknown
+	MailboxID   string      // RFC 8474 §4, or empty
+}
+
+// statusWindow is how many STATUS commands are in flight at once.
+const statusWindow = 32
+
+// listing gathers the answers of the flight.
+type listing struct {
+	lists    []wire.List
+	subbed   map[string]bool
+	statuses map[string]wire.Status
+	personal []wire.Namespace
+	others   []wire.Namespace
+	enabled  bool
+}
+
+func (li *listing) take(r wire.Response) {
+	switch r.Kind {
+	case "LIST":
+		if l, ok := wire.ParseList(r.Rest); ok {
+			li.lists = append(li.lists, l)
+		}
+	case "LSUB":
+		if l, ok := wire.ParseList(r.Rest); ok && !l.Has(`\Noselect`) {
+			li.subbed[inboxFold(l.Name)] = true
+		}
+	case "STATUS":
+		if st, ok := wire.ParseStatus(r.Rest); ok {
+			li.statuses[inboxFold(st.Name)] = st
+		}
+	case "NAMESPACE":
+		li.personal, li.others, _ = wire.ParseNamespace(r.Rest)
+	case "ENABLED":
+		li.enabled = li.enabled || isEnabled(r)
+	}
+}
+
+func inboxFold(name string) string {
+	if strings.EqualFold(name, "INBOX") {
+		return "INBOX"
+	}
+	return name
+}
+
+// Overview lists the mailboxes with their state. Where LIST-STATUS is offered
+// it takes one turn of the line, together with ENABLE and NAMESPACE.
+//
+// The personal namespace loses its prefix; whatever else the server lists,
+// other users' and shared mailboxes, keeps its full name. Patterns, with "*"
+// and "%", narrow the result by canonical name.
+func (c *Conn) Overview(ctx context.Context, patterns ...string) ([]Mailbox, error) {
+	defer c.guard(ctx)()
+	li := &listing{subbed: map[string]bool{}, statuses: map[string]wire.Status{}}
+	extended := c.Has("LIST-STATUS") || c.Has("LIST-EXTENDED")
+	failed, err := c.listFlight(li, extended)
+	if err != nil {
+		return nil, err
+	}
+	if failed != nil && extended {
+		// A server that offers LIST-EXTENDED and chokes on it is asked again
+		// in plain words.
+		c.log.Warn("extended LIST refused", "err", failed)
+		li.lists, extended = nil, false
+		if failed, err = c.listFlight(li, false); err != nil {
+			return nil, err
+		}
+	}
+	if failed != nil {
+		return nil, &mail.Error{Op: "list mailboxes", Kind: mail.KindAccount, Err: failed}
+	}
+	boxes, err := c.mailboxes(li, extended, patterns)
+	if err != nil {
+		return nil, err
+	}
+	if !extended || !c.Has("LIST-STATUS") {
+		if err := c.statusFlight(li, boxes); err != nil {
+			return nil, err
+		}
+	}
+	for i := range boxes {
+		if st, ok := li.statuses[inboxFold(boxes[i].Wire)]; ok {
+			boxes[i].Status, boxes[i].MailboxID = st.Cursor, st.MailboxID
+		}
+	}
+	return boxes, nil
+}
+
+// listFlight sends everything up to the list at once. failed is the refusal
+// of LIST itself.
+func (c *Conn) listFlight(li *listing, extended bool) (failed, err error) {
+	const op = "list mailboxes"
+	first := !c.enableTried
+	var flight []*command
+	add := func(line string) *command {
+		cmd := &command{line: line, free: true, untagged: li.take}
+		flight = append(flight, cmd)
+		return cmd
+	}
+	if cmd := c.enableCommand(); cmd != nil {
+		cmd.untagged = li.take
+		flight = append(flight, cmd)
+	}
+	if c.Has("NAMESPACE") {
+		add("NAMESPACE")
+	}
+	list := add(c.listLine(extended))
+	if !extended {
+		add(`LSUB "" "*"`)
+		add(`LIST "" ""`) // the delimiter, for a server without NAMESPACE
+	}
+	c.link.cork()
+	for _, cmd := range flight {
+		if err := c.link.begin(cmd); err != nil {
+			return nil, c.dead(op, "", err)
+		}
+	}
+	if err := c.link.uncork(); err != nil {
+		return nil, c.dead(op, "", err)
+	}
+	for _, cmd := range flight {
+		if err := c.wait(cmd); err != nil {
+			return nil, c.dead(op, "", err)
+		}
+	}
+	if first {
+		c.qresync = li.enabled
+	}
+	return list.err(), nil
+}
+
+func (c *Conn) listLine(extended bool) string {
+	line := `LIST "" "*"`
+	if !extended {
+		return line
+	}
+	ret := []string{"SUBSCRIBED", "CHILDREN"}
+	if c.Has("SPECIAL-USE") {
+		ret = append(ret, "SPECIAL-USE")
+	}
+	if c.Has("LIST-STATUS") {
+		ret = append(ret, "STATUS ("+c.statusItems()+")")
+	}
+	return line + " RETURN (" + strings.Join(ret, " ") + ")"
+}
+
+func (c *Conn) statusItems() string {
+	items := "MESSAGES UIDNEXT UIDVALIDITY"
+	if c.Has("CONDSTORE") || c.Has("QRESYNC") {
+		items += " HIGHESTMODSEQ"
+	}
+	if c.Has("OBJECTID") {
+		items += " MAILBOXID"
+	}
+	return items
+}
+
+// mailboxes settles the names and makes the list.
+func (c *Conn) mailboxes(li *listing, extended bool, patterns []string) ([]Mailbox, error) {
+	n := newNames("", 0)
+	if len(li.personal) > 0 {
+		n.prefix, n.delim = decodeName(li.personal[0].Prefix), li.personal[0].Delim
+	}
+	for _, ns := range li.others {
+		if ns.Prefix != "" && !strings.HasPrefix(n.prefix, ns.Prefix) {
+			n.others = append(n.others, decodeName(ns.Prefix))
+		}
+	}
+	if n.delim == 0 {
+		for _, l := range li.lists {
+			if l.Delim != 0 {
+				n.delim = l.Delim
+				break
+			}
+		}
+	}
+	var boxes []Mailbox
+	seen := map[string]bool{}
+	for _, l := range li.lists {
+		name, ok := n.add(l.Name)
+		if l.Name == "" || seen[name] && ok {
+			continue
+		}
+		if !ok {
+			c.log.Warn("mailbox left out: its name is empty in part, or like another one", "mailbox", asText(l.Name))
+			continue
+		}
+		seen[name] = true
+		if !matchAny(patterns, name) {
+			continue
+		}
+		m := Mailbox{Name: name, Wire: l.Name,
+			Selectable:  !l.Has(`\Noselect`) && !l.Has(`\NonExistent`),
+			Subscribed:  l.Has(`\Subscribed`) || !extended && li.subbed[inboxFold(l.Name)],
+			HasChildren: l.Has(`\HasChildren`),
+			SpecialUse:  specialUse(l.Attrs),
+		}
+		boxes = append(boxes, m)
+	}
+	c.cl.setNames(n)
+	slices.SortFunc(boxes, func(a, b Mailbox) int { return strings.Compare(a.Name, b.Name) })
+	return boxes, nil
+}
+
+func matchAny(patterns []string, name string) bool {
+	return len(patterns) == 0 || slices.ContainsFunc(patterns, func(p string) bool { return matchPattern(p, name) })
+}
+
+func specialUse(attrs []string) string {
+	for _, use := range []string{`\All`, `\Archive`, `\Drafts`, `\Flagged`, `\Junk`, `\Sent`, `\Trash`} {
+		if slices.ContainsFunc(attrs, func(a string) bool { return strings.EqualFold(a, use) }) {
+			return use
+		}
+	}
+	return ""
+}
+
+// statusFlight asks each mailbox for its state, for servers without
+// LIST-STATUS. A mailbox that refuses keeps a zero state.
+func (c *Conn) statusFlight(li *listing, boxes []Mailbox) error {
+	const op = "status"
+	var flight []*command
+	for _, m := range boxes {
+		if !m.Selectable {
+			continue
+		}
+		quoted, ok := wire.Quote(m.Wire)
+		if !ok {
+			continue
+		}
+		cmd := &command{line: "STATUS " + quoted + " (" + c.statusItems() + ")", free: true, untagged: li.take}
+		if err := c.link.begin(cmd); err != nil {
+			return c.dead(op, m.Name, err)
+		}
+		if flight = append(flight, cmd); len(flight) >= statusWindow {
+			if err := c.wait(flight[0]); err != nil {
+				return c.dead(op, "", err)
+			}
+			flight = flight[1:]
+		}
+	}
+	for _, cmd := range flight {
+		if err := c.wait(cmd); err != nil {
+			return c.dead(op, "", err)
+		}
+	}
+	return nil
+}

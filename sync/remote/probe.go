@@ -1,0 +1,159 @@
+package remote
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"satchel/sync/mail"
+	"satchel/sync/remote/wire"
+)
+
+// probeChunk bounds how many parts one command brings into memory.
+const probeChunk = 256
+
+// Probe is a piece of a message that shows, without a transfer, whether it is
+// the one that somebody takes it for.
+type Probe struct {
+	UID       mail.UID
+	MessageID string // with its angle brackets; empty when it has none
+	Part      []byte // nil when the server sent none
+}
+
+// ProbeItem asks for Length bytes from Offset of a message.
+type ProbeItem struct {
+	UID            mail.UID
+	Offset, Length int64
+}
+
+// ProbeRequest asks for pieces of messages of one mailbox.
+type ProbeRequest struct {
+	Mailbox     string
+	UIDValidity mail.UIDValidity
+	Items       []ProbeItem
+}
+
+// Probe reads the Message-ID and a piece of each message. Messages that the
+// server does not send are left out; failed is as in FetchBodies.
+func (c *Conn) Probe(ctx context.Context, reqs []ProbeRequest, yield func(mailbox string, p Probe) error) (failed map[string]error, err error) {
+	defer c.guard(ctx)()
+	var steps []*step
+	for _, req := range reqs {
+		v := &visit{mailbox: req.Mailbox, uidValidity: req.UIDValidity}
+		for _, group := range groupItems(req.Items) {
+			for _, set := range wire.FormatSets(wire.Ranges(group.uids), maxLine) {
+				steps = append(steps, group.step(c, v, set, yield))
+			}
+		}
+	}
+	err = c.fly("probe", steps, nil, nil)
+	return failures(steps), err
+}
+
+// probeGroup is a set of messages of which the same piece is wanted.
+type probeGroup struct {
+	offset, length int64
+	uids           []mail.UID
+}
+
+func groupItems(items []ProbeItem) []probeGroup {
+	items = slices.Clone(items)
+	slices.SortFunc(items, func(a, b ProbeItem) int {
+		for _, d := range []int64{a.Offset - b.Offset, a.Length - b.Length, int64(a.UID) - int64(b.UID)} {
+			if d != 0 {
+				return int(max(-1, min(1, d)))
+			}
+		}
+		return 0
+	})
+	var groups []probeGroup
+	for _, it := range items {
+		n := len(groups)
+		if n == 0 || groups[n-1].offset != it.Offset || groups[n-1].length != it.Length || len(groups[n-1].uids) >= probeChunk {
+			groups = append(groups, probeGroup{offset: it.Offset, length: it.Length})
+			n++
+		}
+		groups[n-1].uids = append(groups[n-1].uids, it.UID)
+	}
+	return groups
+}
+
+func (g probeGroup) step(c *Conn, v *visit, set string, yield func(string, Probe) error) *step {
+	items := "UID BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)]"
+	if g.length > 0 {
+		items += fmt.Sprintf(" BODY.PEEK[]<%d.%d>", g.offset, g.length)
+	}
+	var found []Probe
+	return &step{
+		visit: v,
+		line:  "UID FETCH " + set + " (" + items + ")",
+		setup: func(st *step) {
+			st.cmd.untagged = func(r wire.Response) {
+				if p, ok := g.read(r); ok {
+					found = append(found, p)
+				}
+			}
+		},
+		done: func(*step) error {
+			if !c.usable(v) {
+				return nil
+			}
+			seen := map[mail.UID]bool{}
+			for _, p := range found {
+				if _, asked := slices.BinarySearch(g.uids, p.UID); !asked || seen[p.UID] {
+					continue
+				}
+				seen[p.UID] = true
+				if err := yield(v.mailbox, p); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
+}
+
+// read takes a probe out of a FETCH response. One without the header section
+// is an update of flags.
+func (g probeGroup) read(r wire.Response) (p Probe, ok bool) {
+	if r.Kind != "FETCH" {
+		return Probe{}, false
+	}
+	f, valid := wire.ParseFetch(r.Rest)
+	if !valid || f.UID == 0 {
+		return Probe{}, false
+	}
+	p.UID = f.UID
+	part := fmt.Sprintf("BODY[]<%d>", g.offset)
+	for _, s := range f.Sections {
+		switch {
+		case s.Nil:
+		case strings.HasPrefix(string(s.Name), "BODY[HEADER.FIELDS"):
+			p.MessageID, ok = messageID(s.Data), true
+		case string(s.Name) == part && int64(len(s.Data)) <= g.length:
+			p.Part = bytes.Clone(s.Data)
+			if p.Part == nil {
+				p.Part = []byte{}
+			}
+		}
+	}
+	return p, ok
+}
+
+// messageID reads the value of the first Message-ID field, unfolded.
+func messageID(header []byte) string {
+	_, value, ok := bytes.Cut(header, []byte(":"))
+	if !ok {
+		return ""
+	}
+	var b strings.Builder
+	for i, line := range bytes.Split(value, []byte("\n")) {
+		if i > 0 && (len(line) == 0 || line[0] != ' ' && line[0] != '\t') {
+			break
+		}
+		b.Write(bytes.TrimSpace(line))
+	}
+	return b.String()
+}

@@ -1,0 +1,223 @@
+package remote
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"satchel/sync/mail"
+	"satchel/sync/remote/wire"
+)
+
+// StoreRequest changes flags of messages in the mailbox that is selected.
+type StoreRequest struct {
+	UIDs  []mail.UID
+	Delta mail.Delta
+	// UnchangedSince makes the change conditional: messages that changed
+	// after it are left alone and end up in Modified. 0 is unconditional, and
+	// so is a mailbox without mod-sequences.
+	UnchangedSince mail.ModSeq
+}
+
+// StoreResult says what became of a StoreRequest.
+type StoreResult struct {
+	// Modified are messages that somebody else changed first, sorted. A
+	// message is here if any part of its change was not carried out.
+	Modified []mail.UID
+	// Refused are flags that cannot be written in IMAP; they were left out.
+	Refused mail.Flags
+	Err     error // of the server, for at least one command
+}
+
+// storing is one STORE command in flight.
+type storing struct {
+	index int // of the request
+	uids  []mail.UID
+	cmd   *command
+
+	modified []mail.UIDRange
+	modSeq   mail.ModSeq // highest that the command gave out
+	told     map[mail.UID]bool
+}
+
+// Store changes flags, with all requests in the same flight. Flags are set
+// and cleared one by one, never replaced, so that those which others set
+// meanwhile stay.
+//
+// A request that both sets and clears takes a second flight for clearing. Its
+// condition is the mod-sequence that the first part gave out (RFC 7162
+// §3.1.3): the one of the request would fail on our own change, and without
+// any, somebody else's change between the two parts would be overwritten.
+func (c *Conn) Store(ctx context.Context, reqs []StoreRequest) ([]StoreResult, error) {
+	defer c.guard(ctx)()
+	results := make([]StoreResult, len(reqs))
+	var first []*storing
+	for i, req := range reqs {
+		add, refusedAdd := flagList(req.Delta.Add)
+		remove, refusedRemove := flagList(req.Delta.Remove)
+		results[i].Refused = refusedAdd.Union(refusedRemove)
+		since := req.UnchangedSince
+		if c.selected.noModSeq || c.Level() < Condstore {
+			since = 0
+		}
+		uids := sortedUIDs(req.UIDs)
+		switch {
+		case add != "()":
+			first = append(first, storeCommands(i, uids, "+", add, since)...)
+		case remove != "()":
+			first = append(first, storeCommands(i, uids, "-", remove, since)...)
+		}
+	}
+	if err := c.storeFlight(first, results); err != nil {
+		return results, err
+	}
+	var second []*storing
+	for _, st := range first {
+		req := reqs[st.index]
+		add, _ := flagList(req.Delta.Add)
+		remove, _ := flagList(req.Delta.Remove)
+		if add == "()" || remove == "()" || st.failed() {
+			continue
+		}
+		done := slices.DeleteFunc(slices.Clone(st.uids), func(u mail.UID) bool { return wire.Contains(st.modified, u) })
+		second = append(second, storeCommands(st.index, done, "-", remove, st.nextCondition(req, done))...)
+	}
+	if err := c.storeFlight(second, results); err != nil {
+		return results, err
+	}
+	for i := range results {
+		slices.Sort(results[i].Modified)
+		results[i].Modified = slices.Compact(results[i].Modified)
+	}
+	return results, nil
+}
+
+func sortedUIDs(uids []mail.UID) []mail.UID {
+	uids = slices.Clone(uids)
+	slices.Sort(uids)
+	return slices.Compact(uids)
+}
+
+// failed: a refusal with MODIFIED concerns only the messages it names.
+func (st *storing) failed() bool {
+	return st.cmd.err() != nil && st.cmd.text.Code != "MODIFIED"
+}
+
+// nextCondition is what our own first part raised the messages to. It is
+// known only if the server told it for each of them; otherwise the second
+// part is unconditional, right behind the first.
+func (st *storing) nextCondition(req StoreRequest, uids []mail.UID) mail.ModSeq {
+	if req.UnchangedSince == 0 || st.modSeq == 0 {
+		return 0
+	}
+	for _, u := range uids {
+		if !st.told[u] {
+			return 0
+		}
+	}
+	return st.modSeq
+}
+
+func storeCommands(index int, uids []mail.UID, sign, flags string, since mail.ModSeq) []*storing {
+	condition := ""
+	if since > 0 {
+		condition = fmt.Sprintf("(UNCHANGEDSINCE %d) ", since)
+	}
+	var out []*storing
+	for _, piece := range pieces(uids) {
+		st := &storing{index: index, uids: piece.uids}
+		st.cmd = &command{
+			line:     "UID STORE " + piece.set + " " + condition + sign + "FLAGS.SILENT " + flags,
+			untagged: st.take,
+		}
+		out = append(out, st)
+	}
+	return out
+}
+
+func (st *storing) take(r wire.Response) {
+	if r.Kind != "FETCH" {
+		return
+	}
+	f, ok := wire.ParseFetch(r.Rest)
+	// With flags it would be somebody else's change that we are told of.
+	if !ok || f.UID == 0 || f.ModSeq == 0 || f.HasFlags {
+		return
+	}
+	if st.told == nil {
+		st.told = map[mail.UID]bool{}
+	}
+	st.told[f.UID] = true
+	if _, ours := slices.BinarySearch(st.uids, f.UID); ours {
+		st.modSeq = max(st.modSeq, f.ModSeq)
+	}
+}
+
+func (c *Conn) storeFlight(flight []*storing, results []StoreResult) error {
+	mailbox := c.selected.mailbox
+	var waiting []*storing
+	settle := func() error {
+		st := waiting[0]
+		waiting = waiting[1:]
+		if err := c.wait(st.cmd); err != nil {
+			return c.dead("store", mailbox, err)
+		}
+		res := &results[st.index]
+		if st.cmd.text.Code == "MODIFIED" {
+			set, _ := wire.ParseSet(st.cmd.text.Args)
+			st.modified = wire.Merge(set)
+			for _, u := range st.uids {
+				if wire.Contains(st.modified, u) {
+					res.Modified = append(res.Modified, u)
+				}
+			}
+		}
+		if st.failed() && res.Err == nil {
+			res.Err = mailboxError("store", mailbox, st.cmd.err())
+		}
+		return nil
+	}
+	c.link.cork()
+	for _, st := range flight {
+		if len(waiting) >= fetchWindow {
+			if err := c.link.uncork(); err != nil {
+				return c.dead("store", mailbox, err)
+			}
+			if err := settle(); err != nil {
+				return err
+			}
+			c.link.cork()
+		}
+		if err := c.link.begin(st.cmd); err != nil {
+			return c.dead("store", mailbox, err)
+		}
+		waiting = append(waiting, st)
+	}
+	if err := c.link.uncork(); err != nil {
+		return c.dead("store", mailbox, err)
+	}
+	for len(waiting) > 0 {
+		if err := settle(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// piece is a part of a set that fits into one command.
+type piece struct {
+	set  string
+	uids []mail.UID
+}
+
+// pieces cuts sorted UIDs into sets of at most maxLine bytes.
+func pieces(uids []mail.UID) []piece {
+	var out []piece
+	for _, set := range wire.FormatSets(wire.Ranges(uids), maxLine) {
+		ranges, _ := wire.ParseSet([]byte(set))
+		n := min(int(wire.Count(ranges)), len(uids))
+		out = append(out, piece{set: set, uids: uids[:n]})
+		uids = uids[n:]
+	}
+	return out
+}
