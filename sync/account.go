@@ -1,0 +1,83 @@
+package sync
+
+import (
+	"context"
+	"crypto/tls"
+	"log/slog"
+	"net"
+	"time"
+
+	"satchel/conflict"
+	"satchel/maildir"
+	"satchel/sync/remote"
+)
+
+// Account is everything the engine needs to know to keep one IMAP account
+// and one Maildir the same. The configuration file is one way to fill it.
+type Account struct {
+	Name string // names the state file; letters, digits, '.', '_' and '-'
+
+	Host            string
+	Port            int // 0: 993 for implicit TLS, 143 otherwise
+	TLS             remote.TLSMode
+	TLSCA           []byte // PEM, trusted beside the system's roots
+	TLSFingerprint  string // "sha256:..." pins the certificate
+	AllowCleartext  bool   // permit TLS none beyond loopback
+	User            string
+	Password        func(context.Context) (string, error)
+	Auth            string        // empty means auto
+	Timeout         time.Duration // without progress, 0: 60 s
+	Connections     int           // at once, 0: 4
+	WithoutCaps     []string      // capabilities to ignore
+	Maildir         string        // absolute path of the root
+	Layout          maildir.Layout
+	Include         []string // IMAP patterns; empty means everything
+	Exclude         []string
+	NoFsync         bool
+	UndoDays        int // 0: 30
+	Policy          conflict.Policy
+	MaxDeletePct    int // brake (SPEC §7), 0: 50
+	ClientTLS       *tls.Config
+	Dial            func(ctx context.Context, network, addr string) (net.Conn, error)
+	StateDir        string // holds ACCOUNT.db, ACCOUNT.lock and the undo folder
+	SubscribeLocals bool
+}
+
+// Options are what a caller of the engine may want beside the account.
+type Options struct {
+	Logger   *slog.Logger   // nil: discard
+	Progress func(Progress) // nil: none; called from several goroutines, must be quick
+	Now      func() time.Time
+}
+
+// Request says what one run is to do.
+type Request struct {
+	Mailboxes       []string // canonical names; empty means all of the account
+	DryRun          bool     // change nothing on either side nor in the state
+	Full            bool     // distrust cursors and time stamps, compare everything
+	AllowMassDelete bool     // lift the brake on mass deletion
+	Pull            bool     // only changes from the server to the Maildir
+	Push            bool     // only changes from the Maildir to the server
+}
+
+// Progress is a snapshot of a running sync; counts only grow, totals may grow
+// as well, when a later cycle finds more to do.
+type Progress struct {
+	Account    string
+	Phase      Phase
+	Done       int   // operations done
+	Total      int   // operations planned so far
+	BytesDone  int64 // message bytes transferred, both ways
+	BytesTotal int64
+}
+
+// Phase says what a run is at.
+type Phase string
+
+// The phases in their order.
+const (
+	PhaseConnect Phase = "connecting"
+	PhaseScan    Phase = "comparing"
+	PhaseApply   Phase = "syncing"
+	PhaseDone    Phase = "done"
+)

@@ -1,0 +1,307 @@
+package sync
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync/atomic"
+	"syscall"
+
+	"golang.org/x/sync/errgroup"
+
+	"satchel/maildir"
+	"satchel/state"
+	"satchel/sync/mail"
+	"satchel/sync/plan"
+)
+
+// plan translates the view into the planner's terms.
+func (s *session) plan() *plan.Plan {
+	in := plan.Input{Policy: s.account.Policy, Pull: s.req.Pull, Push: s.req.Push, Only: s.req.Mailboxes}
+	if !s.req.AllowMassDelete {
+		in.MaxDeletePercent = s.account.MaxDeletePct
+	}
+	for _, name := range s.names {
+		mb := s.mailboxes[name]
+		pm := plan.Mailbox{Name: name, InBase: mb.row != nil, Local: mb.folder != nil, Remote: mb.remote != nil,
+			BaseMessages: mb.baseCount, HoldsAny: true, Frozen: mb.frozen}
+		if mb.remote != nil {
+			pm.Subscribed = mb.remote.Subscribed
+			if mb.remote.SpecialUse == `\Trash` {
+				in.Trash = name
+			}
+		}
+		// What EXAMINE answers in a dry run is about a read-only session.
+		if ch := mb.changes; ch != nil && !s.req.DryRun {
+			pm.Holds, pm.HoldsAny, pm.ReadOnly = ch.Permanent, ch.PermanentAny, ch.ReadOnly
+		} else if mb.row != nil {
+			pm.Holds, pm.HoldsAny, pm.ReadOnly = mb.row.Permanent, mb.row.PermanentAny, mb.row.ReadOnly
+		}
+		in.Mailboxes = append(in.Mailboxes, pm)
+	}
+	for _, m := range s.messages {
+		if it := &m.item; it.Local.State != plan.Same || it.Remote.State != plan.Same {
+			in.Items = append(in.Items, it)
+		}
+	}
+	for _, list := range [][]*message{s.newLocal, s.newRemote, s.paired} {
+		for _, m := range list {
+			in.Items = append(in.Items, &m.item)
+		}
+	}
+	return plan.Make(in)
+}
+
+// applier carries out one plan. It decides nothing: when a precondition does
+// not hold, it leaves the operation to the next cycle.
+type applier struct {
+	*session
+	plan *plan.Plan
+	did  atomic.Bool
+	// flagsOf finds the change of flags that goes with a move on disk.
+	flagsOf map[*plan.Item]*plan.Op
+}
+
+// apply carries out the plan stage by stage, and reports whether it changed
+// either side.
+func (s *session) apply(ctx context.Context, p *plan.Plan) (bool, error) {
+	a := &applier{session: s, plan: p, flagsOf: map[*plan.Item]*plan.Op{}}
+	s.announce(p)
+	if err := a.creates(ctx, p.Ops); err != nil {
+		return a.did.Load(), err
+	}
+	if err := a.base(ctx, p.Ops); err != nil {
+		return a.did.Load(), err
+	}
+	for _, stage := range []plan.Stage{plan.StageChange, plan.StageRemove} {
+		ops := slices.DeleteFunc(slices.Clone(p.Ops), func(o plan.Op) bool { return o.Kind.Stage() != stage })
+		if err := a.stage(ctx, ops); err != nil {
+			return a.did.Load(), err
+		}
+	}
+	err := a.deletes(ctx, p.Ops)
+	return a.did.Load(), err
+}
+
+// announce tells how much there is to do.
+func (s *session) announce(p *plan.Plan) {
+	s.mu.Lock()
+	s.progress.Phase = PhaseApply
+	for _, op := range p.Ops {
+		if op.Kind.Silent() {
+			continue
+		}
+		s.progress.Total++
+		if op.Kind == plan.Download || op.Kind == plan.Upload {
+			s.progress.BytesTotal += op.Item.Size
+		}
+	}
+	snapshot := s.progress
+	s.mu.Unlock()
+	s.notify(snapshot)
+}
+
+// stage runs the operations of one stage: the Maildir's in one lane, the
+// server's on the pool, downloads through one deliverer that makes batches
+// durable.
+func (a *applier) stage(ctx context.Context, ops []plan.Op) error {
+	if len(ops) == 0 {
+		return nil
+	}
+	var local []*plan.Op
+	d := newDeliverer(a)
+	for i := range ops {
+		op := &ops[i]
+		if op.Kind == plan.LocalFlags {
+			a.flagsOf[op.Item] = op
+		}
+	}
+	for i := range ops {
+		switch op := &ops[i]; op.Kind {
+		case plan.LocalMove, plan.LocalCopy, plan.LocalFlags, plan.LocalRemove, plan.Forget:
+			local = append(local, op)
+		}
+	}
+	jobs := slices.Concat(a.laneJobs(ops), a.uploadJobs(ops), a.downloadJobs(ops, d))
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return a.localLane(gctx, local) })
+	g.Go(func() error { return d.run(gctx) })
+	g.Go(func() error {
+		defer d.finish()
+		return a.pool.run(gctx, jobs)
+	})
+	return g.Wait()
+}
+
+// ref returns the message that an operation is about.
+func ref(it *plan.Item) *message { return it.Ref.(*message) }
+
+// done counts an operation that was carried out.
+func (a *applier) done(op *plan.Op) {
+	a.rep.count(op.Kind, op.Mailbox, 1)
+	if !op.Kind.Silent() {
+		a.did.Store(true)
+	}
+	var bytes int64
+	if op.Kind == plan.Download || op.Kind == plan.Upload {
+		bytes = op.Item.Size
+	}
+	a.advance(1, bytes)
+	a.log.Debug("done", "op", op.String())
+}
+
+// skip leaves an operation for later: what led to it must be seen again.
+func (a *applier) skip(op *plan.Op, err error) {
+	places := []string{op.Mailbox, op.To}
+	if op.Item != nil {
+		places = append(places, op.Item.Local.Mailbox, op.Item.Remote.Mailbox)
+		if m := ref(op.Item); m.row != nil {
+			if mb := a.byID[m.row.MailboxID]; mb != nil {
+				places = append(places, mb.name)
+			}
+		}
+	}
+	if !op.Kind.Remote() {
+		a.hold(true, places...)
+	}
+	if !op.Kind.Local() {
+		a.hold(false, places...)
+	}
+	if errors.Is(err, mail.ErrGone) || errors.Is(err, mail.ErrChanged) || errors.Is(err, mail.ErrExists) {
+		a.mu.Lock()
+		a.moved = true
+		a.mu.Unlock()
+		a.log.Debug("skipped", "op", op.String(), "err", err)
+		return
+	}
+	a.rep.problem(op.Mailbox, op.MessageKey(), err)
+}
+
+// diskFull makes an error of the file system that no further message can
+// escape into one that stops the account.
+func diskFull(err error) error {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EROFS) {
+		return &mail.Error{Op: "write the Maildir", Kind: mail.KindAccount, Err: err,
+			Hint: "make room and sync again; nothing was lost"}
+	}
+	return err
+}
+
+// commit runs f in one durable transaction of the state.
+func (a *applier) commit(ctx context.Context, f func(*state.Tx) error) error {
+	// What was done must be noted, also when the run is being stopped.
+	return a.db.Update(context.WithoutCancel(ctx), f)
+}
+
+// settled takes into the row that the change of flags in op reached its side.
+func (m *message) settled(op *plan.Op, unheld mail.Flags) {
+	delta := op.Delta
+	delta.Add = delta.Add.Minus(unheld)
+	switch op.Kind {
+	case plan.RemoteFlags, plan.SettleLocal:
+		m.row.LocalFlags = m.row.LocalFlags.Apply(op.Learned)
+		m.row.RemoteFlags = m.row.RemoteFlags.Apply(delta)
+	case plan.LocalFlags, plan.SettleRemote:
+		m.row.RemoteFlags = m.row.RemoteFlags.Apply(op.Learned)
+		m.row.LocalFlags = m.row.LocalFlags.Apply(delta)
+	}
+}
+
+// infoUnknown stands in a row for a file name whose flags the base has not
+// taken over: it names no file, so the next scan looks at the file again.
+const infoUnknown = "?"
+
+// place notes in the row where the file is. The name is noted only when the
+// base holds the flags that it shows; otherwise a change that could not be
+// applied yet would never be seen again.
+func (m *message) place(mailboxID int64, f maildir.File) {
+	m.row.MailboxID, m.row.New, m.row.Base = mailboxID, f.New, f.Base()
+	m.row.Info = f.Name[len(m.row.Base):]
+	if !m.row.LocalFlags.Equal(m.item.Local.Flags) {
+		m.row.Info = infoUnknown
+	}
+}
+
+// newRow joins a file and a message of the server; flags are the caller's.
+func (s *session) newRow(mb *mailbox, local, rem *message) *state.Message {
+	f, c := local.file, local.content
+	row := &state.Message{MailboxID: mb.row.ID, UID: rem.uid, Base: f.Base(), New: f.New, Info: f.Name[len(f.Base()):],
+		Digest: c.Digest, Size: c.Size, DiskSize: c.DiskSize, Form: c.Form, Date: rem.date, EmailID: rem.emailID}
+	if row.Date == 0 {
+		row.Date = local.date
+	}
+	return row
+}
+
+// base notes what both sides agree on already: one transaction.
+func (a *applier) base(ctx context.Context, ops []plan.Op) error {
+	var silent []*plan.Op
+	for i := range ops {
+		if ops[i].Kind.Stage() == plan.StageBase {
+			silent = append(silent, &ops[i])
+		}
+	}
+	detached := slices.DeleteFunc(slices.Clone(a.names), func(n string) bool {
+		mb := a.mailboxes[n]
+		return !mb.detached || mb.frozen || mb.row == nil
+	})
+	if len(silent)+len(a.touched)+len(detached) == 0 {
+		return nil
+	}
+	return a.commit(ctx, func(tx *state.Tx) error {
+		for _, n := range detached {
+			mb := a.mailboxes[n]
+			if err := tx.Detach(mb.row.ID); err != nil {
+				return err
+			}
+			mb.row.Cursor = mail.Cursor{}
+			if err := tx.PutMailbox(mb.row); err != nil {
+				return err
+			}
+		}
+		for _, op := range silent {
+			m := ref(op.Item)
+			switch op.Kind {
+			case plan.Adopt:
+				if err := a.adopt(op, m); err != nil {
+					return err
+				}
+			default:
+				m.settled(op, mail.Flags{})
+			}
+			if m.row.MailboxID != 0 && m.onDisk() && a.byID[m.row.MailboxID].name == m.file.Folder {
+				m.place(m.row.MailboxID, m.file)
+			}
+			if err := tx.PutMessage(m.row); err != nil {
+				return err
+			}
+		}
+		for _, m := range a.touched {
+			home := a.byID[m.row.MailboxID]
+			if m.item.Remote.State.Present() && m.item.Remote.Mailbox == home.name {
+				m.row.UID = m.uid
+			}
+			if m.onDisk() && m.file.Folder == home.name {
+				m.place(home.row.ID, m.file)
+			}
+			if err := tx.PutMessage(m.row); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// adopt makes the row say where both sides have the message.
+func (a *applier) adopt(op *plan.Op, m *message) error {
+	mb := a.mailboxes[op.Mailbox]
+	if mb == nil || mb.row == nil {
+		return &mail.Error{Op: "adopt", Mailbox: op.Mailbox, Kind: mail.KindAccount, Err: mail.ErrGone}
+	}
+	if m.row == nil {
+		m.row = a.newRow(mb, m, m)
+		m.row.LocalFlags, m.row.RemoteFlags = m.item.Local.Base, m.item.Remote.Base
+	}
+	m.row.MailboxID, m.row.UID = mb.row.ID, m.uid
+	return nil
+}

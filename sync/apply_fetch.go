@@ -1,0 +1,325 @@
+package sync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"satchel/maildir"
+	"satchel/state"
+	"satchel/sync/mail"
+	"satchel/sync/plan"
+	"satchel/sync/remote"
+)
+
+// A fetch job's size: long enough to hide a round trip, short enough to share
+// the work between connections.
+const (
+	fetchMessages = 512
+	fetchBytes    = 8 << 20
+	// guessedSize stands for the size of a message that the server has not
+	// told yet.
+	guessedSize = 8 << 10
+)
+
+// downloadJobs cuts the downloads into jobs.
+func (a *applier) downloadJobs(ops []plan.Op, d *deliverer) []job {
+	var jobs []job
+	var batch []*plan.Op
+	var weight int64
+	flush := func() {
+		if len(batch) > 0 {
+			mine := batch
+			jobs = append(jobs, job{weight: weight, run: func(ctx context.Context, c *remote.Conn) error {
+				return a.download(ctx, c, mine, d)
+			}})
+		}
+		batch, weight = nil, 0
+	}
+	for i := range ops {
+		op := &ops[i]
+		if op.Kind != plan.Download {
+			continue
+		}
+		size := op.Item.Size
+		if size == 0 {
+			size = guessedSize
+		}
+		if len(batch) == fetchMessages || len(batch) > 0 && weight+size > fetchBytes {
+			flush()
+		}
+		batch = append(batch, op)
+		weight += size
+	}
+	flush()
+	return jobs
+}
+
+// download fetches messages and hands them to the deliverer. A message that
+// the server does not send is asked for once more; a message is never called
+// gone because of it.
+func (a *applier) download(ctx context.Context, c *remote.Conn, ops []*plan.Op, d *deliverer) error {
+	open := map[string]map[mail.UID]*plan.Op{}
+	for _, op := range ops {
+		if open[op.Mailbox] == nil {
+			open[op.Mailbox] = map[mail.UID]*plan.Op{}
+		}
+		open[op.Mailbox][ref(op.Item).uid] = op
+	}
+	for range 2 {
+		reqs := a.bodyRequests(open)
+		if len(reqs) == 0 {
+			return nil
+		}
+		failed, err := c.FetchBodies(ctx, reqs, func(b remote.Body) error {
+			op := open[b.Mailbox][b.UID]
+			if op == nil {
+				_, err := io.Copy(io.Discard, b)
+				return err
+			}
+			delete(open[b.Mailbox], b.UID)
+			return a.spool(ctx, op, b, d)
+		})
+		if err != nil {
+			return err
+		}
+		for name, err := range failed {
+			for _, op := range open[name] {
+				a.skip(op, err)
+			}
+			delete(open, name)
+		}
+	}
+	for _, ops := range open {
+		for _, op := range ops {
+			a.skip(op, &mail.Error{Op: "fetch", Mailbox: op.Mailbox, UID: ref(op.Item).uid, Kind: mail.KindMessage,
+				Err: errors.New("the server did not send the message")})
+		}
+	}
+	return nil
+}
+
+// bodyRequests asks for what is still open.
+func (a *applier) bodyRequests(open map[string]map[mail.UID]*plan.Op) []remote.BodyRequest {
+	var reqs []remote.BodyRequest
+	for _, name := range a.names {
+		if len(open[name]) == 0 {
+			continue
+		}
+		r := remote.BodyRequest{Mailbox: name, UIDValidity: a.validity(a.mailboxes[name])}
+		for uid := range open[name] {
+			r.UIDs = append(r.UIDs, uid)
+		}
+		slices.Sort(r.UIDs)
+		reqs = append(reqs, r)
+	}
+	return reqs
+}
+
+// validity returns the UIDVALIDITY for which the UIDs of the plan hold.
+func (s *session) validity(mb *mailbox) mail.UIDValidity {
+	if mb.changes != nil {
+		return mb.changes.Cursor.UIDValidity
+	}
+	if mb.row != nil {
+		return mb.row.Cursor.UIDValidity
+	}
+	return 0
+}
+
+// trackedReader tells an error of the connection from one of the disk.
+type trackedReader struct {
+	r   io.Reader
+	err error
+}
+
+func (t *trackedReader) Read(p []byte) (int, error) {
+	n, err := t.r.Read(p)
+	if err != nil && err != io.EOF {
+		t.err = err
+	}
+	return n, err
+}
+
+// spool writes one message to the folder's tmp.
+func (a *applier) spool(ctx context.Context, op *plan.Op, b remote.Body, d *deliverer) error {
+	r := &trackedReader{r: b}
+	sp, err := a.store.Spool(ctx, op.Mailbox, r, b.Size, b.Date)
+	if err != nil {
+		if r.err != nil || ctx.Err() != nil {
+			return err
+		}
+		if err = diskFull(err); fatal(ctx, err) {
+			return err
+		}
+		a.skip(op, err)
+		_, err = io.Copy(io.Discard, b)
+		return err
+	}
+	return d.add(ctx, &delivery{op: op, m: ref(op.Item), spooled: sp, flags: b.Flags, date: b.Date})
+}
+
+// delivery is one message on its way from tmp to its place.
+type delivery struct {
+	op      *plan.Op
+	m       *message
+	spooled *maildir.Spooled
+	flags   mail.Flags
+	date    mail.Date
+	unheld  mail.Flags
+	row     *state.Message
+}
+
+// A delivery batch shares two transactions and, on Linux, one syncfs. What
+// comes in while a batch is made durable forms the next one.
+const deliverMessages = 1024
+
+// deliverer makes fetched messages durable, in batches. Order: content
+// durable and row written ahead, then the name, then the directory durable,
+// then the row confirmed.
+type deliverer struct {
+	a  *applier
+	in chan *delivery
+}
+
+func newDeliverer(a *applier) *deliverer {
+	return &deliverer{a: a, in: make(chan *delivery, deliverMessages)}
+}
+
+func (d *deliverer) add(ctx context.Context, x *delivery) error {
+	select {
+	case d.in <- x:
+		return nil
+	case <-ctx.Done():
+		d.a.store.Abort(x.spooled)
+		return context.Cause(ctx)
+	}
+}
+
+func (d *deliverer) finish() { close(d.in) }
+
+func (d *deliverer) run(ctx context.Context) error {
+	for {
+		first, ok := <-d.in
+		if !ok {
+			return nil
+		}
+		batch := append(make([]*delivery, 0, deliverMessages), first)
+	fill:
+		for len(batch) < deliverMessages {
+			select {
+			case x, ok := <-d.in:
+				if !ok {
+					break fill
+				}
+				batch = append(batch, x)
+			default:
+				break fill
+			}
+		}
+		// What is here is kept, also when the run is being stopped.
+		if err := d.deliver(context.WithoutCancel(ctx), batch); err != nil {
+			return err
+		}
+	}
+}
+
+func (d *deliverer) deliver(ctx context.Context, batch []*delivery) error {
+	a := d.a
+	pubs := make([]maildir.Publication, 0, len(batch))
+	spooled := make([]*maildir.Spooled, 0, len(batch))
+	ready := batch[:0]
+	for _, x := range batch {
+		target, err := a.target(x)
+		if err != nil {
+			a.store.Abort(x.spooled)
+			if err = diskFull(err); fatal(ctx, err) {
+				return err
+			}
+			a.skip(x.op, err)
+			continue
+		}
+		ready = append(ready, x)
+		spooled = append(spooled, x.spooled)
+		pubs = append(pubs, maildir.Publication{Spooled: x.spooled, Target: target})
+	}
+	var g errgroup.Group
+	g.Go(func() error { return diskFull(a.store.Flush(ctx, spooled)) })
+	g.Go(func() error {
+		return a.commit(ctx, func(tx *state.Tx) error {
+			for _, x := range ready {
+				if err := tx.PutMessage(x.row); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	})
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	if err := a.store.Publish(ctx, pubs); err != nil {
+		return diskFull(err)
+	}
+	err := a.commit(ctx, func(tx *state.Tx) error {
+		for i, x := range ready {
+			var err error
+			if pubs[i].Err != nil {
+				err = tx.DeleteMessage(x.row.ID)
+			} else {
+				x.row.Pending = false
+				err = tx.Delivered(x.row.ID)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for i, x := range ready {
+		a.mu.Lock()
+		a.mailboxes[x.op.Mailbox].localDirty = true
+		a.mu.Unlock()
+		if pubs[i].Err != nil {
+			if err := diskFull(pubs[i].Err); fatal(ctx, err) {
+				return fmt.Errorf("deliver: %w", err)
+			}
+			a.skip(x.op, pubs[i].Err)
+			continue
+		}
+		x.op.Item.Size = x.spooled.Size
+		a.done(x.op)
+	}
+	return nil
+}
+
+// target works out the name of the file and the row that goes with it.
+func (a *applier) target(x *delivery) (maildir.File, error) {
+	mb := a.mailboxes[x.op.Mailbox]
+	if mb == nil || mb.row == nil {
+		return maildir.File{}, mail.ErrGone
+	}
+	k, err := a.letters(mb.name, x.flags)
+	if err != nil {
+		return maildir.File{}, err
+	}
+	base := x.spooled.Base
+	f, unheld := k.Name(maildir.File{Folder: mb.name, New: true, Name: base}, x.flags, base)
+	row := &state.Message{}
+	if x.m.row != nil {
+		row.ID = x.m.row.ID // it comes back
+	}
+	*row = state.Message{ID: row.ID, MailboxID: mb.row.ID, UID: x.m.uid, Base: base, New: f.New, Info: f.Name[len(base):],
+		LocalFlags: x.flags.Minus(unheld), RemoteFlags: x.flags,
+		Digest: x.spooled.Digest, Size: x.spooled.Size, DiskSize: x.spooled.DiskSize, Form: x.spooled.Form,
+		Date: x.date, EmailID: x.m.emailID, Pending: true}
+	x.row, x.unheld = row, unheld
+	return f, nil
+}

@@ -1,0 +1,291 @@
+package sync
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"satchel/maildir"
+	"satchel/state"
+	"satchel/sync/mail"
+	"satchel/sync/plan"
+)
+
+// localBatch is how many operations on the Maildir share two transactions and
+// one fsync a directory.
+const localBatch = 256
+
+// localLane carries out the operations on the Maildir, in batches: intents
+// durable, then the changes, then the directories durable, then the base.
+func (a *applier) localLane(ctx context.Context, ops []*plan.Op) error {
+	// A change of flags travels with the move of the same file.
+	moves := map[*plan.Item]bool{}
+	for _, op := range ops {
+		if op.Kind == plan.LocalMove {
+			moves[op.Item] = true
+		}
+	}
+	ops = slices.DeleteFunc(ops, func(op *plan.Op) bool { return op.Kind == plan.LocalFlags && moves[op.Item] })
+	// Copies are made while their source has its name.
+	slices.SortStableFunc(ops, func(x, y *plan.Op) int {
+		switch {
+		case x.Kind == y.Kind:
+			return 0
+		case x.Kind == plan.LocalCopy:
+			return -1
+		case y.Kind == plan.LocalCopy:
+			return 1
+		}
+		return 0
+	})
+	for batch := range slices.Chunk(ops, localBatch) {
+		if err := a.localBatch(ctx, batch); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// localChange is one prepared operation on the Maildir.
+type localChange struct {
+	op     *plan.Op
+	flags  *plan.Op // the change of flags that goes with it; may be op itself
+	m      *message
+	target maildir.File
+	unheld mail.Flags
+	intent *state.Intent
+	copied *message // the new row's message, for copies
+	err    error
+}
+
+func (a *applier) localBatch(ctx context.Context, ops []*plan.Op) error {
+	var changes []*localChange
+	for _, op := range ops {
+		c, err := a.prepareLocal(op)
+		if err != nil {
+			if fatal(ctx, err) {
+				return err
+			}
+			a.skip(op, err)
+			continue
+		}
+		changes = append(changes, c)
+	}
+	err := a.commit(ctx, func(tx *state.Tx) error {
+		for _, c := range changes {
+			if c.intent != nil {
+				if err := tx.AddIntent(c.intent); err != nil {
+					return err
+				}
+			}
+			if c.op.Kind == plan.LocalCopy {
+				if err := tx.PutMessage(c.m.row); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	folders := map[string]bool{}
+	for _, c := range changes {
+		if ctx.Err() != nil {
+			c.err = context.Cause(ctx)
+			continue
+		}
+		c.err = diskFull(a.changeLocal(ctx, c))
+		if c.op.Kind != plan.Forget {
+			for _, f := range []string{c.op.Mailbox, c.op.To} {
+				if f != "" {
+					folders[f] = true
+				}
+			}
+		}
+	}
+	for f := range folders {
+		a.mailboxes[f].localDirty = true
+		if err := a.store.SyncFolders(ctx, f); err != nil && !errors.Is(err, mail.ErrGone) {
+			return diskFull(err)
+		}
+	}
+	if err := a.commit(ctx, func(tx *state.Tx) error { return a.noteLocal(tx, changes) }); err != nil {
+		return err
+	}
+	var first error
+	for _, c := range changes {
+		switch {
+		case c.err == nil:
+			a.done(c.op)
+			if c.flags != nil && c.flags != c.op {
+				a.done(c.flags)
+			}
+		case fatal(ctx, c.err):
+			first = cmpErr(first, c.err)
+		default:
+			a.skip(c.op, c.err)
+		}
+	}
+	return first
+}
+
+func cmpErr(a, b error) error {
+	if a != nil {
+		return a
+	}
+	return b
+}
+
+// prepareLocal works out the name that the file will have.
+func (a *applier) prepareLocal(op *plan.Op) (*localChange, error) {
+	m := ref(op.Item)
+	c := &localChange{op: op, m: m}
+	switch op.Kind {
+	case plan.LocalFlags:
+		c.flags = op
+		var err error
+		c.target, c.unheld, err = a.rename(m.file, op.Mailbox, m.item.Local.Flags.Apply(op.Delta), false)
+		c.intent = &state.Intent{Kind: state.IntentLocalFlags, Message: m.row.ID, Mailbox: op.Mailbox, Home: op.Mailbox, Delta: op.Delta}
+		return c, err
+	case plan.LocalMove:
+		flags := m.item.Local.Flags
+		if c.flags = a.flagsOf[op.Item]; c.flags != nil {
+			flags = flags.Apply(c.flags.Delta)
+		}
+		var err error
+		c.target, c.unheld, err = a.rename(m.file, op.To, flags, true)
+		c.intent = &state.Intent{Kind: state.IntentLocalMove, Message: m.row.ID, Mailbox: op.To, Home: a.byID[m.row.MailboxID].name, UID: m.uid}
+		return c, err
+	case plan.LocalCopy:
+		return c, a.prepareCopy(c)
+	}
+	return c, nil
+}
+
+// rename returns the name that a file with these flags has in a folder; a
+// move drops the letters that only the old folder knows.
+func (a *applier) rename(f maildir.File, folder string, flags mail.Flags, move bool) (maildir.File, mail.Flags, error) {
+	k, err := a.letters(folder, flags)
+	if err != nil {
+		return maildir.File{}, mail.Flags{}, err
+	}
+	base := f.Base()
+	if move {
+		f = maildir.File{Folder: folder, New: f.New, Name: base}
+	}
+	target, unheld := k.Name(f, flags, base)
+	return target, unheld, nil
+}
+
+// letters returns the keyword letters of a folder after giving one to each
+// keyword in flags, as far as there are letters.
+func (a *applier) letters(folder string, flags mail.Flags) (maildir.Keywords, error) {
+	mb := a.mailboxes[folder]
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	k, err := a.keywordsOf(mb)
+	if err != nil {
+		return k, err
+	}
+	wanted := flags.Keywords()
+	if len(wanted) == 0 {
+		return k, nil
+	}
+	if _, unheld := k.Name(maildir.File{Folder: folder}, flags, "x"); unheld.IsEmpty() {
+		return k, nil
+	}
+	if k, err = a.store.AddKeywords(folder, wanted); err != nil {
+		return k, err
+	}
+	mb.keywords = &k
+	mb.localDirty = true
+	if _, unheld := k.Name(maildir.File{Folder: folder}, flags, "x"); !unheld.IsEmpty() {
+		a.unheld = append(a.unheld, folder+": no letter is left for the keywords "+unheld.String()+
+			"; they stay on the server")
+	}
+	return k, nil
+}
+
+// prepareCopy makes the row of the copy, to be stored before the file exists.
+func (a *applier) prepareCopy(c *localChange) error {
+	src, to := ref(c.op.Source), a.mailboxes[c.op.To]
+	if to == nil || to.row == nil || !src.onDisk() {
+		return mail.ErrGone
+	}
+	k, err := a.letters(c.op.To, c.m.item.Remote.Flags)
+	if err != nil {
+		return err
+	}
+	base := a.store.NewBase()
+	c.target, c.unheld = k.Name(maildir.File{Folder: c.op.To, New: true, Name: base}, c.m.item.Remote.Flags, base)
+	c.m.row = &state.Message{MailboxID: to.row.ID, UID: c.m.uid, Base: base, New: c.target.New, Info: c.target.Name[len(base):],
+		LocalFlags: c.m.item.Remote.Flags.Minus(c.unheld), RemoteFlags: c.m.item.Remote.Flags,
+		Digest: src.row.Digest, Size: src.row.Size, DiskSize: src.row.DiskSize, Form: src.row.Form,
+		Date: c.m.date, EmailID: c.m.emailID, Pending: true}
+	return nil
+}
+
+// changeLocal does the one thing that an operation is about. A name that is
+// no longer there, or taken, is somebody else's change.
+func (a *applier) changeLocal(ctx context.Context, c *localChange) error {
+	switch c.op.Kind {
+	case plan.LocalFlags, plan.LocalMove:
+		if c.target == c.m.file {
+			return nil
+		}
+		err := a.store.Rename(ctx, c.m.file, c.target)
+		if errors.Is(err, mail.ErrExists) && c.op.Kind == plan.LocalMove {
+			// Two messages of one name meet: this one gets a new name.
+			info := c.target.Name[len(c.target.Base()):]
+			c.target.Name = a.store.NewBase() + info
+			err = a.store.Rename(ctx, c.m.file, c.target)
+		}
+		return err
+	case plan.LocalCopy:
+		return a.store.Copy(ctx, ref(c.op.Source).file, c.target)
+	case plan.LocalRemove:
+		return a.store.Discard(ctx, c.m.file, a.undoRun())
+	}
+	return nil
+}
+
+// noteLocal brings the base up to what was done.
+func (a *applier) noteLocal(tx *state.Tx, changes []*localChange) error {
+	for _, c := range changes {
+		if c.intent != nil {
+			if err := tx.DeleteIntent(c.intent.ID); err != nil {
+				return err
+			}
+		}
+		m := c.m
+		var err error
+		switch {
+		case c.op.Kind == plan.LocalCopy && c.err != nil:
+			err = tx.DeleteMessage(m.row.ID)
+		case c.err != nil:
+		case c.op.Kind == plan.LocalCopy:
+			m.row.Pending = false
+			err = tx.Delivered(m.row.ID)
+		case c.op.Kind == plan.LocalRemove || c.op.Kind == plan.Forget:
+			err = tx.DeleteMessage(m.row.ID)
+		default:
+			if c.op.Kind == plan.LocalMove {
+				m.row.MailboxID, m.row.UID = a.mailboxes[c.op.To].row.ID, m.uid
+			}
+			if c.flags != nil {
+				m.settled(c.flags, c.unheld)
+				m.item.Local.Flags = m.item.Local.Flags.Apply(c.flags.Delta).Minus(c.unheld)
+			}
+			m.file = c.target
+			if a.byID[m.row.MailboxID].name == m.file.Folder {
+				m.place(m.row.MailboxID, m.file)
+			}
+			err = tx.PutMessage(m.row)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,167 @@
+package sync
+
+import (
+	"context"
+	"fmt"
+
+	"satchel/maildir"
+	"satchel/state"
+	"satchel/sync/mail"
+	"satchel/sync/plan"
+	"satchel/sync/remote"
+)
+
+// creates makes missing mailboxes and gives a row to every mailbox that both
+// sides have.
+func (a *applier) creates(ctx context.Context, ops []plan.Op) error {
+	var conn *remote.Conn
+	for i := range ops {
+		op := &ops[i]
+		mb := a.mailboxes[op.Mailbox]
+		var err error
+		switch op.Kind {
+		case plan.CreateLocal:
+			if err = a.store.CreateFolder(ctx, op.Mailbox); err == nil {
+				mb.folder = &maildir.Folder{Name: op.Mailbox, Cur: true, New: true}
+			}
+		case plan.CreateRemote:
+			if conn == nil {
+				if conn, err = a.pool.first(ctx); err != nil {
+					return err
+				}
+			}
+			if err = createRemote(ctx, conn, op.Mailbox); err == nil {
+				mb.remote = &remote.Mailbox{Name: op.Mailbox, Selectable: true, Subscribed: true}
+				if mb.row != nil {
+					mb.row.Cursor = mail.Cursor{} // it starts anew
+				}
+			}
+		default:
+			continue
+		}
+		if err != nil {
+			if fatal(ctx, err) {
+				return err
+			}
+			mb.frozen = true
+			a.skip(op, diskFull(err))
+			continue
+		}
+		a.done(op)
+	}
+	return a.commitMailboxes(ctx)
+}
+
+func createRemote(ctx context.Context, c *remote.Conn, name string) error {
+	if err := c.Create(ctx, name); err != nil {
+		return err
+	}
+	return c.Subscribe(ctx, name, true)
+}
+
+// commitMailboxes stores rows for mailboxes that both sides have now.
+func (a *applier) commitMailboxes(ctx context.Context) error {
+	var fresh []*mailbox
+	for _, name := range a.names {
+		mb := a.mailboxes[name]
+		if mb.row == nil && mb.folder != nil && mb.remote != nil && !mb.frozen {
+			fresh = append(fresh, mb)
+		}
+	}
+	if len(fresh) == 0 {
+		return nil
+	}
+	return a.commit(ctx, func(tx *state.Tx) error {
+		for _, mb := range fresh {
+			row := &state.Mailbox{Name: mb.name, PermanentAny: true, MailboxID: mb.remote.MailboxID}
+			if err := tx.PutMailbox(row); err != nil {
+				return err
+			}
+			mb.row = row
+			a.byID[row.ID] = mb
+		}
+		return nil
+	})
+}
+
+// deletes removes mailboxes, after one more look at whether they are empty.
+func (a *applier) deletes(ctx context.Context, ops []plan.Op) error {
+	var left map[string]uint32 // messages by mailbox, as of now
+	for i := range ops {
+		op := &ops[i]
+		if op.Kind.Stage() != plan.StageDelete {
+			continue
+		}
+		mb := a.mailboxes[op.Mailbox]
+		if n, err := a.db.Count(ctx, mb.row.ID); err != nil {
+			return err
+		} else if n > 0 {
+			// Something above it failed; the next cycle sees it again.
+			a.skip(op, mail.ErrChanged)
+			continue
+		}
+		var err error
+		switch op.Kind {
+		case plan.DeleteLocal:
+			err = a.store.RemoveFolder(ctx, op.Mailbox)
+		case plan.DeleteRemote:
+			if left == nil {
+				if left, err = a.remoteCounts(ctx); err != nil {
+					return err
+				}
+			}
+			err = a.deleteRemote(ctx, op.Mailbox, left)
+		}
+		if err != nil {
+			if fatal(ctx, err) {
+				return err
+			}
+			a.skip(op, err)
+			continue
+		}
+		if err := a.commit(ctx, func(tx *state.Tx) error { return tx.DeleteMailbox(mb.row.ID) }); err != nil {
+			return err
+		}
+		mb.row = nil
+		a.done(op)
+	}
+	return nil
+}
+
+// remoteCounts asks how many messages each mailbox of the server has now.
+func (a *applier) remoteCounts(ctx context.Context) (map[string]uint32, error) {
+	c, err := a.pool.first(ctx)
+	if err != nil {
+		return nil, err
+	}
+	boxes, err := c.Overview(ctx)
+	if err != nil {
+		return nil, err
+	}
+	n := make(map[string]uint32, len(boxes))
+	for _, b := range boxes {
+		if b.Selectable {
+			n[b.Name] = b.Status.Messages
+		}
+	}
+	return n, nil
+}
+
+func (a *applier) deleteRemote(ctx context.Context, name string, left map[string]uint32) error {
+	n, exists := left[name]
+	if !exists {
+		return nil
+	}
+	if n > 0 {
+		return &mail.Error{Op: "delete mailbox", Mailbox: name, Kind: mail.KindMailbox,
+			Err: fmt.Errorf("%w: it holds %d messages", mail.ErrChanged, n)}
+	}
+	c, err := a.pool.first(ctx)
+	if err != nil {
+		return err
+	}
+	if err := c.Subscribe(ctx, name, false); err != nil && fatal(ctx, err) {
+		return err
+	}
+	return c.Delete(ctx, name)
+}

@@ -1,0 +1,584 @@
+package sync
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"satchel/state"
+	"satchel/sync/mail"
+	"satchel/sync/plan"
+	"satchel/sync/remote"
+)
+
+// laneBatch is how many operations in one mailbox of the server share two
+// transactions of the state.
+const laneBatch = 2000
+
+// opWeight is what an operation without a message body counts for when the
+// pool decides on connections, in bytes.
+const opWeight = 200
+
+// laneJobs makes a job for each mailbox whose messages are changed in place.
+// Within a lane the order is: flags, copies, moves, so that flags travel with
+// the message and copies are made while the original is there.
+func (a *applier) laneJobs(ops []plan.Op) []job {
+	lanes := map[string][]*plan.Op{}
+	for i := range ops {
+		switch op := &ops[i]; op.Kind {
+		case plan.RemoteFlags, plan.RemoteCopy, plan.RemoteMove, plan.RemoteRemove, plan.RemoteTrash:
+			lanes[op.Mailbox] = append(lanes[op.Mailbox], op)
+		}
+	}
+	var jobs []job
+	for _, name := range a.names {
+		lane := lanes[name]
+		if len(lane) == 0 {
+			continue
+		}
+		mb := a.mailboxes[name]
+		order := []plan.Kind{plan.RemoteFlags, plan.RemoteCopy, plan.RemoteMove, plan.RemoteTrash, plan.RemoteRemove}
+		slices.SortStableFunc(lane, func(x, y *plan.Op) int {
+			return cmp.Compare(slices.Index(order, x.Kind), slices.Index(order, y.Kind))
+		})
+		jobs = append(jobs, job{weight: int64(len(lane)) * opWeight, run: func(ctx context.Context, c *remote.Conn) error {
+			return a.lane(ctx, c, mb, lane)
+		}})
+	}
+	return jobs
+}
+
+func (a *applier) lane(ctx context.Context, c *remote.Conn, mb *mailbox, ops []*plan.Op) error {
+	readOnly, err := c.Select(ctx, mb.name, a.validity(mb))
+	if err == nil && readOnly {
+		err = &mail.Error{Op: "change", Mailbox: mb.name, Kind: mail.KindMailbox, Err: mail.ErrReadOnly,
+			Hint: "the server lets nothing be changed there; undo the local changes, or exclude the mailbox"}
+	}
+	if err != nil {
+		if fatal(ctx, err) {
+			return err
+		}
+		for _, op := range ops {
+			a.skip(op, err)
+		}
+		return nil
+	}
+	for batch := range slices.Chunk(ops, laneBatch) {
+		if err := a.laneBatch(ctx, c, mb, batch); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// laneChange is one operation on the server with its outcome.
+type laneChange struct {
+	op     *plan.Op
+	m      *message
+	intent *state.Intent
+	uid    mail.UID // where a move or copy ended; 0 when the server did not say
+	err    error
+	row    *state.Message // of a copy
+}
+
+func (a *applier) laneBatch(ctx context.Context, c *remote.Conn, mb *mailbox, ops []*plan.Op) error {
+	changes := make([]*laneChange, 0, len(ops))
+	for _, op := range ops {
+		changes = append(changes, &laneChange{op: op, m: ref(op.Item), intent: a.remoteIntent(mb, op)})
+	}
+	err := a.commit(ctx, func(tx *state.Tx) error {
+		for _, x := range changes {
+			if err := tx.AddIntent(x.intent); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	// An error of the connection ends the run, but what was done until then
+	// is noted first; the rest keeps its intent.
+	err = a.changeRemote(ctx, c, mb, changes)
+	if nerr := a.commit(ctx, func(tx *state.Tx) error { return a.noteRemote(tx, changes, err) }); nerr != nil {
+		return nerr
+	}
+	if err != nil {
+		return err
+	}
+	for _, x := range changes {
+		if x.err != nil {
+			a.skip(x.op, x.err)
+		} else {
+			a.done(x.op)
+		}
+	}
+	return nil
+}
+
+func (a *applier) remoteIntent(mb *mailbox, op *plan.Op) *state.Intent {
+	m := ref(op.Item)
+	i := &state.Intent{Mailbox: op.To, Home: mb.name, UID: m.uid}
+	if m.row != nil {
+		i.Message = m.row.ID
+		i.Home = a.byID[m.row.MailboxID].name
+	}
+	switch op.Kind {
+	case plan.RemoteFlags:
+		i.Kind, i.Delta, i.Mailbox = state.IntentRemoteFlags, op.Delta, mb.name
+	case plan.RemoteRemove:
+		i.Kind, i.Mailbox = state.IntentRemoteFlags, mb.name
+		i.Delta.Add = mail.Flags{System: mail.Deleted}
+	case plan.RemoteMove:
+		i.Kind = state.IntentRemoteMove
+	case plan.RemoteTrash:
+		i.Kind = state.IntentTrash
+	case plan.RemoteCopy:
+		i.Kind, i.Message, i.Home = state.IntentAppend, 0, op.To
+		i.Base, i.Digest, i.Size = m.file.Base(), m.content.Digest, m.content.Size
+	}
+	return i
+}
+
+// changeRemote sends the commands; it returns only errors that end the run.
+func (a *applier) changeRemote(ctx context.Context, c *remote.Conn, mb *mailbox, changes []*laneChange) error {
+	for kind, group := range byKind(changes) {
+		var err error
+		switch kind {
+		case plan.RemoteFlags:
+			err = a.storeFlags(ctx, c, mb, group, func(x *laneChange) mail.Delta { return x.op.Delta })
+		case plan.RemoteCopy:
+			err = a.transfer(ctx, group, c.Copy)
+		case plan.RemoteMove, plan.RemoteTrash:
+			err = a.transfer(ctx, group, c.Move)
+		case plan.RemoteRemove:
+			err = a.expunge(ctx, c, mb, group)
+		}
+		if err != nil {
+			for _, x := range group {
+				x.err = cmpErr(x.err, err)
+			}
+			if fatal(ctx, err) {
+				// What was not reached is not done either.
+				for _, x := range changes {
+					if x.op.Kind > kind {
+						x.err = cmpErr(x.err, err)
+					}
+				}
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// byKind yields the changes in runs of one kind; they come sorted by lane
+// order.
+func byKind(changes []*laneChange) func(yield func(plan.Kind, []*laneChange) bool) {
+	return func(yield func(plan.Kind, []*laneChange) bool) {
+		for i := 0; i < len(changes); {
+			j := i
+			for j < len(changes) && changes[j].op.Kind == changes[i].op.Kind {
+				j++
+			}
+			if !yield(changes[i].op.Kind, changes[i:j]) {
+				return
+			}
+			i = j
+		}
+	}
+}
+
+// storeFlags sends one conditional STORE for each different change. What
+// another client changed since we looked comes back as MODIFIED and is left
+// for the next cycle (RFC 7162 §3.1.3).
+func (a *applier) storeFlags(ctx context.Context, c *remote.Conn, mb *mailbox, group []*laneChange, delta func(*laneChange) mail.Delta) error {
+	byDelta := map[string][]*laneChange{}
+	var order []string
+	for _, x := range group {
+		key := delta(x).String()
+		if byDelta[key] == nil {
+			order = append(order, key)
+		}
+		byDelta[key] = append(byDelta[key], x)
+	}
+	var reqs []remote.StoreRequest
+	for _, key := range order {
+		reqs = append(reqs, remote.StoreRequest{UIDs: uidsOf(byDelta[key]), Delta: delta(byDelta[key][0]), UnchangedSince: unchangedSince(mb)})
+	}
+	results, err := c.Store(ctx, reqs)
+	if err != nil {
+		return err
+	}
+	for i, key := range order {
+		for _, x := range byDelta[key] {
+			switch {
+			case results[i].Err != nil:
+				x.err = results[i].Err
+			case slices.Contains(results[i].Modified, x.m.uid):
+				x.err = mail.ErrChanged
+			}
+		}
+	}
+	return nil
+}
+
+// unchangedSince returns the mod-sequence up to which the mailbox was seen.
+func unchangedSince(mb *mailbox) mail.ModSeq {
+	if mb.changes != nil {
+		return mb.changes.Cursor.HighestModSeq
+	}
+	return mb.cursorOf().HighestModSeq
+}
+
+// uidsOf returns the UIDs in ascending order.
+func uidsOf(group []*laneChange) []mail.UID {
+	uids := make([]mail.UID, 0, len(group))
+	for _, x := range group {
+		uids = append(uids, x.m.uid)
+	}
+	slices.Sort(uids)
+	return slices.Compact(uids)
+}
+
+// transfer moves or copies, one command for each destination. A message
+// without a COPYUID pair was not there any more, or the server does not say;
+// either way the next cycle finds out.
+func (a *applier) transfer(ctx context.Context, group []*laneChange, command func(context.Context, []mail.UID, string) (remote.MoveResult, error)) error {
+	byDest := map[string][]*laneChange{}
+	var order []string
+	for _, x := range group {
+		if byDest[x.op.To] == nil {
+			order = append(order, x.op.To)
+		}
+		byDest[x.op.To] = append(byDest[x.op.To], x)
+	}
+	for _, to := range order {
+		// One source may be copied to one place several times; a set names
+		// it once, so such copies go one round after the other.
+		for round := byDest[to]; len(round) > 0; {
+			var now, later []*laneChange
+			seen := map[mail.UID]bool{}
+			for _, x := range round {
+				if uid := x.sourceUID(); seen[uid] {
+					later = append(later, x)
+				} else {
+					seen[uid] = true
+					now = append(now, x)
+				}
+			}
+			if err := a.transferSet(ctx, now, to, command); err != nil {
+				return err
+			}
+			round = later
+		}
+	}
+	return nil
+}
+
+// sourceUID returns the UID that a move or copy starts from.
+func (x *laneChange) sourceUID() mail.UID {
+	if x.op.Source != nil {
+		return ref(x.op.Source).uid
+	}
+	return x.m.uid
+}
+
+func (a *applier) transferSet(ctx context.Context, group []*laneChange, to string, command func(context.Context, []mail.UID, string) (remote.MoveResult, error)) error {
+	uids := make([]mail.UID, 0, len(group))
+	for _, x := range group {
+		uids = append(uids, x.sourceUID())
+	}
+	slices.Sort(uids)
+	res, err := command(ctx, uids, to)
+	if err != nil {
+		if fatal(ctx, err) {
+			return err
+		}
+		for _, x := range group {
+			x.err = err
+		}
+		return nil
+	}
+	dest := a.mailboxes[to]
+	pairs := make(map[mail.UID]mail.UID, len(res.Pairs))
+	for _, p := range res.Pairs {
+		pairs[p.From] = p.To
+	}
+	for _, x := range group {
+		x.uid = pairs[x.sourceUID()]
+		known := a.validity(dest)
+		if x.uid == 0 || known != 0 && res.UIDValidity != known {
+			x.uid = 0
+			if x.op.Kind != plan.RemoteTrash {
+				x.err = mail.ErrChanged
+			}
+		}
+	}
+	return nil
+}
+
+// expunge removes what nobody changed since we looked: first a conditional
+// \Deleted, then UID EXPUNGE of exactly those that took it.
+func (a *applier) expunge(ctx context.Context, c *remote.Conn, mb *mailbox, group []*laneChange) error {
+	err := a.storeFlags(ctx, c, mb, group, func(*laneChange) mail.Delta {
+		return mail.Delta{Add: mail.Flags{System: mail.Deleted}}
+	})
+	if err != nil {
+		return err
+	}
+	var ready []*laneChange
+	for _, x := range group {
+		if x.err == nil {
+			ready = append(ready, x)
+		}
+	}
+	if len(ready) == 0 {
+		return nil
+	}
+	if err := c.Expunge(ctx, uidsOf(ready)); err != nil {
+		if fatal(ctx, err) {
+			return err
+		}
+		for _, x := range ready {
+			x.err = err
+		}
+	}
+	return nil
+}
+
+// noteRemote brings the base up to what was done. After an error of the
+// connection, operations whose outcome is unknown keep their intent.
+func (a *applier) noteRemote(tx *state.Tx, changes []*laneChange, fatal error) error {
+	for _, x := range changes {
+		if fatal != nil && x.err != nil {
+			continue
+		}
+		// A copy or move whose end is unknown is recognised by its intent.
+		if x.err == nil || !errors.Is(x.err, mail.ErrChanged) || x.op.Kind != plan.RemoteCopy && x.op.Kind != plan.RemoteMove {
+			if err := tx.DeleteIntent(x.intent.ID); err != nil {
+				return err
+			}
+		}
+		if x.err != nil {
+			continue
+		}
+		if err := a.noteRemoteChange(tx, x); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *applier) noteRemoteChange(tx *state.Tx, x *laneChange) error {
+	m := x.m
+	switch x.op.Kind {
+	case plan.RemoteRemove, plan.RemoteTrash:
+		return tx.DeleteMessage(m.row.ID)
+	case plan.RemoteFlags:
+		m.settled(x.op, mail.Flags{})
+		m.item.Remote.Flags = m.item.Remote.Flags.Apply(x.op.Delta)
+		if m.onDisk() && a.byID[m.row.MailboxID].name == m.file.Folder {
+			m.place(m.row.MailboxID, m.file)
+		}
+	case plan.RemoteMove:
+		m.uid = x.uid
+		m.row.UID = x.uid
+		m.place(a.mailboxes[x.op.To].row.ID, m.file)
+	case plan.RemoteCopy:
+		// The copy has the flags of its source; how the file differs from
+		// them is a change like any other, which the next cycle carries
+		// over.
+		src := ref(x.op.Source)
+		m.uid, m.date = x.uid, src.date
+		m.row = a.newRow(a.mailboxes[x.op.To], m, m)
+		m.row.LocalFlags, m.row.RemoteFlags = src.item.Remote.Flags, src.item.Remote.Flags
+		m.place(m.row.MailboxID, m.file)
+		a.hold(false, x.op.To)
+	}
+	return tx.PutMessage(m.row)
+}
+
+// An upload job's size.
+const (
+	uploadMessages = 256
+	uploadBytes    = 8 << 20
+)
+
+// uploadJobs cuts the uploads into jobs of one mailbox each.
+func (a *applier) uploadJobs(ops []plan.Op) []job {
+	var jobs []job
+	var batch []*plan.Op
+	var weight int64
+	flush := func() {
+		if len(batch) > 0 {
+			mine := batch
+			jobs = append(jobs, job{weight: weight, run: func(ctx context.Context, c *remote.Conn) error {
+				return a.upload(ctx, c, mine)
+			}})
+		}
+		batch, weight = nil, 0
+	}
+	for i := range ops {
+		op := &ops[i]
+		if op.Kind != plan.Upload {
+			continue
+		}
+		if len(batch) > 0 && (batch[0].Mailbox != op.Mailbox || len(batch) == uploadMessages || weight+op.Item.Size > uploadBytes) {
+			flush()
+		}
+		batch = append(batch, op)
+		weight += op.Item.Size
+	}
+	flush()
+	return jobs
+}
+
+// upload appends files to one mailbox.
+func (a *applier) upload(ctx context.Context, c *remote.Conn, ops []*plan.Op) error {
+	mb := a.mailboxes[ops[0].Mailbox]
+	if mb.row == nil {
+		for _, op := range ops {
+			a.skip(op, mail.ErrGone)
+		}
+		return nil
+	}
+	changes := make([]*laneChange, 0, len(ops))
+	reqs := make([]remote.AppendRequest, 0, len(ops))
+	for _, op := range ops {
+		m := ref(op.Item)
+		if err := a.describe(ctx, m); err != nil {
+			a.skip(op, err)
+			continue
+		}
+		changes = append(changes, &laneChange{op: op, m: m, intent: &state.Intent{Kind: state.IntentAppend, Mailbox: mb.name, Home: mb.name,
+			Base: m.file.Base(), Digest: m.content.Digest, Size: m.content.Size}})
+		reqs = append(reqs, a.appendRequest(mb, m))
+	}
+	err := a.commit(ctx, func(tx *state.Tx) error {
+		for _, x := range changes {
+			if err := tx.AddIntent(x.intent); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	answered := make([]bool, len(changes))
+	known := a.validity(mb)
+	err = c.Append(ctx, mb.name, reqs, func(i int, uid mail.UID, v mail.UIDValidity, err error) {
+		x := changes[i]
+		answered[i] = true
+		x.uid, x.err = uid, err
+		if err == nil && (uid == 0 || known != 0 && v != known) {
+			x.uid, x.err = 0, mail.ErrChanged // it is there; the next cycle finds where
+		}
+	})
+	nerr := a.commit(ctx, func(tx *state.Tx) error {
+		for i, x := range changes {
+			if !answered[i] || errors.Is(x.err, mail.ErrChanged) {
+				continue // keeps its intent
+			}
+			if err := tx.DeleteIntent(x.intent.ID); err != nil {
+				return err
+			}
+			if x.err != nil {
+				continue
+			}
+			if err := a.noteUpload(tx, mb, x); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if nerr != nil {
+		return nerr
+	}
+	if err != nil {
+		if fatal(ctx, err) {
+			return err
+		}
+		for i, x := range changes {
+			if !answered[i] {
+				x.err = err
+			}
+		}
+	}
+	for _, x := range changes {
+		if x.err != nil {
+			a.skip(x.op, x.err)
+		} else {
+			a.done(x.op)
+		}
+	}
+	return nil
+}
+
+// describe reads the content of a file that is uploaded again, because the
+// server lost its message.
+func (a *applier) describe(ctx context.Context, m *message) error {
+	if m.content != nil && m.content.Size == m.item.Size {
+		return nil
+	}
+	c, err := a.store.Inspect(ctx, m.file)
+	if err != nil {
+		return err
+	}
+	if m.row != nil && c.Digest != m.row.Digest && c.RawDigest == m.row.Digest {
+		c.Digest, c.Form, c.Size = c.RawDigest, mail.FormRaw, c.DiskSize
+	}
+	m.content = &c
+	m.item.Size = c.Size
+	if m.date == 0 {
+		m.date = c.ModTime
+	}
+	return nil
+}
+
+func (a *applier) appendRequest(mb *mailbox, m *message) remote.AppendRequest {
+	flags := m.item.Local.Flags
+	if !a.holdsAny(mb) {
+		unheld := flags.Minus(a.holds(mb))
+		if len(unheld.Keywords()) > 0 {
+			flags = flags.Minus(unheld)
+		}
+	}
+	m.sent = flags
+	return remote.AppendRequest{Flags: flags, Date: m.date, Size: m.content.Size, Open: func() (io.ReadCloser, error) {
+		return a.store.OpenServerForm(m.file, m.content.Form)
+	}}
+}
+
+func (a *applier) noteUpload(tx *state.Tx, mb *mailbox, x *laneChange) error {
+	m := x.m
+	m.uid = x.uid
+	row := a.newRow(mb, m, m)
+	if m.row != nil {
+		row.ID = m.row.ID
+	}
+	row.LocalFlags, row.RemoteFlags = m.item.Local.Flags, m.sent
+	m.row = row
+	if err := tx.PutMessage(row); err != nil {
+		return fmt.Errorf("note upload: %w", err)
+	}
+	return nil
+}
+
+func (s *session) holdsAny(mb *mailbox) bool {
+	if mb.changes != nil {
+		return mb.changes.PermanentAny
+	}
+	return mb.row == nil || mb.row.PermanentAny
+}
+
+func (s *session) holds(mb *mailbox) mail.Flags {
+	if mb.changes != nil {
+		return mb.changes.Permanent
+	}
+	return mb.row.Permanent
+}

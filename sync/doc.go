@@ -1,0 +1,26 @@
+// Package sync is the engine: it keeps one IMAP account and one Maildir the
+// same, both ways.
+//
+// Start with [Engine.Sync]. A run is a session, and a session is one account,
+// because moves cross mailboxes. It goes through cycles until both sides are
+// quiet:
+//
+//	survey     which mailboxes are there, which may have changed   survey.go
+//	scan       what changed on each side since the base            scan_local.go, scan_remote.go
+//	recover    what an interrupted run had begun                   recover.go
+//	match      which new message is an old one in a new place      match_local.go, match_remote.go
+//	plan       what to do about it                                 package plan
+//	apply      do it, side by side                                 apply*.go
+//	settle     move cursors and stamps                             settle.go
+//
+// The order of effects is the safety argument. Before an operation whose
+// effect could later be taken for a change by the user, its intent is made
+// durable in the journal; then comes the effect, made durable; then one
+// transaction updates the base and drops the intent. A cursor or a stamp moves
+// only when nothing seen before it is left to do. So an interruption at any
+// point costs at most a second look: the next run sees the same changes again,
+// recognises by the journal what was done already, and goes on.
+//
+// Inside this repository the name sync. always means the standard library;
+// everybody else imports this package as mailsync.
+package sync

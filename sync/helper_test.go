@@ -1,0 +1,234 @@
+package sync_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"satchel/maildir"
+	mailsync "satchel/sync"
+	"satchel/sync/mail"
+	"satchel/sync/remote"
+	"satchel/sync/remote/imaptest"
+)
+
+// world is a server in memory, a Maildir in a temporary folder, and what is
+// needed to sync them.
+type world struct {
+	t     testing.TB
+	srv   *imaptest.Server
+	acct  mailsync.Account
+	store *maildir.Store // opened on first use, after the first sync
+	n     int            // numbers messages
+}
+
+func newWorld(t testing.TB, o imaptest.Options) *world {
+	t.Helper()
+	srv := imaptest.NewServer(o)
+	t.Cleanup(srv.Close)
+	dir := t.TempDir()
+	host, port, _ := strings.Cut(srv.Addr(), ":")
+	w := &world{t: t, srv: srv}
+	w.acct = mailsync.Account{
+		Name: "test", Host: host, TLS: remote.TLSMode("none"), User: "ann",
+		Password: func(context.Context) (string, error) { return "secret", nil },
+		Maildir:  filepath.Join(dir, "Mail"), StateDir: filepath.Join(dir, "state"),
+		Timeout: 20 * time.Second,
+	}
+	if _, err := fmt.Sscan(port, &w.acct.Port); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// sync runs once and fails the test on any error or problem.
+func (w *world) sync() *mailsync.Report {
+	w.t.Helper()
+	rep, err := w.trySync(mailsync.Request{})
+	if err != nil {
+		w.t.Fatalf("sync: %v", err)
+	}
+	for _, p := range rep.Problems {
+		w.t.Fatalf("sync: %s %s: %s", p.Mailbox, p.Message, p.Error)
+	}
+	return rep
+}
+
+func (w *world) trySync(req mailsync.Request) (*mailsync.Report, error) {
+	w.t.Helper()
+	e, err := mailsync.New(w.acct, mailsync.Options{})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer e.Close()
+	return e.Sync(context.Background(), req)
+}
+
+// quiet syncs and fails the test if that changed anything.
+func (w *world) quiet() *mailsync.Report {
+	w.t.Helper()
+	rep := w.sync()
+	if rep.Changed() {
+		w.t.Fatalf("a run with nothing to do did %v", rep.Counts)
+	}
+	return rep
+}
+
+func (w *world) disk() *maildir.Store {
+	w.t.Helper()
+	if w.store == nil {
+		store, err := maildir.Open(w.acct.Maildir, maildir.Options{Layout: w.acct.Layout, NoFsync: true})
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		w.store = store
+	}
+	return w.store
+}
+
+// message returns a new message of its own content.
+func (w *world) message() []byte {
+	w.n++
+	return fmt.Appendf(nil, "Message-ID: <%d@test>\r\nSubject: message %d\r\nFrom: ann@example.org\r\n\r\nbody %d\r\n%s", w.n, w.n, w.n,
+		strings.Repeat("filling\r\n", w.n%7))
+}
+
+// snapshot is mailbox -> sorted "content flags".
+type snapshot map[string][]string
+
+func describe(content string, flags []string) string {
+	slices.SortFunc(flags, func(a, b string) int { return strings.Compare(strings.ToLower(a), strings.ToLower(b)) })
+	if i := strings.Index(content, "\n"); i > 0 && len(content) < 4096 {
+		_ = i
+	}
+	return content + " | " + strings.Join(flags, " ")
+}
+
+func (w *world) remoteSnapshot() snapshot {
+	s := snapshot{}
+	for _, name := range w.srv.Mailboxes() {
+		s[name] = []string{}
+		for _, m := range w.srv.Messages(name) {
+			flags := slices.DeleteFunc(slices.Clone(m.Flags), func(f string) bool { return strings.EqualFold(f, `\Recent`) })
+			s[name] = append(s[name], describe(string(m.Content), flags))
+		}
+		slices.Sort(s[name])
+	}
+	return s
+}
+
+func (w *world) localSnapshot() snapshot {
+	w.t.Helper()
+	ctx := context.Background()
+	s := snapshot{}
+	folders, skipped, err := w.disk().Survey(ctx, nil)
+	if err != nil || len(skipped) > 0 {
+		w.t.Fatal(err, skipped)
+	}
+	for _, f := range folders {
+		s[f.Name] = []string{}
+		for _, file := range w.files(f.Name) {
+			s[f.Name] = append(s[f.Name], describe(w.content(file.file), file.flags.Names()))
+		}
+		slices.Sort(s[f.Name])
+	}
+	return s
+}
+
+type diskFile struct {
+	file  maildir.File
+	flags mail.Flags
+}
+
+func (w *world) files(folder string) []diskFile {
+	w.t.Helper()
+	l, err := w.disk().Scan(context.Background(), folder)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var list []diskFile
+	for _, f := range l.Files {
+		list = append(list, diskFile{f, l.Keywords.Flags(f)})
+	}
+	return list
+}
+
+func (w *world) path(f maildir.File) string {
+	w.t.Helper()
+	dir, err := w.disk().Dir(f.Folder)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	sub := "cur"
+	if f.New {
+		sub = "new"
+	}
+	return filepath.Join(dir, sub, f.Name)
+}
+
+// content returns a file in server form.
+func (w *world) content(f maildir.File) string {
+	w.t.Helper()
+	b, err := os.ReadFile(w.path(f))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if strings.Contains(string(b), "\r\n") {
+		return string(b)
+	}
+	return strings.ReplaceAll(string(b), "\n", "\r\n")
+}
+
+// agree fails the test unless both sides hold the same.
+func (w *world) agree() snapshot {
+	w.t.Helper()
+	l, r := w.localSnapshot(), w.remoteSnapshot()
+	if d := diff(l, r); d != "" {
+		w.t.Fatalf("the sides differ:\n%s", d)
+	}
+	return r
+}
+
+func diff(local, rem snapshot) string {
+	var b strings.Builder
+	short := func(s string) string {
+		if i := strings.Index(s, ">"); i > 0 {
+			return s[:i] + "..." + s[strings.LastIndex(s, " | "):]
+		}
+		return s
+	}
+	names := map[string]bool{}
+	for n := range local {
+		names[n] = true
+	}
+	for n := range rem {
+		names[n] = true
+	}
+	for n := range names {
+		l, lok := local[n]
+		r, rok := rem[n]
+		if lok != rok {
+			fmt.Fprintf(&b, "%s: on disk %v, on the server %v\n", n, lok, rok)
+		}
+		count := map[string]int{}
+		for _, m := range l {
+			count[m]++
+		}
+		for _, m := range r {
+			count[m]--
+		}
+		for m, c := range count {
+			if c > 0 {
+				fmt.Fprintf(&b, "%s: only on disk: %s\n", n, short(m))
+			} else if c < 0 {
+				fmt.Fprintf(&b, "%s: only on the server: %s\n", n, short(m))
+			}
+		}
+	}
+	return b.String()
+}

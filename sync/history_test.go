@@ -1,0 +1,305 @@
+package sync_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"satchel/maildir"
+	mailsync "satchel/sync"
+	"satchel/sync/remote/imaptest"
+)
+
+// side is one half of a random history; both halves can do the same things.
+type side interface {
+	deliver(mailbox string, content []byte, flags []string)
+	list(mailbox string) []handle
+	flag(h handle, add, remove []string)
+	move(h handle, to string)
+	copy(h handle, to string)
+	remove(h handle)
+	create(mailbox string)
+}
+
+// handle names a message on one side.
+type handle struct {
+	mailbox string
+	id      string // content's Message-ID
+	key     any
+}
+
+func contentID(content string) string {
+	_, rest, _ := strings.Cut(content, "<")
+	id, _, _ := strings.Cut(rest, ">")
+	return id
+}
+
+// serverSide changes the server as another client would.
+type serverSide struct{ w *world }
+
+func (s serverSide) deliver(mailbox string, content []byte, flags []string) {
+	if s.w.srv.Append(mailbox, flags, time.Now().Add(-time.Duration(s.w.n)*time.Minute), content) == 0 {
+		s.w.t.Fatal("append failed")
+	}
+}
+
+func (s serverSide) list(mailbox string) (list []handle) {
+	for _, m := range s.w.srv.Messages(mailbox) {
+		list = append(list, handle{mailbox, contentID(string(m.Content)), m.UID})
+	}
+	return list
+}
+
+func (s serverSide) flag(h handle, add, remove []string) {
+	s.w.srv.StoreFlags(h.mailbox, h.key.(uint32), add, remove)
+}
+func (s serverSide) move(h handle, to string) { s.w.srv.Move(h.mailbox, h.key.(uint32), to) }
+func (s serverSide) copy(h handle, to string) { s.w.srv.Copy(h.mailbox, h.key.(uint32), to) }
+func (s serverSide) remove(h handle)          { s.w.srv.Expunge(h.mailbox, h.key.(uint32)) }
+func (s serverSide) create(mailbox string)    { _ = s.w.srv.CreateMailbox(mailbox) }
+
+// diskSide changes the Maildir as a mail program would.
+type diskSide struct {
+	w   *world
+	rng *rand.Rand
+}
+
+func (d diskSide) newName() string {
+	return fmt.Sprintf("%d.%d_%d.elsewhere", time.Now().Unix(), d.rng.Uint32(), d.w.n)
+}
+
+func (d diskSide) deliver(mailbox string, content []byte, flags []string) {
+	d.w.n++
+	f := diskFile{}.file
+	f.Folder, f.New, f.Name = mailbox, len(flags) == 0, d.newName()
+	if len(flags) > 0 {
+		f.Name += ":2," + letters(flags)
+	}
+	tmp := filepath.Join(filepath.Dir(filepath.Dir(d.w.path(f))), "tmp", f.Name)
+	must(d.w, os.WriteFile(tmp, []byte(strings.ReplaceAll(string(content), "\r\n", "\n")), 0o600))
+	must(d.w, os.Rename(tmp, d.w.path(f)))
+}
+
+func letters(flags []string) string {
+	var s []string
+	for _, f := range flags {
+		s = append(s, map[string]string{`\Seen`: "S", `\Flagged`: "F", `\Answered`: "R", `\Deleted`: "T", `$Forwarded`: "P", `\Draft`: "D"}[f])
+	}
+	slices.Sort(s)
+	return strings.Join(s, "")
+}
+
+func (d diskSide) list(mailbox string) (list []handle) {
+	for _, f := range d.w.files(mailbox) {
+		list = append(list, handle{mailbox, contentID(d.w.content(f.file)), f})
+	}
+	return list
+}
+
+func (d diskSide) flag(h handle, add, remove []string) {
+	f := h.key.(diskFile)
+	base, _, _ := strings.Cut(f.file.Name, ":2,")
+	flags := slices.Concat(f.flags.Names(), add)
+	flags = slices.DeleteFunc(flags, func(x string) bool { return slices.Contains(remove, x) })
+	slices.Sort(flags)
+	to := f.file
+	to.New, to.Name = false, base+":2,"+letters(slices.Compact(flags))
+	must(d.w, os.Rename(d.w.path(f.file), d.w.path(to)))
+}
+
+func (d diskSide) move(h handle, to string) {
+	f := h.key.(diskFile)
+	dst := f.file
+	dst.Folder = to
+	d.rename(&dst)
+	must(d.w, os.Rename(d.w.path(f.file), d.w.path(dst)))
+}
+
+// rename gives the file a new name, as mutt does, or keeps the old one, as
+// others do, unless that would replace a file.
+func (d diskSide) rename(f *maildir.File) {
+	taken := slices.ContainsFunc(d.w.files(f.Folder), func(x diskFile) bool { return x.file.Base() == f.Base() })
+	if !taken && d.rng.IntN(2) == 0 {
+		return
+	}
+	_, info, ok := strings.Cut(f.Name, ":2,")
+	f.Name = d.newName()
+	if ok {
+		f.Name += ":2," + info
+	}
+}
+
+func (d diskSide) copy(h handle, to string) {
+	f := h.key.(diskFile)
+	dst := f.file
+	dst.Folder = to
+	d.rename(&dst)
+	b, err := os.ReadFile(d.w.path(f.file))
+	must(d.w, err)
+	must(d.w, os.WriteFile(d.w.path(dst), b, 0o600))
+}
+
+func (d diskSide) remove(h handle) { must(d.w, os.Remove(d.w.path(h.key.(diskFile).file))) }
+
+func (d diskSide) create(mailbox string) {
+	dir, err := d.w.disk().Dir(mailbox)
+	must(d.w, err)
+	for _, sub := range []string{"cur", "new", "tmp"} {
+		must(d.w, os.MkdirAll(filepath.Join(dir, sub), 0o700))
+	}
+}
+
+func must(w *world, err error) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// where is content ID -> mailboxes that hold it, sorted.
+func where(s snapshot) map[string][]string {
+	m := map[string][]string{}
+	for name, list := range s {
+		for _, c := range list {
+			id := contentID(c)
+			m[id] = append(m[id], name)
+		}
+	}
+	for _, l := range m {
+		slices.Sort(l)
+	}
+	return m
+}
+
+// TestRandomHistories changes both sides at random, syncs, and checks what
+// must hold whatever happened: both sides are equal, a second run changes
+// nothing, nothing is lost that no side removed, nothing is doubled, and a
+// message that only one side touched is as that side left it.
+func TestRandomHistories(t *testing.T) {
+	n := 60
+	if testing.Short() {
+		n = 15
+	}
+	for i := range n {
+		t.Run(fmt.Sprint(i), func(t *testing.T) {
+			t.Parallel()
+			history(t, uint64(i), imaptest.Options{})
+		})
+	}
+}
+
+func history(t *testing.T, seed uint64, o imaptest.Options) {
+	rng := rand.New(rand.NewPCG(seed, 1))
+	w := newWorld(t, o)
+	w.acct.MaxDeletePct = 100
+	w.acct.NoFsync = true
+	boxes := []string{"INBOX", "Archive", "Work"}
+	for _, b := range boxes[1:] {
+		must(w, w.srv.CreateMailbox(b))
+	}
+	server, disk := serverSide{w}, diskSide{w, rng}
+	for range rng.IntN(12) {
+		server.deliver(boxes[rng.IntN(len(boxes))], w.message(), nil)
+	}
+	w.sync()
+	w.agree()
+	for range 6 {
+		before := where(w.remoteSnapshot())
+		touched := map[string]int{}   // content -> 1 local, 2 remote, 3 both
+		removed := map[string]bool{}  // some side removed an instance
+		delivered := map[string]int{} // content -> how many instances
+		copied := map[string]bool{}
+		if rng.IntN(4) == 0 && len(boxes) < 6 {
+			name := fmt.Sprintf("New/%d", len(boxes))
+			if rng.IntN(2) == 0 {
+				server.create(name)
+			} else {
+				disk.create(name)
+			}
+		}
+		for k, sd := range []side{disk, server} {
+			var mine []string
+			if k == 0 {
+				for name := range w.localSnapshot() {
+					mine = append(mine, name)
+				}
+			} else {
+				mine = w.srv.Mailboxes()
+			}
+			slices.Sort(mine)
+			for range rng.IntN(8) {
+				box := mine[rng.IntN(len(mine))]
+				if rng.IntN(4) == 0 {
+					c := w.message()
+					delivered[contentID(string(c))]++
+					sd.deliver(box, c, [][]string{nil, {`\Seen`}, {`\Flagged`, `\Seen`}}[rng.IntN(3)])
+					continue
+				}
+				list := sd.list(box)
+				if len(list) == 0 {
+					continue
+				}
+				h := list[rng.IntN(len(list))]
+				if delivered[h.id] > 0 {
+					continue // keep the accounting simple
+				}
+				touched[h.id] |= k + 1
+				to := mine[rng.IntN(len(mine))]
+				flags := []string{`\Seen`, `\Flagged`, `\Answered`, `$Forwarded`, `\Deleted`}
+				f := flags[rng.IntN(len(flags))]
+				op := rng.IntN(5)
+				if os.Getenv("HISTORY") != "" {
+					t.Logf("side %d op %d on %s %s %v to %s flag %s", k, op, h.mailbox, h.id, h.key, to, f)
+				}
+				switch op {
+				case 0:
+					sd.flag(h, []string{f}, nil)
+				case 1:
+					sd.flag(h, nil, []string{f})
+				case 2:
+					if to != box {
+						sd.move(h, to)
+					}
+				case 3:
+					if to != box {
+						copied[h.id] = true
+						sd.copy(h, to)
+					}
+				case 4:
+					removed[h.id] = true
+					sd.remove(h)
+				}
+			}
+		}
+		if os.Getenv("HISTORY") != "" {
+			rep, _ := w.trySync(mailsync.Request{DryRun: true})
+			t.Log(strings.Join(rep.Operations, "\n"))
+		}
+		w.sync()
+		after := where(w.agree())
+		w.quiet()
+		w.agree()
+		for id, boxes := range before {
+			switch {
+			case removed[id] || copied[id]:
+			case len(after[id]) == 0:
+				t.Fatalf("seed %d: lost %s", seed, id)
+			case len(after[id]) != len(boxes):
+				t.Fatalf("seed %d: %s was in %v, is in %v", seed, id, boxes, after[id])
+			}
+			if touched[id] == 0 && !slices.Equal(after[id], boxes) {
+				t.Fatalf("seed %d: untouched %s went from %v to %v", seed, id, boxes, after[id])
+			}
+		}
+		for id, n := range delivered {
+			if len(after[id]) != n {
+				t.Fatalf("seed %d: delivered %s %d times, is in %v", seed, id, n, after[id])
+			}
+		}
+	}
+}

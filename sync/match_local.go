@@ -1,0 +1,148 @@
+package sync
+
+import (
+	"context"
+
+	"satchel/maildir"
+	"satchel/state"
+	"satchel/sync/mail"
+	"satchel/sync/plan"
+)
+
+// matchLocal finds out which new files are messages that are missing from
+// where they were: by content always, preferring the same unique name, then
+// the same folder. Names and inodes alone prove nothing, since both are used
+// again. A file whose content is known but not missing is a copy.
+func (s *session) matchLocal(ctx context.Context) error {
+	missing := map[mail.Digest][]*message{}
+	for _, m := range s.messages {
+		if m.item.Local.State == plan.Removed && !s.byID[m.row.MailboxID].frozen {
+			missing[m.row.Digest] = append(missing[m.row.Digest], m)
+		}
+	}
+	rest := s.newLocal[:0]
+	for _, f := range s.newLocal {
+		m := bestMissing(missing, f)
+		if m == nil {
+			if err := s.knownContent(ctx, f); err != nil {
+				return err
+			}
+			rest = append(rest, f)
+			continue
+		}
+		m.content = f.content
+		m.found(f.file, f.item.Local.Flags, s.byID[m.row.MailboxID].name)
+		m.item.Local.Key = f.file.Base()
+		s.touched = append(s.touched, m)
+	}
+	s.newLocal = rest
+	return s.dropUndelivered(ctx)
+}
+
+// bestMissing takes the message that f most likely is out of missing.
+func bestMissing(missing map[mail.Digest][]*message, f *message) *message {
+	better := func(a, b *message) bool { // is a the better match?
+		if x, y := a.row.Base == f.file.Base(), b.row.Base == f.file.Base(); x != y {
+			return x
+		}
+		if x, y := a.item.Local.Mailbox == f.file.Folder, b.item.Local.Mailbox == f.file.Folder; x != y {
+			return x
+		}
+		return a.row.ID < b.row.ID
+	}
+	var best *message
+	for _, d := range contentDigests(f.content) {
+		for _, m := range missing[d] {
+			if m.item.Local.State == plan.Removed && (best == nil || better(m, best)) {
+				best = m
+			}
+		}
+	}
+	return best
+}
+
+// contentDigests returns the digests that the content may have on the server:
+// as it would be sent, and as the bytes that they are, when they once came
+// down byte for byte.
+func contentDigests(c *maildir.Content) []mail.Digest {
+	if c.RawDigest == c.Digest {
+		return []mail.Digest{c.Digest}
+	}
+	return []mail.Digest{c.Digest, c.RawDigest}
+}
+
+// knownContent looks for a message that f is a copy of.
+func (s *session) knownContent(ctx context.Context, f *message) error {
+	for _, d := range contentDigests(f.content) {
+		rows, err := s.db.ByDigest(ctx, d)
+		if err != nil {
+			return err
+		}
+		for _, row := range rows {
+			mb := s.byID[row.MailboxID]
+			if mb == nil || mb.frozen || mb.detached || s.mailboxes[mb.name] == nil {
+				continue
+			}
+			if d != f.content.Digest {
+				// It came down byte for byte, and goes up so again.
+				f.content.Digest, f.content.Form, f.content.Size = d, mail.FormRaw, f.content.DiskSize
+				f.item.Size = f.content.Size
+			}
+			f.item.CopyOf = &s.message(row).item
+			return nil
+		}
+	}
+	return nil
+}
+
+// dropUndelivered forgets rows that were written ahead of a delivery that did
+// not happen; the server's message is new again.
+func (s *session) dropUndelivered(ctx context.Context) error {
+	var drop []*message
+	for _, m := range s.messages {
+		if m.row.Pending && m.item.Local.State == plan.Removed {
+			drop = append(drop, m)
+		}
+	}
+	var delivered []*message
+	for _, m := range s.messages {
+		if m.row.Pending && m.item.Local.State.Present() && m.file.Name != "" && s.seenOnDisk(m) {
+			delivered = append(delivered, m)
+		}
+	}
+	if len(drop)+len(delivered) == 0 {
+		return nil
+	}
+	err := s.db.Update(ctx, func(tx *state.Tx) error {
+		for _, m := range drop {
+			if err := tx.DeleteMessage(m.row.ID); err != nil {
+				return err
+			}
+		}
+		for _, m := range delivered {
+			if err := tx.Delivered(m.row.ID); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, m := range delivered {
+		m.row.Pending = false
+	}
+	for _, m := range drop {
+		delete(s.messages, m.row.ID)
+		mb := s.byID[m.row.MailboxID]
+		mb.undelivered = append(mb.undelivered, m.row.UID)
+	}
+	return nil
+}
+
+// seenOnDisk reports whether this cycle saw the file, and does not just
+// believe the row.
+func (s *session) seenOnDisk(m *message) bool {
+	mb := s.mailboxes[m.file.Folder]
+	return mb != nil && mb.listing != nil
+}

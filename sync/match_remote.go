@@ -1,0 +1,487 @@
+package sync
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"io"
+	"slices"
+	"strings"
+	"unicode"
+
+	"satchel/conflict"
+	"satchel/maildir"
+	"satchel/state"
+	"satchel/sync/mail"
+	"satchel/sync/plan"
+	"satchel/sync/remote"
+)
+
+// How much of a message is fetched to recognise it (docs/adr/0003). Up to
+// probeWhole bytes the whole message costs no more than a part.
+const (
+	probeWhole = 512
+	probeTail  = 128
+	probeHead  = 2048
+)
+
+// suspect is a new message on the server together with the messages, known
+// or new on disk, that it may be.
+type suspect struct {
+	m          *message
+	candidates []*message
+	digest     mail.Digest // proven; zero when it is none of them
+}
+
+// matchRemote finds out which new messages on the server have a content that
+// is here already: interrupted uploads, new files in the same mailbox,
+// messages that vanished from where they were, copies. Nothing is believed
+// from size and Message-ID alone; see prove.
+func (s *session) matchRemote(ctx context.Context) error {
+	if len(s.newRemote) == 0 {
+		return nil
+	}
+	slices.SortFunc(s.newRemote, func(a, b *message) int {
+		if c := strings.Compare(a.item.Remote.Mailbox, b.item.Remote.Mailbox); c != 0 {
+			return c
+		}
+		return int(int64(a.uid) - int64(b.uid))
+	})
+	suspects, err := s.suspects(ctx)
+	if err != nil || len(suspects) == 0 {
+		return err
+	}
+	if err := s.prove(ctx, suspects); err != nil {
+		return err
+	}
+	for _, sus := range suspects {
+		if !sus.digest.IsZero() {
+			if err := s.assign(ctx, sus); err != nil {
+				return err
+			}
+		}
+	}
+	s.newRemote = slices.DeleteFunc(s.newRemote, func(m *message) bool { return m.done })
+	s.newLocal = slices.DeleteFunc(s.newLocal, func(m *message) bool { return m.done })
+	return nil
+}
+
+// suspects gathers candidates by size, and for messages that are not missing
+// anywhere by size and date: a copy keeps its INTERNALDATE (RFC 3501 §6.4.7).
+func (s *session) suspects(ctx context.Context) ([]*suspect, error) {
+	bySize := map[int64][]*message{}
+	for _, m := range s.messages {
+		if m.item.Remote.State == plan.Removed && !s.trashed(m) && (m.onDisk() || s.wantsDeepProof(m)) {
+			bySize[m.row.Size] = append(bySize[m.row.Size], m)
+		}
+	}
+	newHere := map[string]map[int64][]*message{}
+	for _, f := range s.newLocal {
+		in := newHere[f.file.Folder]
+		if in == nil {
+			in = map[int64][]*message{}
+			newHere[f.file.Folder] = in
+		}
+		in[f.content.Size] = append(in[f.content.Size], f)
+		if f.content.DiskSize != f.content.Size {
+			// Its server form may also be the file as it is.
+			in[f.content.DiskSize] = append(in[f.content.DiskSize], f)
+		}
+	}
+	empty := len(bySize) == 0 && len(newHere) == 0 && len(s.intents) == 0
+	if empty {
+		n, err := s.db.Count(ctx, 0)
+		if err != nil || n == 0 {
+			return nil, err // a first sync into an empty Maildir
+		}
+	}
+	var list []*suspect
+	for _, m := range s.newRemote {
+		if !m.hasMeta {
+			continue
+		}
+		sus := &suspect{m: m}
+		sus.candidates = append(sus.candidates, newHere[m.item.Remote.Mailbox][m.item.Size]...)
+		sus.candidates = append(sus.candidates, bySize[m.item.Size]...)
+		for _, i := range s.intendedAppends(m.item.Remote.Mailbox) {
+			if i.Size == m.item.Size {
+				if f := s.intended(i); f != nil {
+					sus.candidates = append(sus.candidates, f)
+				}
+			}
+		}
+		rows, err := s.db.BySizeDate(ctx, m.item.Size, m.date)
+		if err != nil {
+			return nil, err
+		}
+		if m.emailID != "" {
+			same, err := s.db.ByEmailID(ctx, m.emailID)
+			if err != nil {
+				return nil, err
+			}
+			rows = append(rows, same...)
+		}
+		for _, row := range rows {
+			if mb := s.byID[row.MailboxID]; mb == nil || mb.detached || s.mailboxes[mb.name] == nil {
+				continue
+			}
+			if c := s.message(row); c.onDisk() && !slices.Contains(sus.candidates, c) {
+				sus.candidates = append(sus.candidates, c)
+			}
+		}
+		if len(sus.candidates) > 0 {
+			list = append(list, sus)
+		}
+	}
+	return list, nil
+}
+
+func (m *message) onDisk() bool { return m.file.Name != "" }
+
+// wantsDeepProof reports whether it matters to recognise a vanished message
+// that is not on disk either: by its digest alone, so by a transfer.
+func (s *session) wantsDeepProof(m *message) bool {
+	return s.account.Policy.EditVsDelete == conflict.Delete || s.movedByUs(m)
+}
+
+// intended returns the file that an interrupted upload was about, wherever it
+// is now.
+func (s *session) intended(i *state.Intent) *message {
+	for _, f := range s.newLocal {
+		if f.content.Digest == i.Digest && (f.file.Base() == i.Base || f.file.Folder != i.Mailbox) {
+			return f
+		}
+	}
+	return nil
+}
+
+// prove settles for each suspect whose content it is, fetching as little as
+// will do:
+//
+//   - the server says so: the same EMAILID (RFC 8474 §5.1)
+//   - size, INTERNALDATE, Message-ID and the last bytes agree, and all
+//     candidates for which they do have one content
+//   - the date differs: the first bytes, with the trace headers, agree too
+//   - there is no Message-ID, or several contents remain: the digest of the
+//     whole message
+func (s *session) prove(ctx context.Context, suspects []*suspect) error {
+	var open []*suspect
+	for _, sus := range suspects {
+		for _, c := range sus.candidates {
+			if sus.m.emailID != "" && c.row != nil && c.row.EmailID == sus.m.emailID {
+				sus.digest = c.digest()
+			}
+		}
+		if sus.digest.IsZero() {
+			open = append(open, sus)
+		}
+	}
+	var head, deep []*suspect
+	err := s.probe(ctx, open, tailOf, func(sus *suspect, p remote.Probe, ev map[*message]evidence) {
+		var classes []mail.Digest
+		dated := false
+		for _, c := range sus.candidates {
+			e := ev[c]
+			if !c.onDisk() {
+				deep = append(deep, sus)
+				return
+			}
+			if !e.ok || !bytes.Equal(e.part, p.Part) || e.messageID != bare(p.MessageID) {
+				continue
+			}
+			if d := c.digest(); !slices.Contains(classes, d) {
+				classes = append(classes, d)
+			}
+			dated = dated || c.date == sus.m.date
+		}
+		switch {
+		case len(classes) == 0:
+		case sus.m.item.Size <= probeWhole && len(classes) == 1:
+			sus.digest = classes[0]
+		case len(classes) > 1 || p.MessageID == "":
+			deep = append(deep, sus)
+		case dated:
+			sus.digest = classes[0]
+		default:
+			head = append(head, sus)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	err = s.probe(ctx, head, headOf, func(sus *suspect, p remote.Probe, ev map[*message]evidence) {
+		for _, c := range sus.candidates {
+			if e := ev[c]; e.ok && bytes.Equal(e.part, p.Part) && e.messageID == bare(p.MessageID) {
+				sus.digest = c.digest()
+			}
+		}
+	})
+	if err != nil {
+		return err
+	}
+	return s.proveDeep(ctx, deep)
+}
+
+func tailOf(size int64) (off, n int64) {
+	if size <= probeWhole {
+		return 0, size
+	}
+	return size - probeTail, probeTail
+}
+
+func headOf(size int64) (off, n int64) { return 0, min(size, probeHead) }
+
+// bare removes white space, which folding may have changed.
+func bare(id string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsSpace(r) {
+			return -1
+		}
+		return r
+	}, id)
+}
+
+// evidence is what a candidate's file shows where the server was probed.
+type evidence struct {
+	ok        bool
+	part      []byte
+	messageID string
+}
+
+// probe fetches a part of each suspect and hands it over with the same part
+// of the candidates' files.
+func (s *session) probe(ctx context.Context, suspects []*suspect, where func(int64) (off, n int64),
+	judge func(*suspect, remote.Probe, map[*message]evidence)) error {
+	if len(suspects) == 0 {
+		return nil
+	}
+	reqs := map[string]*remote.ProbeRequest{}
+	var order []string
+	at := map[string]map[mail.UID]*suspect{}
+	for _, sus := range suspects {
+		name := sus.m.item.Remote.Mailbox
+		r := reqs[name]
+		if r == nil {
+			r = &remote.ProbeRequest{Mailbox: name, UIDValidity: s.mailboxes[name].changes.Cursor.UIDValidity}
+			reqs[name] = r
+			at[name] = map[mail.UID]*suspect{}
+			order = append(order, name)
+		}
+		off, n := where(sus.m.item.Size)
+		r.Items = append(r.Items, remote.ProbeItem{UID: sus.m.uid, Offset: off, Length: n})
+		at[name][sus.m.uid] = sus
+	}
+	c, err := s.pool.first(ctx)
+	if err != nil {
+		return err
+	}
+	list := make([]remote.ProbeRequest, 0, len(order))
+	for _, name := range order {
+		list = append(list, *reqs[name])
+	}
+	failed, err := c.Probe(ctx, list, func(mailbox string, p remote.Probe) error {
+		sus := at[mailbox][p.UID]
+		if sus == nil {
+			return nil
+		}
+		delete(at[mailbox], p.UID) // once, should the server answer twice
+		ev := map[*message]evidence{}
+		for _, cand := range sus.candidates {
+			ev[cand] = s.evidence(ctx, cand, sus.m.item.Size, where)
+		}
+		judge(sus, p, ev)
+		return nil
+	})
+	for name, ferr := range failed {
+		s.log.Warn("probe failed", "mailbox", name, "err", ferr)
+	}
+	return err
+}
+
+// evidence reads a candidate's file; a file that cannot be read proves
+// nothing.
+func (s *session) evidence(ctx context.Context, c *message, size int64, where func(int64) (off, n int64)) evidence {
+	if !c.onDisk() {
+		return evidence{}
+	}
+	if c.content == nil || c.content.MessageID == "" {
+		content, err := s.store.Inspect(ctx, c.file)
+		if err != nil {
+			return evidence{}
+		}
+		c.content = &content
+	}
+	form := c.form()
+	if c.row == nil && c.content.DiskSize == size && c.content.Size != size {
+		form = mail.FormRaw
+	}
+	if c.row != nil && c.row.Digest != c.content.Digest && c.row.Digest != c.content.RawDigest {
+		return evidence{} // the file is no longer what was synced
+	}
+	off, n := where(size)
+	part, err := s.store.ReadServerRange(c.file, form, off, n)
+	if err != nil {
+		return evidence{}
+	}
+	return evidence{ok: true, part: part, messageID: bare(c.content.MessageID)}
+}
+
+// proveDeep fetches whole messages and goes by their digest.
+func (s *session) proveDeep(ctx context.Context, suspects []*suspect) error {
+	if len(suspects) == 0 {
+		return nil
+	}
+	reqs := map[string]*remote.BodyRequest{}
+	at := map[string]map[mail.UID]*suspect{}
+	for _, sus := range suspects {
+		name := sus.m.item.Remote.Mailbox
+		if reqs[name] == nil {
+			reqs[name] = &remote.BodyRequest{Mailbox: name, UIDValidity: s.mailboxes[name].changes.Cursor.UIDValidity}
+			at[name] = map[mail.UID]*suspect{}
+		}
+		reqs[name].UIDs = append(reqs[name].UIDs, sus.m.uid)
+		at[name][sus.m.uid] = sus
+	}
+	list := make([]remote.BodyRequest, 0, len(reqs))
+	for _, name := range s.names {
+		if r := reqs[name]; r != nil {
+			slices.Sort(r.UIDs)
+			list = append(list, *r)
+		}
+	}
+	c, err := s.pool.first(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = c.FetchBodies(ctx, list, func(b remote.Body) error {
+		h := sha256.New()
+		n, err := io.Copy(h, b)
+		if err != nil {
+			return err
+		}
+		sus := at[b.Mailbox][b.UID]
+		if sus == nil || n != b.Size {
+			return nil
+		}
+		var d mail.Digest
+		h.Sum(d[:0])
+		for _, cand := range sus.candidates {
+			if cand.digest() == d || cand.content != nil && cand.row == nil && cand.content.RawDigest == d {
+				sus.digest = d
+			}
+		}
+		return nil
+	})
+	return err
+}
+
+// assign decides what a recognised message is, in this order: an interrupted
+// upload, the other half of a new file, a message that moved, a copy.
+func (s *session) assign(ctx context.Context, sus *suspect) error {
+	n := sus.m
+	name := n.item.Remote.Mailbox
+	if f := s.uploadedBefore(n, sus.digest); f != nil {
+		return s.completeUpload(ctx, n, f)
+	}
+	for _, c := range sus.candidates {
+		if c.row == nil && !c.done && c.file.Folder == name && hasDigest(c.content, sus.digest) {
+			c.useDigest(sus.digest)
+			c.done = true
+			n.done = true
+			n.content, n.file = c.content, c.file
+			n.item.Local, n.item.Size, n.item.CopyOf = c.item.Local, c.content.Size, nil
+			s.paired = append(s.paired, n)
+			return nil
+		}
+	}
+	var from *message
+	for _, c := range sus.candidates {
+		if c.row == nil || c.digest() != sus.digest || c.item.Remote.State != plan.Removed {
+			continue
+		}
+		if from == nil || betterOrigin(c, from, name) {
+			from = c
+		}
+	}
+	if from != nil {
+		n.done = true
+		from.uid, from.date = n.uid, n.date
+		if n.emailID != "" {
+			from.row.EmailID = n.emailID
+		}
+		from.item.Remote.State = plan.Same
+		from.item.Remote.Mailbox, from.item.Remote.Key, from.item.Remote.Flags = name, n.item.Remote.Key, n.item.Remote.Flags
+		from.refresh(s.byID[from.row.MailboxID].name)
+		s.touched = append(s.touched, from)
+		return nil
+	}
+	for _, c := range sus.candidates {
+		if c.row != nil && c.digest() == sus.digest && c.onDisk() {
+			n.item.CopyOf = &c.item
+			return nil
+		}
+	}
+	return nil
+}
+
+func hasDigest(c *maildir.Content, d mail.Digest) bool {
+	return c != nil && (c.Digest == d || c.RawDigest == d)
+}
+
+// useDigest settles in which form a new file is what the server has.
+func (m *message) useDigest(d mail.Digest) {
+	if m.content.Digest != d {
+		m.content.Digest, m.content.Form, m.content.Size = d, mail.FormRaw, m.content.DiskSize
+	}
+}
+
+// betterOrigin reports whether a is rather than b the message that the server
+// moved to a mailbox: rather one that was moved there on disk as well, rather
+// one that is on disk at all.
+func betterOrigin(a, b *message, to string) bool {
+	if x, y := a.item.Local.Mailbox == to, b.item.Local.Mailbox == to; x != y {
+		return x
+	}
+	if x, y := a.onDisk(), b.onDisk(); x != y {
+		return x
+	}
+	return a.row.ID < b.row.ID
+}
+
+// uploadedBefore returns the new file that an interrupted run had uploaded as
+// n and that has been moved to another folder since.
+func (s *session) uploadedBefore(n *message, d mail.Digest) *message {
+	for _, i := range s.intendedAppends(n.item.Remote.Mailbox) {
+		if i.Digest != d {
+			continue
+		}
+		if f := s.intended(i); f != nil && !f.done && f.file.Folder != n.item.Remote.Mailbox {
+			return f
+		}
+	}
+	return nil
+}
+
+// completeUpload makes an interrupted upload part of the base; that the file
+// is elsewhere now is then a move like any other.
+func (s *session) completeUpload(ctx context.Context, n, f *message) error {
+	mb := s.mailboxes[n.item.Remote.Mailbox]
+	if mb.row == nil {
+		return nil
+	}
+	row := s.newRow(mb, f, n)
+	common := f.item.Local.Flags.Intersect(n.item.Remote.Flags)
+	row.LocalFlags, row.RemoteFlags = common, common
+	if s.req.DryRun {
+		row.ID = -int64(n.uid) - 1<<40
+	} else if err := s.db.Update(ctx, func(tx *state.Tx) error { return tx.PutMessage(row) }); err != nil {
+		return err
+	}
+	n.done, f.done = true, true
+	m := s.message(row)
+	m.file, m.uid, m.content = f.file, n.uid, f.content
+	m.item.Local.Mailbox, m.item.Local.Key, m.item.Local.Flags = f.file.Folder, f.item.Local.Key, f.item.Local.Flags
+	m.item.Remote.Flags = n.item.Remote.Flags
+	m.refresh(mb.name)
+	return nil
+}

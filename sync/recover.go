@@ -1,0 +1,182 @@
+package sync
+
+import (
+	"context"
+	"slices"
+
+	"satchel/state"
+	"satchel/sync/mail"
+	"satchel/sync/plan"
+)
+
+// An interrupted run leaves intents in the journal. What it had done already
+// must not be taken for a change by the user: otherwise a flag that satchel
+// itself set on one side would win over the user's clearing it on the other.
+// So before anything is planned, the base is brought up to what was done; an
+// intent that was not carried out needs nothing, since the change that led to
+// it is still seen.
+//
+// A dry run changes no state; it looks at the sides as they are.
+
+// recoverLocal completes intents on the Maildir.
+func (s *session) recoverLocal(ctx context.Context) error {
+	return s.recover(ctx, func(i *state.Intent, m *message) bool {
+		switch i.Kind {
+		case state.IntentLocalMove:
+			to := s.mailboxes[i.Mailbox]
+			if to == nil || to.row == nil || m.item.Local.State != plan.Moved || m.item.Local.Mailbox != i.Mailbox {
+				return false
+			}
+			m.row.MailboxID, m.row.UID = to.row.ID, i.UID
+			m.row.Base = m.file.Base()
+			m.uid = i.UID
+			m.item.Remote.Mailbox, m.item.Remote.Key = to.name, uidKey(i.UID)
+			m.refresh(to.name)
+			return true
+		case state.IntentLocalFlags:
+			return m.rebase(i.Delta, m.item.Local, &m.item.Remote)
+		}
+		return false
+	})
+}
+
+// recoverRemoteFlags completes intents to change flags on the server.
+func (s *session) recoverRemoteFlags(ctx context.Context) error {
+	return s.recover(ctx, func(i *state.Intent, m *message) bool {
+		return i.Kind == state.IntentRemoteFlags && m.rebase(i.Delta, m.item.Remote, nil)
+	})
+}
+
+// recoverRemoteMoves completes moves on the server, once matchRemote found
+// where messages went.
+func (s *session) recoverRemoteMoves(ctx context.Context) error {
+	err := s.recover(ctx, func(i *state.Intent, m *message) bool {
+		to := s.mailboxes[i.Mailbox]
+		if i.Kind != state.IntentRemoteMove || to == nil || to.row == nil ||
+			m.item.Remote.State != plan.Moved || m.item.Remote.Mailbox != i.Mailbox {
+			return false
+		}
+		m.row.MailboxID, m.row.UID = to.row.ID, m.uid
+		if m.item.Local.State.Present() {
+			m.row.Base = m.file.Base()
+		}
+		m.refresh(to.name)
+		return true
+	})
+	if err != nil {
+		return err
+	}
+	return s.dropIntents(ctx)
+}
+
+// recover calls f for the intents about messages that the base still has, and
+// stores the rows for which it returns true.
+func (s *session) recover(ctx context.Context, f func(*state.Intent, *message) bool) error {
+	var changed []*state.Message
+	for _, i := range s.intents {
+		if i.Message == 0 {
+			continue
+		}
+		m := s.messages[i.Message]
+		if m == nil {
+			row, err := s.db.Get(ctx, i.Message)
+			if err != nil {
+				return err
+			}
+			if row == nil || s.byID[row.MailboxID] == nil {
+				continue
+			}
+			m = s.message(row)
+		}
+		if f(i, m) {
+			changed = append(changed, m.row)
+		}
+	}
+	if len(changed) == 0 || s.req.DryRun {
+		return nil
+	}
+	return s.db.Update(ctx, func(tx *state.Tx) error {
+		for _, row := range changed {
+			if err := tx.PutMessage(row); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// rebase takes into the base what side shows of d, a change that an
+// interrupted run was about to make there. The change came from the other
+// side, so that side held it at that time; where the other side was not
+// looked at yet, it is believed to hold it still.
+func (m *message) rebase(d mail.Delta, side plan.Side, otherUnseen *plan.Side) bool {
+	if !side.State.Present() {
+		return false
+	}
+	done := mail.Delta{Add: d.Add.Intersect(side.Flags).Minus(side.Base), Remove: d.Remove.Minus(side.Flags).Intersect(side.Base)}
+	if done.IsEmpty() {
+		return false
+	}
+	m.row.LocalFlags = m.row.LocalFlags.Apply(done)
+	m.row.RemoteFlags = m.row.RemoteFlags.Apply(done)
+	m.item.Local.Base, m.item.Remote.Base = m.row.LocalFlags, m.row.RemoteFlags
+	if otherUnseen != nil {
+		otherUnseen.Flags = otherUnseen.Flags.Apply(done)
+	}
+	for _, x := range []*plan.Side{&m.item.Local, &m.item.Remote} {
+		if x.State == plan.Same || x.State == plan.Edited {
+			x.State = plan.Same
+			if !x.Flags.Equal(x.Base) {
+				x.State = plan.Edited
+			}
+		}
+	}
+	return true
+}
+
+// dropIntents empties the journal of what was there when the cycle began,
+// except for mailboxes that could not be compared.
+func (s *session) dropIntents(ctx context.Context) error {
+	if s.req.DryRun || len(s.intents) == 0 {
+		return nil
+	}
+	frozen := func(name string) bool { mb := s.mailboxes[name]; return mb != nil && mb.frozen }
+	return s.db.Update(ctx, func(tx *state.Tx) error {
+		for _, i := range s.intents {
+			if frozen(i.Mailbox) || frozen(i.Home) {
+				continue
+			}
+			if err := tx.DeleteIntent(i.ID); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// intendedAppend returns the interrupted uploads into a mailbox.
+func (s *session) intendedAppends(mailbox string) []*state.Intent {
+	var list []*state.Intent
+	for _, i := range s.intents {
+		if i.Kind == state.IntentAppend && i.Mailbox == mailbox {
+			list = append(list, i)
+		}
+	}
+	return list
+}
+
+// trashed reports whether an interrupted run was moving the message to the
+// trash because it was removed locally.
+func (s *session) trashed(m *message) bool {
+	return slices.ContainsFunc(s.intents, func(i *state.Intent) bool {
+		return i.Kind == state.IntentTrash && i.Message == m.row.ID
+	})
+}
+
+// movedByUs reports whether an interrupted run was moving the message on the
+// server.
+func (s *session) movedByUs(m *message) bool {
+	return slices.ContainsFunc(s.intents, func(i *state.Intent) bool {
+		return i.Kind == state.IntentRemoteMove && i.Message == m.row.ID
+	})
+}

@@ -1,0 +1,148 @@
+package sync
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"satchel/sync/mail"
+	"satchel/sync/plan"
+)
+
+// Report is what one run on one account did, or in a dry run would do. Its
+// JSON form is a contract with users (SPEC §2, --json).
+type Report struct {
+	Account    string          `json:"account"`
+	DryRun     bool            `json:"dry_run"`
+	Started    time.Time       `json:"started"`
+	DurationMS int64           `json:"duration_ms"`
+	Mailboxes  int             `json:"mailboxes"`            // seen on either side
+	Counts     map[string]int  `json:"counts"`               // operations done, by name, e.g. "download", "remote-move"
+	Mailbox    []MailboxReport `json:"mailbox"`              // only mailboxes in which something happened
+	Operations []string        `json:"operations,omitempty"` // the plan, only in a dry run
+	Conflicts  []ConflictEntry `json:"conflicts"`
+	Problems   []Problem       `json:"errors"`
+	Notices    []string        `json:"notices"` // facts said once, e.g. a keyword that a side cannot hold
+	BytesIn    int64           `json:"bytes_in"`
+	BytesOut   int64           `json:"bytes_out"`
+	RoundTrips int64           `json:"round_trips"` // after the greeting, all connections
+	Level      string          `json:"level"`       // qresync, condstore or plain
+	Cycles     int             `json:"cycles"`      // scan-plan-apply rounds until both sides were quiet
+
+	mu         sync.Mutex                // workers report side by side
+	perMailbox map[string]map[string]int // becomes Mailbox
+}
+
+// MailboxReport counts what happened in one mailbox.
+type MailboxReport struct {
+	Name   string         `json:"name"`
+	Counts map[string]int `json:"counts"`
+}
+
+// ConflictEntry is something that both sides changed, and how it was settled.
+type ConflictEntry struct {
+	Mailbox string    `json:"mailbox"`
+	Message string    `json:"message"` // uid or file name
+	Kind    string    `json:"kind"`
+	Outcome string    `json:"outcome"`
+	Time    time.Time `json:"time"`
+}
+
+// Problem is a message, mailbox or account that could not be synced.
+type Problem struct {
+	Mailbox string `json:"mailbox,omitempty"`
+	Message string `json:"message,omitempty"`
+	Kind    string `json:"kind"` // message, mailbox, account, connection, brake, ...
+	Error   string `json:"error"`
+	Hint    string `json:"hint,omitempty"`
+	err     error
+}
+
+// Changed reports whether the run changed (or would change) anything.
+func (r *Report) Changed() bool { return len(r.Counts) > 0 }
+
+// Err returns the error behind p.
+func (p Problem) Err() error { return p.err }
+
+// Status is what is known of an account without the network.
+type Status struct {
+	Account      string          `json:"account"`
+	LastSync     time.Time       `json:"last_sync"` // zero: never
+	Messages     int             `json:"messages"`
+	Mailboxes    []MailboxStatus `json:"mailboxes"`
+	LocalChanges int             `json:"local_changes"` // waiting for the next sync
+	Conflicts    int             `json:"conflicts"`     // remembered
+	Complete     bool            `json:"complete"`      // every message known of the server is on disk
+	Level        string          `json:"level"`
+	Problem      string          `json:"problem,omitempty"` // why the numbers may be incomplete
+}
+
+// MailboxStatus is the part of Status about one mailbox.
+type MailboxStatus struct {
+	Name         string `json:"name"`
+	Messages     int    `json:"messages"`
+	LocalChanges int    `json:"local_changes"`
+	Complete     bool   `json:"complete"`
+}
+
+func newReport(account string, dry bool, now time.Time) *Report {
+	return &Report{Account: account, DryRun: dry, Started: now, Counts: map[string]int{},
+		perMailbox: map[string]map[string]int{}, Mailbox: []MailboxReport{},
+		Conflicts: []ConflictEntry{}, Problems: []Problem{}, Notices: []string{}}
+}
+
+// count notes operations that were done.
+func (r *Report) count(k plan.Kind, mailbox string, n int) {
+	if n == 0 || k.Silent() {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.Counts[k.String()] += n
+	m := r.perMailbox[mailbox]
+	if m == nil {
+		m = map[string]int{}
+		r.perMailbox[mailbox] = m
+	}
+	m[k.String()] += n
+}
+
+// problem notes an error with its place; the same one twice in a run, as when
+// a later cycle meets it again, is noted once.
+func (r *Report) problem(mailbox, message string, err error) {
+	p := Problem{Mailbox: mailbox, Message: message, Kind: mail.KindOf(err).String(),
+		Error: err.Error(), Hint: mail.HintOf(err), err: err}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !slices.ContainsFunc(r.Problems, func(q Problem) bool {
+		return q.Mailbox == p.Mailbox && q.Message == p.Message && q.Error == p.Error
+	}) {
+		r.Problems = append(r.Problems, p)
+	}
+}
+
+// notice says a fact that is no error.
+func (r *Report) notice(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !slices.Contains(r.Notices, text) {
+		r.Notices = append(r.Notices, text)
+	}
+}
+
+// finish turns the tallies into the form that is shown.
+func (r *Report) finish(now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.DurationMS = now.Sub(r.Started).Milliseconds()
+	for _, name := range slices.Sorted(maps.Keys(r.perMailbox)) {
+		r.Mailbox = append(r.Mailbox, MailboxReport{Name: name, Counts: r.perMailbox[name]})
+	}
+	slices.SortStableFunc(r.Problems, func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(a.Mailbox, b.Mailbox), cmp.Compare(a.Message, b.Message))
+	})
+}

@@ -1,0 +1,218 @@
+package sync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"satchel/maildir"
+	"satchel/state"
+	"satchel/sync/mail"
+	"satchel/sync/plan"
+)
+
+// scanLocal compares the folders whose stamps moved with the base. It leaves
+// rows whose file is not under its name as Removed and unknown files in
+// newLocal; matchLocal brings together what belongs together.
+func (s *session) scanLocal(ctx context.Context) error {
+	for _, name := range s.names {
+		mb := s.mailboxes[name]
+		if mb.frozen || !s.dirtyLocal(mb) {
+			continue
+		}
+		if mb.folder == nil {
+			if err := s.folderGone(ctx, mb); err != nil {
+				return err
+			}
+			continue
+		}
+		listing, err := s.store.Scan(ctx, name)
+		if err != nil {
+			if ctx.Err() != nil {
+				return err
+			}
+			if mail.KindOf(err) == mail.KindBrake {
+				return err
+			}
+			s.freeze(mb, err)
+			continue
+		}
+		mb.listing = listing
+		mb.keywords = &listing.Keywords
+		if err := s.compareFolder(ctx, mb); err != nil {
+			return err
+		}
+	}
+	return s.inspectNew(ctx)
+}
+
+// folderGone marks all messages of a mailbox whose folder is not there.
+func (s *session) folderGone(ctx context.Context, mb *mailbox) error {
+	if mb.detached {
+		return nil // the rows are void
+	}
+	return s.db.Range(ctx, mb.row.ID, mail.UIDRange{Start: 0, Stop: ^mail.UID(0)}, func(row *state.Message) error {
+		s.message(row).removeLocal()
+		return nil
+	})
+}
+
+func (m *message) removeLocal() {
+	m.item.Local.State = plan.Removed
+	m.file = maildir.File{}
+}
+
+// compareFolder walks the listing and the base side by side; both are sorted
+// by the unique part of the name. Only what differs is loaded.
+func (s *session) compareFolder(ctx context.Context, mb *mailbox) error {
+	files := mb.listing.Files
+	type pair struct {
+		id   int64
+		file maildir.File
+	}
+	var changed []pair
+	var missing []int64
+	fresh := func(f maildir.File) {
+		s.newLocal = append(s.newLocal, s.newFile(mb, f))
+	}
+	i := 0
+	if mb.row != nil {
+		err := s.db.Names(ctx, mb.row.ID, func(n *state.Name) error {
+			for i < len(files) && files[i].Base() < n.Base {
+				fresh(files[i])
+				i++
+			}
+			// Several files may share a base, when somebody copied one
+			// within the folder; the row's is the one it names exactly,
+			// or else the first.
+			start := i
+			for i < len(files) && files[i].Base() == n.Base {
+				i++
+			}
+			same := files[start:i]
+			if len(same) == 0 {
+				if !mb.detached {
+					missing = append(missing, n.ID)
+				}
+				return nil
+			}
+			mine := max(0, slices.IndexFunc(same, func(f maildir.File) bool { return f.New == n.New && f.Name == n.Base+n.Info }))
+			for k, f := range same {
+				if k != mine {
+					fresh(f)
+				}
+			}
+			if f := same[mine]; mb.detached || n.Pending || f.New != n.New || f.Name != n.Base+n.Info {
+				changed = append(changed, pair{n.ID, f})
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	for ; i < len(files); i++ {
+		fresh(files[i])
+	}
+	for _, c := range changed {
+		row, err := s.db.Get(ctx, c.id)
+		if err != nil {
+			return err
+		}
+		if row == nil {
+			return fmt.Errorf("message row %d of %s: %w", c.id, mb.name, mail.ErrGone)
+		}
+		s.sawFile(mb, row, c.file)
+	}
+	for _, id := range missing {
+		row, err := s.db.Get(ctx, id)
+		if err != nil {
+			return err
+		}
+		if row != nil {
+			s.message(row).removeLocal()
+		}
+	}
+	return nil
+}
+
+// sawFile notes that the file of a row has another name than the row says.
+func (s *session) sawFile(mb *mailbox, row *state.Message, f maildir.File) {
+	if mb.detached {
+		// The pair is void, but the content is known without reading it.
+		m := s.newFile(mb, f)
+		m.content = &maildir.Content{DiskSize: row.DiskSize, Size: row.Size, Digest: row.Digest, Form: row.Form,
+			RawDigest: row.Digest, ModTime: row.Date}
+		m.item.Size = row.Size
+		m.date = row.Date
+		s.newLocal = append(s.newLocal, m)
+		return
+	}
+	m := s.message(row)
+	m.found(f, mb.listing.Keywords.Flags(f), mb.name)
+	s.touched = append(s.touched, m)
+}
+
+// found notes where the file of a known message is, and its flags.
+func (m *message) found(f maildir.File, flags mail.Flags, home string) {
+	m.file = f
+	m.item.Local.State = plan.Same
+	m.item.Local.Mailbox = f.Folder
+	m.item.Local.Flags = flags
+	m.refresh(home)
+}
+
+func (s *session) newFile(mb *mailbox, f maildir.File) *message {
+	m := &message{file: f}
+	m.item = plan.Item{Ref: m, Local: plan.Side{State: plan.New, Mailbox: mb.name, Key: f.Base(), Flags: mb.listing.Keywords.Flags(f)}}
+	return m
+}
+
+// inspectNew reads the new files: their digest says whether they are old
+// messages in a new place.
+func (s *session) inspectNew(ctx context.Context) error {
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(4)
+	for _, m := range s.newLocal {
+		if m.content != nil {
+			continue
+		}
+		g.Go(func() error {
+			c, err := s.store.Inspect(gctx, m.file)
+			if err != nil {
+				return s.unreadable(gctx, m, err)
+			}
+			m.content, m.date, m.item.Size = &c, c.ModTime, c.Size
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	s.newLocal = slices.DeleteFunc(s.newLocal, func(m *message) bool { return m.content == nil })
+	slices.SortFunc(s.newLocal, func(a, b *message) int {
+		return strings.Compare(a.file.String(), b.file.String())
+	})
+	return nil
+}
+
+// unreadable leaves out a file that cannot be read now; its folder is looked
+// at again next time.
+func (s *session) unreadable(ctx context.Context, m *message, err error) error {
+	if ctx.Err() != nil {
+		return err
+	}
+	s.hold(false, m.file.Folder)
+	if errors.Is(err, mail.ErrGone) {
+		s.mu.Lock()
+		s.moved = true
+		s.mu.Unlock()
+		return nil
+	}
+	s.rep.problem(m.file.Folder, m.file.Name, err)
+	return nil
+}

@@ -1,0 +1,313 @@
+package sync
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"satchel/state"
+	"satchel/sync/mail"
+	"satchel/sync/plan"
+	"satchel/sync/remote"
+)
+
+// askRemote fetches the changes of all mailboxes whose LIST-STATUS differs
+// from the cursor, pipelined. A mailbox whose UIDVALIDITY changed is asked
+// again from the start.
+func (s *session) askRemote(ctx context.Context) error {
+	var reqs []remote.ChangesRequest
+	for _, name := range s.names {
+		mb := s.mailboxes[name]
+		if mb.frozen || mb.remote == nil || !s.dirtyRemote(mb) {
+			continue
+		}
+		known := mb.cursorOf()
+		validity := known.UIDValidity
+		if s.req.Full {
+			known = mail.Cursor{} // everything is reported anew
+			if validity != 0 && validity != mb.remote.Status.UIDValidity {
+				mb.detached = true
+			}
+		}
+		reqs = append(reqs, remote.ChangesRequest{
+			Mailbox: name, Known: known, ReadOnly: s.req.DryRun, ListNew: true,
+			Expunges: s.req.Full || known.UIDNext != mb.remote.Status.UIDNext || known.Messages != mb.remote.Status.Messages,
+		})
+	}
+	again, err := s.ask(ctx, reqs)
+	if err != nil {
+		return err
+	}
+	_, err = s.ask(ctx, again)
+	return err
+}
+
+// ask runs one round of requests, and returns those to be made anew because
+// all UIDs are void.
+func (s *session) ask(ctx context.Context, reqs []remote.ChangesRequest) (again []remote.ChangesRequest, err error) {
+	if len(reqs) == 0 {
+		return nil, nil
+	}
+	c, err := s.pool.first(ctx)
+	if err != nil {
+		return nil, err
+	}
+	err = c.Changes(ctx, reqs, func(ch *remote.Changes) error {
+		mb := s.mailboxes[ch.Mailbox]
+		switch {
+		case mb == nil:
+		case ch.Err != nil:
+			s.freeze(mb, ch.Err)
+		case ch.UIDValidityChanged:
+			mb.detached = true
+			s.rep.notice("%s: UIDVALIDITY changed; pairing the messages again", mb.name)
+			again = append(again, remote.ChangesRequest{Mailbox: mb.name, ReadOnly: s.req.DryRun, ListNew: true, Expunges: true})
+		default:
+			mb.changes = ch
+		}
+		return nil
+	})
+	return again, err
+}
+
+// scanRemote compares what the server reported with the base.
+func (s *session) scanRemote(ctx context.Context) error {
+	if s.req.Full {
+		if err := s.confirmAll(ctx); err != nil {
+			return err
+		}
+	}
+	for _, name := range s.names {
+		mb := s.mailboxes[name]
+		var err error
+		switch {
+		case mb.frozen:
+		case mb.remote == nil && mb.row != nil:
+			err = s.removedRange(ctx, mb, mail.UIDRange{Start: 0, Stop: ^mail.UID(0)})
+		case mb.changes != nil:
+			err = s.compareRemote(ctx, mb)
+		}
+		if err != nil {
+			return err
+		}
+		s.redeliver(mb)
+	}
+	return nil
+}
+
+// compareRemote turns one mailbox's answer into states of messages.
+func (s *session) compareRemote(ctx context.Context, mb *mailbox) error {
+	ch := mb.changes
+	if mb.row != nil && !mb.detached {
+		vanished, err := s.vanished(ctx, mb)
+		if err != nil || mb.frozen {
+			return err
+		}
+		for _, r := range vanished {
+			if err := s.removedRange(ctx, mb, r); err != nil {
+				return err
+			}
+		}
+	}
+	known, err := s.rowsByUID(ctx, mb, ch)
+	if err != nil {
+		return err
+	}
+	for _, f := range ch.Flags {
+		if row := known[f.UID]; row != nil {
+			s.sawFlags(row, f.Flags)
+		} else {
+			// Reported as old, but never delivered: an earlier run could
+			// not fetch it.
+			s.newMessage(mb, remote.NewMessage{UID: f.UID, Flags: f.Flags})
+		}
+	}
+	for _, n := range ch.New {
+		if row := known[n.UID]; row != nil {
+			s.sawFlags(row, n.Flags)
+		} else {
+			s.newMessage(mb, n)
+		}
+	}
+	return nil
+}
+
+// rowsByUID loads the rows of the messages that the server reported.
+func (s *session) rowsByUID(ctx context.Context, mb *mailbox, ch *remote.Changes) (map[mail.UID]*state.Message, error) {
+	rows := map[mail.UID]*state.Message{}
+	if mb.row == nil || mb.detached {
+		return rows, nil
+	}
+	uids := make([]mail.UID, 0, len(ch.Flags)+len(ch.New))
+	for _, f := range ch.Flags {
+		uids = append(uids, f.UID)
+	}
+	for _, n := range ch.New {
+		uids = append(uids, n.UID)
+	}
+	slices.Sort(uids)
+	// Neighbours are read as one range; a few rows too many cost less than
+	// a query each.
+	const gap = 64
+	for i := 0; i < len(uids); {
+		j := i + 1
+		for j < len(uids) && uids[j]-uids[j-1] <= gap {
+			j++
+		}
+		err := s.db.Range(ctx, mb.row.ID, mail.UIDRange{Start: uids[i], Stop: uids[j-1]}, func(row *state.Message) error {
+			if _, reported := slices.BinarySearch(uids[i:j], row.UID); reported {
+				rows[row.UID] = row
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+		i = j
+	}
+	return rows, nil
+}
+
+// vanished returns the UIDs that went. A set that covers most of a mailbox is
+// believed only when a UID list confirms it (SPEC §7).
+func (s *session) vanished(ctx context.Context, mb *mailbox) ([]mail.UIDRange, error) {
+	ch := mb.changes
+	if ch.HasPresent {
+		return s.notPresent(ctx, mb, ch.Present)
+	}
+	n := 0
+	for _, r := range ch.Vanished {
+		if err := s.db.Range(ctx, mb.row.ID, r, func(*state.Message) error { n++; return nil }); err != nil {
+			return nil, err
+		}
+	}
+	if n == 0 || n*100 <= mb.baseCount*s.account.MaxDeletePct {
+		return ch.Vanished, nil
+	}
+	c, err := s.pool.first(ctx)
+	if err != nil {
+		return nil, err
+	}
+	present, err := c.UIDs(ctx, mb.name, ch.Cursor.UIDValidity)
+	if err != nil {
+		if ctx.Err() != nil || mail.KindOf(err) == mail.KindConnection {
+			return nil, err
+		}
+		s.freeze(mb, err)
+		return nil, nil
+	}
+	confirmed, err := s.notPresent(ctx, mb, present)
+	if err != nil {
+		return nil, err
+	}
+	if !covers(ch.Vanished, confirmed) || count(confirmed) < uint64(n) {
+		s.rep.notice("%s: the server called %d messages vanished that its own list still has; they stay", mb.name, n)
+	}
+	return confirmed, nil
+}
+
+// notPresent returns the UIDs of the base that are not in the server's list.
+func (s *session) notPresent(ctx context.Context, mb *mailbox, present []mail.UIDRange) ([]mail.UIDRange, error) {
+	var gone []mail.UIDRange
+	i := 0
+	err := s.db.UIDs(ctx, mb.row.ID, func(uid mail.UID) {
+		for i < len(present) && present[i].Stop < uid {
+			i++
+		}
+		if i < len(present) && present[i].Contains(uid) {
+			return
+		}
+		if n := len(gone); n > 0 && gone[n-1].Stop+1 == uid {
+			gone[n-1].Stop = uid
+		} else {
+			gone = append(gone, mail.UIDRange{Start: uid, Stop: uid})
+		}
+	})
+	return gone, err
+}
+
+func covers(set, part []mail.UIDRange) bool {
+	for _, p := range part {
+		if !slices.ContainsFunc(set, func(r mail.UIDRange) bool { return r.Start <= p.Start && p.Stop <= r.Stop }) {
+			return false
+		}
+	}
+	return true
+}
+
+func count(set []mail.UIDRange) (n uint64) {
+	for _, r := range set {
+		n += uint64(r.Stop-r.Start) + 1
+	}
+	return n
+}
+
+// removedRange marks the messages of the base in r as gone from the server.
+func (s *session) removedRange(ctx context.Context, mb *mailbox, r mail.UIDRange) error {
+	return s.db.Range(ctx, mb.row.ID, r, func(row *state.Message) error {
+		m := s.message(row)
+		m.item.Remote.State = plan.Removed
+		m.uid = 0
+		return nil
+	})
+}
+
+// sawFlags notes a known message's flags on the server.
+func (s *session) sawFlags(row *state.Message, flags mail.Flags) {
+	if flags.Equal(row.RemoteFlags) {
+		return
+	}
+	m := s.message(row)
+	m.item.Remote.State = plan.Same
+	m.item.Remote.Flags = flags
+	m.refresh(s.byID[row.MailboxID].name)
+}
+
+// newMessage notes a message of the server that the base does not have.
+func (s *session) newMessage(mb *mailbox, n remote.NewMessage) {
+	m := &message{uid: n.UID, date: n.Date, emailID: n.EmailID, hasMeta: n.HasMeta}
+	m.item = plan.Item{Ref: m, Size: n.Size,
+		Remote: plan.Side{State: plan.New, Mailbox: mb.name, Key: uidKey(n.UID), Flags: n.Flags}}
+	s.newRemote = append(s.newRemote, m)
+}
+
+// redeliver makes messages new again whose delivery an interrupted run had
+// begun, unless the server reported them anyway or they are gone.
+func (s *session) redeliver(mb *mailbox) {
+	for _, uid := range mb.undelivered {
+		reported := slices.ContainsFunc(s.newRemote, func(m *message) bool {
+			return m.uid == uid && m.item.Remote.Mailbox == mb.name
+		})
+		gone := mb.remote == nil || mb.detached || mb.changes != nil &&
+			slices.ContainsFunc(mb.changes.Vanished, func(r mail.UIDRange) bool { return r.Contains(uid) })
+		if !reported && !gone {
+			s.newMessage(mb, remote.NewMessage{UID: uid})
+		}
+	}
+}
+
+// confirmAll is the server's half of --full: flags of all messages and the
+// complete UID list, whatever the cursor says.
+func (s *session) confirmAll(context.Context) error {
+	for _, name := range s.names {
+		if mb := s.mailboxes[name]; mb.changes != nil && !mb.changes.HasPresent && mb.row != nil && !mb.detached {
+			// With Known zero everything is reported as new, so the list of
+			// new messages is the complete list.
+			present := make([]mail.UIDRange, 0, len(mb.changes.New))
+			for _, n := range mb.changes.New {
+				if k := len(present); k > 0 && present[k-1].Stop+1 == n.UID {
+					present[k-1].Stop = n.UID
+				} else {
+					present = append(present, mail.UIDRange{Start: n.UID, Stop: n.UID})
+				}
+			}
+			if uint32(len(mb.changes.New)) < mb.changes.Cursor.Messages {
+				return &mail.Error{Op: "compare", Mailbox: name, Kind: mail.KindConnection,
+					Err:  fmt.Errorf("the server has %d messages and listed %d", mb.changes.Cursor.Messages, len(mb.changes.New)),
+					Hint: "try again"}
+			}
+			mb.changes.Present, mb.changes.HasPresent = present, true
+		}
+	}
+	return nil
+}

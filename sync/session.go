@@ -1,0 +1,329 @@
+package sync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"satchel/maildir"
+	"satchel/state"
+	"satchel/sync/mail"
+	"satchel/sync/plan"
+	"satchel/sync/remote"
+)
+
+// maxCycles bounds a run beside a side that never rests; what is left then is
+// the next run's.
+const maxCycles = 6
+
+// session is one run on one account.
+type session struct {
+	*Engine
+	req   Request
+	db    *state.DB
+	store *maildir.Store
+	pool  *pool
+	rep   *Report
+	runID int64
+	start time.Time
+	said  map[string]bool // notices that are this run's to tell
+
+	view // what the present cycle found
+
+	mu       sync.Mutex // guards all below, which workers change
+	progress Progress
+	moved    bool     // the world moved under an operation: look again
+	unheld   []string // what to say once about keywords without a letter
+}
+
+// view is what one cycle found; the next one starts with an empty view.
+type view struct {
+	mailboxes map[string]*mailbox
+	byID      map[int64]*mailbox
+	names     []string // sorted
+	messages  map[int64]*message
+	newLocal  []*message
+	newRemote []*message
+	paired    []*message // new on both sides, joined
+	touched   []*message // only the place of the file or the UID is to be noted
+	intents   []*state.Intent
+	pending   map[int64]bool // rows of mailboxes with interrupted deliveries
+}
+
+// mailbox is one mailbox as the base and both sides have it.
+type mailbox struct {
+	name      string
+	row       *state.Mailbox  // nil: not in the base
+	folder    *maildir.Folder // nil: not on disk
+	remote    *remote.Mailbox // nil: not on the server
+	baseCount int
+	frozen    bool // a side could not be compared
+	detached  bool // UIDVALIDITY changed: all pairs are void
+
+	listing  *maildir.Listing // set when the folder was compared in this cycle
+	keywords *maildir.Keywords
+	changes  *remote.Changes // set when the server was asked in this cycle
+
+	// undelivered are UIDs whose delivery was begun by an interrupted run
+	// and did not happen; the server need not report them again.
+	undelivered []mail.UID
+
+	holdCursor, holdStamp bool // something seen here is not settled; guarded by session.mu
+	localDirty            bool // this cycle changed the folder
+}
+
+// message is what a [plan.Item] stands for: where the message is.
+type message struct {
+	item    plan.Item
+	row     *state.Message // nil until the base has it
+	file    maildir.File   // now; zero when not on disk
+	content *maildir.Content
+	uid     mail.UID // now; 0 when not on the server
+	date    mail.Date
+	emailID string
+	hasMeta bool       // size and date of a new message on the server are known
+	sent    mail.Flags // what an upload gave the server
+	done    bool       // matched to something, so no longer new on its own
+}
+
+func newSession(e *Engine, req Request, db *state.DB, store *maildir.Store, client *remote.Client, rep *Report) *session {
+	return &session{Engine: e, req: req, db: db, store: store, rep: rep, start: e.now(), said: map[string]bool{},
+		pool: newPool(client, e.account.Connections, e.log), progress: Progress{Account: e.account.Name}}
+}
+
+func (s *session) close() { s.pool.close() }
+
+// run goes through cycles until both sides are quiet.
+func (s *session) run(ctx context.Context) error {
+	if !s.req.DryRun {
+		if err := s.db.Update(ctx, func(tx *state.Tx) (err error) {
+			s.runID, err = tx.StartRun(s.start)
+			return err
+		}); err != nil {
+			return err
+		}
+	}
+	err := s.cycles(ctx)
+	stats := s.pool.client.Stats()
+	s.rep.BytesIn, s.rep.BytesOut, s.rep.RoundTrips = stats.BytesIn, stats.BytesOut, stats.RoundTrips
+	if !s.req.DryRun {
+		err = errors.Join(err, s.finish(context.WithoutCancel(ctx), err))
+	}
+	s.phase(PhaseDone)
+	return err
+}
+
+func (s *session) cycles(ctx context.Context) error {
+	for s.rep.Cycles = 1; ; s.rep.Cycles++ {
+		again, err := s.cycle(ctx)
+		if err != nil || !again || s.rep.Cycles == maxCycles {
+			return err
+		}
+	}
+}
+
+// cycle looks at both sides, plans and applies once. It asks for another cycle
+// when it changed anything: that one sees our own changes, confirms them, and
+// moves cursors and stamps past them.
+func (s *session) cycle(ctx context.Context) (again bool, err error) {
+	s.view = view{messages: map[int64]*message{}}
+	s.moved = false
+	if err := s.look(ctx); err != nil {
+		return false, err
+	}
+	p := s.plan()
+	if s.req.DryRun {
+		for _, op := range p.Ops {
+			if !op.Kind.Silent() {
+				s.rep.Operations = append(s.rep.Operations, op.String())
+				s.rep.count(op.Kind, op.Mailbox, 1)
+			}
+		}
+		s.noteConflicts(p)
+		return false, s.halted(p)
+	}
+	did, err := s.apply(ctx, p)
+	if err != nil {
+		return false, err
+	}
+	if err := s.settle(ctx, p); err != nil {
+		return false, err
+	}
+	if err := s.halted(p); err != nil {
+		return false, err
+	}
+	return did || s.moved, nil
+}
+
+// look finds out what changed on both sides since the base.
+func (s *session) look(ctx context.Context) error {
+	s.phase(PhaseConnect)
+	if err := s.survey(ctx); err != nil {
+		return err
+	}
+	s.phase(PhaseScan)
+	for _, step := range []func(context.Context) error{
+		s.askRemote, // network first: what follows is decided on one picture
+		s.scanLocal,
+		s.matchLocal,
+		s.recoverLocal,
+		s.scanRemote,
+		s.recoverRemoteFlags,
+		s.matchRemote,
+		s.recoverRemoteMoves,
+	} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// halted turns the planner's brakes into the error that ends the run.
+func (s *session) halted(p *plan.Plan) error {
+	if len(p.Halts) == 0 {
+		return nil
+	}
+	var reasons []string
+	for _, h := range p.Halts {
+		reasons = append(reasons, h.String())
+	}
+	return &mail.Error{Op: "safety brake", Kind: mail.KindBrake,
+		Err:  fmt.Errorf("%s; nothing was removed there", strings.Join(reasons, "; ")),
+		Hint: "if this is what you want: satchel sync --allow-mass-delete " + s.account.Name}
+}
+
+// finish closes the run in the history.
+func (s *session) finish(ctx context.Context, err error) error {
+	outcome := "ok"
+	if err != nil {
+		outcome = err.Error()
+	} else if len(s.rep.Problems) > 0 {
+		outcome = fmt.Sprintf("%d problems", len(s.rep.Problems))
+	}
+	return s.db.Update(ctx, func(tx *state.Tx) error {
+		if s.rep.Level != "" {
+			if err := tx.SetMeta(state.MetaLevel, s.rep.Level); err != nil {
+				return err
+			}
+		}
+		return tx.FinishRun(s.runID, s.now(), outcome)
+	})
+}
+
+// message returns the view of a row, made on first use as unchanged on both
+// sides.
+func (s *session) message(row *state.Message) *message {
+	if m := s.messages[row.ID]; m != nil {
+		return m
+	}
+	mb := s.byID[row.MailboxID]
+	m := &message{row: row, uid: row.UID, date: row.Date, emailID: row.EmailID,
+		file: maildir.File{Folder: mb.name, New: row.New, Name: row.Base + row.Info}}
+	m.item = plan.Item{
+		InBase: true, Size: row.Size, Ref: m,
+		Local:  plan.Side{State: plan.Same, Mailbox: mb.name, Key: row.Base, Flags: row.LocalFlags, Base: row.LocalFlags},
+		Remote: plan.Side{State: plan.Same, Mailbox: mb.name, Key: uidKey(row.UID), Flags: row.RemoteFlags, Base: row.RemoteFlags},
+	}
+	s.messages[row.ID] = m
+	return m
+}
+
+func uidKey(uid mail.UID) string { return strconv.FormatUint(uint64(uid), 10) }
+
+// refresh derives the states of a message from its place and flags against
+// the row, after one of them became known anew.
+func (m *message) refresh(home string) {
+	for _, side := range []*plan.Side{&m.item.Local, &m.item.Remote} {
+		if !side.State.Present() {
+			continue
+		}
+		switch {
+		case side.Mailbox != home:
+			side.State = plan.Moved
+		case side.Flags.Equal(side.Base):
+			side.State = plan.Same
+		default:
+			side.State = plan.Edited
+		}
+	}
+}
+
+// form returns how the file relates to its server form.
+func (m *message) form() mail.Form {
+	if m.row != nil {
+		return m.row.Form
+	}
+	if m.content != nil {
+		return m.content.Form
+	}
+	return mail.FormLF
+}
+
+// digest returns the digest of the server form; zero when it is not known.
+func (m *message) digest() mail.Digest {
+	if m.row != nil {
+		return m.row.Digest
+	}
+	if m.content != nil {
+		return m.content.Digest
+	}
+	return mail.Digest{}
+}
+
+// keywordsOf returns the folder's keyword letters, read once a cycle.
+func (s *session) keywordsOf(mb *mailbox) (maildir.Keywords, error) {
+	if mb.keywords == nil {
+		k, err := s.store.ReadKeywords(mb.name)
+		if err != nil {
+			return maildir.Keywords{}, err
+		}
+		mb.keywords = &k
+	}
+	return *mb.keywords, nil
+}
+
+// freeze notes that a mailbox cannot be compared, so that nothing is
+// concluded from what seems to be missing there.
+func (s *session) freeze(mb *mailbox, err error) {
+	mb.frozen = true
+	s.rep.problem(mb.name, "", err)
+}
+
+// hold keeps cursor or stamp of mailboxes where they are, so that what was
+// seen there is seen again.
+func (s *session) hold(cursor bool, names ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, n := range names {
+		if mb := s.mailboxes[n]; mb != nil {
+			if cursor {
+				mb.holdCursor = true
+			} else {
+				mb.holdStamp = true
+			}
+		}
+	}
+}
+
+func (s *session) phase(p Phase) {
+	s.mu.Lock()
+	s.progress.Phase = p
+	snapshot := s.progress
+	s.mu.Unlock()
+	s.notify(snapshot)
+}
+
+// advance reports n operations and b bytes as done.
+func (s *session) advance(n int, b int64) {
+	s.mu.Lock()
+	s.progress.Done += n
+	s.progress.BytesDone += b
+	snapshot := s.progress
+	s.mu.Unlock()
+	s.notify(snapshot)
+}

@@ -1,0 +1,99 @@
+package sync
+
+import (
+	"context"
+	"time"
+
+	"satchel/state"
+	"satchel/sync/mail"
+	"satchel/sync/plan"
+)
+
+// settle moves cursors and stamps: a cursor to where the server was read, when
+// everything seen there is applied and durable (RFC 7162 §3.2.5.3: only after
+// all of it), a stamp to what the folder looked like, when nothing seen there
+// waits. What this cycle itself changed is confirmed by the next one.
+func (s *session) settle(ctx context.Context, p *plan.Plan) error {
+	var changed []*mailbox
+	for _, name := range s.names {
+		mb := s.mailboxes[name]
+		if mb.row == nil || mb.frozen {
+			continue
+		}
+		before := *mb.row
+		if ch := mb.changes; ch != nil {
+			if !mb.holdCursor && !p.RemotePending[name] {
+				mb.row.Cursor = ch.Cursor
+			}
+			mb.row.Permanent, mb.row.PermanentAny, mb.row.ReadOnly = ch.Permanent, ch.PermanentAny, ch.ReadOnly
+			if ch.MailboxID != "" {
+				mb.row.MailboxID = ch.MailboxID
+			}
+		}
+		if mb.listing != nil && !mb.holdStamp && !mb.localDirty && !p.LocalPending[name] {
+			st := mb.listing.Stamp
+			mb.row.DirMTime, mb.row.CurMTime, mb.row.NewMTime, mb.row.Inode = st.Dir, st.Cur, st.New, st.Inode
+		}
+		if *mb.row != before {
+			changed = append(changed, mb)
+		}
+	}
+	s.noteConflicts(p)
+	s.noteUnheld(p)
+	if len(changed) == 0 && len(p.Conflicts) == 0 && len(s.rep.Notices) == 0 {
+		return nil
+	}
+	now := s.now()
+	var fresh []string
+	err := s.db.Update(context.WithoutCancel(ctx), func(tx *state.Tx) error {
+		for _, mb := range changed {
+			if err := tx.PutMailbox(mb.row); err != nil {
+				return err
+			}
+		}
+		for _, c := range p.Conflicts {
+			if err := tx.AddConflict(state.Conflict{Time: now, Mailbox: c.Mailbox, Message: c.Message,
+				Kind: c.Kind.String(), Outcome: c.Outcome}); err != nil {
+				return err
+			}
+		}
+		for _, n := range s.rep.Notices {
+			is, err := tx.Notice(n, now)
+			if err != nil {
+				return err
+			}
+			if is || s.said[n] {
+				fresh = append(fresh, n)
+				s.said[n] = true
+			}
+		}
+		return nil
+	})
+	s.rep.Notices = append([]string{}, fresh...)
+	return err
+}
+
+// noteConflicts puts what was settled into the report.
+func (s *session) noteConflicts(p *plan.Plan) {
+	for _, c := range p.Conflicts {
+		s.rep.Conflicts = append(s.rep.Conflicts, conflictEntry(c, s.now().Truncate(time.Second)))
+	}
+}
+
+// noteUnheld says, once, which flags a side cannot hold.
+func (s *session) noteUnheld(p *plan.Plan) {
+	for name, flags := range p.Unheld {
+		s.rep.notice("%s: the server does not store %s; it stays in the Maildir", name, flags)
+	}
+	s.mu.Lock()
+	unheld := s.unheld
+	s.mu.Unlock()
+	for _, text := range unheld {
+		s.rep.notice("%s", text)
+	}
+}
+
+// undoRun names the folder that keeps what this run removes.
+func (s *session) undoRun() string {
+	return mail.DateOf(s.start).Time().Format("20060102T150405Z")
+}

@@ -1,0 +1,133 @@
+package sync
+
+import (
+	"context"
+	"errors"
+
+	"satchel/maildir"
+	"satchel/state"
+)
+
+// Status says what is known without the network.
+func (e *Engine) Status(ctx context.Context) (st *Status, err error) {
+	st = &Status{Account: e.account.Name, Mailboxes: []MailboxStatus{}}
+	exists, err := state.Exists(e.statePath())
+	if err != nil || !exists {
+		return st, err
+	}
+	db, err := state.Open(ctx, e.statePath())
+	if err != nil {
+		return st, err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	last, err := db.LastRun(ctx)
+	if err != nil {
+		return st, err
+	}
+	if last != nil {
+		st.LastSync = last.Finished
+		if last.Outcome != "ok" {
+			st.Problem = last.Outcome
+		}
+	}
+	if st.Level, err = db.Meta(ctx, state.MetaLevel); err != nil {
+		return st, err
+	}
+	conflicts, err := db.Conflicts(ctx)
+	if err != nil {
+		return st, err
+	}
+	st.Conflicts = len(conflicts)
+	rows, err := db.Mailboxes(ctx)
+	if err != nil {
+		return st, err
+	}
+	counts, err := db.Counts(ctx)
+	if err != nil {
+		return st, err
+	}
+	store, err := maildir.Open(e.account.Maildir, e.maildirOptions())
+	if err != nil {
+		st.Problem = err.Error()
+		store = nil
+	}
+	return st, e.statusMailboxes(ctx, st, db, store, rows, counts)
+}
+
+// statusMailboxes fills in the mailboxes. Only folders whose stamps moved are
+// listed, so that the cost follows the change here, too.
+func (e *Engine) statusMailboxes(ctx context.Context, st *Status, db *state.DB, store *maildir.Store, rows []*state.Mailbox, counts map[int64]int) error {
+	st.Complete = true
+	folders := map[string]maildir.Folder{}
+	if store != nil {
+		known := make(map[string]maildir.Stamp, len(rows))
+		for _, r := range rows {
+			known[r.Name] = maildir.Stamp{Dir: r.DirMTime, Cur: r.CurMTime, New: r.NewMTime, Inode: r.Inode}
+		}
+		list, _, err := store.Survey(ctx, known)
+		if err != nil {
+			return err
+		}
+		for _, f := range list {
+			folders[f.Name] = f
+		}
+	}
+	for _, r := range rows {
+		ms := MailboxStatus{Name: r.Name, Messages: counts[r.ID], Complete: uint32(counts[r.ID]) >= r.Cursor.Messages && r.Cursor.UIDValidity != 0}
+		f, there := folders[r.Name]
+		delete(folders, r.Name)
+		switch {
+		case store == nil:
+		case !there:
+			ms.LocalChanges = ms.Messages
+		case f.Stamp.Cur != r.CurMTime || f.Stamp.New != r.NewMTime || f.Stamp.Inode != r.Inode:
+			n, err := localChanges(ctx, db, store, r)
+			if err != nil {
+				st.Problem = err.Error()
+			}
+			ms.LocalChanges = n
+		}
+		st.add(ms)
+	}
+	for name := range folders { // not in the base: all of it is new
+		l, err := store.Scan(ctx, name)
+		if err != nil {
+			st.Problem = err.Error()
+			continue
+		}
+		st.add(MailboxStatus{Name: name, Messages: len(l.Files), LocalChanges: len(l.Files), Complete: true})
+	}
+	return nil
+}
+
+func (st *Status) add(ms MailboxStatus) {
+	st.Mailboxes = append(st.Mailboxes, ms)
+	st.Messages += ms.Messages
+	st.LocalChanges += ms.LocalChanges
+	st.Complete = st.Complete && ms.Complete
+}
+
+// localChanges counts the files of a folder that differ from the base.
+func localChanges(ctx context.Context, db *state.DB, store *maildir.Store, r *state.Mailbox) (n int, err error) {
+	l, err := store.Scan(ctx, r.Name)
+	if err != nil {
+		return 0, err
+	}
+	i := 0
+	err = db.Names(ctx, r.ID, func(name *state.Name) error {
+		for i < len(l.Files) && l.Files[i].Base() < name.Base {
+			i++
+			n++
+		}
+		if i == len(l.Files) || l.Files[i].Base() != name.Base {
+			n++
+			return nil
+		}
+		if l.Files[i].Name != name.Base+name.Info || l.Files[i].New != name.New {
+			n++
+		}
+		i++
+		return nil
+	})
+	return n + len(l.Files) - i, err
+}

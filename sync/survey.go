@@ -1,0 +1,218 @@
+package sync
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"satchel/maildir"
+	"satchel/state"
+	"satchel/sync/mail"
+	"satchel/sync/remote"
+)
+
+// survey lists the mailboxes of the base and of both sides and joins them by
+// name: one LIST-STATUS, a few stats a folder, one small query. What it finds
+// unchanged is not looked at again.
+func (s *session) survey(ctx context.Context) error {
+	rows, err := s.db.Mailboxes(ctx)
+	if err != nil {
+		return err
+	}
+	if s.intents, err = s.db.Intents(ctx); err != nil {
+		return err
+	}
+	if s.pending, err = s.db.PendingMailboxes(ctx); err != nil {
+		return err
+	}
+	known := make(map[string]maildir.Stamp, len(rows))
+	for _, r := range rows {
+		known[r.Name] = maildir.Stamp{Dir: r.DirMTime, Cur: r.CurMTime, New: r.NewMTime, Inode: r.Inode}
+	}
+	var boxes []remote.Mailbox
+	var folders []maildir.Folder
+	var skipped []maildir.Skipped
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		c, err := s.pool.first(gctx)
+		if err != nil {
+			return err
+		}
+		boxes, err = c.Overview(gctx)
+		s.rep.Level = c.Level().String()
+		return err
+	})
+	g.Go(func() (err error) {
+		folders, skipped, err = s.store.Survey(gctx, known)
+		return err
+	})
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	s.join(rows, folders, boxes)
+	s.freezeSkipped(skipped)
+	return s.countBase(ctx)
+}
+
+// join makes the mailboxes of the view.
+func (s *session) join(rows []*state.Mailbox, folders []maildir.Folder, boxes []remote.Mailbox) {
+	s.mailboxes = make(map[string]*mailbox, len(rows))
+	s.byID = make(map[int64]*mailbox, len(rows))
+	at := func(name string) *mailbox {
+		mb := s.mailboxes[name]
+		if mb == nil {
+			mb = &mailbox{name: name}
+			s.mailboxes[name] = mb
+		}
+		return mb
+	}
+	for _, r := range rows {
+		mb := at(r.Name)
+		mb.row = r
+		s.byID[r.ID] = mb
+	}
+	for i := range folders {
+		if s.wanted(folders[i].Name) {
+			at(folders[i].Name).folder = &folders[i]
+		}
+	}
+	for i := range boxes {
+		if b := &boxes[i]; b.Selectable && s.wanted(b.Name) {
+			at(b.Name).remote = b
+		}
+	}
+	for name, mb := range s.mailboxes {
+		if mb.row != nil && !s.wanted(name) {
+			// Excluded since: remembered, but neither side is looked at.
+			delete(s.mailboxes, name)
+			continue
+		}
+		if _, err := s.store.Dir(name); err != nil {
+			s.freeze(mb, err)
+		}
+	}
+	s.names = slices.Sorted(maps.Keys(s.mailboxes))
+	s.rep.Mailboxes = len(s.names)
+}
+
+// freezeSkipped keeps mailboxes as they are whose folders could not be looked
+// at: nothing is known of them or of those below.
+func (s *session) freezeSkipped(skipped []maildir.Skipped) {
+	for _, sk := range skipped {
+		s.rep.problem(sk.Name, sk.Path, sk.Err)
+		if sk.Name == "" {
+			continue
+		}
+		for _, name := range s.names {
+			if name == sk.Name || strings.HasPrefix(name, sk.Name+"/") {
+				s.mailboxes[name].frozen = true
+			}
+		}
+	}
+}
+
+// countBase fills in how many messages the base has, which the brakes need;
+// only for mailboxes that may have changed.
+func (s *session) countBase(ctx context.Context) error {
+	if !slices.ContainsFunc(s.names, func(n string) bool {
+		mb := s.mailboxes[n]
+		return mb.row != nil && (s.dirtyLocal(mb) || s.dirtyRemote(mb))
+	}) {
+		return nil
+	}
+	for _, n := range s.names {
+		mb := s.mailboxes[n]
+		if mb.row == nil || !s.dirtyLocal(mb) && !s.dirtyRemote(mb) {
+			continue
+		}
+		var err error
+		if mb.baseCount, err = s.db.Count(ctx, mb.row.ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// dirtyLocal reports whether the folder may differ from the base.
+func (s *session) dirtyLocal(mb *mailbox) bool {
+	if mb.folder == nil {
+		return mb.row != nil
+	}
+	if mb.row == nil || s.req.Full || mb.detached || s.pending[mb.row.ID] || s.hasIntent(mb) {
+		return true
+	}
+	st := mb.folder.Stamp
+	return st.Cur == 0 || st.New == 0 || !mb.folder.Cur || !mb.folder.New ||
+		st.Cur != mb.row.CurMTime || st.New != mb.row.NewMTime || st.Dir != mb.row.DirMTime || st.Inode != mb.row.Inode
+}
+
+// hasIntent reports whether the journal speaks of the mailbox.
+func (s *session) hasIntent(mb *mailbox) bool {
+	return slices.ContainsFunc(s.intents, func(i *state.Intent) bool { return i.Mailbox == mb.name || i.Home == mb.name })
+}
+
+// dirtyRemote reports whether the server's mailbox may differ from the base.
+// Without mod-sequences flags may have changed unseen.
+func (s *session) dirtyRemote(mb *mailbox) bool {
+	if mb.remote == nil {
+		return mb.row != nil
+	}
+	if mb.row == nil || s.req.Full {
+		return true
+	}
+	return mb.remote.Status.HighestModSeq == 0 || mb.remote.Status != mb.row.Cursor
+}
+
+// wanted applies include and exclude.
+func (s *session) wanted(name string) bool {
+	match := func(pattern string) bool { return matchPattern(pattern, name) }
+	include := s.account.Include
+	return (len(include) == 0 || slices.ContainsFunc(include, match)) && !slices.ContainsFunc(s.account.Exclude, match)
+}
+
+// matchPattern matches a mailbox name as LIST does (RFC 3501 §6.3.8): * stands
+// for anything, % for anything within one level. INBOX is the same in any case.
+func matchPattern(pattern, name string) bool {
+	if len(pattern) >= 5 && strings.EqualFold(pattern[:5], "INBOX") && (len(pattern) == 5 || pattern[5] == '/') {
+		pattern = "INBOX" + pattern[5:]
+	}
+	// Greedy with one point to come back to would not do for two kinds of
+	// wildcards, so this walks the set of positions that are still possible.
+	possible := map[int]bool{0: true}
+	for _, p := range []byte(pattern) {
+		next := map[int]bool{}
+		for at := range possible {
+			switch {
+			case p == '*' || p == '%':
+				for end := at; end <= len(name); end++ {
+					next[end] = true
+					if end < len(name) && p == '%' && name[end] == '/' {
+						break
+					}
+				}
+			case at < len(name) && name[at] == p:
+				next[at+1] = true
+			}
+		}
+		possible = next
+	}
+	return possible[len(name)]
+}
+
+// named reports whether the request covers a mailbox.
+func (s *session) named(name string) bool {
+	return len(s.req.Mailboxes) == 0 || slices.ContainsFunc(s.req.Mailboxes, func(want string) bool {
+		return want == name || strings.EqualFold(want, "INBOX") && name == "INBOX"
+	})
+}
+
+// cursorOf returns how far the server's mailbox was read.
+func (mb *mailbox) cursorOf() mail.Cursor {
+	if mb.row == nil {
+		return mail.Cursor{}
+	}
+	return mb.row.Cursor
+}
