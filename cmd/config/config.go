@@ -1,0 +1,163 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"time"
+
+	"github.com/adrg/xdg"
+	"github.com/pelletier/go-toml/v2"
+
+	"satchel/conflict"
+	"satchel/sync/mail"
+)
+
+// maxSize bounds what is read of a configuration file; a larger one is not a
+// configuration.
+const maxSize = 1 << 20
+
+// Config is a whole configuration file.
+type Config struct {
+	Path     string
+	Accounts []Account // in the order of the file
+}
+
+// Account is one [accounts.NAME] table with the defaults filled in.
+type Account struct {
+	Name string
+	Line int // of the table's header; 0 when it has none of its own
+
+	Host           string
+	Port           int // 0: 993 for implicit TLS, 143 otherwise; never 0 after Parse
+	TLS            string
+	TLSCA          string // file name, expanded
+	TLSFingerprint string // "sha256:" and 64 lower-case hexadecimal digits, or empty
+	AllowCleartext bool
+
+	User            string
+	Password        Secret
+	PasswordCommand Secret // may hold a secret itself
+	PasswordFile    string // expanded
+	Keyring         bool
+	Auth            string
+	Tunnel          string
+
+	Maildir string // expanded, absolute
+	Layout  string
+	Include []string
+	Exclude []string
+
+	Connections      int
+	Policy           conflict.Policy
+	MaxDeletePercent int
+	UndoDays         int // 0: removed files are not kept
+	Fsync            bool
+	Timeout          time.Duration
+
+	lines map[string]int // key to line, for errors found later
+	file  string
+}
+
+// Env is what a configuration takes from its surroundings.
+type Env struct {
+	Home   string
+	Lookup func(name string) (string, bool) // environment variables
+}
+
+// OSEnv is the environment of this process.
+func OSEnv() Env {
+	home, _ := os.UserHomeDir() // empty: then ~ is an error where it is used
+	return Env{Home: home, Lookup: os.LookupEnv}
+}
+
+// DefaultPath is where the configuration is looked for.
+func DefaultPath() string { return filepath.Join(xdg.ConfigHome, "satchel", "config.toml") }
+
+// DefaultStateDir is where the state of all accounts is kept.
+func DefaultStateDir() string { return filepath.Join(xdg.StateHome, "satchel") }
+
+// Load reads and checks the configuration at path.
+func Load(path string, env Env) (*Config, error) {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, missing(path, "there is no configuration at "+path)
+	}
+	if err != nil {
+		return nil, &mail.Error{Op: "read the configuration", Kind: mail.KindConfig, Err: err}
+	}
+	defer func() { _ = f.Close() }() // only read
+	info, err := f.Stat()
+	if err == nil && info.IsDir() {
+		err = fmt.Errorf("%s is a directory", path)
+	}
+	if err != nil {
+		return nil, &mail.Error{Op: "read the configuration", Kind: mail.KindConfig, Err: err}
+	}
+	data, err := io.ReadAll(io.LimitReader(f, maxSize+1))
+	if err == nil && len(data) > maxSize {
+		err = fmt.Errorf("%s is larger than %d bytes", path, maxSize)
+	}
+	if err != nil {
+		return nil, &mail.Error{Op: "read the configuration", Kind: mail.KindConfig, Err: err}
+	}
+	c, err := Parse(path, data, env)
+	if err != nil {
+		return nil, err
+	}
+	holds := slices.ContainsFunc(c.Accounts, func(a Account) bool { return a.Password != "" })
+	if holds && openToOthers(info) {
+		return nil, readable(path, "holds a password and can be read by others")
+	}
+	return c, nil
+}
+
+// Parse checks the text of a configuration file. The file name is only used
+// in errors.
+func Parse(file string, data []byte, env Env) (*Config, error) {
+	var doc map[string]any
+	if err := toml.Unmarshal(data, &doc); err != nil {
+		return nil, syntaxError(file, err)
+	}
+	p := parser{file: file, env: env, pos: positionsOf(data), keys: keys()}
+	accounts := p.accounts(doc)
+	if len(p.errs) > 0 {
+		return nil, p.failure()
+	}
+	if len(accounts) == 0 {
+		return nil, missing(file, file+" configures no account")
+	}
+	return &Config{Path: file, Accounts: accounts}, nil
+}
+
+// openToOthers reports whether group or others can read the file. Windows
+// has no such bits to tell.
+func openToOthers(info fs.FileInfo) bool {
+	return runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0
+}
+
+func readable(path, what string) error {
+	return &mail.Error{Op: path + " " + what, Kind: mail.KindConfig, Hint: "chmod 600 " + shellQuote(path)}
+}
+
+// missing is the error of somebody who runs satchel for the first time, so
+// its hint is a file to paste.
+func missing(path, what string) error {
+	return &mail.Error{Op: what, Kind: mail.KindConfig, Hint: "write this to " + path + ":\n" + Example(path)}
+}
+
+// Example is a configuration of six lines.
+func Example(path string) string {
+	return "# " + path + `
+[accounts.home]
+host = "imap.example.org"
+user = "ann@example.org"
+password_command = "pass show mail/home"
+maildir = "~/Mail/home"
+`
+}

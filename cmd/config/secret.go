@@ -1,0 +1,175 @@
+package config
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/zalando/go-keyring"
+
+	"satchel/sync/mail"
+)
+
+// Secret is text that is never shown: every way of printing it gives the
+// same word.
+type Secret string
+
+const hidden = "[hidden]"
+
+// String hides the text from fmt.
+func (Secret) String() string { return hidden }
+
+// GoString hides the text from %#v.
+func (Secret) GoString() string { return hidden }
+
+// LogValue hides the text from slog.
+func (Secret) LogValue() slog.Value { return slog.StringValue(hidden) }
+
+// MarshalText hides the text from encoders.
+func (Secret) MarshalText() ([]byte, error) { return []byte(hidden), nil }
+
+// KeyringService is the service under which the password is looked up in the
+// system's keyring; the user is that of [Account.KeyringUser].
+const KeyringService = "satchel"
+
+// KeyringUser is user@host, as in "ann@example.org@imap.example.org": one
+// name may have different passwords at different servers.
+func (a Account) KeyringUser() string { return a.User + "@" + a.Host }
+
+// LogValue keeps a log line to the facts that find the account.
+func (a Account) LogValue() slog.Value {
+	return slog.GroupValue(slog.String("account", a.Name),
+		slog.String("addr", net.JoinHostPort(a.Host, strconv.Itoa(a.Port))))
+}
+
+// String is the account without its secrets.
+func (a Account) String() string { return a.Name }
+
+// fetchPassword asks the account's one source.
+//
+// A source that does not answer is often one that will later, such as a
+// locked keyring, so it counts as no login (exit 4); what the user has to
+// mend in a file is configuration (exit 2).
+func (a Account) fetchPassword(ctx context.Context) (string, error) {
+	switch {
+	case a.Password != "":
+		return string(a.Password), nil
+	case a.PasswordCommand != "":
+		return a.fromCommand(ctx)
+	case a.PasswordFile != "":
+		return a.fromFile()
+	case a.Keyring:
+		return a.fromKeyring()
+	}
+	return "", a.problem("password", mail.KindConfig, "", errors.New("no source of the password"))
+}
+
+func (a Account) problem(key string, kind mail.Kind, hint string, err error) error {
+	return &mail.Error{Op: key + " of account " + a.Name, Kind: kind, Hint: hint, Err: err}
+}
+
+func (a Account) fromCommand(ctx context.Context) (string, error) {
+	if _, bounded := ctx.Deadline(); !bounded && a.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, a.Timeout)
+		defer cancel()
+	}
+	var stdout, stderr bytes.Buffer
+	cmd := exec.CommandContext(ctx, "sh", "-c", string(a.PasswordCommand))
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	// A child of the shell may keep the pipes open after the shell is gone.
+	cmd.WaitDelay = time.Second
+	if err := cmd.Run(); err != nil {
+		if cause := context.Cause(ctx); cause != nil {
+			err = fmt.Errorf("gave no answer: %w", cause)
+		}
+		if said := lastLines(stderr.String()); said != "" {
+			err = fmt.Errorf("%w: %s", err, said)
+		}
+		return "", a.problem("password_command", mail.KindConnection, "run the command in a terminal to see what it wants", err)
+	}
+	password := firstLine(stdout.String())
+	if password == "" {
+		return "", a.problem("password_command", mail.KindConnection, "the password is the first line that the command prints",
+			errors.New("printed an empty line or nothing"))
+	}
+	return password, nil
+}
+
+func (a Account) fromFile() (string, error) {
+	if err := a.checkPasswordFile(); err != nil {
+		return "", err
+	}
+	data, err := os.ReadFile(a.PasswordFile)
+	if err != nil {
+		return "", a.problem("password_file", mail.KindConfig, "", err)
+	}
+	password := firstLine(string(data))
+	if password == "" {
+		return "", a.problem("password_file", mail.KindConfig, "", fmt.Errorf("%s has an empty first line", a.PasswordFile))
+	}
+	return password, nil
+}
+
+// checkPasswordFile refuses a file that is not there or that others can read.
+func (a Account) checkPasswordFile() error {
+	info, err := os.Stat(a.PasswordFile)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return a.problem("password_file", mail.KindConfig, "", fmt.Errorf("%s does not exist", a.PasswordFile))
+	case err != nil:
+		return a.problem("password_file", mail.KindConfig, "", err)
+	case !info.Mode().IsRegular():
+		return nil // a pipe or a descriptor of the caller
+	case openToOthers(info):
+		return readable(a.PasswordFile, "holds a password and can be read by others")
+	}
+	return nil
+}
+
+func (a Account) fromKeyring() (string, error) {
+	password, err := keyring.Get(KeyringService, a.KeyringUser())
+	if errors.Is(err, keyring.ErrNotFound) {
+		return "", a.problem("keyring", mail.KindConfig,
+			fmt.Sprintf("store it with: secret-tool store --label=satchel service %s username %s", KeyringService, shellQuote(a.KeyringUser())),
+			fmt.Errorf("no entry for service %s and user %s", KeyringService, a.KeyringUser()))
+	}
+	if err != nil {
+		return "", a.problem("keyring", mail.KindConnection, "unlock the keyring, or use password_command", err)
+	}
+	if password == "" {
+		return "", a.problem("keyring", mail.KindConfig, "", fmt.Errorf("the entry for user %s is empty", a.KeyringUser()))
+	}
+	return password, nil
+}
+
+func firstLine(s string) string {
+	line, _, _ := strings.Cut(s, "\n")
+	return strings.TrimSuffix(line, "\r")
+}
+
+// lastLines is the end of what a command said, on one line: the cause is
+// usually there.
+func lastLines(s string) string {
+	lines := strings.Split(strings.TrimSpace(s), "\n")
+	if len(lines) > 3 {
+		lines = lines[len(lines)-3:]
+	}
+	for i := range lines {
+		lines[i] = strings.TrimSpace(lines[i])
+	}
+	text := strings.Join(lines, "; ")
+	if len(text) > 300 {
+		text = "..." + text[len(text)-300:]
+	}
+	return strings.ToValidUTF8(text, "?")
+}

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/spf13/cobra"
+
+	mailsync "satchel/sync"
+)
+
+func newStatusCommand(d *deps) *cobra.Command {
+	return &cobra.Command{
+		Use:   "status [ACCOUNT...]",
+		Short: "show what is known without the network",
+		Long: `status shows, without the network, when each account was synced, how many messages
+it holds, what changed on disk since, how many conflicts were settled, and whether all
+of the mail is complete offline. With -v it lists mailboxes as well.`,
+		ValidArgsFunction: d.completeAccounts,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runStatus(cmd.Context(), d, args)
+		},
+	}
+}
+
+func runStatus(ctx context.Context, d *deps, args []string) error {
+	targets, err := d.targets(args, 0)
+	if err != nil {
+		return d.refused(err)
+	}
+	code := exitOK
+	var all []*mailsync.Status
+	for _, t := range targets {
+		s, err := ask(d, t, func(e engine) (*mailsync.Status, error) { return e.Status(ctx) })
+		if err != nil {
+			d.failure(t.account.Name, err)
+			code = worse(code, codeOf(nil, err))
+			continue
+		}
+		s.Mailboxes = nonNil(s.Mailboxes)
+		all = append(all, s)
+	}
+	if d.flags.json {
+		return errors.Join(d.object(accountsObject[*mailsync.Status]{Accounts: nonNil(all), Exit: code}), exited(code))
+	}
+	if len(all) > 0 {
+		err = table(d.stdout, statusRows(all, d.clock(), d.flags.verbose > 0))
+	}
+	for _, s := range all {
+		if s.Problem != "" {
+			d.note("%s: %s", s.Account, s.Problem)
+		}
+	}
+	return errors.Join(err, exited(code))
+}
+
+// ask opens an account's engine for one question.
+func ask[T any](d *deps, t target, question func(engine) (T, error)) (T, error) {
+	e, err := d.newEngine(t.account, mailsync.Options{Logger: d.logger()})
+	if err != nil {
+		var none T
+		return none, err
+	}
+	answer, err := question(e)
+	return answer, errors.Join(err, e.Close())
+}
+
+func statusRows(all []*mailsync.Status, now time.Time, mailboxes bool) []string {
+	rows := []string{"account\tlast sync\tmessages\tlocal changes\tconflicts\tcomplete offline"}
+	for _, s := range all {
+		rows = append(rows, fmt.Sprintf("%s\t%s\t%d\t%d\t%d\t%s", printable(s.Account), ago(s.LastSync, now),
+			s.Messages, s.LocalChanges, s.Conflicts, completeness(s)))
+		if !mailboxes {
+			continue
+		}
+		for _, m := range s.Mailboxes {
+			rows = append(rows, fmt.Sprintf("  %s\t\t%s\t%s\t\t%s", printable(m.Name),
+				strconv.Itoa(m.Messages), strconv.Itoa(m.LocalChanges), yes(m.Complete)))
+		}
+	}
+	return rows
+}
+
+// completeness is "no" before the first sync: what is not known of is not here.
+func completeness(s *mailsync.Status) string { return yes(s.Complete && !s.LastSync.IsZero()) }
+
+func yes(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
+func ago(t, now time.Time) string {
+	if t.IsZero() {
+		return "never"
+	}
+	return humanize.RelTime(t, now, "ago", "from now")
+}
