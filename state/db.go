@@ -24,17 +24,25 @@ const (
 	version       = 1          // user_version of the schema that this program writes
 )
 
+// Options are what tests may want beside the file.
+type Options struct {
+	// BeforeCommit is called before each transaction is made durable; an
+	// error undoes the transaction. Nil: nothing.
+	BeforeCommit func() error
+}
+
 // DB is the state of one account. Its methods may be called from several
 // goroutines.
 type DB struct {
 	write *sql.DB // one connection, immediate transactions
 	read  *sql.DB // several, so that a long read never waits for a write
 	path  string
+	opts  Options
 }
 
 // Open opens the state file, or makes it (0600). A file of a newer satchel,
 // or one that is no state file, is refused.
-func Open(ctx context.Context, path string) (*DB, error) {
+func Open(ctx context.Context, path string, opts Options) (*DB, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, &mail.Error{Op: "make the state folder", Kind: mail.KindConfig, Err: err,
 			Hint: "make " + filepath.Dir(path) + " writable, or set XDG_STATE_HOME"}
@@ -47,7 +55,7 @@ func Open(ctx context.Context, path string) (*DB, error) {
 	if err := f.Close(); err != nil {
 		return nil, fmt.Errorf("open state %s: %w", path, err)
 	}
-	db := &DB{path: path}
+	db := &DB{path: path, opts: opts}
 	if db.write, err = open(path, "_txlock=immediate&_pragma=synchronous(FULL)", 1); err != nil {
 		return nil, err
 	}
@@ -146,6 +154,11 @@ func (db *DB) Update(ctx context.Context, f func(*Tx) error) error {
 	t := &Tx{ctx: ctx, tx: tx, stmts: map[string]*sql.Stmt{}}
 	if err := f(t); err != nil {
 		return errors.Join(err, tx.Rollback())
+	}
+	if db.opts.BeforeCommit != nil {
+		if err := db.opts.BeforeCommit(); err != nil {
+			return errors.Join(err, tx.Rollback())
+		}
 	}
 	if err := tx.Commit(); err != nil {
 		return fmt.Errorf("write state %s: %w", db.path, err)

@@ -9,6 +9,7 @@ import (
 
 	"satchel/conflict"
 	"satchel/maildir"
+	"satchel/state"
 	"satchel/sync/remote"
 )
 
@@ -48,6 +49,9 @@ type Options struct {
 	Logger   *slog.Logger   // nil: discard
 	Progress func(Progress) // nil: none; called from several goroutines, must be quick
 	Now      func() time.Time
+	// FS and State let tests stop the engine dead, or fail, at any step.
+	FS    maildir.FS
+	State state.Options
 }
 
 // Request says what one run is to do.

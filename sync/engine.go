@@ -31,6 +31,9 @@ type Engine struct {
 	log     *slog.Logger
 	notify  func(Progress)
 	now     func() time.Time
+
+	fs           maildir.FS
+	stateOptions state.Options
 }
 
 // New validates the account. It does no I/O.
@@ -52,7 +55,8 @@ func New(a Account, o Options) (*Engine, error) {
 	if a.UndoDays <= 0 {
 		a.UndoDays = defaultUndoDays
 	}
-	e := &Engine{account: a, log: o.Logger, notify: o.Progress, now: o.Now}
+	e := &Engine{account: a, log: o.Logger, notify: o.Progress, now: o.Now,
+		fs: o.FS, stateOptions: o.State}
 	if e.log == nil {
 		e.log = slog.New(slog.DiscardHandler)
 	}
@@ -78,6 +82,7 @@ func (e *Engine) maildirOptions() maildir.Options {
 		Layout:  e.account.Layout,
 		NoFsync: e.account.NoFsync,
 		Undo:    filepath.Join(e.account.StateDir, e.account.Name+".undo"),
+		FS:      e.fs,
 		Logger:  e.log,
 	}
 }
@@ -152,7 +157,7 @@ func (e *Engine) openState(ctx context.Context, dry bool) (*state.DB, func() err
 			remove = func() error { return os.RemoveAll(dir) }
 		}
 	}
-	db, err := state.Open(ctx, path)
+	db, err := state.Open(ctx, path, e.stateOptions)
 	if err != nil {
 		return nil, nil, errors.Join(err, remove())
 	}
@@ -236,7 +241,7 @@ func (e *Engine) Conflicts(ctx context.Context) (list []ConflictEntry, err error
 	if err != nil || !exists {
 		return nil, err
 	}
-	db, err := state.Open(ctx, e.statePath())
+	db, err := state.Open(ctx, e.statePath(), e.stateOptions)
 	if err != nil {
 		return nil, err
 	}

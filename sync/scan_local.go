@@ -128,6 +128,11 @@ func (s *session) compareFolder(ctx context.Context, mb *mailbox) error {
 		}
 		s.sawFile(mb, row, c.file)
 	}
+	if mb.listing.Unsettled {
+		// The folder would not hold still: what was not seen may be there.
+		missing = nil
+		s.hold(false, mb.name)
+	}
 	for _, id := range missing {
 		row, err := s.db.Get(ctx, id)
 		if err != nil {

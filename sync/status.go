@@ -15,7 +15,7 @@ func (e *Engine) Status(ctx context.Context) (st *Status, err error) {
 	if err != nil || !exists {
 		return st, err
 	}
-	db, err := state.Open(ctx, e.statePath())
+	db, err := state.Open(ctx, e.statePath(), e.stateOptions)
 	if err != nil {
 		return st, err
 	}
