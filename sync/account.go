@@ -35,7 +35,7 @@ type Account struct {
 	Include         []string // IMAP patterns; empty means everything
 	Exclude         []string
 	NoFsync         bool
-	UndoDays        int // 0: 30
+	UndoDays        int // 0: 30; negative: keep nothing
 	Policy          conflict.Policy
 	MaxDeletePct    int // brake (SPEC §7), 0: 50
 	ClientTLS       *tls.Config

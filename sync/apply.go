@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -40,6 +41,7 @@ func (s *session) plan() *plan.Plan {
 		in.Mailboxes = append(in.Mailboxes, pm)
 	}
 	for _, m := range s.messages {
+		m.id, m.home = m.row.ID, s.byID[m.row.MailboxID].name
 		if it := &m.item; it.Local.State != plan.Same || it.Remote.State != plan.Same {
 			in.Items = append(in.Items, it)
 		}
@@ -58,6 +60,7 @@ type applier struct {
 	*session
 	plan *plan.Plan
 	did  atomic.Bool
+	stop context.Context // ends when the run is to stop; what is in flight goes on for a while
 	// flagsOf finds the change of flags that goes with a move on disk.
 	flagsOf map[*plan.Item]*plan.Op
 }
@@ -65,8 +68,10 @@ type applier struct {
 // apply carries out the plan stage by stage, and reports whether it changed
 // either side.
 func (s *session) apply(ctx context.Context, p *plan.Plan) (bool, error) {
-	a := &applier{session: s, plan: p, flagsOf: map[*plan.Item]*plan.Op{}}
+	a := &applier{session: s, plan: p, flagsOf: map[*plan.Item]*plan.Op{}, stop: ctx}
 	s.announce(p)
+	ctx, done := graceful(ctx)
+	defer done()
 	if err := a.creates(ctx, p.Ops); err != nil {
 		return a.did.Load(), err
 	}
@@ -78,9 +83,29 @@ func (s *session) apply(ctx context.Context, p *plan.Plan) (bool, error) {
 		if err := a.stage(ctx, ops); err != nil {
 			return a.did.Load(), err
 		}
+		if a.stop.Err() != nil {
+			return a.did.Load(), context.Cause(a.stop)
+		}
 	}
 	err := a.deletes(ctx, p.Ops)
 	return a.did.Load(), err
+}
+
+// grace is how long operations in flight may go on after a run was told to
+// stop.
+const grace = 5 * time.Second
+
+// graceful returns a context that outlives ctx by grace.
+func graceful(ctx context.Context) (context.Context, func()) {
+	work, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		t := time.AfterFunc(grace, func() { cancel(context.Cause(ctx)) })
+		context.AfterFunc(work, func() { t.Stop() })
+	})
+	return work, func() {
+		stop()
+		cancel(nil)
+	}
 }
 
 // announce tells how much there is to do.
@@ -128,7 +153,7 @@ func (a *applier) stage(ctx context.Context, ops []plan.Op) error {
 	g.Go(func() error { return d.run(gctx) })
 	g.Go(func() error {
 		defer d.finish()
-		return a.pool.run(gctx, jobs)
+		return a.pool.run(gctx, a.stop, jobs)
 	})
 	return g.Wait()
 }
@@ -155,11 +180,7 @@ func (a *applier) skip(op *plan.Op, err error) {
 	places := []string{op.Mailbox, op.To}
 	if op.Item != nil {
 		places = append(places, op.Item.Local.Mailbox, op.Item.Remote.Mailbox)
-		if m := ref(op.Item); m.row != nil {
-			if mb := a.byID[m.row.MailboxID]; mb != nil {
-				places = append(places, mb.name)
-			}
-		}
+		places = append(places, ref(op.Item).home)
 	}
 	if !op.Kind.Remote() {
 		a.hold(true, places...)
@@ -254,7 +275,7 @@ func (a *applier) base(ctx context.Context, ops []plan.Op) error {
 			if err := tx.Detach(mb.row.ID); err != nil {
 				return err
 			}
-			mb.row.Cursor = mail.Cursor{}
+			mb.row.Cursor = mail.Cursor{UIDValidity: a.validity(mb)}
 			if err := tx.PutMailbox(mb.row); err != nil {
 				return err
 			}
@@ -275,6 +296,7 @@ func (a *applier) base(ctx context.Context, ops []plan.Op) error {
 			if err := tx.PutMessage(m.row); err != nil {
 				return err
 			}
+			m.id, m.home = m.row.ID, a.byID[m.row.MailboxID].name
 		}
 		for _, m := range a.touched {
 			home := a.byID[m.row.MailboxID]

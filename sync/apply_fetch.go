@@ -122,11 +122,16 @@ func (a *applier) bodyRequests(open map[string]map[mail.UID]*plan.Op) []remote.B
 
 // validity returns the UIDVALIDITY for which the UIDs of the plan hold.
 func (s *session) validity(mb *mailbox) mail.UIDValidity {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if mb.changes != nil {
 		return mb.changes.Cursor.UIDValidity
 	}
-	if mb.row != nil {
+	if mb.row != nil && mb.row.Cursor.UIDValidity != 0 {
 		return mb.row.Cursor.UIDValidity
+	}
+	if mb.remote != nil {
+		return mb.remote.Status.UIDValidity
 	}
 	return 0
 }

@@ -39,6 +39,9 @@ func (a *applier) localLane(ctx context.Context, ops []*plan.Op) error {
 		return 0
 	})
 	for batch := range slices.Chunk(ops, localBatch) {
+		if a.stop.Err() != nil {
+			return nil
+		}
 		if err := a.localBatch(ctx, batch); err != nil {
 			return err
 		}
@@ -105,7 +108,9 @@ func (a *applier) localBatch(ctx context.Context, ops []*plan.Op) error {
 		}
 	}
 	for f := range folders {
+		a.mu.Lock()
 		a.mailboxes[f].localDirty = true
+		a.mu.Unlock()
 		if err := a.store.SyncFolders(ctx, f); err != nil && !errors.Is(err, mail.ErrGone) {
 			return diskFull(err)
 		}
@@ -146,7 +151,7 @@ func (a *applier) prepareLocal(op *plan.Op) (*localChange, error) {
 		c.flags = op
 		var err error
 		c.target, c.unheld, err = a.rename(m.file, op.Mailbox, m.item.Local.Flags.Apply(op.Delta), false)
-		c.intent = &state.Intent{Kind: state.IntentLocalFlags, Message: m.row.ID, Mailbox: op.Mailbox, Home: op.Mailbox, Delta: op.Delta}
+		c.intent = &state.Intent{Kind: state.IntentLocalFlags, Message: m.id, Mailbox: op.Mailbox, Home: op.Mailbox, Delta: op.Delta}
 		return c, err
 	case plan.LocalMove:
 		flags := m.item.Local.Flags
@@ -155,7 +160,7 @@ func (a *applier) prepareLocal(op *plan.Op) (*localChange, error) {
 		}
 		var err error
 		c.target, c.unheld, err = a.rename(m.file, op.To, flags, true)
-		c.intent = &state.Intent{Kind: state.IntentLocalMove, Message: m.row.ID, Mailbox: op.To, Home: a.byID[m.row.MailboxID].name, UID: m.uid}
+		c.intent = &state.Intent{Kind: state.IntentLocalMove, Message: m.id, Mailbox: op.To, Home: m.home, UID: m.uid}
 		return c, err
 	case plan.LocalCopy:
 		return c, a.prepareCopy(c)

@@ -74,6 +74,9 @@ func (a *applier) commitMailboxes(ctx context.Context) error {
 	return a.commit(ctx, func(tx *state.Tx) error {
 		for _, mb := range fresh {
 			row := &state.Mailbox{Name: mb.name, PermanentAny: true, MailboxID: mb.remote.MailboxID}
+			// From now on rows name UIDs, so it must be known for which
+			// UIDVALIDITY they hold.
+			row.Cursor.UIDValidity = a.validity(mb)
 			if err := tx.PutMailbox(row); err != nil {
 				return err
 			}

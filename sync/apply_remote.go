@@ -121,11 +121,7 @@ func (a *applier) laneBatch(ctx context.Context, c *remote.Conn, mb *mailbox, op
 
 func (a *applier) remoteIntent(mb *mailbox, op *plan.Op) *state.Intent {
 	m := ref(op.Item)
-	i := &state.Intent{Mailbox: op.To, Home: mb.name, UID: m.uid}
-	if m.row != nil {
-		i.Message = m.row.ID
-		i.Home = a.byID[m.row.MailboxID].name
-	}
+	i := &state.Intent{Mailbox: op.To, Home: cmp.Or(m.home, mb.name), Message: m.id, UID: m.uid}
 	switch op.Kind {
 	case plan.RemoteFlags:
 		i.Kind, i.Delta, i.Mailbox = state.IntentRemoteFlags, op.Delta, mb.name
@@ -308,6 +304,12 @@ func (a *applier) transferSet(ctx context.Context, group []*laneChange, to strin
 	for _, p := range res.Pairs {
 		pairs[p.From] = p.To
 	}
+	if len(pairs) > 0 {
+		err := a.commit(ctx, func(tx *state.Tx) error { return a.learnValidity(tx, dest, res.UIDValidity) })
+		if err != nil {
+			return err
+		}
+	}
 	for _, x := range group {
 		x.uid = pairs[x.sourceUID()]
 		known := a.validity(dest)
@@ -471,8 +473,10 @@ func (a *applier) upload(ctx context.Context, c *remote.Conn, ops []*plan.Op) er
 	}
 	answered := make([]bool, len(changes))
 	known := a.validity(mb)
+	var learned mail.UIDValidity
 	err = c.Append(ctx, mb.name, reqs, func(i int, uid mail.UID, v mail.UIDValidity, err error) {
 		x := changes[i]
+		learned = max(learned, v)
 		answered[i] = true
 		x.uid, x.err = uid, err
 		if err == nil && (uid == 0 || known != 0 && v != known) {
@@ -480,6 +484,9 @@ func (a *applier) upload(ctx context.Context, c *remote.Conn, ops []*plan.Op) er
 		}
 	})
 	nerr := a.commit(ctx, func(tx *state.Tx) error {
+		if err := a.learnValidity(tx, mb, learned); err != nil {
+			return err
+		}
 		for i, x := range changes {
 			if !answered[i] || errors.Is(x.err, mail.ErrChanged) {
 				continue // keeps its intent
@@ -517,6 +524,18 @@ func (a *applier) upload(ctx context.Context, c *remote.Conn, ops []*plan.Op) er
 		}
 	}
 	return nil
+}
+
+// learnValidity notes the UIDVALIDITY of a mailbox that this run made, before
+// rows name its UIDs.
+func (a *applier) learnValidity(tx *state.Tx, mb *mailbox, v mail.UIDValidity) error {
+	if v == 0 || mb.row == nil || a.validity(mb) != 0 {
+		return nil
+	}
+	a.mu.Lock()
+	mb.row.Cursor.UIDValidity = v
+	a.mu.Unlock()
+	return tx.PutMailbox(mb.row)
 }
 
 // describe reads the content of a file that is uploaded again, because the

@@ -52,7 +52,7 @@ func New(a Account, o Options) (*Engine, error) {
 	if a.MaxDeletePct <= 0 {
 		a.MaxDeletePct = defaultMaxDeletePct
 	}
-	if a.UndoDays <= 0 {
+	if a.UndoDays == 0 {
 		a.UndoDays = defaultUndoDays
 	}
 	e := &Engine{account: a, log: o.Logger, notify: o.Progress, now: o.Now,

@@ -54,8 +54,9 @@ func (p *pool) first(ctx context.Context) (*remote.Conn, error) {
 
 // run does the jobs, side by side when there is enough to do, and returns the
 // first error. A job's error ends the others: jobs return only errors that
-// concern the whole account and note narrower ones themselves.
-func (p *pool) run(ctx context.Context, jobs []job) error {
+// concern the whole account and note narrower ones themselves. Once stop ends,
+// no further job begins.
+func (p *pool) run(ctx, stop context.Context, jobs []job) error {
 	if len(jobs) == 0 {
 		return nil
 	}
@@ -73,8 +74,11 @@ func (p *pool) run(ctx context.Context, jobs []job) error {
 	g, gctx := errgroup.WithContext(ctx)
 	work := func(c *remote.Conn) error {
 		for j := range queue {
-			if err := gctx.Err(); err != nil {
+			if gctx.Err() != nil {
 				return context.Cause(gctx)
+			}
+			if stop.Err() != nil {
+				return nil // the others may finish what they are at
 			}
 			if err := j.run(gctx, c); err != nil {
 				return err

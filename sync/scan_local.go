@@ -35,9 +35,6 @@ func (s *session) scanLocal(ctx context.Context) error {
 			if ctx.Err() != nil {
 				return err
 			}
-			if mail.KindOf(err) == mail.KindBrake {
-				return err
-			}
 			s.freeze(mb, err)
 			continue
 		}

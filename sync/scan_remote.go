@@ -2,7 +2,6 @@ package sync
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"satchel/state"
@@ -22,16 +21,12 @@ func (s *session) askRemote(ctx context.Context) error {
 			continue
 		}
 		known := mb.cursorOf()
-		validity := known.UIDValidity
 		if s.req.Full {
-			known = mail.Cursor{} // everything is reported anew
-			if validity != 0 && validity != mb.remote.Status.UIDValidity {
-				mb.detached = true
-			}
+			known = mail.Cursor{UIDValidity: known.UIDValidity} // all is reported anew
 		}
 		reqs = append(reqs, remote.ChangesRequest{
 			Mailbox: name, Known: known, ReadOnly: s.req.DryRun, ListNew: true,
-			Expunges: s.req.Full || known.UIDNext != mb.remote.Status.UIDNext || known.Messages != mb.remote.Status.Messages,
+			Expunges: known.UIDNext == 0 || known.UIDNext != mb.remote.Status.UIDNext || known.Messages != mb.remote.Status.Messages,
 		})
 	}
 	again, err := s.ask(ctx, reqs)
@@ -72,11 +67,6 @@ func (s *session) ask(ctx context.Context, reqs []remote.ChangesRequest) (again 
 
 // scanRemote compares what the server reported with the base.
 func (s *session) scanRemote(ctx context.Context) error {
-	if s.req.Full {
-		if err := s.confirmAll(ctx); err != nil {
-			return err
-		}
-	}
 	for _, name := range s.names {
 		mb := s.mailboxes[name]
 		var err error
@@ -284,30 +274,4 @@ func (s *session) redeliver(mb *mailbox) {
 			s.newMessage(mb, remote.NewMessage{UID: uid})
 		}
 	}
-}
-
-// confirmAll is the server's half of --full: flags of all messages and the
-// complete UID list, whatever the cursor says.
-func (s *session) confirmAll(context.Context) error {
-	for _, name := range s.names {
-		if mb := s.mailboxes[name]; mb.changes != nil && !mb.changes.HasPresent && mb.row != nil && !mb.detached {
-			// With Known zero everything is reported as new, so the list of
-			// new messages is the complete list.
-			present := make([]mail.UIDRange, 0, len(mb.changes.New))
-			for _, n := range mb.changes.New {
-				if k := len(present); k > 0 && present[k-1].Stop+1 == n.UID {
-					present[k-1].Stop = n.UID
-				} else {
-					present = append(present, mail.UIDRange{Start: n.UID, Stop: n.UID})
-				}
-			}
-			if uint32(len(mb.changes.New)) < mb.changes.Cursor.Messages {
-				return &mail.Error{Op: "compare", Mailbox: name, Kind: mail.KindConnection,
-					Err:  fmt.Errorf("the server has %d messages and listed %d", mb.changes.Cursor.Messages, len(mb.changes.New)),
-					Hint: "try again"}
-			}
-			mb.changes.Present, mb.changes.HasPresent = present, true
-		}
-	}
-	return nil
 }

@@ -4,8 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -23,14 +24,15 @@ const maxCycles = 6
 // session is one run on one account.
 type session struct {
 	*Engine
-	req   Request
-	db    *state.DB
-	store *maildir.Store
-	pool  *pool
-	rep   *Report
-	runID int64
-	start time.Time
-	said  map[string]bool // notices that are this run's to tell
+	req    Request
+	db     *state.DB
+	store  *maildir.Store
+	pool   *pool
+	rep    *Report
+	runID  int64
+	start  time.Time
+	braked map[string]error // by mailbox, what a safety brake stopped
+	said   map[string]bool  // notices that are this run's to tell
 
 	view // what the present cycle found
 
@@ -79,7 +81,9 @@ type mailbox struct {
 // message is what a [plan.Item] stands for: where the message is.
 type message struct {
 	item    plan.Item
-	row     *state.Message // nil until the base has it
+	row     *state.Message // nil until the base has it; while applying, only commits touch it
+	id      int64          // of the row when the plan was made, 0 for a new message
+	home    string         // mailbox of the row when the plan was made
 	file    maildir.File   // now; zero when not on disk
 	content *maildir.Content
 	uid     mail.UID // now; 0 when not on the server
@@ -91,7 +95,7 @@ type message struct {
 }
 
 func newSession(e *Engine, req Request, db *state.DB, store *maildir.Store, client *remote.Client, rep *Report) *session {
-	return &session{Engine: e, req: req, db: db, store: store, rep: rep, start: e.now(), said: map[string]bool{},
+	return &session{Engine: e, req: req, db: db, store: store, rep: rep, start: e.now(), said: map[string]bool{}, braked: map[string]error{},
 		pool: newPool(client, e.account.Connections, e.log), progress: Progress{Account: e.account.Name}}
 }
 
@@ -108,9 +112,15 @@ func (s *session) run(ctx context.Context) error {
 		}
 	}
 	err := s.cycles(ctx)
+	if err == nil {
+		err = s.brakes()
+	}
 	stats := s.pool.client.Stats()
 	s.rep.BytesIn, s.rep.BytesOut, s.rep.RoundTrips = stats.BytesIn, stats.BytesOut, stats.RoundTrips
 	if !s.req.DryRun {
+		if err == nil {
+			err = s.forgetUndo(ctx)
+		}
 		err = errors.Join(err, s.finish(context.WithoutCancel(ctx), err))
 	}
 	s.phase(PhaseDone)
@@ -136,6 +146,7 @@ func (s *session) cycle(ctx context.Context) (again bool, err error) {
 		return false, err
 	}
 	p := s.plan()
+	s.halted(p)
 	if s.req.DryRun {
 		for _, op := range p.Ops {
 			if !op.Kind.Silent() {
@@ -144,16 +155,13 @@ func (s *session) cycle(ctx context.Context) (again bool, err error) {
 			}
 		}
 		s.noteConflicts(p)
-		return false, s.halted(p)
+		return false, nil
 	}
 	did, err := s.apply(ctx, p)
 	if err != nil {
 		return false, err
 	}
 	if err := s.settle(ctx, p); err != nil {
-		return false, err
-	}
-	if err := s.halted(p); err != nil {
 		return false, err
 	}
 	return did || s.moved, nil
@@ -183,18 +191,31 @@ func (s *session) look(ctx context.Context) error {
 	return nil
 }
 
-// halted turns the planner's brakes into the error that ends the run.
-func (s *session) halted(p *plan.Plan) error {
-	if len(p.Halts) == 0 {
-		return nil
-	}
-	var reasons []string
+// halted notes the brakes that the planner pulled.
+func (s *session) halted(p *plan.Plan) {
 	for _, h := range p.Halts {
-		reasons = append(reasons, h.String())
+		s.braked[h.Mailbox] = &mail.Error{Op: "safety brake", Mailbox: h.Mailbox, Kind: mail.KindBrake,
+			Err:  fmt.Errorf("this run %s; nothing was removed there", h.Reason),
+			Hint: "if this is what you want: satchel sync --allow-mass-delete " + s.account.Name}
 	}
-	return &mail.Error{Op: "safety brake", Kind: mail.KindBrake,
-		Err:  fmt.Errorf("%s; nothing was removed there", strings.Join(reasons, "; ")),
-		Hint: "if this is what you want: satchel sync --allow-mass-delete " + s.account.Name}
+}
+
+// brakes returns what stopped parts of the account (SPEC §7), as one error.
+func (s *session) brakes() error {
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(s.braked)) {
+		errs = append(errs, s.braked[name])
+	}
+	switch len(errs) {
+	case 0:
+		return nil
+	case 1:
+		return errs[0]
+	}
+	for _, err := range errs {
+		s.rep.problem("", "", err)
+	}
+	return &mail.Error{Op: fmt.Sprintf("safety brake in %d mailboxes", len(errs)), Kind: mail.KindBrake}
 }
 
 // finish closes the run in the history.
@@ -291,6 +312,10 @@ func (s *session) keywordsOf(mb *mailbox) (maildir.Keywords, error) {
 // concluded from what seems to be missing there.
 func (s *session) freeze(mb *mailbox, err error) {
 	mb.frozen = true
+	if mail.KindOf(err) == mail.KindBrake {
+		s.braked[mb.name] = err
+		return
+	}
 	s.rep.problem(mb.name, "", err)
 }
 

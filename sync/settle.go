@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"satchel/state"
-	"satchel/sync/mail"
 	"satchel/sync/plan"
 )
 
@@ -91,9 +90,4 @@ func (s *session) noteUnheld(p *plan.Plan) {
 	for _, text := range unheld {
 		s.rep.notice("%s", text)
 	}
-}
-
-// undoRun names the folder that keeps what this run removes.
-func (s *session) undoRun() string {
-	return mail.DateOf(s.start).Time().Format("20060102T150405Z")
 }

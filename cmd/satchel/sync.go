@@ -125,6 +125,9 @@ func (d *deps) syncOne(ctx context.Context, t target, request mailsync.Request, 
 		report = &mailsync.Report{Account: t.account.Name, DryRun: request.DryRun, Started: d.clock()}
 	}
 	settle(report, err)
+	d.logger().Info("run ended", "account", t.account.Name, "operations", total(report.Counts), "mailboxes", report.Mailboxes,
+		"problems", len(report.Problems), "conflicts", len(report.Conflicts), "bytes_in", report.BytesIn, "bytes_out", report.BytesOut,
+		"round_trips", report.RoundTrips, "level", report.Level, "duration", time.Duration(report.DurationMS)*time.Millisecond)
 	return outcome{account: t.account.Name, report: report, err: err, code: codeOf(report, err)}
 }
 
