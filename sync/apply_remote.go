@@ -81,7 +81,7 @@ type laneChange struct {
 	intent *state.Intent
 	uid    mail.UID // where a move or copy ended; 0 when the server did not say
 	err    error
-	row    *state.Message // of a copy
+	unheld mail.Flags // what the server refused to store
 }
 
 func (a *applier) laneBatch(ctx context.Context, c *remote.Conn, mb *mailbox, ops []*plan.Op) error {
@@ -211,6 +211,7 @@ func (a *applier) storeFlags(ctx context.Context, c *remote.Conn, mb *mailbox, g
 	}
 	for i, key := range order {
 		for _, x := range byDelta[key] {
+			x.unheld = results[i].Refused
 			switch {
 			case results[i].Err != nil:
 				x.err = results[i].Err
@@ -381,8 +382,8 @@ func (a *applier) noteRemoteChange(tx *state.Tx, x *laneChange) error {
 	case plan.RemoteRemove, plan.RemoteTrash:
 		return tx.DeleteMessage(m.row.ID)
 	case plan.RemoteFlags:
-		m.settled(x.op, mail.Flags{})
-		m.item.Remote.Flags = m.item.Remote.Flags.Apply(x.op.Delta)
+		m.settled(x.op, x.unheld)
+		m.item.Remote.Flags = m.item.Remote.Flags.Apply(x.op.Delta).Minus(x.unheld)
 		if m.onDisk() && a.byID[m.row.MailboxID].name == m.file.Folder {
 			m.place(m.row.MailboxID, m.file)
 		}

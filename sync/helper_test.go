@@ -23,27 +23,52 @@ type world struct {
 	t     testing.TB
 	srv   *imaptest.Server
 	acct  mailsync.Account
+	opts  mailsync.Options
+	lines *lines         // the connections to srv
+	root  string         // holds the Maildir and the state
 	store *maildir.Store // opened on first use, after the first sync
 	n     int            // numbers messages
 }
 
+// newWorld makes a world that is gone at the end of the test.
 func newWorld(t testing.TB, o imaptest.Options) *world {
 	t.Helper()
-	srv := imaptest.NewServer(o)
-	t.Cleanup(srv.Close)
-	dir := t.TempDir()
-	host, port, _ := strings.Cut(srv.Addr(), ":")
-	w := &world{t: t, srv: srv}
+	w := openWorld(t, o)
+	t.Cleanup(w.close)
+	return w
+}
+
+// openWorld makes a world that the caller closes. It lives in memory where
+// the system has a place for that.
+func openWorld(t testing.TB, o imaptest.Options) *world {
+	t.Helper()
+	place := ""
+	if i, err := os.Stat("/dev/shm"); err == nil && i.IsDir() {
+		place = "/dev/shm"
+	}
+	dir, err := os.MkdirTemp(place, "satchel-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.NoListen = true
+	w := &world{t: t, srv: imaptest.NewServer(o), lines: &lines{}, root: dir}
+	w.lines.dial = w.srv.Dial
 	w.acct = mailsync.Account{
-		Name: "test", Host: host, TLS: remote.TLSMode("none"), User: "ann",
+		Name: "test", Host: "127.0.0.1", Port: 143, TLS: remote.TLSMode("none"), User: "ann",
 		Password: func(context.Context) (string, error) { return "secret", nil },
 		Maildir:  filepath.Join(dir, "Mail"), StateDir: filepath.Join(dir, "state"),
 		Timeout: 20 * time.Second,
-	}
-	if _, err := fmt.Sscan(port, &w.acct.Port); err != nil {
-		t.Fatal(err)
+		Dial:    w.lines.Dial,
 	}
 	return w
+}
+
+func (w *world) close() {
+	w.srv.Close()
+	w.lines.idle()
+	if err := os.RemoveAll(w.root); err != nil {
+		w.t.Error(err)
+	}
 }
 
 // sync runs once and fails the test on any error or problem.
@@ -61,7 +86,7 @@ func (w *world) sync() *mailsync.Report {
 
 func (w *world) trySync(req mailsync.Request) (*mailsync.Report, error) {
 	w.t.Helper()
-	e, err := mailsync.New(w.acct, mailsync.Options{})
+	e, err := mailsync.New(w.acct, w.opts)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -103,9 +128,6 @@ type snapshot map[string][]string
 
 func describe(content string, flags []string) string {
 	slices.SortFunc(flags, func(a, b string) int { return strings.Compare(strings.ToLower(a), strings.ToLower(b)) })
-	if i := strings.Index(content, "\n"); i > 0 && len(content) < 4096 {
-		_ = i
-	}
 	return content + " | " + strings.Join(flags, " ")
 }
 

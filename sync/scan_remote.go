@@ -178,7 +178,7 @@ func (s *session) vanished(ctx context.Context, mb *mailbox) ([]mail.UIDRange, e
 	if err != nil {
 		return nil, err
 	}
-	present, err := c.UIDs(ctx, mb.name, ch.Cursor.UIDValidity)
+	present, err := c.Present(ctx, mb.name, ch.Cursor.UIDValidity)
 	if err != nil {
 		if ctx.Err() != nil || mail.KindOf(err) == mail.KindConnection {
 			return nil, err

@@ -88,27 +88,44 @@ var (
 	ErrUIDValidityChanged = errors.New("UIDVALIDITY changed")
 )
 
-// KindOf returns the widest kind in err's chain, and KindMessage for an
-// error that carries none.
+// KindOf returns the widest kind in err's tree, and KindMessage for an error
+// that carries none.
 func KindOf(err error) Kind {
-	var e *Error
-	if errors.As(err, &e) {
-		return e.Kind
-	}
-	return KindMessage
+	widest := KindMessage
+	walk(err, func(e *Error) bool {
+		widest = max(widest, e.Kind)
+		return true
+	})
+	return widest
 }
 
-// HintOf returns the first hint in err's chain.
+// HintOf returns the first hint in err's tree.
 func HintOf(err error) string {
-	for err != nil {
-		var e *Error
-		if !errors.As(err, &e) {
-			return ""
-		}
-		if e.Hint != "" {
-			return e.Hint
-		}
-		err = e.Err
+	hint := ""
+	walk(err, func(e *Error) bool {
+		hint = e.Hint
+		return hint == ""
+	})
+	return hint
+}
+
+// walk calls f for every Error in err's tree, the outermost first, in the
+// order of [errors.As], until f returns false.
+func walk(err error, f func(*Error) bool) bool {
+	if e, ok := err.(*Error); ok && !f(e) { //nolint:errorlint // walks the tree itself
+		return false
 	}
-	return ""
+	switch x := err.(type) { //nolint:errorlint // walks the tree itself
+	case interface{ Unwrap() error }:
+		if inner := x.Unwrap(); inner != nil {
+			return walk(inner, f)
+		}
+	case interface{ Unwrap() []error }:
+		for _, inner := range x.Unwrap() {
+			if !walk(inner, f) {
+				return false
+			}
+		}
+	}
+	return true
 }

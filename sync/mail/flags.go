@@ -19,18 +19,27 @@ const (
 	Deleted                      // T, \Deleted
 )
 
-// systemNames is ordered by Maildir letter, which is also bit order.
-var systemNames = [...]struct {
-	bit    System
-	letter byte
-	name   string
-}{
-	{Draft, 'D', `\Draft`},
-	{Flagged, 'F', `\Flagged`},
-	{Forwarded, 'P', `$Forwarded`},
-	{Answered, 'R', `\Answered`},
-	{Seen, 'S', `\Seen`},
-	{Deleted, 'T', `\Deleted`},
+// systemLetters holds the Maildir letters in the order of the bits, which is
+// also ASCII order.
+const systemLetters = "DFPRST"
+
+// name returns the IMAP name of the one flag in s.
+func (s System) name() string {
+	switch s {
+	case Draft:
+		return `\Draft`
+	case Flagged:
+		return `\Flagged`
+	case Forwarded:
+		return `$Forwarded`
+	case Answered:
+		return `\Answered`
+	case Seen:
+		return `\Seen`
+	case Deleted:
+		return `\Deleted`
+	}
+	return ""
 }
 
 // Flags is a set of flags and keywords. The zero value is the empty set.
@@ -65,13 +74,11 @@ func NewFlags(names ...string) Flags {
 	return f
 }
 
-// FromLetters returns the set that Maildir letters stand for; ok is false
+// FromLetter returns the flag that a Maildir letter stands for; ok is false
 // for a letter that is none of DFPRST.
-func FromLetter(c byte) (System, bool) {
-	for _, s := range systemNames {
-		if s.letter == c {
-			return s.bit, true
-		}
+func FromLetter(c byte) (flag System, ok bool) {
+	if i := strings.IndexByte(systemLetters, c); i >= 0 {
+		return 1 << i, true
 	}
 	return 0, false
 }
@@ -79,11 +86,11 @@ func FromLetter(c byte) (System, bool) {
 // Letters returns the Maildir letters of s in ASCII order, as the Maildir
 // specification asks.
 func (s System) Letters() string {
-	var b [len(systemNames)]byte
+	var b [len(systemLetters)]byte
 	n := 0
-	for _, e := range systemNames {
-		if s&e.bit != 0 {
-			b[n] = e.letter
+	for i := range systemLetters {
+		if s&(1<<i) != 0 {
+			b[n] = systemLetters[i]
 			n++
 		}
 	}
@@ -91,9 +98,9 @@ func (s System) Letters() string {
 }
 
 func systemByName(name string) (System, bool) {
-	for _, s := range systemNames {
-		if strings.EqualFold(s.name, name) {
-			return s.bit, true
+	for i := range systemLetters {
+		if bit := System(1) << i; equalFold(bit.name(), name) {
+			return bit, true
 		}
 	}
 	return 0, false
@@ -113,8 +120,25 @@ func validKeyword(name string) bool {
 	return true
 }
 
+// foldCompare compares without regard to ASCII case. Keywords are atoms, so
+// ASCII (RFC 3501 §9); should a server name other bytes, they stand for
+// themselves: Unicode folding would take different ones for the same.
 func foldCompare(a, b string) int {
-	return strings.Compare(strings.ToLower(a), strings.ToLower(b))
+	for i := 0; i < len(a) && i < len(b); i++ {
+		if x, y := lower(a[i]), lower(b[i]); x != y {
+			return int(x) - int(y)
+		}
+	}
+	return len(a) - len(b)
+}
+
+func equalFold(a, b string) bool { return len(a) == len(b) && foldCompare(a, b) == 0 }
+
+func lower(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		c += 'a' - 'A'
+	}
+	return c
 }
 
 func joinKeywords(kw []string) string {
@@ -122,7 +146,7 @@ func joinKeywords(kw []string) string {
 		return ""
 	}
 	slices.SortStableFunc(kw, foldCompare)
-	kw = slices.CompactFunc(kw, strings.EqualFold)
+	kw = slices.CompactFunc(kw, equalFold)
 	return strings.Join(kw, " ")
 }
 
@@ -137,9 +161,9 @@ func (f Flags) Keywords() []string {
 // Names returns all members as IMAP flag names, system flags first.
 func (f Flags) Names() []string {
 	var names []string
-	for _, s := range systemNames {
-		if f.System&s.bit != 0 {
-			names = append(names, s.name)
+	for i := range systemLetters {
+		if bit := System(1) << i; f.System&bit != 0 {
+			names = append(names, bit.name())
 		}
 	}
 	return append(names, f.Keywords()...)
@@ -153,7 +177,7 @@ func (f Flags) IsEmpty() bool { return f.System == 0 && f.keywords == "" }
 
 // Equal reports whether f and g have the same members.
 func (f Flags) Equal(g Flags) bool {
-	return f.System == g.System && (f.keywords == g.keywords || strings.EqualFold(f.keywords, g.keywords))
+	return f.System == g.System && (f.keywords == g.keywords || equalFold(f.keywords, g.keywords))
 }
 
 // Has reports whether f contains every member of g.
@@ -180,7 +204,7 @@ func (f Flags) Minus(g Flags) Flags {
 	}
 	other := g.Keywords()
 	m.keywords = strings.Join(slices.DeleteFunc(f.Keywords(), func(k string) bool {
-		return slices.ContainsFunc(other, func(o string) bool { return strings.EqualFold(k, o) })
+		return slices.ContainsFunc(other, func(o string) bool { return equalFold(k, o) })
 	}), " ")
 	return m
 }

@@ -28,10 +28,10 @@ func (p *maker) halt() {
 		if !o.Kind.Removes() {
 			continue
 		}
-		t := removes[o.Mailbox]
+		t := removes[o.home()]
 		if t == nil {
 			t = &tally{}
-			removes[o.Mailbox] = t
+			removes[o.home()] = t
 		}
 		if o.Kind == LocalRemove {
 			t.local++
@@ -57,7 +57,16 @@ func (p *maker) halt() {
 		return
 	}
 	slices.SortFunc(p.plan.Halts, func(a, b Halt) int { return compareKeys(a.Mailbox, b.Mailbox) })
-	p.drop(func(o Op) bool { return o.Kind.Removes() && p.halted(o.Mailbox) })
+	p.drop(func(o Op) bool { return o.Kind.Removes() && p.halted(o.home()) })
+}
+
+// home returns the mailbox that a removal is out of: where the base has the
+// message, which the side that removed it still knows.
+func (o Op) home() string {
+	if o.Kind == LocalRemove {
+		return o.Item.Remote.Mailbox
+	}
+	return o.Item.Local.Mailbox
 }
 
 // deletesTooMany is the brake on mass deletion.

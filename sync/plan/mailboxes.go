@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"slices"
+
 	"satchel/conflict"
 )
 
@@ -43,32 +45,29 @@ func restored(in *Input) map[string]bool {
 		return restore
 	}
 	for _, it := range in.Items {
-		// The side that still has the mailbox, and what it holds there.
-		holder, other := it.Remote, it.Local
-		m := removed[holder.Mailbox]
-		if m == nil || !m.Remote {
-			holder, other = it.Local, it.Remote
-			m = removed[holder.Mailbox]
-			if m == nil || !m.Local {
-				continue
-			}
+		if m := removed[it.Remote.Mailbox]; m != nil && m.Remote && stays(in, it.Remote, it.Local) {
+			restore[m.Name] = true
 		}
-		switch holder.State {
-		case New, Moved:
-			restore[m.Name] = true // not seen by the side that removed
-		case Edited:
-			if other.State == Removed {
-				restore[m.Name] = true
-			}
-		case Same:
-			if other.State == Removed && in.Policy.MailboxDelete == conflict.WhenEmpty {
-				restore[m.Name] = true
-			}
+		if m := removed[it.Local.Mailbox]; m != nil && m.Local && stays(in, it.Local, it.Remote) {
+			restore[m.Name] = true
 		}
 	}
 	// A parent of something that stays may have gone on both sides' terms,
 	// but deleting it is harmless: servers keep it as \Noselect.
 	return restore
+}
+
+// stays reports whether a message keeps the mailbox that holder still has and
+// the other side removed.
+func stays(in *Input, holder, other Side) bool {
+	switch holder.State {
+	case New, Moved:
+		return true // not seen by the side that removed
+	case Same, Edited:
+		return other.State == Removed &&
+			(in.Policy.MailboxDelete == conflict.WhenEmpty || in.Policy.KeepsEdited(holder.Delta()))
+	}
+	return false
 }
 
 // removeMailboxes removes on each side what the other removed. The applier
@@ -83,10 +82,21 @@ func (p *maker) removeMailboxes() {
 		case !m.Local && !m.Remote:
 			p.add(Op{Kind: ForgetMailbox, Mailbox: m.Name})
 		case p.halted(m.Name):
+		case !m.Local && m.ReadOnly:
+			p.plan.LocalPending[m.Name] = true
+		case !m.Local && p.fills(m.Name):
+			// The next plan sees what came in.
 		case !m.Local:
 			p.add(Op{Kind: DeleteRemote, Mailbox: m.Name})
 		case !m.Remote:
 			p.add(Op{Kind: DeleteLocal, Mailbox: m.Name})
 		}
 	}
+}
+
+// fills reports whether the plan puts a message into a mailbox that is gone
+// from disk: only the trash can be one.
+func (p *maker) fills(mailbox string) bool {
+	return mailbox == p.in.Trash &&
+		slices.ContainsFunc(p.plan.Ops, func(o Op) bool { return o.Kind == RemoteTrash })
 }

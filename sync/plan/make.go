@@ -56,10 +56,13 @@ func Make(in Input) *Plan {
 	for _, it := range in.Items {
 		p.item(it)
 	}
+	p.drop(func(o Op) bool { return o.Item != nil && p.leftOut(o) }) // what is not done pulls no brake
 	p.halt()
 	p.removeMailboxes()
-	p.drop(p.leftOut)
+	needed := p.needed()
+	p.drop(func(o Op) bool { return o.Item == nil && !needed[place{o.Kind, o.Mailbox}] && p.leftOut(o) })
 	sortOps(p.plan.Ops)
+	p.settledConflicts()
 	slices.SortStableFunc(p.plan.Conflicts, func(a, b conflict.Conflict) int {
 		return cmp.Or(cmp.Compare(a.Mailbox, b.Mailbox), compareKeys(a.Message, b.Message), cmp.Compare(a.Kind, b.Kind))
 	})
@@ -72,13 +75,40 @@ type maker struct {
 	// restore holds the mailboxes that one side removed but that stay.
 	restore map[string]bool
 	plan    *Plan
+	// conflicts becomes plan.Conflicts, as far as they are settled.
+	conflicts []found
+}
+
+type found struct {
+	item *Item
+	conflict.Conflict
 }
 
 func (p *maker) add(op Op) { p.plan.Ops = append(p.plan.Ops, op) }
 
 func (p *maker) conflict(k conflict.Kind, it *Item, outcome string) {
 	m, key := it.where()
-	p.plan.Conflicts = append(p.plan.Conflicts, conflict.Conflict{Kind: k, Mailbox: m, Message: key, Outcome: outcome})
+	p.conflicts = append(p.conflicts, found{it, conflict.Conflict{Kind: k, Mailbox: m, Message: key, Outcome: outcome}})
+}
+
+// settledConflicts keeps the conflicts of messages that are in the plan: what
+// waits (a halt, Pull, a mailbox that was not asked for) is not settled, and
+// is found again.
+func (p *maker) settledConflicts() {
+	if len(p.conflicts) == 0 {
+		return
+	}
+	planned := make(map[*Item]bool, len(p.plan.Ops))
+	for _, o := range p.plan.Ops {
+		if o.Item != nil {
+			planned[o.Item] = true
+		}
+	}
+	for _, c := range p.conflicts {
+		if planned[c.item] {
+			p.plan.Conflicts = append(p.plan.Conflicts, c.Conflict)
+		}
+	}
 }
 
 // item applies the decision table of the package comment.
@@ -104,12 +134,12 @@ func (p *maker) item(it *Item) {
 	case l == Moved && r == Moved:
 		p.movedBoth(it)
 	case l == Moved:
+		p.flags(it)
 		if !p.writable(it.Remote.Mailbox, it.Local.Mailbox) {
 			p.plan.LocalPending[it.Local.Mailbox] = true
 			p.plan.LocalPending[it.Remote.Mailbox] = true
 			return
 		}
-		p.flags(it)
 		p.add(Op{Kind: RemoteMove, Item: it, Mailbox: it.Remote.Mailbox, To: it.Local.Mailbox})
 	case r == Moved:
 		p.add(Op{Kind: LocalMove, Item: it, Mailbox: it.Local.Mailbox, To: it.Remote.Mailbox})
@@ -120,7 +150,7 @@ func (p *maker) item(it *Item) {
 }
 
 // pair joins a message that appeared on both sides. There is no ancestor, so
-// flags become the union (SPEC §7: flags merged as a union).
+// flags become the union.
 func (p *maker) pair(it *Item) {
 	common := it.Local.Flags.Intersect(it.Remote.Flags)
 	it.Local.Base, it.Remote.Base = common, common
@@ -164,9 +194,10 @@ func (p *maker) removedLocally(it *Item) {
 		}
 		switch {
 		case !p.writable(from):
-			p.plan.LocalPending[from] = true
-			p.plan.LocalPending[it.Local.Mailbox] = true
-		case p.in.Policy.Removal == conflict.Trash && p.in.Trash != "" && p.in.Trash != from:
+			p.wait(it)
+		case p.trashes() && it.Remote.State == Moved && from == p.in.Trash:
+			p.download(it) // moved to the trash there, removed here: both want it there
+		case p.trashes() && p.in.Trash != from:
 			p.add(Op{Kind: RemoteTrash, Item: it, Mailbox: from, To: p.in.Trash})
 		default:
 			p.add(Op{Kind: RemoteRemove, Item: it, Mailbox: from})
@@ -183,7 +214,7 @@ func (p *maker) removedRemotely(it *Item) {
 		it.Local.State == Edited && p.in.Policy.KeepsEdited(it.Local.Delta()):
 		p.conflict(conflict.EditedRemoved, it, "kept")
 		if !p.writable(it.Local.Mailbox) {
-			p.plan.LocalPending[it.Local.Mailbox] = true
+			p.wait(it)
 			return
 		}
 		p.add(Op{Kind: Upload, Item: it, Mailbox: it.Local.Mailbox})
@@ -192,6 +223,18 @@ func (p *maker) removedRemotely(it *Item) {
 			p.conflict(conflict.EditedRemoved, it, "removed")
 		}
 		p.add(Op{Kind: LocalRemove, Item: it, Mailbox: it.Local.Mailbox})
+	}
+}
+
+// trashes reports whether removals go to the trash.
+func (p *maker) trashes() bool { return p.in.Policy.Removal == conflict.Trash && p.in.Trash != "" }
+
+// wait leaves both sides' changes of a message for later.
+func (p *maker) wait(it *Item) {
+	places := []string{it.Local.Mailbox, it.Remote.Mailbox}
+	mark(p.plan.LocalPending, places)
+	if it.Remote.State != Same {
+		mark(p.plan.RemotePending, places)
 	}
 }
 
@@ -279,6 +322,36 @@ func (p *maker) leftOut(o Op) bool {
 	frozen := func(name string) bool { m := p.mailboxes[name]; return m != nil && m.Frozen }
 	named := func(name string) bool { return slices.Contains(p.in.Only, name) }
 	return slices.ContainsFunc(places, frozen) || len(p.in.Only) > 0 && !slices.ContainsFunc(places, named)
+}
+
+// place is a mailbox to be made on one side.
+type place struct {
+	kind    Kind
+	mailbox string
+}
+
+// needed returns what has to be made for the messages in the plan. So a
+// mailbox that was not asked for is made for a message that moves there out of
+// one that was.
+func (p *maker) needed() map[place]bool {
+	needed := map[place]bool{}
+	if len(p.in.Only) == 0 {
+		return needed
+	}
+	for _, o := range p.plan.Ops {
+		to := o.To
+		if to == "" {
+			to = o.Mailbox
+		}
+		switch {
+		case o.Item == nil:
+		case o.Kind.Local():
+			needed[place{CreateLocal, to}] = true
+		case o.Kind.Remote():
+			needed[place{CreateRemote, to}] = true
+		}
+	}
+	return needed
 }
 
 // places returns the mailboxes that an operation concerns.

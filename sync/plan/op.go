@@ -35,17 +35,52 @@ const (
 	ForgetMailbox // base only
 )
 
-var kindNames = [...]string{
-	CreateLocal: "local-create", CreateRemote: "remote-create", Adopt: "adopt",
-	SettleLocal: "settle-local", SettleRemote: "settle-remote",
-	LocalCopy: "local-copy", RemoteCopy: "remote-copy", Download: "download", Upload: "upload",
-	LocalMove: "local-move", RemoteMove: "remote-move", LocalFlags: "local-flags", RemoteFlags: "remote-flags",
-	Forget: "forget", LocalRemove: "local-remove", RemoteRemove: "remote-remove", RemoteTrash: "remote-trash",
-	DeleteLocal: "local-delete", DeleteRemote: "remote-delete", ForgetMailbox: "forget-mailbox",
-}
-
 // String returns the name that plans, reports and --json use.
-func (k Kind) String() string { return kindNames[k] }
+func (k Kind) String() string {
+	switch k {
+	case CreateLocal:
+		return "local-create"
+	case CreateRemote:
+		return "remote-create"
+	case Adopt:
+		return "adopt"
+	case SettleLocal:
+		return "settle-local"
+	case SettleRemote:
+		return "settle-remote"
+	case LocalCopy:
+		return "local-copy"
+	case RemoteCopy:
+		return "remote-copy"
+	case Download:
+		return "download"
+	case Upload:
+		return "upload"
+	case LocalMove:
+		return "local-move"
+	case RemoteMove:
+		return "remote-move"
+	case LocalFlags:
+		return "local-flags"
+	case RemoteFlags:
+		return "remote-flags"
+	case Forget:
+		return "forget"
+	case LocalRemove:
+		return "local-remove"
+	case RemoteRemove:
+		return "remote-remove"
+	case RemoteTrash:
+		return "remote-trash"
+	case DeleteLocal:
+		return "local-delete"
+	case DeleteRemote:
+		return "remote-delete"
+	case ForgetMailbox:
+		return "forget-mailbox"
+	}
+	return fmt.Sprintf("kind %d", uint8(k))
+}
 
 // Local reports whether k changes the Maildir.
 func (k Kind) Local() bool {
@@ -120,7 +155,7 @@ func (o Op) String() string {
 	s := o.Kind.String() + " " + o.Mailbox
 	if o.Item != nil {
 		key := o.Item.Local.Key
-		if o.Kind.Remote() && o.Item.Remote.Key != "" || o.Kind == Download || key == "" {
+		if o.Kind.Remote() && o.Kind != Upload && o.Item.Remote.Key != "" || o.Kind == Download || key == "" {
 			key = o.Item.Remote.Key
 		}
 		if o.Source != nil {
@@ -144,13 +179,18 @@ func (o Op) String() string {
 }
 
 func compareOps(a, b Op) int {
-	return cmp.Or(
+	c := cmp.Or(
 		cmp.Compare(a.Kind.Stage(), b.Kind.Stage()),
 		cmp.Compare(a.Mailbox, b.Mailbox),
 		compareKeys(a.key(), b.key()),
 		cmp.Compare(a.Kind, b.Kind),
 		cmp.Compare(a.To, b.To),
 	)
+	if c == 0 && a.Item != b.Item {
+		// Two messages of one key in different mailboxes end in the same one.
+		c = cmp.Compare(a.String(), b.String())
+	}
+	return c
 }
 
 func (o Op) key() string {
@@ -161,10 +201,15 @@ func (o Op) key() string {
 	return k
 }
 
-// compareKeys orders UIDs by value and file names by spelling.
+// compareKeys orders UIDs by value and file names by spelling, UIDs first.
 func compareKeys(a, b string) int {
-	if isNumber(a) && isNumber(b) {
+	switch x, y := isNumber(a), isNumber(b); {
+	case x && y:
 		return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b))
+	case x:
+		return -1
+	case y:
+		return 1
 	}
 	return cmp.Compare(a, b)
 }

@@ -23,9 +23,9 @@ const (
 
 // AppendRequest is a message for a mailbox.
 type AppendRequest struct {
-	Flags mail.Flags
-	Date  mail.Date // 0: the server's present
-	Size  int64     // exactly what Open will give
+	Flags mail.Flags // those that cannot be written in IMAP are left out
+	Date  mail.Date  // 0: the server's present
+	Size  int64      // exactly what Open will give
 	// Open gives the message in the form in which the server is to hold it.
 	// It may be called twice.
 	Open func() (io.ReadCloser, error)
@@ -131,7 +131,7 @@ func (c *Conn) prepare(req AppendRequest) (*outgoing, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer r.Close()
+	defer func() { _ = r.Close() }() // only read from
 	msg := &outgoing{}
 	var hold *bytes.Buffer
 	scan := &nulScanner{}
@@ -192,7 +192,7 @@ func (c *Conn) sendAppend(a *appending, quoted string, req AppendRequest, msg *o
 	if msg.binary {
 		line += "~" // literal8, RFC 3516 §4.4
 	}
-	wait := !c.Has("LITERAL+") && !(c.Has("LITERAL-") && req.Size <= 4096)
+	wait := !c.Has("LITERAL+") && (!c.Has("LITERAL-") || req.Size > 4096)
 	a.cmd = &command{line: line + "{" + strconv.FormatInt(req.Size, 10) + "+}"}
 	if wait {
 		a.cmd.line = line + "{" + strconv.FormatInt(req.Size, 10) + "}"
@@ -228,7 +228,7 @@ func (c *Conn) sendLarge(req AppendRequest) error {
 	if err != nil {
 		return err
 	}
-	defer r.Close()
+	defer func() { _ = r.Close() }() // only read from
 	buf := make([]byte, writeChunk)
 	for left := req.Size; left > 0; {
 		n, err := r.Read(buf[:min(left, int64(len(buf)))])
@@ -239,7 +239,7 @@ func (c *Conn) sendLarge(req AppendRequest) error {
 			left -= int64(n)
 		}
 		if err != nil && left > 0 {
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				err = ErrUnstable
 			}
 			return err

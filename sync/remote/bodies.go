@@ -146,7 +146,7 @@ func (bf *bodyFetch) body(f *wire.Fetch) Body {
 // what is not a whole message is passed over.
 func (bf *bodyFetch) literal(st *step, f *wire.Fetch, r *literalReader) bool {
 	if string(f.Pending.Name) != "BODY[]" {
-		r.rest(f) // its error is in r
+		_, _ = r.rest(f) // its error is in r
 		return true
 	}
 	size := f.PendingLiteral.Size
@@ -156,7 +156,7 @@ func (bf *bodyFetch) literal(st *step, f *wire.Fetch, r *literalReader) bool {
 		if f.UID != 0 {
 			bf.hand(st, body)
 		}
-		r.rest(f)
+		_, _ = r.rest(f)
 		return true
 	}
 	// What the message is called may come behind it.

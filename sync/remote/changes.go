@@ -132,7 +132,7 @@ func (c *Conn) inquire(reqs []ChangesRequest, level Level, deliver func(*inquiry
 		if err := deliver(in); err != nil {
 			if len(flight) > 0 {
 				// Answers that nobody will read are on their way.
-				c.link.fail(errClosed)
+				c.link.kill(errClosed)
 			}
 			return err
 		}
@@ -203,11 +203,7 @@ func (in *inquiry) followUps(c *Conn, byModSeq bool) []string {
 			lines = append(lines, fmt.Sprintf("UID FETCH %s (UID FLAGS) (CHANGEDSINCE %d)", allUIDs, in.req.Known.HighestModSeq))
 		}
 		if in.wantsPresent(byModSeq) {
-			if c.Has("ESEARCH") {
-				lines = append(lines, "UID SEARCH RETURN (ALL) ALL")
-			} else {
-				lines = append(lines, "UID SEARCH ALL")
-			}
+			lines = append(lines, searchAll(c))
 		}
 	}
 	if in.req.ListNew {
@@ -278,8 +274,8 @@ func (in *inquiry) finish(c *Conn) error {
 	ch.Cursor = in.sel.cursor
 	ch.Permanent, ch.PermanentAny = in.sel.permanent, in.sel.permanentAny
 	ch.ReadOnly, ch.NoModSeq, ch.MailboxID = in.sel.readOnly, in.sel.noModSeq, in.sel.mailboxID
-	if ch.Cursor.UIDValidity == 0 {
-		ch.Err = mailboxError("select", in.req.Mailbox, errors.New("the server gives no UIDVALIDITY: its UIDs mean nothing"))
+	if ch.Cursor.UIDValidity == 0 || in.sel.notSticky {
+		ch.Err = mailboxError("select", in.req.Mailbox, errors.New("the server keeps no UIDs for this mailbox"))
 		return nil
 	}
 	if in.known() && ch.Cursor.UIDValidity != in.req.Known.UIDValidity {

@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -202,5 +203,56 @@ func TestChangesHundredThousand(t *testing.T) {
 	ch := one(t, c, ChangesRequest{Mailbox: "INBOX", ListNew: true})
 	if len(ch.New) != n || ch.New[n-1].UID != 2*n {
 		t.Errorf("%d new", len(ch.New))
+	}
+}
+
+// ENABLE is not allowed any more once a mailbox is selected; a connection
+// that begins by fetching must not lose QRESYNC over that.
+func TestEnableBeforeFirstSelect(t *testing.T) {
+	srv := newServer(t, imaptest.Options{})
+	uids := fill(srv, "INBOX", 3)
+	_, c := connect(t, dialOptions(srv.Dial))
+	if got, _ := bodies(t, c, BodyRequest{Mailbox: "INBOX", UIDs: uids}); len(got) != 3 {
+		t.Fatal(got)
+	}
+	one(t, c, ChangesRequest{Mailbox: "INBOX", ListNew: true})
+	if c.Level() != QResync {
+		t.Errorf("level %v", c.Level())
+	}
+}
+
+func TestPresent(t *testing.T) {
+	for name, without := range lowered() {
+		t.Run(name, func(t *testing.T) {
+			lie := false
+			srv := newServer(t, imaptest.Options{Mangle: func(_ *imaptest.Conn, line string) string {
+				if lie && strings.HasPrefix(line, "* ESEARCH") {
+					return "* ESEARCH UID"
+				}
+				if lie && strings.HasPrefix(line, "* SEARCH") {
+					return "* SEARCH"
+				}
+				return line
+			}})
+			uids := fill(srv, "INBOX", 9)
+			srv.Expunge("INBOX", uint32(uids[3]))
+			o := dialOptions(srv.Dial)
+			o.Without = without
+			_, c := connect(t, o)
+			got, err := c.Present(t.Context(), "INBOX", 0)
+			if err != nil || text(got) != "1:3,5:9" {
+				t.Errorf("%v %v", got, err)
+			}
+			if _, err := c.Present(t.Context(), "INBOX", 12345); !errors.Is(err, mail.ErrUIDValidityChanged) {
+				t.Error(err)
+			}
+			if _, err := c.Present(t.Context(), "missing", 0); mail.KindOf(err) != mail.KindMailbox {
+				t.Error(err)
+			}
+			lie = true
+			if _, err := c.Present(t.Context(), "INBOX", 0); !errors.Is(err, ErrIncomplete) {
+				t.Error(err)
+			}
+		})
 	}
 }

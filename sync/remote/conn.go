@@ -51,7 +51,9 @@ type Conn struct {
 	log  *slog.Logger
 
 	enableTried bool
-	qresync     bool // ENABLED came
+	enabling    *command // ENABLE, not yet looked at
+	enabled     bool     // of enabling; valid when it is answered
+	qresync     bool     // ENABLED came
 	selected    selection
 	selecting   *selecting // the SELECT that was sent last
 
@@ -68,8 +70,9 @@ type selection struct {
 }
 
 // Level returns what can be asked of the server. It is final once ENABLE was
-// answered, in Overview or the first Changes.
+// answered, which is with the first Overview, Changes, Select or fetch.
 func (c *Conn) Level() Level {
+	_ = c.awaitEnable() // a dead connection shows with the next command
 	switch {
 	case c.qresync, !c.enableTried && c.Has("QRESYNC"):
 		return QResync
@@ -85,7 +88,7 @@ func (c *Conn) Has(capability string) bool { return c.link.has(capability) }
 // guard ends the connection when ctx ends. The function it returns must be
 // called when the operation is over.
 func (c *Conn) guard(ctx context.Context) (stop func()) {
-	s := context.AfterFunc(ctx, func() { c.link.fail(context.Cause(ctx)) })
+	s := context.AfterFunc(ctx, func() { c.link.kill(context.Cause(ctx)) })
 	return func() { s() }
 }
 
@@ -165,19 +168,39 @@ func isEnabled(r wire.Response) bool {
 	})
 }
 
-// ensureEnabled sends ENABLE on its own if no flight carried it yet.
-func (c *Conn) ensureEnabled() error {
+// startEnable sends ENABLE unless a flight carried it. It must come before
+// the first SELECT (RFC 5161 §3.1), whether or not its answer is awaited.
+func (c *Conn) startEnable() error {
 	cmd := c.enableCommand()
 	if cmd == nil {
 		return nil
 	}
-	enabled := false
-	cmd.untagged = func(r wire.Response) { enabled = enabled || isEnabled(r) }
-	if err := c.run("enable", "", cmd); isDead(err) {
+	cmd.untagged = func(r wire.Response) { c.enabled = c.enabled || isEnabled(r) }
+	if err := c.link.begin(cmd); err != nil {
+		return c.dead("enable", "", err)
+	}
+	c.enabling = cmd
+	return nil
+}
+
+func (c *Conn) awaitEnable() error {
+	if c.enabling == nil {
+		return nil
+	}
+	cmd := c.enabling
+	c.enabling = nil
+	if err := c.wait(cmd); err != nil {
+		return c.dead("enable", "", err)
+	}
+	c.qresync = c.enabled
+	return nil
+}
+
+func (c *Conn) ensureEnabled() error {
+	if err := c.startEnable(); err != nil {
 		return err
 	}
-	c.qresync = enabled
-	return nil
+	return c.awaitEnable()
 }
 
 // Noop asks for nothing, and so shows that the connection is alive.
@@ -191,14 +214,14 @@ func (c *Conn) Noop(ctx context.Context) error {
 func (c *Conn) Close() error {
 	c.closeOnce.Do(func() {
 		if c.link.failure() == nil && c.link.front() == nil {
-			timer := time.AfterFunc(goodbye, func() { c.link.fail(errClosed) })
+			timer := time.AfterFunc(goodbye, func() { c.link.kill(errClosed) })
 			cmd := &command{}
 			if err := c.link.through(cmd, func() { c.imap.Logout() }); err == nil {
-				c.wait(cmd)
+				_ = c.wait(cmd)
 			}
 			timer.Stop()
 		}
-		c.link.fail(errClosed)
+		c.link.kill(errClosed)
 		<-c.imap.Closed()
 		<-c.link.written
 	})

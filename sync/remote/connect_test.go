@@ -98,15 +98,15 @@ func TestWrongPort(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() { ln.Close() })
+		t.Cleanup(func() { _ = ln.Close() })
 		go func() {
 			for {
 				conn, err := ln.Accept()
 				if err != nil {
 					return
 				}
-				fmt.Fprint(conn, text)
-				time.AfterFunc(time.Second, func() { conn.Close() })
+				_, _ = fmt.Fprint(conn, text)
+				time.AfterFunc(time.Second, func() { _ = conn.Close() })
 			}
 		}()
 		o := plain
@@ -141,7 +141,7 @@ func TestWrongPort(t *testing.T) {
 			}
 			c, err := cl.Connect(t.Context())
 			if err == nil {
-				c.Close()
+				_ = c.Close()
 				t.Fatal("connected")
 			}
 			if mail.KindOf(err) != mail.KindConnection || !strings.Contains(mail.HintOf(err), tc.hint) || !strings.Contains(err.Error(), o.address()) {

@@ -39,28 +39,28 @@ func (cl *Client) dial(ctx context.Context) (conn net.Conn, greeting string, err
 	if b, ok := conn.(interface{ SetWriteBuffer(int) error }); ok {
 		// What the kernel has taken counts as progress, so it must not take
 		// more than a slow line carries within the Timeout.
-		b.SetWriteBuffer(sendBuffer)
+		_ = b.SetWriteBuffer(sendBuffer)
 	}
 	if cl.opts.TLS == TLSNone {
 		return conn, "", nil
 	}
 	// Until the link takes over, the whole of the opening has one Timeout.
-	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
 	if cl.opts.TLS == TLSStart {
 		if err := cl.startTLS(conn); err != nil {
-			conn.Close()
+			_ = conn.Close()
 			return nil, "", ctxCause(ctx, err)
 		}
 		greeting = "* OK [CAPABILITY IMAP4rev1] hello\r\n"
 	}
 	secure := tls.Client(conn, cl.tlsConfig())
 	if err := secure.HandshakeContext(ctx); err != nil {
-		conn.Close()
+		_ = conn.Close()
 		return nil, "", ctxCause(ctx, err)
 	}
 	if !stop() { // the deadline may be set already
-		conn.Close()
+		_ = conn.Close()
 		return nil, "", context.Cause(ctx)
 	}
 	return secure, greeting, nil

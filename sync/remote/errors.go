@@ -37,6 +37,18 @@ func (e *ResponseError) Error() string {
 	return fmt.Sprintf("server answered %s %s", word, e.Text)
 }
 
+// Is makes the facts behind the codes of RFC 5530 known by the names that
+// all of satchel uses.
+func (e *ResponseError) Is(target error) bool {
+	switch e.Code {
+	case CodeNonExistent:
+		return target == mail.ErrGone
+	case CodeAlreadyExists:
+		return target == mail.ErrExists
+	}
+	return false
+}
+
 func responseError(status string, t wire.Text) error {
 	if status == "OK" {
 		return nil
@@ -51,7 +63,7 @@ var (
 	errLongLine   = errors.New("the server sent a line longer than 16 MB")
 	errLiteral    = errors.New("the server sent a literal of unknown size")
 
-	// ErrIncomplete: the server listed fewer messages than it says the
+	// ErrIncomplete says that the server listed fewer messages than it says the
 	// mailbox holds, so nothing can be concluded from those that are missing.
 	ErrIncomplete = errors.New("the server's list of messages is incomplete")
 )

@@ -91,12 +91,12 @@ func TestStallEverywhere(t *testing.T) {
 			return c.Append(ctx, "INBOX", []AppendRequest{request([]byte("a\r\n"))}, func(int, mail.UID, mail.UIDValidity, error) {})
 		},
 		"UID STORE": func(c *Conn) error {
-			c.Select(ctx, "INBOX", 0)
+			_, _ = c.Select(ctx, "INBOX", 0)
 			_, err := c.Store(ctx, []StoreRequest{{UIDs: []mail.UID{1}, Delta: mail.Delta{Add: mail.NewFlags(`\Seen`)}}})
 			return err
 		},
 		"UID MOVE": func(c *Conn) error {
-			c.Select(ctx, "INBOX", 0)
+			_, _ = c.Select(ctx, "INBOX", 0)
 			_, err := c.Move(ctx, []mail.UID{1}, "INBOX")
 			return err
 		},
@@ -128,7 +128,7 @@ func TestStallBeforeLogin(t *testing.T) {
 		"no greeting":   func(s *scripted) { s.drain() },
 		"half greeting": func(s *scripted) { s.raw("* OK"); s.drain() },
 		"no answer":     func(s *scripted) { s.send("* OK [CAPABILITY IMAP4rev1] x"); s.drain() },
-		"closed":        func(s *scripted) {},
+		"closed":        func(*scripted) {},
 		"closed later":  func(s *scripted) { s.send("* OK [CAPABILITY IMAP4rev1] x"); s.command("LOGIN") },
 		"bye":           func(s *scripted) { s.send("* BYE too many connections") },
 	} {
@@ -164,14 +164,14 @@ func TestCancel(t *testing.T) {
 	if err := c.Noop(ctx); !errors.Is(err, context.Canceled) || mail.KindOf(err) != mail.KindConnection {
 		t.Error(err)
 	}
-	c.Close()
-	c.Close()
+	_ = c.Close()
+	_ = c.Close()
 }
 
 // A large upload on a slow line is progress, although the server is silent.
 func TestSlowUploadIsProgress(t *testing.T) {
 	dial := script(t, func(s *scripted) {
-		s.conn.(*net.TCPConn).SetReadBuffer(32 << 10)
+		_ = s.conn.(*net.TCPConn).SetReadBuffer(32 << 10)
 		s.login("IMAP4rev1 LITERAL+")
 		tag := s.command("APPEND")
 		left := 12_000_000
@@ -184,7 +184,7 @@ func TestSlowUploadIsProgress(t *testing.T) {
 			left -= n
 			time.Sleep(time.Duration(n) * 40 * time.Nanosecond)
 		}
-		s.br.ReadString('\n')
+		_, _ = s.br.ReadString('\n')
 		s.send(tag + " OK [APPENDUID 3 9] done")
 		s.logout()
 	})

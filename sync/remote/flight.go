@@ -59,7 +59,7 @@ func (c *Conn) fly(op string, steps []*step, events <-chan *bodyEvent, handle fu
 					return c.dead(op, ev.step.visit.mailbox, cause)
 				}
 				// The rest of the flight is on its way and nobody takes it.
-				c.link.fail(errClosed)
+				c.link.kill(errClosed)
 				return err
 			}
 		case <-flight[0].cmd.done:
@@ -69,7 +69,7 @@ func (c *Conn) fly(op string, steps []*step, events <-chan *bodyEvent, handle fu
 			c.usable(st.visit)
 			if st.done != nil {
 				if err := st.done(st); err != nil {
-					c.link.fail(errClosed)
+					c.link.kill(errClosed)
 					return err
 				}
 			}

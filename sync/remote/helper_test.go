@@ -65,7 +65,7 @@ func connect(t *testing.T, o Options) (*Client, *Conn) {
 	if err != nil {
 		t.Fatalf("connect: %v (hint %q)", err, mail.HintOf(err))
 	}
-	t.Cleanup(func() { c.Close() })
+	t.Cleanup(func() { _ = c.Close() })
 	return cl, c
 }
 

@@ -10,7 +10,6 @@ import (
 	"net"
 	"os"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -125,9 +124,12 @@ func (l *link) fail(err error) error {
 	}
 	err = l.err
 	l.mu.Unlock()
-	l.Conn.Close()
+	_ = l.Conn.Close() // there is an error to report already
 	return err
 }
+
+// kill is fail for those who report another error, or none.
+func (l *link) kill(err error) { _ = l.fail(err) }
 
 func (l *link) failure() error {
 	l.mu.Lock()
@@ -138,7 +140,7 @@ func (l *link) failure() error {
 // Close is what go-imap calls when it gives up; also when it does so for a
 // reason of its own.
 func (l *link) Close() error {
-	l.fail(errClosed)
+	l.kill(errClosed)
 	return nil
 }
 
@@ -223,7 +225,7 @@ func (l *link) appendRest(err error) error {
 		line, err = l.br.ReadSlice('\n')
 		l.buf = append(l.buf, line...)
 	}
-	if err == io.EOF && len(l.buf) > 0 {
+	if errors.Is(err, io.EOF) && len(l.buf) > 0 {
 		return io.ErrUnexpectedEOF
 	}
 	return err
@@ -262,7 +264,7 @@ func (l *link) readLiterals(line []byte) (taken bool, err error) {
 			}
 			return false, nil
 		}
-		if took, err := l.offerLiteral(text, lit); took || err != nil {
+		if took, err := l.offerLiteral(lit); took || err != nil {
 			return took, err
 		}
 		if int64(len(l.buf))+lit.Size > maxResponse {
@@ -282,14 +284,14 @@ func (l *link) readLiterals(line []byte) (taken bool, err error) {
 // short turns an end of file within a response into an error that cannot be
 // taken for the end of a message.
 func short(err error) error {
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
 	}
 	return err
 }
 
 // offerLiteral lets the waiting command stream a literal of a FETCH.
-func (l *link) offerLiteral(text []byte, lit wire.Literal) (took bool, err error) {
+func (l *link) offerLiteral(lit wire.Literal) (took bool, err error) {
 	c := l.front()
 	if c == nil || c.literal == nil {
 		return false, nil
@@ -307,108 +309,4 @@ func (l *link) offerLiteral(text []byte, lit wire.Literal) (took bool, err error
 		return false, nil
 	}
 	return true, lr.finish()
-}
-
-// front returns the oldest command that is not answered.
-func (l *link) front() *command {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if len(l.pending) == 0 {
-		return nil
-	}
-	return l.pending[0]
-}
-
-// takeUntagged gives a response to the oldest command, and to the link what
-// concerns the connection.
-func (l *link) takeUntagged(r wire.Response) {
-	c := l.front()
-	switch r.Kind {
-	case "CAPABILITY":
-		l.setCaps(wire.ParseWords(r.Rest))
-		if c != nil && c.viaGoIMAP {
-			l.out = append(l.out, "* CAPABILITY "+l.capsForGoIMAP()+"\r\n"...)
-		}
-		return
-	case "BYE":
-		l.mu.Lock()
-		l.bye = wire.ParseText(r.Rest).Text
-		if l.bye == "" {
-			l.bye = "BYE"
-		}
-		l.mu.Unlock()
-	case "OK", "NO", "BAD":
-		// RFC 3501 §7.1: an ALERT must reach the user.
-		if t := wire.ParseText(r.Rest); t.Code == "ALERT" {
-			l.log.Warn("server alert", "alert", t.Text)
-		} else if t.Code == "CAPABILITY" {
-			l.setCaps(wire.ParseWords(t.Args))
-		}
-	}
-	if c != nil && c.untagged != nil {
-		c.untagged(r)
-	}
-}
-
-func (l *link) takeContinuation(line []byte) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, c := range l.pending {
-		if c.login {
-			l.saslLine = strings.HasPrefix(c.line, "AUTHENTICATE")
-			l.out = append(l.out, line...)
-			return
-		}
-		if c.cont != nil && !c.continued {
-			c.continued = true
-			signal(c.cont)
-			return
-		}
-	}
-}
-
-// takeTagged ends a command. Answers to tags that nobody used are dropped.
-func (l *link) takeTagged(line []byte) error {
-	tag, rest, _ := strings.Cut(string(wire.TrimEOL(line)), " ")
-	status, text, _ := strings.Cut(strings.TrimLeft(rest, " "), " ")
-	status = strings.ToUpper(status)
-	if status != "OK" && status != "NO" && status != "BAD" {
-		return nil
-	}
-	l.mu.Lock()
-	i := slices.IndexFunc(l.pending, func(c *command) bool { return c.tag == tag })
-	if i < 0 {
-		l.mu.Unlock()
-		return nil
-	}
-	c := l.pending[i]
-	// The text is how responses find their mailbox: commands must end in the
-	// order in which they were sent, as they do on every known server.
-	for _, earlier := range l.pending[:i] {
-		if !earlier.free || !c.free {
-			l.mu.Unlock()
-			return errOutOfOrder
-		}
-	}
-	l.pending = slices.Delete(l.pending, i, i+1)
-	l.mu.Unlock()
-
-	c.status, c.text = status, wire.ParseText([]byte(text))
-	if c.text.Code == "CAPABILITY" && status == "OK" {
-		l.setCaps(wire.ParseWords(c.text.Args))
-	}
-	if c.text.Code == "ALERT" {
-		l.log.Warn("server alert", "alert", c.text.Text)
-	}
-	if c.viaGoIMAP {
-		// With a capability list in each OK go-imap never asks for one on
-		// its own, in a goroutine of its own.
-		code := ""
-		if status == "OK" && c.login {
-			code = "[CAPABILITY " + l.capsForGoIMAP() + "] "
-		}
-		l.out = append(l.out, tag+" "+status+" "+code+"answered\r\n"...)
-	}
-	close(c.done)
-	return nil
 }

@@ -194,7 +194,7 @@ func (l *link) extendRead() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.err == nil && len(l.pending) > 0 {
-		l.Conn.SetReadDeadline(time.Now().Add(l.timeout))
+		_ = l.Conn.SetReadDeadline(time.Now().Add(l.timeout)) // the read reports a dead connection
 	}
 }
 

@@ -23,7 +23,7 @@ func (cl *Client) Connect(ctx context.Context) (*Conn, error) {
 	c := &Conn{cl: cl, link: l, log: cl.opts.Logger, imap: imapclient.New(l, nil)}
 	defer c.guard(ctx)()
 	if err := c.open(ctx); err != nil {
-		l.fail(errClosed)
+		l.kill(errClosed)
 		<-c.imap.Closed()
 		<-l.written
 		return nil, err
@@ -95,9 +95,9 @@ func (c *Conn) login(ctx context.Context) error {
 	user := c.cl.opts.User
 	switch method {
 	case "plain":
-		call = func() { c.imap.Authenticate(sasl.NewPlainClient("", user, password)) }
+		call = func() { _ = c.imap.Authenticate(sasl.NewPlainClient("", user, password)) }
 	case "login":
-		call = func() { c.imap.Authenticate(&loginMechanism{user: user, password: password}) }
+		call = func() { _ = c.imap.Authenticate(&loginMechanism{user: user, password: password}) }
 	default:
 		cmd.line = "LOGIN"
 		call = func() { c.imap.Login(user, password) }
@@ -111,7 +111,7 @@ func (c *Conn) login(ctx context.Context) error {
 		case <-cmd.done:
 		case <-c.link.dead:
 		default:
-			c.link.fail(errors.New("the server's login dialogue made no sense"))
+			c.link.kill(errors.New("the server's login dialogue made no sense"))
 		}
 	}
 	if err := c.wait(cmd); err != nil {

@@ -18,8 +18,7 @@ func (c *Conn) Create(ctx context.Context, name string) error {
 	if err == nil || !isResponse(err) {
 		return err
 	}
-	var re *ResponseError
-	if errors.As(err, &re) && re.Code == CodeAlreadyExists {
+	if errors.Is(err, mail.ErrExists) {
 		return nil
 	}
 	// Servers without RFC 5530 refuse in words only: ask whether it is there.
@@ -33,8 +32,8 @@ func (c *Conn) Create(ctx context.Context, name string) error {
 	return err
 }
 
-// Delete removes a mailbox with all that is in it. One that is not there is
-// mail.ErrGone.
+// Delete removes a mailbox with all that is in it. errors.Is(err,
+// mail.ErrGone) tells of one that is not there, if the server does.
 func (c *Conn) Delete(ctx context.Context, name string) error {
 	defer c.guard(ctx)()
 	quoted, err := c.quotedName(name)
@@ -45,10 +44,6 @@ func (c *Conn) Delete(ctx context.Context, name string) error {
 		return err
 	}
 	err = c.runThrough("delete mailbox", name, &command{line: "DELETE " + quoted}, func() { c.imap.Delete(name) })
-	var re *ResponseError
-	if errors.As(err, &re) && re.Code == CodeNonExistent {
-		return mailboxError("delete mailbox", name, errors.Join(mail.ErrGone, re))
-	}
 	if err == nil {
 		c.cl.mailboxNames().forget(name)
 	}

@@ -53,7 +53,7 @@ func script(t *testing.T, play func(s *scripted)) func() (net.Conn, error) {
 	}
 }
 
-func (s *scripted) raw(text string) { io.WriteString(s.conn, text) }
+func (s *scripted) raw(text string) { _, _ = io.WriteString(s.conn, text) }
 
 func (s *scripted) send(lines ...string) {
 	for _, l := range lines {
@@ -98,4 +98,4 @@ func (s *scripted) logout() {
 }
 
 // drain reads until the client goes away.
-func (s *scripted) drain() { io.Copy(io.Discard, s.br) }
+func (s *scripted) drain() { _, _ = io.Copy(io.Discard, s.br) }

@@ -24,6 +24,7 @@ type selecting struct {
 	cursor         mail.Cursor
 	closed         bool // [CLOSED]: what came before was of the previous mailbox
 	noModSeq       bool
+	notSticky      bool // UIDs mean nothing in the next session
 	permanent      mail.Flags
 	permanentAny   bool
 	permanentKnown bool
@@ -56,6 +57,9 @@ func (c *Conn) startSelect(s *selecting, params string) error {
 	}
 	if params != "" {
 		line += " (" + params + ")"
+	}
+	if err := c.startEnable(); err != nil {
+		return err
 	}
 	s.previous = c.selected.mailbox != ""
 	s.cmd = &command{line: line, untagged: s.take}
@@ -123,6 +127,8 @@ func (s *selecting) takeCode(t wire.Text) {
 	case "HIGHESTMODSEQ":
 		n, _ := wire.ParseNumber(t.Args)
 		s.cursor.HighestModSeq = mail.ModSeq(n)
+	case "UIDNOTSTICKY": // RFC 4315 §3
+		s.notSticky = true
 	case "NOMODSEQ":
 		s.noModSeq = true
 	case "MAILBOXID":
@@ -188,7 +194,7 @@ func (c *Conn) Select(ctx context.Context, mailbox string, v mail.UIDValidity) (
 	defer c.guard(ctx)()
 	if c.selected.mailbox != mailbox || c.selected.examined {
 		params := ""
-		if c.Level() >= Condstore {
+		if c.Has("CONDSTORE") || c.Has("QRESYNC") {
 			params = "CONDSTORE"
 		}
 		s := &selecting{mailbox: mailbox}

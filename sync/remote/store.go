@@ -95,7 +95,11 @@ func (c *Conn) Store(ctx context.Context, reqs []StoreRequest) ([]StoreResult, e
 func sortedUIDs(uids []mail.UID) []mail.UID {
 	uids = slices.Clone(uids)
 	slices.Sort(uids)
-	return slices.Compact(uids)
+	uids = slices.Compact(uids)
+	if len(uids) > 0 && uids[0] == 0 {
+		uids = uids[1:] // no UID
+	}
+	return uids
 }
 
 // failed: a refusal with MODIFIED concerns only the messages it names.

@@ -220,7 +220,7 @@ func TestAppend(t *testing.T) {
 			uids := map[int]mail.UID{}
 			errs := map[int]error{}
 			before := cl.Stats().RoundTrips
-			err := c.Append(t.Context(), "INBOX", reqs, func(i int, uid mail.UID, v mail.UIDValidity, err error) {
+			err := c.Append(t.Context(), "INBOX", reqs, func(i int, uid mail.UID, _ mail.UIDValidity, err error) {
 				if i != next {
 					t.Errorf("done for %d, want %d", i, next)
 				}
@@ -315,7 +315,7 @@ func TestManage(t *testing.T) {
 				t.Error(got)
 			}
 			check(c.Delete(ctx, "x/y"))
-			if err := c.Delete(ctx, "x/y"); err == nil {
+			if err := c.Delete(ctx, "x/y"); !errors.Is(err, mail.ErrGone) {
 				t.Error("deleted twice")
 			}
 			if err := c.Create(ctx, "dot.in/level"); mail.KindOf(err) != mail.KindMailbox {

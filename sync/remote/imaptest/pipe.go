@@ -183,6 +183,13 @@ func (p *pipeEnd) Close() error {
 	return nil
 }
 
+// CloseWrite ends what this end sends and leaves the other direction open, as
+// that of a socket does: the server serves what has arrived and then closes.
+func (p *pipeEnd) CloseWrite() error {
+	p.out.closeEnd(&p.out.writerClosed)
+	return nil
+}
+
 func (p *pipeEnd) SetReadDeadline(t time.Time) error {
 	p.in.setDeadline(&p.in.readDeadline, t)
 	return nil

@@ -67,7 +67,6 @@ func (s *scanner) word() []byte {
 }
 
 // str reads a quoted string, a literal, NIL or an atom (RFC 3501 §4.3).
-// pending is the literal that the slice ends before, if it does.
 func (s *scanner) str() (v []byte, isNil, ok bool) {
 	switch s.peek() {
 	case '"':

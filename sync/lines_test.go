@@ -1,0 +1,127 @@
+package sync_test
+
+import (
+	"context"
+	"io"
+	"net"
+	"sync"
+)
+
+// lines makes the connections to a server, so that a test can see and break
+// what goes over them, and knows when the server has done all that it was told.
+type lines struct {
+	dial func() (net.Conn, error)
+
+	mu   sync.Mutex
+	gate func(up bool, n int) (pass int, err error) // nil: everything passes
+	dead func() error                               // asked before dialling; nil: never
+	open int
+	wg   sync.WaitGroup
+}
+
+// through has f decide about each piece of data: of n bytes that are on their
+// way up to the server or down from it, how many pass, and how that ends.
+func (l *lines) through(f func(up bool, n int) (int, error), dead func() error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.gate, l.dead = f, dead
+}
+
+// Dial is for mailsync.Account.
+func (l *lines) Dial(context.Context, string, string) (net.Conn, error) {
+	l.mu.Lock()
+	dead := l.dead
+	l.mu.Unlock()
+	if dead != nil {
+		if err := dead(); err != nil {
+			return nil, err
+		}
+	}
+	c, err := l.dial()
+	if err != nil {
+		return nil, err
+	}
+	l.mu.Lock()
+	l.open++
+	gate := l.gate
+	l.mu.Unlock()
+	return &line{Conn: c, l: l, gate: gate}, nil
+}
+
+// idle waits until the server is done with every connection that was closed.
+func (l *lines) idle() { l.wg.Wait() }
+
+// line is one connection.
+type line struct {
+	net.Conn
+	l    *lines
+	gate func(up bool, n int) (int, error)
+	once sync.Once
+	rest []byte // read, and not yet handed on
+}
+
+func (c *line) Write(p []byte) (int, error) {
+	if c.gate == nil {
+		return c.Conn.Write(p)
+	}
+	for done := 0; ; {
+		n, gerr := c.gate(true, len(p)-done)
+		n, err := c.Conn.Write(p[done : done+n])
+		done += n
+		switch {
+		case err != nil:
+			return done, err
+		case gerr != nil:
+			return done, gerr
+		case done == len(p):
+			return done, nil
+		}
+	}
+}
+
+func (c *line) Read(p []byte) (int, error) {
+	if c.gate == nil {
+		return c.Conn.Read(p)
+	}
+	n, err := c.Conn.Read(p)
+	if n == 0 {
+		return n, err
+	}
+	pass, gerr := c.gate(false, n)
+	if gerr != nil {
+		err = gerr
+	}
+	return pass, err
+}
+
+// Close ends the connection as the death of the process does: what was sent
+// arrives, what is on its way here is lost.
+func (c *line) Close() error {
+	c.once.Do(func() {
+		half, ok := c.Conn.(interface{ CloseWrite() error })
+		if !ok {
+			_ = c.Conn.Close()
+			return
+		}
+		_ = half.CloseWrite()
+		c.l.wg.Go(func() {
+			_, _ = io.Copy(io.Discard, noDeadline{c.Conn})
+			_ = c.Conn.Close()
+		})
+	})
+	return nil
+}
+
+// noDeadline reads on whatever deadline the engine has set.
+type noDeadline struct{ c net.Conn }
+
+func (d noDeadline) Read(p []byte) (int, error) {
+	for {
+		n, err := d.c.Read(p)
+		if e, ok := err.(net.Error); ok && e.Timeout() {
+			_ = d.c.SetReadDeadline(timeZero)
+			continue
+		}
+		return n, err
+	}
+}

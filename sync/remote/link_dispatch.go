@@ -1,0 +1,112 @@
+package remote
+
+import (
+	"slices"
+	"strings"
+
+	"satchel/sync/remote/wire"
+)
+
+// front returns the oldest command that is not answered.
+func (l *link) front() *command {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.pending) == 0 {
+		return nil
+	}
+	return l.pending[0]
+}
+
+// takeUntagged gives a response to the oldest command, and to the link what
+// concerns the connection.
+func (l *link) takeUntagged(r wire.Response) {
+	c := l.front()
+	switch r.Kind {
+	case "CAPABILITY":
+		l.setCaps(wire.ParseWords(r.Rest))
+		if c != nil && c.viaGoIMAP {
+			l.out = append(l.out, "* CAPABILITY "+l.capsForGoIMAP()+"\r\n"...)
+		}
+		return
+	case "BYE":
+		l.mu.Lock()
+		l.bye = wire.ParseText(r.Rest).Text
+		if l.bye == "" {
+			l.bye = "BYE"
+		}
+		l.mu.Unlock()
+	case "OK", "NO", "BAD":
+		// RFC 3501 §7.1: an ALERT must reach the user.
+		if t := wire.ParseText(r.Rest); t.Code == "ALERT" {
+			l.log.Warn("server alert", "alert", t.Text)
+		} else if t.Code == "CAPABILITY" {
+			l.setCaps(wire.ParseWords(t.Args))
+		}
+	}
+	if c != nil && c.untagged != nil {
+		c.untagged(r)
+	}
+}
+
+func (l *link) takeContinuation(line []byte) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, c := range l.pending {
+		if c.login {
+			l.saslLine = strings.HasPrefix(c.line, "AUTHENTICATE")
+			l.out = append(l.out, line...)
+			return
+		}
+		if c.cont != nil && !c.continued {
+			c.continued = true
+			signal(c.cont)
+			return
+		}
+	}
+}
+
+// takeTagged ends a command. Answers to tags that nobody used are dropped.
+func (l *link) takeTagged(line []byte) error {
+	tag, rest, _ := strings.Cut(string(wire.TrimEOL(line)), " ")
+	status, text, _ := strings.Cut(strings.TrimLeft(rest, " "), " ")
+	status = strings.ToUpper(status)
+	if status != "OK" && status != "NO" && status != "BAD" {
+		return nil
+	}
+	l.mu.Lock()
+	i := slices.IndexFunc(l.pending, func(c *command) bool { return c.tag == tag })
+	if i < 0 {
+		l.mu.Unlock()
+		return nil
+	}
+	c := l.pending[i]
+	// The text is how responses find their mailbox: commands must end in the
+	// order in which they were sent, as they do on every known server.
+	for _, earlier := range l.pending[:i] {
+		if !earlier.free || !c.free {
+			l.mu.Unlock()
+			return errOutOfOrder
+		}
+	}
+	l.pending = slices.Delete(l.pending, i, i+1)
+	l.mu.Unlock()
+
+	c.status, c.text = status, wire.ParseText([]byte(text))
+	if c.text.Code == "CAPABILITY" && status == "OK" {
+		l.setCaps(wire.ParseWords(c.text.Args))
+	}
+	if c.text.Code == "ALERT" {
+		l.log.Warn("server alert", "alert", c.text.Text)
+	}
+	if c.viaGoIMAP {
+		// With a capability list in each OK go-imap never asks for one on
+		// its own, in a goroutine of its own.
+		code := ""
+		if status == "OK" && c.login {
+			code = "[CAPABILITY " + l.capsForGoIMAP() + "] "
+		}
+		l.out = append(l.out, tag+" "+status+" "+code+"answered\r\n"...)
+	}
+	close(c.done)
+	return nil
+}

@@ -1,0 +1,61 @@
+package remote
+
+import (
+	"context"
+
+	"satchel/sync/mail"
+	"satchel/sync/remote/wire"
+)
+
+// Present lists all UIDs of a mailbox, to confirm a VANISHED that is hard to
+// believe. The list is whole, or there is an error: ErrIncomplete when it is
+// shorter than the mailbox, mail.ErrUIDValidityChanged when v is another.
+func (c *Conn) Present(ctx context.Context, mailbox string, v mail.UIDValidity) ([]mail.UIDRange, error) {
+	const op = "list messages"
+	defer c.guard(ctx)()
+	// A new selection, because EXISTS of an old one may be out of date.
+	sel := &selecting{mailbox: mailbox, examine: true}
+	in := &inquiry{level: Plain}
+	search := &command{line: searchAll(c), untagged: in.take}
+	c.link.cork()
+	err := c.startSelect(sel, "")
+	if err == nil {
+		err = c.link.begin(search)
+	}
+	if corkErr := c.link.uncork(); err == nil {
+		err = corkErr
+	}
+	if err != nil {
+		if mail.KindOf(err) == mail.KindMailbox {
+			return nil, err
+		}
+		return nil, c.dead(op, mailbox, err)
+	}
+	for _, cmd := range []*command{sel.cmd, search} {
+		if err := c.wait(cmd); err != nil {
+			return nil, c.dead(op, mailbox, err)
+		}
+	}
+	if err := c.settle(sel); err != nil {
+		return nil, err
+	}
+	if v != 0 && sel.cursor.UIDValidity != v {
+		return nil, mailboxError(op, mailbox, mail.ErrUIDValidityChanged)
+	}
+	if err := search.err(); err != nil {
+		return nil, mailboxError(op, mailbox, err)
+	}
+	set := wire.Merge(in.present)
+	if !in.searched || wire.Count(set)+in.expunged < uint64(sel.cursor.Messages) {
+		return nil, mailboxError(op, mailbox, ErrIncomplete)
+	}
+	return set, nil
+}
+
+// searchAll asks for all UIDs, as ranges where the server can (RFC 4731).
+func searchAll(c *Conn) string {
+	if c.Has("ESEARCH") {
+		return "UID SEARCH RETURN (ALL) ALL"
+	}
+	return "UID SEARCH ALL"
+}
