@@ -18,7 +18,7 @@ import (
 
 // plan translates the view into the planner's terms.
 func (s *session) plan() *plan.Plan {
-	in := plan.Input{Policy: s.account.Policy, Pull: s.req.Pull, Push: s.req.Push, Only: s.req.Mailboxes}
+	in := plan.Input{Policy: s.account.Policy, Pull: s.req.Pull, Push: s.req.Push, Only: s.req.Mailboxes, LocalBlind: s.localBlind}
 	if !s.req.AllowMassDelete {
 		in.MaxDeletePercent = s.account.MaxDeletePct
 	}
@@ -134,7 +134,9 @@ func (a *applier) stage(ctx context.Context, ops []plan.Op) error {
 		return nil
 	}
 	var local []*plan.Op
-	d := newDeliverer(a)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	d := newDeliverer(a, cancel)
 	for i := range ops {
 		op := &ops[i]
 		if op.Kind == plan.LocalFlags {
@@ -299,6 +301,9 @@ func (a *applier) base(ctx context.Context, ops []plan.Op) error {
 			m.id, m.home = m.row.ID, a.byID[m.row.MailboxID].name
 		}
 		for _, m := range a.touched {
+			if m.row.ID == 0 {
+				continue // its mailbox started anew
+			}
 			home := a.byID[m.row.MailboxID]
 			if m.item.Remote.State.Present() && m.item.Remote.Mailbox == home.name {
 				m.row.UID = m.uid

@@ -187,12 +187,13 @@ const deliverMessages = 1024
 // durable and row written ahead, then the name, then the directory durable,
 // then the row confirmed.
 type deliverer struct {
-	a  *applier
-	in chan *delivery
+	a      *applier
+	in     chan *delivery
+	cancel context.CancelCauseFunc // ends the fetching
 }
 
-func newDeliverer(a *applier) *deliverer {
-	return &deliverer{a: a, in: make(chan *delivery, deliverMessages)}
+func newDeliverer(a *applier, cancel context.CancelCauseFunc) *deliverer {
+	return &deliverer{a: a, in: make(chan *delivery, deliverMessages), cancel: cancel}
 }
 
 func (d *deliverer) add(ctx context.Context, x *delivery) error {
@@ -228,8 +229,18 @@ func (d *deliverer) run(ctx context.Context) error {
 		}
 		// What is here is kept, also when the run is being stopped.
 		if err := d.deliver(context.WithoutCancel(ctx), batch); err != nil {
+			d.cancel(err) // or the fetching would go on
+			d.discard()
 			return err
 		}
+	}
+}
+
+// discard removes from tmp what came in after the deliverer gave up; finish
+// ends that.
+func (d *deliverer) discard() {
+	for x := range d.in {
+		d.a.store.Abort(x.spooled)
 	}
 }
 

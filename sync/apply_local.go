@@ -154,6 +154,9 @@ func (a *applier) prepareLocal(op *plan.Op) (*localChange, error) {
 		c.intent = &state.Intent{Kind: state.IntentLocalFlags, Message: m.id, Mailbox: op.Mailbox, Home: op.Mailbox, Delta: op.Delta}
 		return c, err
 	case plan.LocalMove:
+		if to := a.mailboxes[op.To]; to == nil || to.row == nil {
+			return c, mail.ErrGone
+		}
 		flags := m.item.Local.Flags
 		if c.flags = a.flagsOf[op.Item]; c.flags != nil {
 			flags = flags.Apply(c.flags.Delta)

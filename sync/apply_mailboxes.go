@@ -33,7 +33,7 @@ func (a *applier) creates(ctx context.Context, ops []plan.Op) error {
 			if err = createRemote(ctx, conn, op.Mailbox); err == nil {
 				mb.remote = &remote.Mailbox{Name: op.Mailbox, Selectable: true, Subscribed: true}
 				if mb.row != nil {
-					mb.row.Cursor = mail.Cursor{} // it starts anew
+					err = a.startAnew(ctx, mb)
 				}
 			}
 		default:
@@ -50,6 +50,24 @@ func (a *applier) creates(ctx context.Context, ops []plan.Op) error {
 		a.done(op)
 	}
 	return a.commitMailboxes(ctx)
+}
+
+// startAnew voids the UIDs of a mailbox that was made again on the server,
+// before new messages take the same ones. Until they are uploaded its files
+// are new ones.
+func (a *applier) startAnew(ctx context.Context, mb *mailbox) error {
+	for _, m := range a.messages {
+		if m.row.MailboxID == mb.row.ID {
+			m.row.ID, m.id = 0, 0
+		}
+	}
+	mb.row.Cursor = mail.Cursor{}
+	return a.commit(ctx, func(tx *state.Tx) error {
+		if err := tx.Detach(mb.row.ID); err != nil {
+			return err
+		}
+		return tx.PutMailbox(mb.row)
+	})
 }
 
 func createRemote(ctx context.Context, c *remote.Conn, name string) error {

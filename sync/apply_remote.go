@@ -285,6 +285,13 @@ func (x *laneChange) sourceUID() mail.UID {
 }
 
 func (a *applier) transferSet(ctx context.Context, group []*laneChange, to string, command func(context.Context, []mail.UID, string) (remote.MoveResult, error)) error {
+	dest := a.mailboxes[to]
+	if dest == nil || dest.row == nil {
+		for _, x := range group {
+			x.err = mail.ErrGone // it could not be made; that was reported
+		}
+		return nil
+	}
 	uids := make([]mail.UID, 0, len(group))
 	for _, x := range group {
 		uids = append(uids, x.sourceUID())
@@ -300,7 +307,6 @@ func (a *applier) transferSet(ctx context.Context, group []*laneChange, to strin
 		}
 		return nil
 	}
-	dest := a.mailboxes[to]
 	pairs := make(map[mail.UID]mail.UID, len(res.Pairs))
 	for _, p := range res.Pairs {
 		pairs[p.From] = p.To

@@ -2,6 +2,7 @@ package sync_test
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -11,7 +12,6 @@ import (
 	"time"
 
 	"satchel/maildir"
-	mailsync "satchel/sync"
 	"satchel/sync/remote/imaptest"
 )
 
@@ -31,6 +31,7 @@ type handle struct {
 	mailbox string
 	id      string // content's Message-ID
 	key     any
+	flags   []string
 }
 
 func contentID(content string) string {
@@ -43,14 +44,14 @@ func contentID(content string) string {
 type serverSide struct{ w *world }
 
 func (s serverSide) deliver(mailbox string, content []byte, flags []string) {
-	if s.w.srv.Append(mailbox, flags, time.Now().Add(-time.Duration(s.w.n)*time.Minute), content) == 0 {
+	if s.w.srv.Append(mailbox, flags, time.Unix(1_700_000_000, 0).Add(time.Duration(s.w.n)*time.Minute), content) == 0 {
 		s.w.t.Fatal("append failed")
 	}
 }
 
 func (s serverSide) list(mailbox string) (list []handle) {
 	for _, m := range s.w.srv.Messages(mailbox) {
-		list = append(list, handle{mailbox, contentID(string(m.Content)), m.UID})
+		list = append(list, handle{mailbox, contentID(string(m.Content)), m.UID, m.Flags})
 	}
 	return list
 }
@@ -96,15 +97,15 @@ func letters(flags []string) string {
 
 func (d diskSide) list(mailbox string) (list []handle) {
 	for _, f := range d.w.files(mailbox) {
-		list = append(list, handle{mailbox, contentID(d.w.content(f.file)), f})
+		list = append(list, handle{mailbox, contentID(d.w.content(f.file)), f.file, f.flags.Names()})
 	}
 	return list
 }
 
 func (d diskSide) flag(h handle, add, remove []string) {
-	f := h.key.(diskFile)
+	f := diskFile{file: h.key.(maildir.File)}
 	base, _, _ := strings.Cut(f.file.Name, ":2,")
-	flags := slices.Concat(f.flags.Names(), add)
+	flags := slices.Concat(h.flags, add)
 	flags = slices.DeleteFunc(flags, func(x string) bool { return slices.Contains(remove, x) })
 	slices.Sort(flags)
 	to := f.file
@@ -113,7 +114,7 @@ func (d diskSide) flag(h handle, add, remove []string) {
 }
 
 func (d diskSide) move(h handle, to string) {
-	f := h.key.(diskFile)
+	f := diskFile{file: h.key.(maildir.File)}
 	dst := f.file
 	dst.Folder = to
 	d.rename(&dst)
@@ -135,7 +136,7 @@ func (d diskSide) rename(f *maildir.File) {
 }
 
 func (d diskSide) copy(h handle, to string) {
-	f := h.key.(diskFile)
+	f := diskFile{file: h.key.(maildir.File)}
 	dst := f.file
 	dst.Folder = to
 	d.rename(&dst)
@@ -144,7 +145,7 @@ func (d diskSide) copy(h handle, to string) {
 	must(d.w, os.WriteFile(d.w.path(dst), b, 0o600))
 }
 
-func (d diskSide) remove(h handle) { must(d.w, os.Remove(d.w.path(h.key.(diskFile).file))) }
+func (d diskSide) remove(h handle) { must(d.w, os.Remove(d.w.path(h.key.(maildir.File)))) }
 
 func (d diskSide) create(mailbox string) {
 	dir, err := d.w.disk().Dir(mailbox)
@@ -209,11 +210,7 @@ func history(t *testing.T, seed uint64, o imaptest.Options) {
 	w.sync()
 	w.agree()
 	for range 6 {
-		before := where(w.remoteSnapshot())
-		touched := map[string]int{}   // content -> 1 local, 2 remote, 3 both
-		removed := map[string]bool{}  // some side removed an instance
-		delivered := map[string]int{} // content -> how many instances
-		copied := map[string]bool{}
+		ledger := newLedger(w.remoteSnapshot())
 		if rng.IntN(4) == 0 && len(boxes) < 6 {
 			name := fmt.Sprintf("New/%d", len(boxes))
 			if rng.IntN(2) == 0 {
@@ -222,84 +219,17 @@ func history(t *testing.T, seed uint64, o imaptest.Options) {
 				disk.create(name)
 			}
 		}
-		for k, sd := range []side{disk, server} {
-			var mine []string
-			if k == 0 {
-				for name := range w.localSnapshot() {
-					mine = append(mine, name)
-				}
-			} else {
-				mine = w.srv.Mailboxes()
-			}
-			slices.Sort(mine)
-			for range rng.IntN(8) {
-				box := mine[rng.IntN(len(mine))]
-				if rng.IntN(4) == 0 {
-					c := w.message()
-					delivered[contentID(string(c))]++
-					sd.deliver(box, c, [][]string{nil, {`\Seen`}, {`\Flagged`, `\Seen`}}[rng.IntN(3)])
-					continue
-				}
-				list := sd.list(box)
-				if len(list) == 0 {
-					continue
-				}
-				h := list[rng.IntN(len(list))]
-				if delivered[h.id] > 0 {
-					continue // keep the accounting simple
-				}
-				touched[h.id] |= k + 1
-				to := mine[rng.IntN(len(mine))]
-				flags := []string{`\Seen`, `\Flagged`, `\Answered`, `$Forwarded`, `\Deleted`}
-				f := flags[rng.IntN(len(flags))]
-				op := rng.IntN(5)
-				if os.Getenv("HISTORY") != "" {
-					t.Logf("side %d op %d on %s %s %v to %s flag %s", k, op, h.mailbox, h.id, h.key, to, f)
-				}
-				switch op {
-				case 0:
-					sd.flag(h, []string{f}, nil)
-				case 1:
-					sd.flag(h, nil, []string{f})
-				case 2:
-					if to != box {
-						sd.move(h, to)
-					}
-				case 3:
-					if to != box {
-						copied[h.id] = true
-						sd.copy(h, to)
-					}
-				case 4:
-					removed[h.id] = true
-					sd.remove(h)
-				}
-			}
-		}
-		if os.Getenv("HISTORY") != "" {
-			rep, _ := w.trySync(mailsync.Request{DryRun: true})
-			t.Log(strings.Join(rep.Operations, "\n"))
-		}
+		ledger.edit(w, local, disk, w.folders(), rng, rng.IntN(8))
+		ledger.edit(w, onServer, server, w.srv.Mailboxes(), rng, rng.IntN(8))
 		w.sync()
-		after := where(w.agree())
+		end := w.agree()
 		w.quiet()
 		w.agree()
-		for id, boxes := range before {
-			switch {
-			case removed[id] || copied[id]:
-			case len(after[id]) == 0:
-				t.Fatalf("seed %d: lost %s", seed, id)
-			case len(after[id]) != len(boxes):
-				t.Fatalf("seed %d: %s was in %v, is in %v", seed, id, boxes, after[id])
-			}
-			if touched[id] == 0 && !slices.Equal(after[id], boxes) {
-				t.Fatalf("seed %d: untouched %s went from %v to %v", seed, id, boxes, after[id])
-			}
-		}
-		for id, n := range delivered {
-			if len(after[id]) != n {
-				t.Fatalf("seed %d: delivered %s %d times, is in %v", seed, id, n, after[id])
-			}
+		if wrong := ledger.check(end); len(wrong) > 0 {
+			t.Fatalf("seed %d: %s\nafter\n%s", seed, strings.Join(wrong, "\n"), strings.Join(ledger.text, "\n"))
 		}
 	}
 }
+
+// folders returns the mailboxes on disk, sorted.
+func (w *world) folders() []string { return slices.Sorted(maps.Keys(w.localSnapshot())) }

@@ -2,9 +2,12 @@ package sync_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
+	"os"
 	"sync"
+	"time"
 )
 
 // lines makes the connections to a server, so that a test can see and break
@@ -118,8 +121,8 @@ type noDeadline struct{ c net.Conn }
 func (d noDeadline) Read(p []byte) (int, error) {
 	for {
 		n, err := d.c.Read(p)
-		if e, ok := err.(net.Error); ok && e.Timeout() {
-			_ = d.c.SetReadDeadline(timeZero)
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			_ = d.c.SetReadDeadline(time.Time{})
 			continue
 		}
 		return n, err

@@ -2,6 +2,7 @@ package sync
 
 import (
 	"context"
+	"slices"
 
 	"satchel/maildir"
 	"satchel/state"
@@ -145,4 +146,64 @@ func (s *session) dropUndelivered(ctx context.Context) error {
 func (s *session) seenOnDisk(m *message) bool {
 	mb := s.mailboxes[m.file.Folder]
 	return mb != nil && mb.listing != nil
+}
+
+// confirmRemoved looks once more before files that seem to be gone are
+// removed from the server. Folders are listed one after the other, so a file
+// that a mail program moves from a folder not yet listed to one that is would
+// be in neither listing.
+func (s *session) confirmRemoved(ctx context.Context) error {
+	some := false
+	for _, m := range s.messages {
+		some = some || m.item.Local.State == plan.Removed && m.item.Remote.State != plan.Removed
+	}
+	if !some {
+		return nil
+	}
+	folders, skipped, err := s.store.Survey(ctx, nil)
+	if err != nil {
+		return err
+	}
+	s.freezeSkipped(skipped)
+	for i := range folders {
+		still, err := s.holdsStill(ctx, &folders[i])
+		if err != nil {
+			return err
+		}
+		if !still {
+			s.localBlind, s.moved = true, true
+			return nil
+		}
+	}
+	return nil
+}
+
+// holdsStill reports whether a folder is as it was when this cycle looked at
+// it. A time stamp proves it only when it was old enough then.
+func (s *session) holdsStill(ctx context.Context, f *maildir.Folder) (bool, error) {
+	if !s.wanted(f.Name) {
+		return true, nil
+	}
+	mb := s.mailboxes[f.Name]
+	if mb == nil || mb.folder == nil {
+		return false, nil // made meanwhile
+	}
+	if mb.frozen {
+		return true, nil
+	}
+	before := mb.folder.Stamp
+	if l := mb.listing; l != nil {
+		if l.Stamp.Cur == 0 || l.Stamp.New == 0 {
+			again, err := s.store.Scan(ctx, f.Name)
+			if err != nil {
+				if ctx.Err() != nil {
+					return false, err
+				}
+				return false, nil
+			}
+			return !again.Unsettled && slices.Equal(again.Files, l.Files), nil
+		}
+		before = l.Stamp
+	}
+	return f.Stamp.Cur == before.Cur && f.Stamp.New == before.New, nil
 }

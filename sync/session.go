@@ -44,16 +44,17 @@ type session struct {
 
 // view is what one cycle found; the next one starts with an empty view.
 type view struct {
-	mailboxes map[string]*mailbox
-	byID      map[int64]*mailbox
-	names     []string // sorted
-	messages  map[int64]*message
-	newLocal  []*message
-	newRemote []*message
-	paired    []*message // new on both sides, joined
-	touched   []*message // only the place of the file or the UID is to be noted
-	intents   []*state.Intent
-	pending   map[int64]bool // rows of mailboxes with interrupted deliveries
+	mailboxes  map[string]*mailbox
+	byID       map[int64]*mailbox
+	names      []string // sorted
+	messages   map[int64]*message
+	newLocal   []*message
+	newRemote  []*message
+	paired     []*message // new on both sides, joined
+	touched    []*message // only the place of the file or the UID is to be noted
+	intents    []*state.Intent
+	localBlind bool           // files moved while they were looked at
+	pending    map[int64]bool // rows of mailboxes with interrupted deliveries
 }
 
 // mailbox is one mailbox as the base and both sides have it.
@@ -183,6 +184,7 @@ func (s *session) look(ctx context.Context) error {
 		s.recoverRemoteFlags,
 		s.matchRemote,
 		s.recoverRemoteMoves,
+		s.confirmRemoved,
 	} {
 		if err := step(ctx); err != nil {
 			return err

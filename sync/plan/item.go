@@ -59,8 +59,8 @@ type Item struct {
 	Ref any
 }
 
-// where names the item for people, by the mailbox that the base knows or
-// else the one it is in now.
+// where names the item for people: by its place on the server, or where that
+// was last, and for what the server never had by its place on disk.
 func (it *Item) where() (mailbox, key string) {
 	if it.Remote.Mailbox != "" {
 		return it.Remote.Mailbox, it.Remote.Key

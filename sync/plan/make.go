@@ -20,6 +20,9 @@ type Input struct {
 	// Only limits the plan to operations that concern one of these
 	// mailboxes; empty means all.
 	Only []string
+	// LocalBlind means that files moved while the Maildir was looked at, so
+	// that one that seems to be missing may be in another folder by now.
+	LocalBlind bool
 	// MaxDeletePercent is the brake of SPEC §7; 0 switches it off.
 	MaxDeletePercent int
 }
@@ -318,10 +321,28 @@ func (p *maker) leftOut(o Op) bool {
 	if p.in.Pull && o.Kind.Remote() || p.in.Push && o.Kind.Local() {
 		return true
 	}
+	if p.in.LocalBlind && (o.Kind == RemoteRemove || o.Kind == RemoteTrash || o.Kind == DeleteRemote) {
+		return true
+	}
 	places := o.places()
 	frozen := func(name string) bool { m := p.mailboxes[name]; return m != nil && m.Frozen }
 	named := func(name string) bool { return slices.Contains(p.in.Only, name) }
-	return slices.ContainsFunc(places, frozen) || len(p.in.Only) > 0 && !slices.ContainsFunc(places, named)
+	if slices.ContainsFunc(places, frozen) {
+		return true
+	}
+	// A mailbox that is not named may be needed all the same; see needless.
+	return len(p.in.Only) > 0 && o.Kind.Stage() != StageCreate && !slices.ContainsFunc(places, named)
+}
+
+// needless reports whether o creates a mailbox that was not asked for and that
+// no other operation leads to.
+func (p *maker) needless(o Op) bool {
+	if len(p.in.Only) == 0 || o.Kind.Stage() != StageCreate || slices.Contains(p.in.Only, o.Mailbox) {
+		return false
+	}
+	return !slices.ContainsFunc(p.plan.Ops, func(x Op) bool {
+		return x.Kind.Stage() != StageCreate && slices.Contains(x.places(), o.Mailbox)
+	})
 }
 
 // place is a mailbox to be made on one side.
@@ -373,9 +394,11 @@ func (o Op) places() []string {
 // drop removes the operations for which f is true, and marks the mailboxes
 // whose change is thereby left for later.
 func (p *maker) drop(f func(Op) bool) {
-	p.plan.Ops = slices.DeleteFunc(p.plan.Ops, func(o Op) bool {
+	kept := make([]Op, 0, len(p.plan.Ops)) // not in place: f may look at all
+	for _, o := range p.plan.Ops {
 		if !f(o) {
-			return false
+			kept = append(kept, o)
+			continue
 		}
 		switch places := o.places(); {
 		case o.Kind.Local():
@@ -386,8 +409,8 @@ func (p *maker) drop(f func(Op) bool) {
 			mark(p.plan.LocalPending, places)
 			mark(p.plan.RemotePending, places)
 		}
-		return true
-	})
+	}
+	p.plan.Ops = kept
 }
 
 func mark(pending map[string]bool, names []string) {

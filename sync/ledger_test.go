@@ -1,0 +1,190 @@
+package sync_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+)
+
+// The sides in a ledger.
+const (
+	local = iota
+	onServer
+)
+
+// ledger remembers what was done to each message since the sides last agreed,
+// and by whom. What must hold of the outcome whatever the engine does follows
+// from it: where only one side touched something, that side has its way.
+type ledger struct {
+	start map[string][]string // content ID -> mailboxes
+	by    map[string]*deeds
+	text  []string // for people
+}
+
+// deeds are what the sides did to one message.
+type deeds struct {
+	delivered int
+	copied    bool
+	removed   [2]bool
+	touched   [2]bool
+	movedBy   [2]bool
+	place     string                  // where the last move led
+	flags     map[string]map[int]bool // flag -> side -> last value
+}
+
+func newLedger(s snapshot) *ledger { return &ledger{start: where(s), by: map[string]*deeds{}} }
+
+func (l *ledger) of(id string) *deeds {
+	d := l.by[id]
+	if d == nil {
+		d = &deeds{flags: map[string]map[int]bool{}}
+		l.by[id] = d
+	}
+	return d
+}
+
+func (l *ledger) note(format string, args ...any) {
+	l.text = append(l.text, fmt.Sprintf(format, args...))
+}
+
+// edit changes one side n times at random. It depends on nothing but rng and
+// what that side holds, so that worlds that hold the same become the same.
+func (l *ledger) edit(w *world, k int, sd side, boxes []string, rng *rand.Rand, n int) {
+	who := [2]string{"local", "remote"}[k]
+	for range n {
+		box := boxes[rng.IntN(len(boxes))]
+		if rng.IntN(4) == 0 {
+			c := w.message()
+			id := contentID(string(c))
+			flags := [][]string{nil, {`\Seen`}, {`\Flagged`, `\Seen`}}[rng.IntN(3)]
+			l.of(id).delivered++
+			l.note("%s: deliver %s to %s %v", who, id, box, flags)
+			sd.deliver(box, c, flags)
+			continue
+		}
+		list := sd.list(box)
+		slices.SortStableFunc(list, func(a, b handle) int { return strings.Compare(a.id, b.id) })
+		pick, to := rng.IntN(1<<20), boxes[rng.IntN(len(boxes))]
+		op, f := rng.IntN(5), flagNames()[rng.IntN(len(flagNames()))]
+		if len(list) == 0 {
+			continue
+		}
+		h := list[pick%len(list)]
+		if slices.ContainsFunc(list, func(x handle) bool { return x.id == h.id && x.key != h.key }) {
+			continue // which of two equal ones is meant, nobody could tell
+		}
+		d := l.of(h.id)
+		d.touched[k] = true
+		switch op {
+		case 0, 1:
+			on := op == 0
+			if slices.Contains(h.flags, f) == on {
+				continue
+			}
+			l.note("%s: %s of %s in %s becomes %v", who, f, h.id, box, on)
+			if on {
+				sd.flag(h, []string{f}, nil)
+			} else {
+				sd.flag(h, nil, []string{f})
+			}
+			if d.flags[f] == nil {
+				d.flags[f] = map[int]bool{}
+			}
+			d.flags[f][k] = on
+		case 2:
+			if to != box {
+				l.note("%s: move %s from %s to %s", who, h.id, box, to)
+				d.movedBy[k], d.place = true, to
+				sd.move(h, to)
+			}
+		case 3:
+			if to != box {
+				l.note("%s: copy %s from %s to %s", who, h.id, box, to)
+				d.copied = true
+				sd.copy(h, to)
+			}
+		case 4:
+			l.note("%s: remove %s from %s", who, h.id, box)
+			d.removed[k] = true
+			sd.remove(h)
+		}
+	}
+}
+
+func flagNames() []string {
+	return []string{`\Seen`, `\Flagged`, `\Answered`, `$Forwarded`, `\Deleted`}
+}
+
+// check returns what is wrong with an outcome.
+func (l *ledger) check(end snapshot) (wrong []string) {
+	now := where(end)
+	flagsOf := map[string]string{}
+	for _, list := range end {
+		for _, c := range list {
+			flagsOf[contentID(c)] = c[strings.LastIndex(c, " | ")+3:]
+		}
+	}
+	bad := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
+	ids := map[string]bool{}
+	for id := range l.start {
+		ids[id] = true
+	}
+	for id := range l.by {
+		ids[id] = true
+	}
+	for id := range ids {
+		d := l.by[id]
+		if d == nil {
+			d = &deeds{}
+		}
+		before, after := l.start[id], now[id]
+		gone := d.removed[local] || d.removed[onServer]
+		switch want := len(before) + d.delivered; {
+		case d.copied:
+			if !gone && len(after) < want {
+				bad("lost: %s was in %v, is in %v", id, before, after)
+			}
+			continue
+		case gone:
+			if len(after) > want {
+				bad("doubled: %s was in %v, is in %v", id, before, after)
+			}
+			for k := range 2 {
+				if want == 1 && d.removed[k] && !d.touched[1-k] && len(after) > 0 {
+					bad("came back: %s is in %v", id, after)
+				}
+			}
+			continue
+		case len(after) < want:
+			bad("lost: %s was in %v, is in %v", id, before, after)
+			continue
+		case len(after) > want:
+			bad("doubled: %s was in %v, is in %v", id, before, after)
+			continue
+		case want != 1:
+			continue
+		}
+		switch {
+		case d.movedBy[local] && d.movedBy[onServer]:
+		case d.movedBy[local] || d.movedBy[onServer]:
+			if after[0] != d.place {
+				bad("misplaced: %s was moved to %s and is in %s", id, d.place, after[0])
+			}
+		case len(before) == 1 && after[0] != before[0]:
+			bad("misplaced: %s went from %s to %s", id, before[0], after[0])
+		}
+		for f, sides := range d.flags {
+			if len(sides) != 1 {
+				continue
+			}
+			for _, on := range sides {
+				if slices.Contains(strings.Fields(flagsOf[id]), f) != on {
+					bad("flags: %s of %s is not %v: %s", f, id, on, flagsOf[id])
+				}
+			}
+		}
+	}
+	slices.Sort(wrong)
+	return wrong
+}

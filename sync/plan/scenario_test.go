@@ -1,0 +1,357 @@
+package plan_test
+
+import (
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"satchel/conflict"
+	"satchel/sync/mail"
+	"satchel/sync/plan"
+)
+
+var update = flag.Bool("update", false, "rewrite the want sections in testdata/plan")
+
+// TestScenarios plans what testdata/plan tells; its README has the format.
+func TestScenarios(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join("..", "..", "testdata", "plan", "*.txtar"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no scenarios: %v", err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
+			a, err := txtar.ParseFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s, err := parseScenario(a)
+			if err != nil {
+				t.Fatalf("%s: %v", file, err)
+			}
+			got := show(plan.Make(s.input()))
+			if !s.oneSided {
+				mirrored := show(plan.Make(s.mirror().input()))
+				if diff := cmp.Diff(unordered(got), unordered(exchange(mirrored))); diff != "" {
+					t.Errorf("with the sides exchanged another plan (-as written +exchanged):\n%s", diff)
+				}
+			}
+			if *update {
+				rewrite(t, file, a, got)
+				return
+			}
+			if diff := cmp.Diff(s.want, got); diff != "" {
+				t.Errorf("plan (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func rewrite(t *testing.T, file string, a *txtar.Archive, got string) {
+	a.Files = slices.DeleteFunc(a.Files, func(f txtar.File) bool { return f.Name == "want" })
+	a.Files = append(a.Files, txtar.File{Name: "want", Data: []byte(got)})
+	if err := os.WriteFile(file, txtar.Format(a), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// letter is one message in one section.
+type letter struct {
+	mailbox string
+	flags   mail.Flags
+	copyOf  string
+}
+
+// section is base, local or remote.
+type section struct {
+	mailboxes map[string]bool
+	letters   map[string]letter
+}
+
+func newSection() section {
+	return section{mailboxes: map[string]bool{}, letters: map[string]letter{}}
+}
+
+type scenario struct {
+	// The base as each side held it; only flags may differ.
+	baseLocal, baseRemote section
+	local, remote         section
+	in                    plan.Input // policy and the like
+	holds                 map[string]mail.Flags
+	readOnly, frozen      map[string]bool
+	oneSided              bool
+	want                  string
+}
+
+func parseScenario(a *txtar.Archive) (*scenario, error) {
+	s := &scenario{holds: map[string]mail.Flags{}, readOnly: map[string]bool{}, frozen: map[string]bool{},
+		baseLocal: newSection(), baseRemote: newSection(), local: newSection(), remote: newSection()}
+	s.in.MaxDeletePercent = 50
+	for line := range strings.Lines(string(a.Comment)) {
+		s.oneSided = s.oneSided || strings.HasPrefix(line, "one-sided: ")
+	}
+	for _, f := range a.Files {
+		var err error
+		text := string(f.Data)
+		switch f.Name {
+		case "base":
+			if err = s.baseLocal.parse(text, "@local"); err == nil {
+				err = s.baseRemote.parse(text, "@remote")
+			}
+		case "local":
+			err = s.local.parse(text, "")
+		case "remote":
+			err = s.remote.parse(text, "")
+		case "policy":
+			err = s.parsePolicy(text)
+		case "want":
+			s.want = text
+		default:
+			err = fmt.Errorf("unknown")
+		}
+		if err != nil {
+			return nil, fmt.Errorf("section %s: %w", f.Name, err)
+		}
+	}
+	return s, nil
+}
+
+// parse reads the lines of a section. A flag with a suffix is only for the
+// side that the suffix names.
+func (sec section) parse(text, suffix string) error {
+	for line := range strings.Lines(text) {
+		line, _, _ = strings.Cut(line, "#")
+		f := strings.Fields(line)
+		if len(f) == 0 {
+			continue
+		}
+		if len(f) < 2 {
+			return fmt.Errorf("%q: want a name and a mailbox", line)
+		}
+		sec.mailboxes[f[1]] = true
+		if f[0] == "mailbox" {
+			continue
+		}
+		var flags []string
+		for _, x := range f[2:] {
+			name, side, only := strings.Cut(x, "@")
+			if !only || "@"+side == suffix {
+				flags = append(flags, name)
+			}
+		}
+		name, copyOf, _ := strings.Cut(f[0], "=")
+		names, err := expand(name)
+		if err != nil {
+			return err
+		}
+		for _, n := range names {
+			if _, twice := sec.letters[n]; twice {
+				return fmt.Errorf("%s is there twice", n)
+			}
+			sec.letters[n] = letter{mailbox: f[1], flags: mail.NewFlags(flags...), copyOf: copyOf}
+		}
+	}
+	return nil
+}
+
+// expand turns m1..m3 into m1 m2 m3.
+func expand(name string) ([]string, error) {
+	from, to, many := strings.Cut(name, "..")
+	if !many {
+		return []string{name}, nil
+	}
+	stem := strings.TrimRight(from, "0123456789")
+	lo, err1 := strconv.Atoi(from[len(stem):])
+	hi, err2 := strconv.Atoi(strings.TrimPrefix(to, stem))
+	if err1 != nil || err2 != nil || hi < lo {
+		return nil, fmt.Errorf("%q is no range", name)
+	}
+	var names []string
+	for i := lo; i <= hi; i++ {
+		names = append(names, stem+strconv.Itoa(i))
+	}
+	return names, nil
+}
+
+func (s *scenario) parsePolicy(text string) error {
+	for line := range strings.Lines(text) {
+		line, _, _ = strings.Cut(line, "#")
+		f := strings.Fields(line)
+		if len(f) == 0 {
+			continue
+		}
+		p := &s.in.Policy
+		switch strings.Join(f[:min(2, len(f))], " ") {
+		case "edit_vs_delete keep":
+			p.EditVsDelete = conflict.Keep
+		case "edit_vs_delete delete":
+			p.EditVsDelete = conflict.Delete
+		case "delete expunge":
+			p.Removal = conflict.Expunge
+		case "delete trash":
+			p.Removal = conflict.Trash
+			if len(f) > 2 {
+				s.in.Trash = f[2]
+			}
+		case "mailbox_delete never":
+			p.MailboxDelete = conflict.Never
+		case "mailbox_delete empty":
+			p.MailboxDelete = conflict.WhenEmpty
+		case "mailbox_delete always":
+			p.MailboxDelete = conflict.Always
+		default:
+			switch f[0] {
+			case "max_delete_percent":
+				n, err := strconv.Atoi(f[1])
+				if err != nil {
+					return err
+				}
+				s.in.MaxDeletePercent = n
+			case "pull":
+				s.in.Pull = true
+			case "push":
+				s.in.Push = true
+			case "only":
+				s.in.Only = f[1:]
+			case "holds":
+				s.holds[f[1]] = mail.NewFlags(f[2:]...)
+			case "read-only":
+				s.readOnly[f[1]] = true
+			case "frozen":
+				s.frozen[f[1]] = true
+			default:
+				return fmt.Errorf("%q is no policy", line)
+			}
+		}
+	}
+	return nil
+}
+
+// mirror exchanges the sides.
+func (s *scenario) mirror() *scenario {
+	m := *s
+	m.baseLocal, m.baseRemote = s.baseRemote, s.baseLocal
+	m.local, m.remote = s.remote, s.local
+	m.in.Pull, m.in.Push = s.in.Push, s.in.Pull
+	return &m
+}
+
+// input derives what each side did from what it holds.
+func (s *scenario) input() plan.Input {
+	in := s.in
+	messages := map[string]int{}
+	for _, l := range s.baseLocal.letters {
+		messages[l.mailbox]++
+	}
+	names := map[string]bool{}
+	for _, sec := range []section{s.baseLocal, s.local, s.remote} {
+		maps.Copy(names, sec.mailboxes)
+	}
+	for _, n := range slices.Sorted(maps.Keys(names)) {
+		holds, limited := s.holds[n]
+		in.Mailboxes = append(in.Mailboxes, plan.Mailbox{Name: n, InBase: s.baseLocal.mailboxes[n],
+			Local: s.local.mailboxes[n], Remote: s.remote.mailboxes[n], BaseMessages: messages[n],
+			Holds: holds, HoldsAny: !limited, ReadOnly: s.readOnly[n], Frozen: s.frozen[n]})
+	}
+	letters := map[string]bool{}
+	for _, sec := range []section{s.baseLocal, s.local, s.remote} {
+		for n := range sec.letters {
+			letters[n] = true
+		}
+	}
+	items := map[string]*plan.Item{}
+	for _, n := range slices.Sorted(maps.Keys(letters)) {
+		_, inBase := s.baseLocal.letters[n]
+		items[n] = &plan.Item{InBase: inBase, Local: side(n, s.baseLocal, s.local), Remote: side(n, s.baseRemote, s.remote)}
+	}
+	for _, n := range slices.Sorted(maps.Keys(items)) {
+		it := items[n]
+		for _, sec := range []section{s.local, s.remote} {
+			if of := sec.letters[n].copyOf; of != "" {
+				it.CopyOf = items[of]
+			}
+		}
+		if it.Local.State != plan.Same || it.Remote.State != plan.Same {
+			in.Items = append(in.Items, it)
+		}
+	}
+	return in
+}
+
+func side(name string, base, now section) plan.Side {
+	b, inBase := base.letters[name]
+	l, here := now.letters[name]
+	s := plan.Side{Key: name, Mailbox: l.mailbox, Flags: l.flags, Base: b.flags}
+	switch {
+	case !inBase && !here:
+		return plan.Side{}
+	case !inBase:
+		s.State = plan.New
+	case !here:
+		s.State, s.Mailbox, s.Flags = plan.Removed, b.mailbox, b.flags
+	case l.mailbox != b.mailbox:
+		s.State = plan.Moved
+	case l.flags.Equal(b.flags):
+		s.State = plan.Same
+	default:
+		s.State = plan.Edited
+	}
+	return s
+}
+
+// show writes a plan as want sections have it.
+func show(p *plan.Plan) string {
+	var b strings.Builder
+	for _, o := range p.Ops {
+		fmt.Fprintln(&b, o)
+	}
+	for _, c := range p.Conflicts {
+		fmt.Fprintln(&b, "conflict", c)
+	}
+	for _, h := range p.Halts {
+		fmt.Fprintln(&b, "halt", h)
+	}
+	for _, n := range slices.Sorted(maps.Keys(p.Unheld)) {
+		fmt.Fprintln(&b, "unheld", n, p.Unheld[n])
+	}
+	for _, n := range slices.Sorted(maps.Keys(p.LocalPending)) {
+		fmt.Fprintln(&b, "local-waits", n)
+	}
+	for _, n := range slices.Sorted(maps.Keys(p.RemotePending)) {
+		fmt.Fprintln(&b, "remote-waits", n)
+	}
+	return b.String()
+}
+
+// exchange rewrites a plan as if the sides had the other's name.
+func exchange(text string) string {
+	return strings.NewReplacer("local-", "remote-", "remote-", "local-", "settle-local", "settle-remote",
+		"settle-remote", "settle-local", "download", "upload", "upload", "download",
+		"from the Maildir, because they are gone from the server", "from the server, because they are gone from the Maildir",
+		"from the server, because they are gone from the Maildir", "from the Maildir, because they are gone from the server",
+	).Replace(text)
+}
+
+// unordered sorts the lines and leaves out what depends on the side by design:
+// people are told the server's name of a place, and what a base-only operation
+// is filed under does not matter.
+func unordered(text string) []string {
+	lines := slices.Sorted(strings.Lines(text))
+	for i, l := range lines {
+		if f := strings.Fields(l); strings.HasPrefix(l, "settle-") {
+			lines[i] = f[0] + " " + f[2]
+		} else if f[0] == "conflict" {
+			lines[i] = f[0] + " " + strings.Join(f[2:], " ")
+		}
+	}
+	slices.Sort(lines)
+	return lines
+}
