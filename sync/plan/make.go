@@ -327,22 +327,7 @@ func (p *maker) leftOut(o Op) bool {
 	places := o.places()
 	frozen := func(name string) bool { m := p.mailboxes[name]; return m != nil && m.Frozen }
 	named := func(name string) bool { return slices.Contains(p.in.Only, name) }
-	if slices.ContainsFunc(places, frozen) {
-		return true
-	}
-	// A mailbox that is not named may be needed all the same; see needless.
-	return len(p.in.Only) > 0 && o.Kind.Stage() != StageCreate && !slices.ContainsFunc(places, named)
-}
-
-// needless reports whether o creates a mailbox that was not asked for and that
-// no other operation leads to.
-func (p *maker) needless(o Op) bool {
-	if len(p.in.Only) == 0 || o.Kind.Stage() != StageCreate || slices.Contains(p.in.Only, o.Mailbox) {
-		return false
-	}
-	return !slices.ContainsFunc(p.plan.Ops, func(x Op) bool {
-		return x.Kind.Stage() != StageCreate && slices.Contains(x.places(), o.Mailbox)
-	})
+	return slices.ContainsFunc(places, frozen) || len(p.in.Only) > 0 && !slices.ContainsFunc(places, named)
 }
 
 // place is a mailbox to be made on one side.
