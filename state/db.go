@@ -55,6 +55,13 @@ func Open(ctx context.Context, path string, opts Options) (*DB, error) {
 	if err := f.Close(); err != nil {
 		return nil, fmt.Errorf("open state %s: %w", path, err)
 	}
+	if err := recognise(ctx, path); err != nil {
+		return nil, err
+	}
+	// A copy that was put back may have the wrong permissions.
+	if err := os.Chmod(path, 0o600); err != nil {
+		return nil, &mail.Error{Op: "open state", Kind: mail.KindConfig, Err: err}
+	}
 	db := &DB{path: path, opts: opts}
 	if db.write, err = open(path, "_txlock=immediate&_pragma=synchronous(FULL)", 1); err != nil {
 		return nil, err
@@ -78,15 +85,52 @@ func Exists(path string) (bool, error) {
 }
 
 func open(path, params string, conns int) (*sql.DB, error) {
+	return connect(path, params+
+		"&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=foreign_keys(1)&_pragma=temp_store(MEMORY)&_pragma=cache_size(-8000)", conns)
+}
+
+func connect(path, params string, conns int) (*sql.DB, error) {
 	u := url.URL{Scheme: "file", Path: path}
-	dsn := u.String() + "?" + params +
-		"&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=foreign_keys(1)&_pragma=temp_store(MEMORY)&_pragma=cache_size(-8000)"
-	db, err := sql.Open("sqlite", dsn)
+	db, err := sql.Open("sqlite", u.String()+"?"+params)
 	if err != nil {
 		return nil, fmt.Errorf("open state %s: %w", path, err)
 	}
 	db.SetMaxOpenConns(conns)
 	return db, nil
+}
+
+// recognise refuses a file that is not ours before anything is changed in it;
+// already the switch to WAL would change it. An empty database is as good as
+// none.
+func recognise(ctx context.Context, path string) error {
+	db, err := connect(path, "_pragma=busy_timeout(5000)", 1)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	var app, have, tables int
+	for query, v := range map[string]*int{
+		"PRAGMA application_id": &app, "PRAGMA user_version": &have, "SELECT count(*) FROM sqlite_master": &tables,
+	} {
+		if err := db.QueryRowContext(ctx, query).Scan(v); err != nil {
+			if ctx.Err() != nil {
+				return fmt.Errorf("open state %s: %w", path, context.Cause(ctx))
+			}
+			return &mail.Error{Op: "open state " + path, Kind: mail.KindConfig, Err: err,
+				Hint: "the file is damaged: move it away; the next sync pairs the messages again and transfers nothing that both sides hold"}
+		}
+	}
+	switch {
+	case app == 0 && have == 0 && tables == 0:
+	case app != applicationID:
+		return &mail.Error{Op: "open state " + path, Kind: mail.KindConfig,
+			Err: errors.New("this is no state file of satchel"), Hint: "move it away"}
+	case have > version:
+		return &mail.Error{Op: "open state " + path, Kind: mail.KindConfig,
+			Err:  fmt.Errorf("it was written by a newer satchel (schema %d, this one knows %d)", have, version),
+			Hint: "use the newer satchel"}
+	}
+	return nil
 }
 
 // Close closes the files; it may be called more than once.
@@ -106,24 +150,9 @@ func (db *DB) Path() string { return db.path }
 // migrate brings the file to the schema of this program, one version a
 // transaction.
 func (db *DB) migrate(ctx context.Context) error {
-	var app, have int
-	err := db.write.QueryRowContext(ctx, "PRAGMA application_id").Scan(&app)
-	if err == nil {
-		err = db.write.QueryRowContext(ctx, "PRAGMA user_version").Scan(&have)
-	}
-	if err != nil {
-		return &mail.Error{Op: "open state " + db.path, Kind: mail.KindConfig, Err: err,
-			Hint: "the file is damaged: move it away; the next sync pairs the messages again and transfers nothing that both sides hold"}
-	}
-	switch {
-	case have == 0 && app == 0:
-	case app != applicationID:
-		return &mail.Error{Op: "open state " + db.path, Kind: mail.KindConfig,
-			Err: errors.New("this is no state file of satchel"), Hint: "move it away"}
-	case have > version:
-		return &mail.Error{Op: "open state " + db.path, Kind: mail.KindConfig,
-			Err:  fmt.Errorf("it was written by a newer satchel (schema %d, this one knows %d)", have, version),
-			Hint: "use the newer satchel"}
+	var have int
+	if err := db.write.QueryRowContext(ctx, "PRAGMA user_version").Scan(&have); err != nil {
+		return fmt.Errorf("open state %s: %w", db.path, err)
 	}
 	for v := have; v < version; v++ {
 		tx, err := db.write.BeginTx(ctx, nil)

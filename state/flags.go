@@ -21,7 +21,7 @@ func decodeFlags(s string) mail.Flags {
 	letters, keywords, some := strings.Cut(s, " ")
 	var f mail.Flags
 	if some {
-		f = mail.NewFlags(strings.Fields(keywords)...)
+		f = mail.NewFlags(strings.Split(keywords, " ")...)
 	}
 	for i := 0; i < len(letters); i++ {
 		if bit, ok := mail.FromLetter(letters[i]); ok {

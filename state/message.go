@@ -159,11 +159,6 @@ func (db *DB) ByDigest(ctx context.Context, d mail.Digest) ([]*Message, error) {
 	return db.some(ctx, "digest=? AND pending=0"+someCandidates, d[:])
 }
 
-// BySizeDate returns messages that agree in size (server form) and date.
-func (db *DB) BySizeDate(ctx context.Context, size int64, date mail.Date) ([]*Message, error) {
-	return db.some(ctx, "size=? AND date=? AND pending=0"+someCandidates, size, date)
-}
-
 // ByEmailID returns messages with that EMAILID (RFC 8474 §5.1).
 func (db *DB) ByEmailID(ctx context.Context, id string) ([]*Message, error) {
 	return db.some(ctx, "emailid=? AND emailid<>'' AND pending=0"+someCandidates, id)

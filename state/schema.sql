@@ -46,7 +46,6 @@ CREATE TABLE message (
 CREATE UNIQUE INDEX message_uid  ON message(mailbox_id, uid);
 CREATE INDEX message_base ON message(mailbox_id, base);
 CREATE INDEX message_digest      ON message(digest);
-CREATE INDEX message_size_date   ON message(size, date);
 CREATE INDEX message_pending     ON message(mailbox_id) WHERE pending <> 0;
 CREATE INDEX message_emailid     ON message(emailid) WHERE emailid <> '';
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -232,12 +233,15 @@ func (m *message) settled(op *plan.Op, unheld mail.Flags) {
 
 // infoUnknown stands in a row for a file name whose flags the base has not
 // taken over: it names no file, so the next scan looks at the file again.
-const infoUnknown = "?"
+const infoUnknown = "/"
 
 // place notes in the row where the file is. The name is noted only when the
 // base holds the flags that it shows; otherwise a change that could not be
 // applied yet would never be seen again.
 func (m *message) place(mailboxID int64, f maildir.File) {
+	if strings.Contains(f.Name, infoUnknown) {
+		return // this cycle did not look at the folder
+	}
 	m.row.MailboxID, m.row.New, m.row.Base = mailboxID, f.New, f.Base()
 	m.row.Info = f.Name[len(m.row.Base):]
 	if !m.row.LocalFlags.Equal(m.item.Local.Flags) {

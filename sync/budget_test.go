@@ -62,8 +62,8 @@ func TestLargeMailboxNothingToDo(t *testing.T) {
 }
 
 // manyMessages puts n messages of size bytes into a mailbox and syncs.
-func manyMessages(t *testing.T, n, size int) *world {
-	w := newWorld(t, imaptest.Options{})
+func manyMessages(t *testing.T, n, size int, o imaptest.Options) *world {
+	w := newWorld(t, o)
 	w.acct.NoFsync, w.acct.MaxDeletePct = true, 100
 	must(w, w.srv.CreateMailbox("Archive"))
 	for i := range n {
@@ -78,7 +78,7 @@ func manyMessages(t *testing.T, n, size int) *world {
 
 func TestMovesOnDiskBudget(t *testing.T) {
 	const n = 300
-	w := manyMessages(t, n, 20000)
+	w := manyMessages(t, n, 20000, imaptest.Options{})
 	for i, f := range w.files("INBOX") {
 		to := f.file
 		to.Folder = "Archive"
@@ -101,33 +101,44 @@ func TestMovesOnDiskBudget(t *testing.T) {
 
 func TestMovesOnServerBudget(t *testing.T) {
 	const n = 300
-	w := manyMessages(t, n, 20000)
-	for _, m := range w.srv.Messages("INBOX") {
-		w.srv.Move("INBOX", m.UID, "Archive")
+	for name, x := range map[string]struct {
+		caps      imaptest.Caps
+		bytes     int64 // for each message
+		roundTrip int
+	}{
+		"by identity": {imaptest.DefaultCaps.With(imaptest.CapObjectID), 250, 8},
+		"by evidence": {imaptest.DefaultCaps, 1000, 12},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := manyMessages(t, n, 20000, imaptest.Options{Caps: x.caps})
+			for _, m := range w.srv.Messages("INBOX") {
+				w.srv.Move("INBOX", m.UID, "Archive")
+			}
+			rep := w.sync()
+			st := w.srv.Stats()
+			if rep.Counts["local-move"] != n {
+				t.Errorf("did %v", rep.Counts)
+			}
+			if st.BytesIn > n*100 || st.BytesOut > n*x.bytes || st.RoundTrips > x.roundTrip {
+				t.Errorf("%d moves cost %d bytes sent, %d received, %d round trips", n, st.BytesIn, st.BytesOut, st.RoundTrips)
+			}
+			w.agree()
+			w.quiet()
+		})
 	}
-	rep := w.sync()
-	st := w.srv.Stats()
-	if rep.Counts["local-move"] != n {
-		t.Errorf("did %v", rep.Counts)
-	}
-	if st.BytesIn > n*100 || st.BytesOut > n*600 || st.RoundTrips > 10 {
-		t.Errorf("%d moves cost %d bytes sent, %d received, %d round trips", n, st.BytesIn, st.BytesOut, st.RoundTrips)
-	}
-	w.agree()
-	w.quiet()
 }
 
 // TestLostState: a known message is recognised after the state was lost, and
 // nothing that both sides hold is transferred.
 func TestLostState(t *testing.T) {
 	const n = 200
-	w := manyMessages(t, n, 5000)
+	w := manyMessages(t, n, 5000, imaptest.Options{})
 	must(w, os.RemoveAll(w.acct.StateDir))
 	rep := w.sync()
 	if rep.Counts["download"]+rep.Counts["upload"] != 0 {
 		t.Errorf("transferred: %v", rep.Counts)
 	}
-	if st := w.srv.Stats(); st.BytesOut > n*700 {
+	if st := w.srv.Stats(); st.BytesOut > n*1400 {
 		t.Errorf("%d bytes received to pair %d messages", st.BytesOut, n)
 	}
 	w.agree()
@@ -136,7 +147,7 @@ func TestLostState(t *testing.T) {
 
 func TestUIDValidityChanged(t *testing.T) {
 	const n = 200
-	w := manyMessages(t, n, 5000)
+	w := manyMessages(t, n, 5000, imaptest.Options{})
 	w.srv.SetUIDValidity("INBOX", 77)
 	w.srv.ResetStats()
 	rep := w.sync()

@@ -2,11 +2,13 @@ package sync
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"satchel/maildir"
 	"satchel/state"
@@ -38,7 +40,7 @@ type Finding struct {
 	Mailbox  string `json:"mailbox,omitempty"`
 	Message  string `json:"message,omitempty"`
 	Problem  string `json:"problem"`
-	Repaired bool   `json:"repaired,omitempty"`
+	Repaired bool   `json:"repaired,omitempty"` // by the next sync, which has all that it needs
 }
 
 // checker is one check of one account.
@@ -48,12 +50,36 @@ type checker struct {
 	db    *state.DB
 	store *maildir.Store
 	rep   *CheckReport
-	boxes []*state.Mailbox
-	// broken are rows that say something untrue. Repair forgets them: then
-	// the next sync pairs file and message anew, by content, and what has no
-	// counterpart is copied. So a repair never removes mail.
-	broken  map[int64][]*state.Message
-	recheck map[int64]bool // mailboxes whose cursor is not to be trusted
+	boxes []*state.Mailbox // those that are synced
+	mends map[int64]*mending
+}
+
+// mending is what a repair has to do about a mailbox. It only ever forgets
+// rows: then the next sync pairs file and message anew, and what has no
+// counterpart is copied. So a repair never removes mail.
+type mending struct {
+	// broken are rows that say something untrue; file and message are to be
+	// recognised by their content.
+	broken []*state.Message
+	// altered are rows whose file is now another message of the same size.
+	// A look at a part of it, which is how the sync recognises messages,
+	// could take it for the server's, so these are not to be recognised.
+	altered []alteration
+	// empty are files of broken rows that lost all content. No server takes
+	// them, and there is nothing to keep.
+	empty   []maildir.File
+	unknown bool // the server has messages that no row tells of
+	flags   bool // the server has flags that it will not report again
+	// The findings, by their place in the report, that each way of mending
+	// settles; those of altered are with them.
+	byPairing, byCopying []int
+}
+
+// alteration is a file that is not what was synced.
+type alteration struct {
+	row     *state.Message
+	digest  mail.Digest // of what the file is now
+	finding int
 }
 
 // Check verifies that the state is whole, that every file is the message that
@@ -79,31 +105,36 @@ func (e *Engine) Check(ctx context.Context, req CheckRequest) (rep *CheckReport,
 		return rep, err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	store, _, err := e.openMaildir(ctx, db, true)
+	store, done, err := e.openMaildir(ctx, db, true)
 	if err != nil {
 		return rep, err
 	}
-	c := &checker{Engine: e, req: req, db: db, store: store, rep: rep,
-		broken: map[int64][]*state.Message{}, recheck: map[int64]bool{}}
+	defer done()
+	c := &checker{Engine: e, req: req, db: db, store: store, rep: rep, mends: map[int64]*mending{}}
 	return rep, c.run(ctx)
 }
 
 func (c *checker) run(ctx context.Context) error {
-	findings, err := c.db.Check(ctx)
+	if err := c.state(ctx); err != nil {
+		return err
+	}
+	all, err := c.db.Mailboxes(ctx)
 	if err != nil {
 		return err
 	}
-	for _, f := range findings {
-		c.rep.Findings = append(c.rep.Findings, Finding{Problem: "state: " + f})
-	}
-	if c.boxes, err = c.db.Mailboxes(ctx); err != nil {
-		return err
+	for _, mb := range all {
+		if c.wanted(mb.Name) { // else it is remembered, but not synced
+			c.boxes = append(c.boxes, mb)
+		}
 	}
 	c.rep.Mailboxes = len(c.boxes)
 	for _, mb := range c.boxes {
 		if err := c.folder(ctx, mb); err != nil {
 			return err
 		}
+	}
+	if err := c.newFolders(ctx); err != nil {
+		return err
 	}
 	if !c.req.Offline {
 		if err := c.server(ctx); err != nil {
@@ -116,13 +147,56 @@ func (c *checker) run(ctx context.Context) error {
 	return nil
 }
 
-func (c *checker) found(mb *state.Mailbox, row *state.Message, format string, args ...any) {
+func (c *checker) wanted(name string) bool {
+	s := session{Engine: c.Engine}
+	return s.wanted(name)
+}
+
+func (c *checker) mend(mb *state.Mailbox) *mending {
+	m := c.mends[mb.ID]
+	if m == nil {
+		m = &mending{}
+		c.mends[mb.ID] = m
+	}
+	return m
+}
+
+// found reports damage and returns its place in the report. The row may be
+// nil.
+func (c *checker) found(mb *state.Mailbox, row *state.Message, format string, args ...any) int {
 	f := Finding{Mailbox: mb.Name, Problem: fmt.Sprintf(format, args...)}
 	if row != nil {
 		f.Message = fmt.Sprintf("uid %d, file %s", row.UID, row.Base)
-		c.broken[mb.ID] = append(c.broken[mb.ID], row)
 	}
 	c.rep.Findings = append(c.rep.Findings, f)
+	return len(c.rep.Findings) - 1
+}
+
+// broken is found for a row that a repair forgets.
+func (c *checker) broken(mb *state.Mailbox, row *state.Message, format string, args ...any) {
+	m := c.mend(mb)
+	m.byPairing = append(m.byPairing, c.found(mb, row, format, args...))
+	m.broken = append(m.broken, row)
+}
+
+// state verifies the state, and mends it at once: rows that cannot be read
+// would hinder all that follows.
+func (c *checker) state(ctx context.Context) error {
+	findings, err := c.db.Check(ctx)
+	if err == nil && c.req.Repair && len(findings) > 0 {
+		var left []string
+		if err = c.db.Update(ctx, (*state.Tx).Mend); err == nil {
+			left, err = c.db.Check(ctx)
+		}
+		for _, f := range findings {
+			c.rep.Findings = append(c.rep.Findings, Finding{Problem: "state: " + f, Repaired: err == nil && !slices.Contains(left, f)})
+		}
+		return err
+	}
+	for _, f := range findings {
+		c.rep.Findings = append(c.rep.Findings, Finding{Problem: "state: " + f})
+	}
+	return err
 }
 
 // folder reads every file of a mailbox and compares it with the base.
@@ -139,45 +213,103 @@ func (c *checker) folder(ctx context.Context, mb *state.Mailbox) error {
 		c.found(mb, nil, "the folder cannot be read: %v", err)
 		return nil
 	}
-	files := make(map[string]maildir.File, len(l.Files))
+	files := make(map[string][]maildir.File, len(l.Files))
 	for _, f := range l.Files {
-		files[f.Base()] = f
+		files[f.Base()] = append(files[f.Base()], f)
 	}
+	known := 0
 	err = c.db.Range(ctx, mb.ID, mail.UIDRange{Start: 0, Stop: ^mail.UID(0)}, func(row *state.Message) error {
-		f, ok := files[row.Base]
-		if !ok {
+		same := files[row.Base]
+		if len(same) == 0 {
 			c.rep.Waiting++
 			return nil
 		}
-		delete(files, row.Base)
-		content, err := c.store.Inspect(ctx, f)
-		if err != nil {
-			if ctx.Err() != nil {
-				return err
-			}
-			if !errors.Is(err, mail.ErrGone) {
-				c.found(mb, row, "the file cannot be read: %v", err)
-			}
-			return nil
-		}
-		c.rep.Messages++
-		c.rep.Bytes += content.DiskSize
-		want, got := row.Digest, content.Digest
-		if row.Form == mail.FormRaw {
-			got = content.RawDigest
-		}
-		if got != want {
-			c.found(mb, row, "the file is not what was synced: %d bytes, should be %d; digest %s, should be %s",
-				content.DiskSize, row.DiskSize, got, want)
-			return nil
-		}
-		if f.Name != row.Base+row.Info || f.New != row.New {
-			c.rep.Waiting++
+		// Of several files with one base the row's is the same as for a sync.
+		f := same[max(0, slices.IndexFunc(same, func(f maildir.File) bool { return f.New == row.New && f.Name == row.Base+row.Info }))]
+		files[row.Base] = slices.DeleteFunc(same, func(x maildir.File) bool { return x == f })
+		known++
+		return c.file(ctx, mb, row, f)
+	})
+	c.rep.Waiting += len(l.Files) - known
+	return err
+}
+
+// file compares one file with its row.
+func (c *checker) file(ctx context.Context, mb *state.Mailbox, row *state.Message, f maildir.File) error {
+	content, err := c.store.Inspect(ctx, f)
+	switch {
+	case err == nil:
+	case ctx.Err() != nil:
+		return err
+	case errors.Is(err, mail.ErrGone):
+		c.rep.Waiting++ // renamed or removed just now
+		return nil
+	case errors.Is(err, fs.ErrPermission):
+		// The message is there. To forget it would bring a second one.
+		c.found(mb, row, "the file cannot be read: %v", err)
+		return nil
+	default:
+		c.broken(mb, row, "the file cannot be read: %v", err)
+		return nil
+	}
+	c.rep.Messages++
+	c.rep.Bytes += content.DiskSize
+	digest, size := content.Digest, content.Size
+	if row.Form == mail.FormRaw {
+		digest, size = content.RawDigest, content.DiskSize
+	}
+	switch {
+	case digest != row.Digest:
+		return c.altered(ctx, mb, row, f, &content, digest)
+	case size != row.Size || content.DiskSize != row.DiskSize:
+		c.broken(mb, row, "the state says %d bytes on the server and %d on disk, the file says %d and %d",
+			row.Size, row.DiskSize, size, content.DiskSize)
+		return nil
+	}
+	if f.Name != row.Base+row.Info || f.New != row.New {
+		c.rep.Waiting++
+	}
+	return nil
+}
+
+// altered reports a file that is not the message that was synced.
+func (c *checker) altered(ctx context.Context, mb *state.Mailbox, row *state.Message, f maildir.File, content *maildir.Content, digest mail.Digest) error {
+	at := c.found(mb, row, "the file is not what was synced: %d bytes, should be %d; digest %s, should be %s",
+		content.DiskSize, row.DiskSize, digest, row.Digest)
+	m := c.mend(mb)
+	elsewhere, err := c.db.ByDigest(ctx, digest)
+	if err != nil {
+		return err
+	}
+	if len(elsewhere) > 0 || content.Size != row.Size && content.DiskSize != row.Size {
+		// It is another message, such as when two files swapped names, or
+		// its size tells it apart.
+		m.broken, m.byPairing = append(m.broken, row), append(m.byPairing, at)
+		if content.DiskSize == 0 {
+			m.empty = append(m.empty, f)
 		}
 		return nil
-	})
-	c.rep.Waiting += len(files)
-	return err
+	}
+	m.altered = append(m.altered, alteration{row, digest, at})
+	return nil
+}
+
+// newFolders counts what is in folders that the base does not have.
+func (c *checker) newFolders(ctx context.Context) error {
+	folders, _, err := c.store.Survey(ctx, nil)
+	if err != nil {
+		return err
+	}
+	for _, f := range folders {
+		if !c.wanted(f.Name) || slices.ContainsFunc(c.boxes, func(mb *state.Mailbox) bool { return mb.Name == f.Name }) {
+			continue
+		}
+		c.rep.Waiting++ // the mailbox itself
+		if l, err := c.store.Scan(ctx, f.Name); err == nil {
+			c.rep.Waiting += len(l.Files)
+		}
+	}
+	return nil
 }
 
 // server compares UIDs and sizes with what the server has.
@@ -196,8 +328,18 @@ func (c *checker) server(ctx context.Context) error {
 		return err
 	}
 	var reqs []remote.ChangesRequest
+	there := map[string]bool{}
+	for _, b := range boxes {
+		if !b.Selectable || !c.wanted(b.Name) {
+			continue
+		}
+		there[b.Name] = true
+		if !slices.ContainsFunc(c.boxes, func(mb *state.Mailbox) bool { return mb.Name == b.Name }) {
+			c.rep.Waiting += 1 + int(b.Status.Messages) // new
+		}
+	}
 	for _, mb := range c.boxes {
-		if slices.ContainsFunc(boxes, func(b remote.Mailbox) bool { return b.Name == mb.Name && b.Selectable }) {
+		if there[mb.Name] {
 			reqs = append(reqs, remote.ChangesRequest{Mailbox: mb.Name, ReadOnly: true, ListNew: true})
 			continue
 		}
@@ -207,16 +349,66 @@ func (c *checker) server(ctx context.Context) error {
 		}
 		c.rep.Waiting += n
 	}
-	return conn.Changes(ctx, reqs, func(ch *remote.Changes) error {
+	var doubts []*doubt
+	err = conn.Changes(ctx, reqs, func(ch *remote.Changes) error {
 		i := slices.IndexFunc(c.boxes, func(mb *state.Mailbox) bool { return mb.Name == ch.Mailbox })
 		if i < 0 {
 			return nil
 		}
-		return c.compare(ctx, c.boxes[i], ch)
+		d := &doubt{mb: c.boxes[i], validity: ch.Cursor.UIDValidity}
+		if err := c.compare(ctx, d, ch); err != nil {
+			return err
+		}
+		if len(d.rows) > 0 {
+			doubts = append(doubts, d)
+		}
+		return nil
 	})
+	for _, d := range doubts {
+		if err == nil {
+			err = c.resolve(ctx, conn, d)
+		}
+	}
+	for _, mb := range c.boxes {
+		if m := c.mends[mb.ID]; err == nil && m != nil && len(m.altered) > 0 && there[mb.Name] {
+			err = c.blame(ctx, conn, mb, m)
+		}
+	}
+	return err
 }
 
-func (c *checker) compare(ctx context.Context, mb *state.Mailbox, ch *remote.Changes) error {
+// blame fetches what altered files should be: a file that is what the server
+// has is whole, and the state is wrong.
+func (c *checker) blame(ctx context.Context, conn *remote.Conn, mb *state.Mailbox, m *mending) error {
+	rows := make([]*state.Message, 0, len(m.altered))
+	for _, a := range m.altered {
+		rows = append(rows, a.row)
+	}
+	got, err := c.fetch(ctx, conn, mb, mb.Cursor.UIDValidity, rows)
+	if err != nil {
+		return err
+	}
+	m.altered = slices.DeleteFunc(m.altered, func(a alteration) bool {
+		if got[a.row.UID].digest != a.digest {
+			return false
+		}
+		c.rep.Findings[a.finding].Problem = fmt.Sprintf("the state says digest %s, file and server have %s", a.row.Digest, a.digest)
+		m.broken, m.byPairing = append(m.broken, a.row), append(m.byPairing, a.finding)
+		return true
+	})
+	return nil
+}
+
+// doubt is about messages of a mailbox that have another size on the server
+// than in the state.
+type doubt struct {
+	mb       *state.Mailbox
+	validity mail.UIDValidity
+	rows     []*state.Message
+}
+
+func (c *checker) compare(ctx context.Context, d *doubt, ch *remote.Changes) error {
+	mb := d.mb
 	switch {
 	case ch.Err != nil:
 		c.found(mb, nil, "the server does not open it: %v", ch.Err)
@@ -237,15 +429,15 @@ func (c *checker) compare(ctx context.Context, mb *state.Mailbox, ch *remote.Cha
 			c.rep.Waiting++
 			return nil
 		case m.HasMeta && m.Size != row.Size:
-			c.found(mb, row, "the server's message has %d bytes, the synced one %d", m.Size, row.Size)
+			d.rows = append(d.rows, row)
 		case !m.Flags.Equal(row.RemoteFlags):
 			c.rep.Waiting++
 			// Nothing would report the flags again if the cursor were past
 			// this change.
 			if ch.Cursor.HighestModSeq != 0 && ch.Cursor.HighestModSeq == mb.Cursor.HighestModSeq {
-				c.recheck[mb.ID] = true
-				c.rep.Findings = append(c.rep.Findings, Finding{Mailbox: mb.Name, Message: fmt.Sprintf("uid %d", row.UID),
-					Problem: fmt.Sprintf("flags on the server are %q, the state says %q", m.Flags, row.RemoteFlags)})
+				md := c.mend(mb)
+				md.flags = true
+				md.byCopying = append(md.byCopying, c.found(mb, row, "flags on the server are %q, the state says %q", m.Flags, row.RemoteFlags))
 			}
 		}
 		c.rep.OnServer++
@@ -254,49 +446,166 @@ func (c *checker) compare(ctx context.Context, mb *state.Mailbox, ch *remote.Cha
 	if err != nil {
 		return err
 	}
-	for uid := range there {
+	for _, n := range ch.New { // in the order of UIDs
+		if there[n.UID] == nil {
+			continue
+		}
 		c.rep.Waiting++
-		if uid < mb.Cursor.UIDNext && ch.Cursor == mb.Cursor {
-			c.recheck[mb.ID] = true
-			c.rep.Findings = append(c.rep.Findings, Finding{Mailbox: mb.Name, Message: fmt.Sprintf("uid %d", uid),
+		// A cursor that a repair put back will make the sync see it.
+		if n.UID < mb.Cursor.UIDNext && !putBack(mb.Cursor) {
+			m := c.mend(mb)
+			m.unknown = true
+			m.byPairing = append(m.byPairing, len(c.rep.Findings))
+			c.rep.Findings = append(c.rep.Findings, Finding{Mailbox: mb.Name, Message: fmt.Sprintf("uid %d", n.UID),
 				Problem: "the server has it, the state does not know it and takes the mailbox for read"})
 		}
 	}
 	return nil
 }
 
-// repair forgets what is untrue and makes the next sync look at the mailboxes
-// concerned from the start.
-func (c *checker) repair(ctx context.Context) error {
-	if len(c.rep.Findings) == 0 {
-		return nil
+// someDoubts is how many messages of a mailbox are fetched to see whether
+// their server merely does not tell sizes as they are.
+const someDoubts = 16
+
+// resolve fetches messages in doubt: servers are known that guess the size
+// (RFC822.SIZE), and only the content proves that a message is another.
+func (c *checker) resolve(ctx context.Context, conn *remote.Conn, d *doubt) error {
+	before := len(c.rep.Findings)
+	for len(d.rows) > 0 {
+		n := min(someDoubts, len(d.rows))
+		if len(c.rep.Findings) > before {
+			n = len(d.rows)
+		}
+		rows := d.rows[:n]
+		got, err := c.fetch(ctx, conn, d.mb, d.validity, rows)
+		if err != nil {
+			return err
+		}
+		for _, row := range rows {
+			switch m, ok := got[row.UID]; {
+			case !ok:
+				c.rep.Waiting++ // gone meanwhile
+			case m.digest != row.Digest:
+				c.broken(d.mb, row, "the server's message has %d bytes, the synced one %d; digest %s, should be %s",
+					m.size, row.Size, m.digest, row.Digest)
+			case m.size != row.Size && !c.isBroken(d.mb, row):
+				c.broken(d.mb, row, "the state says %d bytes, the server's message has %d", row.Size, m.size)
+			}
+		}
+		if d.rows = d.rows[n:]; len(c.rep.Findings) == before {
+			return nil // it guesses
+		}
 	}
+	return nil
+}
+
+func (c *checker) isBroken(mb *state.Mailbox, row *state.Message) bool {
+	m := c.mends[mb.ID]
+	return m != nil && slices.ContainsFunc(m.broken, func(r *state.Message) bool { return r.ID == row.ID })
+}
+
+// fetched is a message as the server has it.
+type fetched struct {
+	size   int64
+	digest mail.Digest
+}
+
+// fetch reads messages from the server; those that it does not send are not
+// in the answer.
+func (c *checker) fetch(ctx context.Context, conn *remote.Conn, mb *state.Mailbox, v mail.UIDValidity, rows []*state.Message) (map[mail.UID]fetched, error) {
+	got := map[mail.UID]fetched{}
+	req := remote.BodyRequest{Mailbox: mb.Name, UIDValidity: v}
+	for _, row := range rows {
+		req.UIDs = append(req.UIDs, row.UID)
+	}
+	failed, err := conn.FetchBodies(ctx, []remote.BodyRequest{req}, func(b remote.Body) error {
+		h := sha256.New()
+		n, err := io.Copy(h, b)
+		if err != nil {
+			return err
+		}
+		m := fetched{size: n}
+		h.Sum(m.digest[:0])
+		got[b.UID] = m
+		return nil
+	})
+	if err == nil && failed[mb.Name] != nil {
+		c.found(mb, nil, "the server does not send messages: %v", failed[mb.Name])
+	}
+	return got, err
+}
+
+// putBack reports whether a repair put a cursor back, and no sync has been
+// since.
+func putBack(c mail.Cursor) bool { return c.HighestModSeq == 0 && c.Messages == 0 }
+
+// repair forgets what is untrue and makes the next sync look at the mailboxes
+// concerned from the start. There are two ways, and a mailbox goes one of them
+// between two syncs:
+//
+//   - pairing: the cursor goes back to zero, so all messages without a row are
+//     new, and those whose file is here already are recognised
+//   - copying: the cursor keeps its UIDNEXT, so those without a row are old
+//     ones that were never delivered, which are fetched as they are
+//
+// What the other way would settle stays as it is, and is found again.
+func (c *checker) repair(ctx context.Context) error {
+	var mended []int
+	var empty []maildir.File
 	err := c.db.Update(ctx, func(tx *state.Tx) error {
 		for _, mb := range c.boxes {
-			stateBroken := slices.ContainsFunc(c.rep.Findings, func(f Finding) bool { return f.Mailbox == "" })
-			if len(c.broken[mb.ID]) == 0 && !c.recheck[mb.ID] && !stateBroken {
+			m := c.mends[mb.ID]
+			if m == nil {
 				continue
 			}
-			for _, row := range c.broken[mb.ID] {
+			cursor := mail.Cursor{UIDValidity: mb.Cursor.UIDValidity} // kept, since the rows that stay hold by it
+			var drop []*state.Message
+			switch waits := putBack(mb.Cursor); {
+			case (m.unknown || len(m.broken) > 0) && (!waits || mb.Cursor.UIDNext == 0):
+				drop = m.broken
+				mended = append(append(mended, m.byPairing...), m.byCopying...) // flags are read anew as well
+				empty = append(empty, m.empty...)
+			case (m.flags || len(m.altered) > 0) && mb.Cursor.UIDNext != 0 && !c.req.Offline:
+				// Offline it may as well be the state that is wrong.
+				cursor.UIDNext = mb.Cursor.UIDNext
+				mended = append(mended, m.byCopying...)
+				for _, a := range m.altered {
+					drop, mended = append(drop, a.row), append(mended, a.finding)
+				}
+			default:
+				continue
+			}
+			for _, row := range drop {
 				if err := tx.DeleteMessage(row.ID); err != nil {
 					return err
 				}
 			}
-			// The UIDVALIDITY is kept, since the rows that stay hold by it.
-			mb.Cursor = mail.Cursor{UIDValidity: mb.Cursor.UIDValidity}
+			mb.Cursor = cursor
 			mb.CurMTime, mb.NewMTime, mb.DirMTime = 0, 0, 0
 			if err := tx.PutMailbox(mb); err != nil {
 				return err
 			}
 		}
-		return tx.Mend()
+		return nil
 	})
 	if err != nil {
 		return err
 	}
-	for i := range c.rep.Findings {
-		f := &c.rep.Findings[i]
-		f.Repaired = f.Message != "" || strings.HasPrefix(f.Problem, "state: ")
+	for _, i := range mended {
+		c.rep.Findings[i].Repaired = true
+	}
+	return c.setAside(ctx, empty)
+}
+
+// setAside moves files to the undo folder that no row tells of any more.
+func (c *checker) setAside(ctx context.Context, files []maildir.File) error {
+	for _, f := range files {
+		if err := c.store.Discard(ctx, f, c.now().UTC().Format(undoLayout)); err != nil && !errors.Is(err, mail.ErrGone) {
+			return err
+		}
+		if err := c.store.SyncFolders(ctx, f.Folder); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -17,12 +17,14 @@ import (
 	"satchel/sync/remote"
 )
 
-// How much of a message is fetched to recognise it (docs/adr/0003). Up to
-// probeWhole bytes the whole message costs no more than a part.
+// How much of a message is fetched to recognise it, in bytes
+// (docs/adr/0003). Up to probeWhole the whole message costs no more than its
+// parts.
 const (
-	probeWhole = 512
-	probeTail  = 128
-	probeHead  = 2048
+	probeWhole  = 512
+	probeTail   = 128
+	probeHead   = 384
+	probeMiddle = 256
 )
 
 // suspect is a new message on the server together with the messages, known
@@ -30,6 +32,9 @@ const (
 type suspect struct {
 	m          *message
 	candidates []*message
+	left       []*message  // candidates that all evidence so far speaks for
+	noID       bool        // it has no Message-ID
+	deep       bool        // only the digest of the whole message will do
 	digest     mail.Digest // proven; zero when it is none of them
 }
 
@@ -66,13 +71,14 @@ func (s *session) matchRemote(ctx context.Context) error {
 	return nil
 }
 
-// suspects gathers candidates by size, and for messages that are not missing
-// anywhere by size and date: a copy keeps its INTERNALDATE (RFC 3501 §6.4.7).
+// suspects gathers candidates: by size new files in the same mailbox and
+// messages that vanished from elsewhere, by the server's own identity any
+// message at all.
 func (s *session) suspects(ctx context.Context) ([]*suspect, error) {
-	bySize := map[int64][]*message{}
+	vanished := map[int64][]*message{}
 	for _, m := range s.messages {
 		if m.item.Remote.State == plan.Removed && !s.trashed(m) && (m.onDisk() || s.wantsDeepProof(m)) {
-			bySize[m.row.Size] = append(bySize[m.row.Size], m)
+			vanished[m.row.Size] = append(vanished[m.row.Size], m)
 		}
 	}
 	newHere := map[string]map[int64][]*message{}
@@ -88,44 +94,28 @@ func (s *session) suspects(ctx context.Context) ([]*suspect, error) {
 			in[f.content.DiskSize] = append(in[f.content.DiskSize], f)
 		}
 	}
-	empty := len(bySize) == 0 && len(newHere) == 0 && len(s.intents) == 0
-	if empty {
-		n, err := s.db.Count(ctx, 0)
-		if err != nil || n == 0 {
-			return nil, err // a first sync into an empty Maildir
-		}
-	}
 	var list []*suspect
 	for _, m := range s.newRemote {
 		if !m.hasMeta {
 			continue
 		}
-		sus := &suspect{m: m}
-		sus.candidates = append(sus.candidates, newHere[m.item.Remote.Mailbox][m.item.Size]...)
-		sus.candidates = append(sus.candidates, bySize[m.item.Size]...)
-		for _, i := range s.intendedAppends(m.item.Remote.Mailbox) {
-			if i.Size == m.item.Size {
-				if f := s.intended(i); f != nil {
-					sus.candidates = append(sus.candidates, f)
-				}
+		sus := &suspect{m: m, candidates: slices.Clone(newHere[m.item.Remote.Mailbox][m.item.Size])}
+		for _, v := range vanished[m.item.Size] {
+			if m.emailID == "" || v.row.EmailID == "" || m.emailID == v.row.EmailID {
+				sus.candidates = append(sus.candidates, v)
 			}
 		}
-		rows, err := s.db.BySizeDate(ctx, m.item.Size, m.date)
+		for _, i := range s.intendedAppends(m.item.Remote.Mailbox) {
+			if f := s.intended(i); i.Size == m.item.Size && f != nil && !slices.Contains(sus.candidates, f) {
+				sus.candidates = append(sus.candidates, f)
+			}
+		}
+		same, err := s.sameIdentity(ctx, m)
 		if err != nil {
 			return nil, err
 		}
-		if m.emailID != "" {
-			same, err := s.db.ByEmailID(ctx, m.emailID)
-			if err != nil {
-				return nil, err
-			}
-			rows = append(rows, same...)
-		}
-		for _, row := range rows {
-			if mb := s.byID[row.MailboxID]; mb == nil || mb.detached || s.mailboxes[mb.name] == nil {
-				continue
-			}
-			if c := s.message(row); c.onDisk() && !slices.Contains(sus.candidates, c) {
+		for _, c := range same {
+			if !slices.Contains(sus.candidates, c) {
 				sus.candidates = append(sus.candidates, c)
 			}
 		}
@@ -134,6 +124,26 @@ func (s *session) suspects(ctx context.Context) ([]*suspect, error) {
 		}
 	}
 	return list, nil
+}
+
+// sameIdentity returns the messages that the server says are the same as m.
+func (s *session) sameIdentity(ctx context.Context, m *message) (same []*message, err error) {
+	if m.emailID == "" {
+		return nil, nil
+	}
+	rows, err := s.db.ByEmailID(ctx, m.emailID)
+	if err != nil {
+		return nil, err
+	}
+	for _, row := range rows {
+		if mb := s.byID[row.MailboxID]; mb == nil || mb.detached || s.mailboxes[mb.name] == nil {
+			continue
+		}
+		if c := s.message(row); c.onDisk() {
+			same = append(same, c)
+		}
+	}
+	return same, nil
 }
 
 func (m *message) onDisk() bool { return m.file.Name != "" }
@@ -155,15 +165,17 @@ func (s *session) intended(i *state.Intent) *message {
 	return nil
 }
 
-// prove settles for each suspect whose content it is, fetching as little as
-// will do:
+// prove settles for each suspect whose content it is:
 //
-//   - the server says so: the same EMAILID (RFC 8474 §5.1)
-//   - size, INTERNALDATE, Message-ID and the last bytes agree, and all
-//     candidates for which they do have one content
-//   - the date differs: the first bytes, with the trace headers, agree too
-//   - there is no Message-ID, or several contents remain: the digest of the
-//     whole message
+//   - the server says so: the same identity (RFC 8474 §5.1)
+//   - up to probeWhole bytes: all of it is compared
+//   - a message that moved: size, INTERNALDATE, Message-ID, the first and the
+//     last bytes agree, and all candidates for which they do have one content
+//   - a mailbox that is paired from the start (state lost, UIDVALIDITY
+//     changed, another tool before): the same with some bytes from the
+//     middle instead of the date
+//   - anything else, and whatever is left in doubt: the digest of the whole
+//     message, which is fetched for it
 func (s *session) prove(ctx context.Context, suspects []*suspect) error {
 	var open []*suspect
 	for _, sus := range suspects {
@@ -173,53 +185,75 @@ func (s *session) prove(ctx context.Context, suspects []*suspect) error {
 			}
 		}
 		if sus.digest.IsZero() {
+			sus.left = sus.candidates
+			sus.deep = s.needsDigest(sus)
 			open = append(open, sus)
 		}
 	}
-	var head, deep []*suspect
-	err := s.probe(ctx, open, tailOf, func(sus *suspect, p remote.Probe, ev map[*message]evidence) {
-		var classes []mail.Digest
-		dated := false
-		for _, c := range sus.candidates {
-			e := ev[c]
-			if !c.onDisk() {
-				deep = append(deep, sus)
-				return
+	for round, where := range []func(int64) (off, n int64){tailOf, headOf, middleOf} {
+		var now []*suspect
+		for _, sus := range open {
+			whole := sus.m.item.Size <= probeWhole
+			if !sus.deep && len(sus.left) > 0 && (round == 0 || !whole) && (round < 2 || s.startsAnew(sus.m)) {
+				now = append(now, sus)
 			}
-			if !e.ok || !bytes.Equal(e.part, p.Part) || e.messageID != bare(p.MessageID) {
-				continue
-			}
-			if d := c.digest(); !slices.Contains(classes, d) {
-				classes = append(classes, d)
-			}
-			dated = dated || c.date == sus.m.date
 		}
-		switch {
-		case len(classes) == 0:
-		case sus.m.item.Size <= probeWhole && len(classes) == 1:
-			sus.digest = classes[0]
-		case len(classes) > 1 || p.MessageID == "":
-			deep = append(deep, sus)
-		case dated:
-			sus.digest = classes[0]
-		default:
-			head = append(head, sus)
+		if err := s.probe(ctx, now, where); err != nil {
+			return err
 		}
-	})
-	if err != nil {
-		return err
 	}
-	err = s.probe(ctx, head, headOf, func(sus *suspect, p remote.Probe, ev map[*message]evidence) {
-		for _, c := range sus.candidates {
-			if e := ev[c]; e.ok && bytes.Equal(e.part, p.Part) && e.messageID == bare(p.MessageID) {
-				sus.digest = c.digest()
-			}
+	var deep []*suspect
+	for _, sus := range open {
+		if s.judge(sus); sus.deep {
+			deep = append(deep, sus)
 		}
-	})
-	if err != nil {
-		return err
 	}
 	return s.proveDeep(ctx, deep)
+}
+
+// needsDigest reports whether parts of the message are not enough. A file
+// that appeared beside a new message on the server is compared in full: it
+// would have to be transferred anyway if they were two.
+func (s *session) needsDigest(sus *suspect) bool {
+	if sus.m.item.Size <= probeWhole {
+		return slices.ContainsFunc(sus.candidates, func(c *message) bool { return !c.onDisk() })
+	}
+	return slices.ContainsFunc(sus.candidates, func(c *message) bool {
+		return !c.onDisk() || c.row == nil && !s.startsAnew(sus.m) && !s.announced(sus.m, c)
+	})
+}
+
+// startsAnew reports whether the message is in a mailbox that is paired from
+// the start.
+func (s *session) startsAnew(m *message) bool {
+	mb := s.mailboxes[m.item.Remote.Mailbox]
+	return mb.detached || mb.cursorOf().UIDNext == 0
+}
+
+// announced reports whether an interrupted run was uploading f to where m is.
+func (s *session) announced(m, f *message) bool {
+	return slices.ContainsFunc(s.intendedAppends(m.item.Remote.Mailbox), func(i *state.Intent) bool {
+		return i.Digest == f.content.Digest
+	})
+}
+
+// judge draws the conclusion from the evidence.
+func (s *session) judge(sus *suspect) {
+	if sus.deep || len(sus.left) == 0 {
+		return
+	}
+	first := sus.left[0].digest()
+	whole := sus.m.item.Size <= probeWhole
+	if slices.ContainsFunc(sus.left, func(c *message) bool { return c.digest() != first }) || sus.noID && !whole {
+		sus.deep = true
+		return
+	}
+	dated := slices.ContainsFunc(sus.left, func(c *message) bool { return c.date == sus.m.date })
+	if whole || dated || s.startsAnew(sus.m) {
+		sus.digest = first
+		return
+	}
+	sus.deep = true
 }
 
 func tailOf(size int64) (off, n int64) {
@@ -229,7 +263,9 @@ func tailOf(size int64) (off, n int64) {
 	return size - probeTail, probeTail
 }
 
-func headOf(size int64) (off, n int64) { return 0, min(size, probeHead) }
+func headOf(int64) (off, n int64) { return 0, probeHead }
+
+func middleOf(size int64) (off, n int64) { return size / 2, probeMiddle }
 
 // bare removes white space, which folding may have changed.
 func bare(id string) string {
@@ -248,10 +284,9 @@ type evidence struct {
 	messageID string
 }
 
-// probe fetches a part of each suspect and hands it over with the same part
-// of the candidates' files.
-func (s *session) probe(ctx context.Context, suspects []*suspect, where func(int64) (off, n int64),
-	judge func(*suspect, remote.Probe, map[*message]evidence)) error {
+// probe fetches a part of each suspect and strikes out the candidates whose
+// files show something else there.
+func (s *session) probe(ctx context.Context, suspects []*suspect, where func(int64) (off, n int64)) error {
 	if len(suspects) == 0 {
 		return nil
 	}
@@ -285,13 +320,19 @@ func (s *session) probe(ctx context.Context, suspects []*suspect, where func(int
 			return nil
 		}
 		delete(at[mailbox], p.UID) // once, should the server answer twice
-		ev := map[*message]evidence{}
-		for _, cand := range sus.candidates {
-			ev[cand] = s.evidence(ctx, cand, sus.m.item.Size, where)
-		}
-		judge(sus, p, ev)
+		id := bare(p.MessageID)
+		sus.noID = id == ""
+		sus.left = slices.DeleteFunc(slices.Clone(sus.left), func(c *message) bool {
+			e := s.evidence(ctx, c, sus.m.item.Size, where)
+			return !e.ok || e.messageID != id || !bytes.Equal(e.part, p.Part)
+		})
 		return nil
 	})
+	for _, unanswered := range at {
+		for _, sus := range unanswered {
+			sus.left = nil // no evidence, no match
+		}
+	}
 	for name, ferr := range failed {
 		s.log.Warn("probe failed", "mailbox", name, "err", ferr)
 	}

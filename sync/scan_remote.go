@@ -115,6 +115,7 @@ func (s *session) compareRemote(ctx context.Context, mb *mailbox) error {
 	for _, n := range ch.New {
 		if row := known[n.UID]; row != nil {
 			s.sawFlags(row, n.Flags)
+			s.sawIdentity(row, n.EmailID)
 		} else {
 			s.newMessage(mb, n)
 		}
@@ -251,6 +252,15 @@ func (s *session) sawFlags(row *state.Message, flags mail.Flags) {
 	m.item.Remote.State = plan.Same
 	m.item.Remote.Flags = flags
 	m.refresh(s.byID[row.MailboxID].name)
+}
+
+// sawIdentity notes the server's identity of a message that satchel put there
+// itself.
+func (s *session) sawIdentity(row *state.Message, id string) {
+	if id != "" && row.EmailID == "" {
+		row.EmailID = id
+		s.touched = append(s.touched, s.message(row))
+	}
 }
 
 // newMessage notes a message of the server that the base does not have.

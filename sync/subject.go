@@ -24,7 +24,7 @@ func readSubject(r io.Reader) string {
 			value += " " + strings.TrimSpace(text)
 		case found || text == "":
 			return decodeHeader(value)
-		case len(text) > 8 && strings.EqualFold(text[:8], "subject:"):
+		case len(text) >= 8 && strings.EqualFold(text[:8], "subject:"):
 			found = true
 			value = strings.TrimSpace(text[8:])
 		}

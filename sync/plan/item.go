@@ -3,6 +3,7 @@ package plan
 import (
 	"fmt"
 
+	"satchel/conflict"
 	"satchel/sync/mail"
 )
 
@@ -43,6 +44,10 @@ func (s Side) Delta() mail.Delta {
 	}
 	return s.Flags.Diff(s.Base)
 }
+
+// edited reports whether the side changed the message in a way that counts
+// against its removal on the other side.
+func (s Side) edited() bool { return s.State == Moved || conflict.Edited(s.Delta()) }
 
 // Item is one message as both sides see it. For an item without base both
 // sides' Base flags are ignored.

@@ -187,19 +187,19 @@ func (p *maker) removedLocally(it *Item) {
 	switch {
 	case p.restore[it.Local.Mailbox] && it.Remote.State != Moved:
 		p.download(it)
+	case p.trashes() && it.Remote.State == Moved && from == p.in.Trash:
+		p.download(it) // moved to the trash there, removed here: that is the same
 	case it.Remote.State == Moved && p.in.Policy.EditVsDelete == conflict.Keep,
 		it.Remote.State == Edited && p.in.Policy.KeepsEdited(it.Remote.Delta()):
 		p.conflict(conflict.EditedRemoved, it, "kept")
 		p.download(it)
 	default:
-		if it.Remote.State != Same {
+		if it.Remote.edited() {
 			p.conflict(conflict.EditedRemoved, it, "removed")
 		}
 		switch {
 		case !p.writable(from):
 			p.wait(it)
-		case p.trashes() && it.Remote.State == Moved && from == p.in.Trash:
-			p.download(it) // moved to the trash there, removed here: both want it there
 		case p.trashes() && p.in.Trash != from:
 			p.add(Op{Kind: RemoteTrash, Item: it, Mailbox: from, To: p.in.Trash})
 		default:
@@ -222,7 +222,7 @@ func (p *maker) removedRemotely(it *Item) {
 		}
 		p.add(Op{Kind: Upload, Item: it, Mailbox: it.Local.Mailbox})
 	default:
-		if it.Local.State != Same {
+		if it.Local.edited() {
 			p.conflict(conflict.EditedRemoved, it, "removed")
 		}
 		p.add(Op{Kind: LocalRemove, Item: it, Mailbox: it.Local.Mailbox})

@@ -219,6 +219,8 @@ func (s *scenario) parsePolicy(text string) error {
 				s.in.Pull = true
 			case "push":
 				s.in.Push = true
+			case "local-blind":
+				s.in.LocalBlind = true
 			case "only":
 				s.in.Only = f[1:]
 			case "holds":

@@ -37,6 +37,9 @@ type NewMessage struct {
 	Size    int64
 	Date    mail.Date // 0: the server's date is unreadable
 	HasMeta bool      // Size and Date were told
+	// EmailID is the server's identity of the content, empty where it has
+	// none: an EMAILID (RFC 8474 §5.1) or one of its forerunners, with the
+	// name of its kind in front.
 	EmailID string
 }
 
@@ -79,9 +82,12 @@ func (c *Conn) Changes(ctx context.Context, reqs []ChangesRequest, yield func(*C
 	if err := c.ensureEnabled(); err != nil {
 		return err
 	}
-	var plain, condstore []ChangesRequest
+	var plain, condstore, again []ChangesRequest
 	deliver := func(in *inquiry) error {
 		switch {
+		case in.refused != nil && c.refusedIdentity(in.refused), in.refused != nil && in.identity && c.noIdentity:
+			again = append(again, in.req)
+			return nil
 		case in.needsPlain:
 			plain = append(plain, in.req)
 			return nil
@@ -95,6 +101,11 @@ func (c *Conn) Changes(ctx context.Context, reqs []ChangesRequest, yield func(*C
 		return yield(in.changes)
 	}
 	if err := c.inquire(reqs, c.Level(), deliver); err != nil {
+		return err
+	}
+	retry := again
+	again = nil
+	if err := c.inquire(retry, c.Level(), deliver); err != nil {
 		return err
 	}
 	if err := c.inquire(condstore, Condstore, deliver); err != nil {
@@ -149,6 +160,8 @@ type inquiry struct {
 	changes *Changes
 	// needsPlain: the mailbox keeps no mod-sequences, which nobody knew.
 	needsPlain bool
+	identity   bool  // an identity was asked for
+	refused    error // what follows SELECT was answered NO or BAD
 
 	collect  collector
 	present  []mail.UIDRange
@@ -211,8 +224,9 @@ func (in *inquiry) followUps(c *Conn, byModSeq bool) []string {
 		if in.level >= Condstore {
 			items += " MODSEQ"
 		}
-		if c.Has("OBJECTID") {
-			items += " EMAILID"
+		if id := c.identityItem(); id != "" {
+			items += " " + id
+			in.identity = true
 		}
 		lines = append(lines, "UID FETCH "+strconv.FormatUint(uint64(in.firstNew()), 10)+":4294967295 ("+items+")")
 	}
@@ -287,6 +301,9 @@ func (in *inquiry) finish(c *Conn) error {
 		return nil
 	}
 	if refused != nil {
+		if in.identity {
+			in.refused = refused
+		}
 		ch.Err = mailboxError("list messages", in.req.Mailbox, refused)
 		return nil
 	}

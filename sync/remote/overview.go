@@ -32,6 +32,7 @@ type listing struct {
 	personal []wire.Namespace
 	others   []wire.Namespace
 	enabled  bool
+	dovecot  bool
 }
 
 func (li *listing) take(r wire.Response) {
@@ -52,6 +53,8 @@ func (li *listing) take(r wire.Response) {
 		li.personal, li.others, _ = wire.ParseNamespace(r.Rest)
 	case "ENABLED":
 		li.enabled = li.enabled || isEnabled(r)
+	case "ID":
+		li.dovecot = isDovecot(r)
 	}
 }
 
@@ -120,6 +123,9 @@ func (c *Conn) listFlight(li *listing, extended bool) (failed, err error) {
 		cmd.untagged = li.take
 		flight = append(flight, cmd)
 	}
+	if first && c.Has("ID") {
+		add(`ID ("name" "satchel")`)
+	}
 	if c.Has("NAMESPACE") {
 		add("NAMESPACE")
 	}
@@ -143,7 +149,7 @@ func (c *Conn) listFlight(li *listing, extended bool) (failed, err error) {
 		}
 	}
 	if first {
-		c.qresync = li.enabled
+		c.qresync, c.dovecot = li.enabled, li.dovecot
 	}
 	return list.err(), nil
 }

@@ -113,7 +113,17 @@ func (f *Fetch) item(s *scanner, name []byte) bool {
 		return ok
 	case bytes.EqualFold(name, []byte("EMAILID")):
 		v, ok := s.list()
-		f.EmailID = bytes.TrimSpace(v)
+		f.identify("", v)
+		return ok
+	case bytes.EqualFold(name, []byte("X-GM-MSGID")):
+		v := s.word()
+		f.identify("gm:", v)
+		return len(v) > 0
+	case bytes.EqualFold(name, []byte("X-GUID")):
+		v, isNil, ok := s.str()
+		if !isNil {
+			f.identify("guid:", v)
+		}
 		return ok
 	case len(name) > 4 && bytes.EqualFold(name[:5], []byte("BODY[")):
 		v, isNil, ok := s.str()
@@ -121,6 +131,14 @@ func (f *Fetch) item(s *scanner, name []byte) bool {
 		return ok
 	}
 	return s.skip()
+}
+
+// identify notes the server's identity of the message. Identities of different
+// kinds never compare equal.
+func (f *Fetch) identify(kind string, v []byte) {
+	if v = bytes.TrimSpace(v); len(v) > 0 {
+		f.EmailID = append([]byte(kind), v...)
+	}
 }
 
 // ParseDate reads an INTERNALDATE (RFC 3501 §9, date-time). One-digit days

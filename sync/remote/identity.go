@@ -1,0 +1,50 @@
+package remote
+
+import (
+	"errors"
+	"strings"
+
+	"satchel/sync/remote/wire"
+)
+
+// A server's own identity of a message is the one proof of equal content that
+// costs no transfer. Three kinds are known: EMAILID (RFC 8474 §5.1), Gmail's
+// X-GM-MSGID, and X-GUID, which Dovecot has without announcing it; a server
+// that names itself Dovecot (ID, RFC 2971) is asked for it.
+const (
+	itemEmailID = "EMAILID"
+	itemGmail   = "X-GM-MSGID"
+	itemGUID    = "X-GUID"
+)
+
+// identityItem returns the FETCH item for the identity, or "".
+func (c *Conn) identityItem() string {
+	switch {
+	case c.noIdentity:
+		return ""
+	case c.Has("OBJECTID"):
+		return itemEmailID
+	case c.Has("X-GM-EXT-1"):
+		return itemGmail
+	case c.dovecot:
+		return itemGUID
+	}
+	return ""
+}
+
+// isDovecot reads an ID response: ("name" "Dovecot").
+func isDovecot(r wire.Response) bool {
+	return r.Kind == "ID" && strings.Contains(strings.ToLower(string(r.Rest)), `"name" "dovecot"`)
+}
+
+// refusedIdentity reports whether a FETCH may have been refused for the
+// identity's sake, as by a proxy that names itself after its maker; then the
+// identity is not asked for again.
+func (c *Conn) refusedIdentity(err error) bool {
+	var re *ResponseError
+	if c.identityItem() == "" || !errors.As(err, &re) {
+		return false
+	}
+	c.noIdentity = true
+	return true
+}
