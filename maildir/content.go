@@ -103,7 +103,7 @@ func (s *Store) Inspect(ctx context.Context, f File) (c Content, err error) {
 			}
 			c.DiskSize += int64(n)
 		}
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
@@ -156,7 +156,7 @@ func (s *Store) ReadServerRange(f File, form mail.Form, off, n int64) (data []by
 	} else {
 		// Where a line begins in the server form depends on all lines before.
 		c := newCRLFReader(h)
-		if _, err := io.CopyN(io.Discard, c, off); err == io.EOF {
+		if _, err := io.CopyN(io.Discard, c, off); errors.Is(err, io.EOF) {
 			return nil, nil
 		} else if err != nil {
 			return nil, failed("read "+f.String()+" in", f.Folder, mail.KindMessage, err)

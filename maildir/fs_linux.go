@@ -14,10 +14,10 @@ import (
 func renameNoReplace(oldName, newName string) error {
 	for {
 		err := unix.Renameat2(unix.AT_FDCWD, oldName, unix.AT_FDCWD, newName, unix.RENAME_NOREPLACE)
-		switch {
-		case err == unix.EINTR:
+		switch err {
+		case unix.EINTR:
 			continue
-		case err == unix.EINVAL, err == unix.ENOSYS, err == unix.EOPNOTSUPP:
+		case unix.EINVAL, unix.ENOSYS, unix.EOPNOTSUPP:
 			return errors.ErrUnsupported
 		}
 		return err

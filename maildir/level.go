@@ -23,9 +23,9 @@ const (
 type Layout uint8
 
 const (
-	// Nested: INBOX is root/INBOX, Archive/2026 is root/Archive/2026.
+	// Nested layout: INBOX is root/INBOX, Archive/2026 is root/Archive/2026.
 	Nested Layout = iota
-	// MaildirPP: the root itself is INBOX, Archive/2026 is root/.Archive.2026.
+	// MaildirPP layout: the root itself is INBOX, Archive/2026 is root/.Archive.2026.
 	MaildirPP
 )
 

@@ -91,7 +91,7 @@ func TestScanRaces(t *testing.T) {
 			at = append(at, filepath.Join(s.Root(), "INBOX", "new", fmt.Sprintf("m%02d", i)))
 		}
 		reads := 0
-		h.setHook(func(op, name string) error {
+		h.setHook(func(op, _ string) error {
 			if op != "readdir" {
 				return nil
 			}
@@ -133,7 +133,7 @@ func TestScanNeverStill(t *testing.T) {
 	mustFolder(t, s, "INBOX")
 	put(t, s, File{"INBOX", true, "a"}, "a")
 	i := 0
-	h.setHook(func(op, name string) error {
+	h.setHook(func(op, _ string) error {
 		if op == "readdir" {
 			i++
 			return os.WriteFile(filepath.Join(s.Root(), "INBOX", "cur", fmt.Sprintf("b%d:2,", i)), nil, 0o600)
@@ -176,7 +176,7 @@ func TestAddKeywords(t *testing.T) {
 	}
 	// Dovecot adds one while we are at it.
 	once := true
-	h.setHook(func(op, n string) error {
+	h.setHook(func(op, _ string) error {
 		if op == "readdir" && once {
 			once = false
 			return os.WriteFile(name, []byte("junk\n0 work\n2 dovecots\n"), 0o640)

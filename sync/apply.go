@@ -19,7 +19,10 @@ import (
 
 // plan translates the view into the planner's terms.
 func (s *session) plan() *plan.Plan {
-	in := plan.Input{Policy: s.account.Policy, Pull: s.req.Pull, Push: s.req.Push, Only: s.req.Mailboxes, LocalBlind: s.localBlind}
+	in := plan.Input{Policy: s.account.Policy, Pull: s.req.Pull, Push: s.req.Push, LocalBlind: s.localBlind}
+	for _, name := range s.req.Mailboxes {
+		in.Only = append(in.Only, maildir.Canonical(name))
+	}
 	if !s.req.AllowMassDelete {
 		in.MaxDeletePercent = s.account.MaxDeletePct
 	}

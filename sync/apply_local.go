@@ -57,7 +57,6 @@ type localChange struct {
 	target maildir.File
 	unheld mail.Flags
 	intent *state.Intent
-	copied *message // the new row's message, for copies
 	err    error
 }
 

@@ -202,13 +202,6 @@ func matchPattern(pattern, name string) bool {
 	return possible[len(name)]
 }
 
-// named reports whether the request covers a mailbox.
-func (s *session) named(name string) bool {
-	return len(s.req.Mailboxes) == 0 || slices.ContainsFunc(s.req.Mailboxes, func(want string) bool {
-		return want == name || strings.EqualFold(want, "INBOX") && name == "INBOX"
-	})
-}
-
 // cursorOf returns how far the server's mailbox was read.
 func (mb *mailbox) cursorOf() mail.Cursor {
 	if mb.row == nil {

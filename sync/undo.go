@@ -6,9 +6,11 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"time"
 
 	"satchel/maildir"
+	"satchel/state"
 	"satchel/sync/mail"
 )
 
@@ -38,10 +40,21 @@ type RemovedMessage struct {
 // UndoRuns lists what syncs removed from the Maildir and is still kept, the
 // newest first.
 func (e *Engine) UndoRuns(ctx context.Context) ([]UndoRun, error) {
+	exists, err := state.Exists(e.statePath())
+	if err != nil {
+		return nil, err
+	}
+	if _, err := os.Stat(e.account.Maildir); !exists && errors.Is(err, os.ErrNotExist) {
+		return []UndoRun{}, nil // never synced
+	}
 	store, err := maildir.Open(e.account.Maildir, e.maildirOptions())
 	if err != nil {
 		return nil, err
 	}
+	return undoRuns(ctx, store)
+}
+
+func undoRuns(ctx context.Context, store *maildir.Store) ([]UndoRun, error) {
 	names, err := store.UndoRuns()
 	if err != nil {
 		return nil, err
@@ -72,32 +85,36 @@ func (e *Engine) UndoRuns(ctx context.Context) ([]UndoRun, error) {
 // Restore brings messages of a run back into the Maildir: those whose file
 // name is in files, or all when files is empty. The next sync puts them back
 // on the server. It returns what it brought back.
-func (e *Engine) Restore(ctx context.Context, run string, files []string) ([]RemovedMessage, error) {
+func (e *Engine) Restore(ctx context.Context, run string, files []string) (back []RemovedMessage, err error) {
 	unlock, err := lock(filepath.Join(e.account.StateDir, e.account.Name+".lock"))
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
-	runs, err := e.UndoRuns(ctx)
+	store, err := e.knownMaildir(ctx)
+	if err != nil {
+		return nil, err
+	}
+	runs, err := undoRuns(ctx, store)
 	if err != nil {
 		return nil, err
 	}
 	i := slices.IndexFunc(runs, func(r UndoRun) bool { return r.Run == run })
 	if i < 0 {
-		return nil, &mail.Error{Op: "undo run " + run, Kind: mail.KindConfig, Err: mail.ErrGone,
+		return nil, &mail.Error{Op: "no messages are kept of a run " + strconv.Quote(run), Kind: mail.KindConfig,
 			Hint: "satchel undo " + e.account.Name + " lists the runs"}
 	}
-	store, err := maildir.Open(e.account.Maildir, e.maildirOptions())
-	if err != nil {
-		return nil, err
-	}
-	var back []RemovedMessage
 	var errs []error
+	taken := map[string]map[string]bool{}
 	for _, m := range runs[i].Messages {
 		if len(files) > 0 && !slices.Contains(files, m.File) {
 			continue
 		}
-		if err := e.restore(ctx, store, m); err != nil {
+		err := restore(ctx, store, m, taken)
+		if ctx.Err() != nil {
+			return back, errors.Join(append(errs, err)...)
+		}
+		if err != nil {
 			errs = append(errs, err)
 			continue
 		}
@@ -105,20 +122,69 @@ func (e *Engine) Restore(ctx context.Context, run string, files []string) ([]Rem
 	}
 	for _, f := range files {
 		if !slices.ContainsFunc(runs[i].Messages, func(m RemovedMessage) bool { return m.File == f }) {
-			errs = append(errs, &mail.Error{Op: "undo " + f, Kind: mail.KindMessage, Err: mail.ErrGone})
+			errs = append(errs, &mail.Error{Op: "the run did not remove " + strconv.Quote(f), Kind: mail.KindMessage,
+				Hint: "satchel undo -v " + e.account.Name + " lists the files"})
 		}
 	}
 	return back, errors.Join(errs...)
 }
 
-// restore puts one file back. A message of that name may be there again,
-// when it was restored or delivered once more; then this one gets a new name.
-func (e *Engine) restore(ctx context.Context, store *maildir.Store, m RemovedMessage) error {
-	if err := store.CreateFolder(ctx, m.Mailbox); err != nil {
+// knownMaildir opens the Maildir and, where there is a state, makes sure that
+// it is the one that was synced: mail must not go beneath the mount point of a
+// disk that is missing.
+func (e *Engine) knownMaildir(ctx context.Context) (store *maildir.Store, err error) {
+	exists, err := state.Exists(e.statePath())
+	if err != nil {
+		return nil, err
+	}
+	if !exists {
+		return maildir.Open(e.account.Maildir, e.maildirOptions())
+	}
+	db, err := state.Open(ctx, e.statePath(), e.stateOptions)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	want, err := db.Meta(ctx, state.MetaRoot)
+	if err != nil {
+		return nil, err
+	}
+	if want == "" { // no sync got so far as to open one
+		return maildir.Open(e.account.Maildir, e.maildirOptions())
+	}
+	store, _, err = e.openMaildir(ctx, db, true)
+	return store, err
+}
+
+// restore puts one file back. A message of that name may be there again, such
+// as when a mail program put it back; then this one stays where it is. taken
+// holds the names in each folder that was looked at.
+func restore(ctx context.Context, store *maildir.Store, m RemovedMessage, taken map[string]map[string]bool) error {
+	names := taken[m.Mailbox]
+	if names == nil {
+		if err := store.CreateFolder(ctx, m.Mailbox); err != nil {
+			return err
+		}
+		l, err := store.Scan(ctx, m.Mailbox)
+		if err != nil {
+			return err
+		}
+		names = make(map[string]bool, len(l.Files))
+		for _, f := range l.Files {
+			names[f.Base()] = true
+		}
+		taken[m.Mailbox] = names
+	}
+	// With other flags it is the same message still.
+	base := maildir.File{Name: m.File}.Base()
+	if names[base] {
+		return &mail.Error{Op: "bring back " + m.File + " to", Mailbox: m.Mailbox, Kind: mail.KindMessage, Err: mail.ErrExists}
+	}
+	if _, err := store.Restore(ctx, m.removed); err != nil {
 		return err
 	}
-	_, err := store.Restore(ctx, m.removed)
-	return err
+	names[base] = true
+	return nil
 }
 
 // subject returns the Subject of a message as it stands in the header, for
@@ -128,8 +194,9 @@ func subject(path string) string {
 	if err != nil {
 		return ""
 	}
-	defer f.Close()
-	return readSubject(f)
+	text := readSubject(f)
+	_ = f.Close() // only read
+	return text
 }
 
 // forgetUndo deletes for good what was removed longer ago than undo_days.
