@@ -102,12 +102,12 @@ func connect(path, params string, conns int) (*sql.DB, error) {
 // recognise refuses a file that is not ours before anything is changed in it;
 // already the switch to WAL would change it. An empty database is as good as
 // none.
-func recognise(ctx context.Context, path string) error {
+func recognise(ctx context.Context, path string) (err error) {
 	db, err := connect(path, "_pragma=busy_timeout(5000)", 1)
 	if err != nil {
 		return err
 	}
-	defer db.Close()
+	defer func() { err = errors.Join(err, db.Close()) }()
 	var app, have, tables int
 	for query, v := range map[string]*int{
 		"PRAGMA application_id": &app, "PRAGMA user_version": &have, "SELECT count(*) FROM sqlite_master": &tables,

@@ -3,6 +3,7 @@ package state
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 
 	"satchel/sync/mail"
@@ -231,11 +232,17 @@ func (db *DB) Counts(ctx context.Context) (map[int64]int, error) {
 // PutMessage inserts m and sets its ID, or updates it when it has one.
 func (t *Tx) PutMessage(m *Message) error {
 	if m.ID != 0 {
-		_, err := t.exec(`UPDATE message SET mailbox_id=?, uid=?, base=?, is_new=?, info=?, local_flags=?, remote_flags=?,
+		res, err := t.exec(`UPDATE message SET mailbox_id=?, uid=?, base=?, is_new=?, info=?, local_flags=?, remote_flags=?,
 			digest=?, size=?, disk_size=?, form=?, date=?, emailid=?, pending=? WHERE id=?`,
 			m.MailboxID, m.UID, m.Base, m.New, m.Info, encodeFlags(m.LocalFlags), encodeFlags(m.RemoteFlags),
 			m.Digest[:], m.Size, m.DiskSize, m.Form, m.Date, m.EmailID, m.Pending, m.ID)
-		return err
+		if err != nil {
+			return err
+		}
+		if n, err := res.RowsAffected(); err != nil || n != 1 {
+			return fmt.Errorf("write state: message row %d is not there: %w", m.ID, errors.Join(mail.ErrGone, err))
+		}
+		return nil
 	}
 	res, err := t.exec(`INSERT INTO message(mailbox_id, uid, base, is_new, info, local_flags, remote_flags,
 		digest, size, disk_size, form, date, emailid, pending) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,

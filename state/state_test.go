@@ -558,7 +558,7 @@ func TestHistory(t *testing.T) {
 func TestCheckFinds(t *testing.T) {
 	const insert = `INSERT INTO message(mailbox_id, uid, base, digest, size, disk_size) VALUES`
 	for _, test := range []struct {
-		name, break_, want string
+		name, damage, want string
 	}{
 		{"nothing", `SELECT 1`, ``},
 		{"digest", `UPDATE message SET digest=x'0102' WHERE uid=7`, `INBOX: uid 7 (x): a digest of 2 bytes`},
@@ -597,7 +597,7 @@ func TestCheckFinds(t *testing.T) {
 			defer db.Close()
 			mb := putMailbox(t, db, "INBOX")
 			write(t, db, func(tx *state.Tx) error { return tx.PutMessage(message(mb, 7, "x")) })
-			raw(t, path, "PRAGMA foreign_keys=0", test.break_)
+			raw(t, path, "PRAGMA foreign_keys=0", test.damage)
 			findings, err := db.Check(t.Context())
 			if err != nil {
 				t.Fatal(err)

@@ -278,6 +278,11 @@ func (a *applier) base(ctx context.Context, ops []plan.Op) error {
 	if len(silent)+len(a.touched)+len(detached) == 0 {
 		return nil
 	}
+	for _, op := range silent {
+		if m := ref(op.Item); op.Kind == plan.Adopt && m.row == nil {
+			a.setDate(m, m.date)
+		}
+	}
 	return a.commit(ctx, func(tx *state.Tx) error {
 		for _, n := range detached {
 			mb := a.mailboxes[n]

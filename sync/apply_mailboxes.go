@@ -21,6 +21,9 @@ func (a *applier) creates(ctx context.Context, ops []plan.Op) error {
 		var err error
 		switch op.Kind {
 		case plan.CreateLocal:
+			if err = a.startAnewLocally(ctx, mb); err != nil {
+				return err
+			}
 			if err = a.store.CreateFolder(ctx, op.Mailbox); err == nil {
 				mb.folder = &maildir.Folder{Name: op.Mailbox, Cur: true, New: true}
 			}
@@ -50,6 +53,31 @@ func (a *applier) creates(ctx context.Context, ops []plan.Op) error {
 		a.done(op)
 	}
 	return a.commitMailboxes(ctx)
+}
+
+// startAnewLocally forgets the messages of a folder that comes back before it
+// is made. A run that is stopped with the folder made and still empty would
+// leave rows whose files seem to have been removed one by one.
+func (a *applier) startAnewLocally(ctx context.Context, mb *mailbox) error {
+	if mb.row == nil {
+		return nil
+	}
+	var gone []int64
+	for _, m := range a.messages {
+		if m.row.MailboxID == mb.row.ID && m.item.Local.State == plan.Removed && m.row.ID > 0 {
+			gone = append(gone, m.row.ID)
+			m.row.ID, m.id = 0, 0
+		}
+	}
+	mb.row.Cursor = mail.Cursor{UIDValidity: a.validity(mb)} // all is reported anew
+	return a.commit(ctx, func(tx *state.Tx) error {
+		for _, id := range gone {
+			if err := tx.DeleteMessage(id); err != nil {
+				return err
+			}
+		}
+		return tx.PutMailbox(mb.row)
+	})
 }
 
 // startAnew voids the UIDs of a mailbox that was made again on the server,

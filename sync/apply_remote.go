@@ -112,11 +112,25 @@ func (a *applier) laneBatch(ctx context.Context, c *remote.Conn, mb *mailbox, op
 	for _, x := range changes {
 		if x.err != nil {
 			a.skip(x.op, x.err)
-		} else {
-			a.done(x.op)
+			continue
 		}
+		if x.op.Kind == plan.RemoteCopy {
+			a.setDate(x.m, x.m.date) // COPY kept that of its source
+		}
+		a.done(x.op)
 	}
 	return nil
+}
+
+// setDate gives a file the INTERNALDATE of its message, which cannot be
+// changed on the server. It is a nicety, so a failure is none.
+func (a *applier) setDate(m *message, date mail.Date) {
+	if date == 0 || m.content == nil || m.content.ModTime == date || !m.onDisk() {
+		return
+	}
+	if err := a.store.SetDate(m.file, date); err != nil {
+		a.log.Debug("set date", "file", m.file.String(), "err", err)
+	}
 }
 
 func (a *applier) remoteIntent(mb *mailbox, op *plan.Op) *state.Intent {
@@ -583,6 +597,7 @@ func (a *applier) appendRequest(mb *mailbox, m *message) remote.AppendRequest {
 func (a *applier) noteUpload(tx *state.Tx, mb *mailbox, x *laneChange) error {
 	m := x.m
 	m.uid = x.uid
+	m.emailID = "" // the server gave it a new one; the next cycle is told
 	row := a.newRow(mb, m, m)
 	if m.row != nil {
 		row.ID = m.row.ID

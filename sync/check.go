@@ -388,6 +388,10 @@ func (c *checker) blame(ctx context.Context, conn *remote.Conn, mb *state.Mailbo
 	if err != nil {
 		return err
 	}
+	if got == nil {
+		m.altered = nil // found, but not to be mended now
+		return nil
+	}
 	m.altered = slices.DeleteFunc(m.altered, func(a alteration) bool {
 		if got[a.row.UID].digest != a.digest {
 			return false
@@ -411,9 +415,11 @@ func (c *checker) compare(ctx context.Context, d *doubt, ch *remote.Changes) err
 	mb := d.mb
 	switch {
 	case ch.Err != nil:
+		c.mend(mb).altered = nil // found, but not to be mended now
 		c.found(mb, nil, "the server does not open it: %v", ch.Err)
 		return nil
 	case mb.Cursor.UIDValidity != 0 && ch.Cursor.UIDValidity != mb.Cursor.UIDValidity:
+		c.mend(mb).altered = nil
 		c.rep.Waiting += len(ch.New) // paired anew by the next sync
 		return nil
 	}
@@ -478,7 +484,7 @@ func (c *checker) resolve(ctx context.Context, conn *remote.Conn, d *doubt) erro
 		}
 		rows := d.rows[:n]
 		got, err := c.fetch(ctx, conn, d.mb, d.validity, rows)
-		if err != nil {
+		if err != nil || got == nil {
 			return err
 		}
 		for _, row := range rows {
@@ -510,8 +516,8 @@ type fetched struct {
 	digest mail.Digest
 }
 
-// fetch reads messages from the server; those that it does not send are not
-// in the answer.
+// fetch reads messages from the server. Those that it does not send are not
+// in the answer, which is nil when the mailbox cannot be read.
 func (c *checker) fetch(ctx context.Context, conn *remote.Conn, mb *state.Mailbox, v mail.UIDValidity, rows []*state.Message) (map[mail.UID]fetched, error) {
 	got := map[mail.UID]fetched{}
 	req := remote.BodyRequest{Mailbox: mb.Name, UIDValidity: v}
@@ -531,6 +537,7 @@ func (c *checker) fetch(ctx context.Context, conn *remote.Conn, mb *state.Mailbo
 	})
 	if err == nil && failed[mb.Name] != nil {
 		c.found(mb, nil, "the server does not send messages: %v", failed[mb.Name])
+		return nil, nil
 	}
 	return got, err
 }

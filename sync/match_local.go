@@ -114,7 +114,7 @@ func (s *session) dropUndelivered(ctx context.Context) error {
 	if len(drop)+len(delivered) == 0 {
 		return nil
 	}
-	err := s.db.Update(ctx, func(tx *state.Tx) error {
+	note := func(tx *state.Tx) error {
 		for _, m := range drop {
 			if err := tx.DeleteMessage(m.row.ID); err != nil {
 				return err
@@ -126,9 +126,11 @@ func (s *session) dropUndelivered(ctx context.Context) error {
 			}
 		}
 		return nil
-	})
-	if err != nil {
-		return err
+	}
+	if !s.req.DryRun {
+		if err := s.db.Update(ctx, note); err != nil {
+			return err
+		}
 	}
 	for _, m := range delivered {
 		m.row.Pending = false

@@ -53,7 +53,7 @@ func (s *session) matchRemote(ctx context.Context) error {
 		return int(int64(a.uid) - int64(b.uid))
 	})
 	suspects, err := s.suspects(ctx)
-	if err != nil || len(suspects) == 0 {
+	if err != nil {
 		return err
 	}
 	if err := s.prove(ctx, suspects); err != nil {
@@ -66,9 +66,28 @@ func (s *session) matchRemote(ctx context.Context) error {
 			}
 		}
 	}
+	s.postponeTwins()
 	s.newRemote = slices.DeleteFunc(s.newRemote, func(m *message) bool { return m.done })
 	s.newLocal = slices.DeleteFunc(s.newLocal, func(m *message) bool { return m.done })
 	return nil
+}
+
+// postponeTwins leaves a message that is new in several mailboxes at once, as
+// one with several labels on Gmail is, to the next cycle in all but one of them:
+// then it is on disk, and the others are copies.
+func (s *session) postponeTwins() {
+	first := map[string]bool{}
+	for _, m := range s.newRemote {
+		if m.done || m.emailID == "" || m.item.CopyOf != nil {
+			continue
+		}
+		if first[m.emailID] {
+			m.done = true
+			s.moved = true
+			s.hold(true, m.item.Remote.Mailbox)
+		}
+		first[m.emailID] = true
+	}
 }
 
 // suspects gathers candidates: by size new files in the same mailbox and
@@ -101,12 +120,16 @@ func (s *session) suspects(ctx context.Context) ([]*suspect, error) {
 		}
 		sus := &suspect{m: m, candidates: slices.Clone(newHere[m.item.Remote.Mailbox][m.item.Size])}
 		for _, v := range vanished[m.item.Size] {
-			if m.emailID == "" || v.row.EmailID == "" || m.emailID == v.row.EmailID {
+			// What an interrupted run uploaded again has a new identity.
+			if m.emailID == "" || v.row.EmailID == "" || m.emailID == v.row.EmailID || s.wasUploading(v.row.Digest) {
 				sus.candidates = append(sus.candidates, v)
 			}
 		}
-		for _, i := range s.intendedAppends(m.item.Remote.Mailbox) {
-			if f := s.intended(i); i.Size == m.item.Size && f != nil && !slices.Contains(sus.candidates, f) {
+		for _, i := range s.intents {
+			if i.Kind != state.IntentAppend || i.Size != m.item.Size {
+				continue
+			}
+			if f := s.intended(i); f != nil && !slices.Contains(sus.candidates, f) {
 				sus.candidates = append(sus.candidates, f)
 			}
 		}
@@ -154,15 +177,21 @@ func (s *session) wantsDeepProof(m *message) bool {
 	return s.account.Policy.EditVsDelete == conflict.Delete || s.movedByUs(m)
 }
 
-// intended returns the file that an interrupted upload was about, wherever it
-// is now.
+// intended returns the new file that an interrupted upload was about,
+// wherever it is now.
 func (s *session) intended(i *state.Intent) *message {
+	var found *message
 	for _, f := range s.newLocal {
-		if f.content.Digest == i.Digest && (f.file.Base() == i.Base || f.file.Folder != i.Mailbox) {
-			return f
+		if f.content.Digest == i.Digest && (found == nil || f.file.Base() == i.Base) {
+			found = f
 		}
 	}
-	return nil
+	return found
+}
+
+// wasUploading reports whether an interrupted run was uploading that content.
+func (s *session) wasUploading(d mail.Digest) bool {
+	return slices.ContainsFunc(s.intents, func(i *state.Intent) bool { return i.Kind == state.IntentAppend && i.Digest == d })
 }
 
 // prove settles for each suspect whose content it is:
@@ -330,7 +359,7 @@ func (s *session) probe(ctx context.Context, suspects []*suspect, where func(int
 	})
 	for _, unanswered := range at {
 		for _, sus := range unanswered {
-			sus.left = nil // no evidence, no match
+			sus.deep = true // no evidence either way
 		}
 	}
 	for name, ferr := range failed {
@@ -421,8 +450,8 @@ func (s *session) proveDeep(ctx context.Context, suspects []*suspect) error {
 func (s *session) assign(ctx context.Context, sus *suspect) error {
 	n := sus.m
 	name := n.item.Remote.Mailbox
-	if f := s.uploadedBefore(n, sus.digest); f != nil {
-		return s.completeUpload(ctx, n, f)
+	if i, f := s.uploadedBefore(n, sus.digest); f != nil {
+		return s.completeUpload(ctx, i, n, f)
 	}
 	for _, c := range sus.candidates {
 		if c.row == nil && !c.done && c.file.Folder == name && hasDigest(c.content, sus.digest) {
@@ -489,40 +518,48 @@ func betterOrigin(a, b *message, to string) bool {
 	return a.row.ID < b.row.ID
 }
 
-// uploadedBefore returns the new file that an interrupted run had uploaded as
-// n and that has been moved to another folder since.
-func (s *session) uploadedBefore(n *message, d mail.Digest) *message {
-	for _, i := range s.intendedAppends(n.item.Remote.Mailbox) {
-		if i.Digest != d {
+// uploadedBefore returns the intent and the new file of an interrupted upload
+// that n is the outcome of, unless both are still where the upload led: those
+// are paired like any two.
+func (s *session) uploadedBefore(n *message, d mail.Digest) (*state.Intent, *message) {
+	for _, i := range s.intents {
+		if i.Kind != state.IntentAppend || i.Digest != d {
 			continue
 		}
-		if f := s.intended(i); f != nil && !f.done && f.file.Folder != n.item.Remote.Mailbox {
-			return f
+		f := s.intended(i)
+		if f != nil && !f.done && f.file.Folder != n.item.Remote.Mailbox &&
+			(f.file.Folder == i.Mailbox || n.item.Remote.Mailbox == i.Mailbox) {
+			return i, f
 		}
 	}
-	return nil
+	return nil, nil
 }
 
-// completeUpload makes an interrupted upload part of the base; that the file
-// is elsewhere now is then a move like any other.
-func (s *session) completeUpload(ctx context.Context, n, f *message) error {
-	mb := s.mailboxes[n.item.Remote.Mailbox]
-	if mb.row == nil {
+// completeUpload makes an interrupted upload part of the base, as if it had
+// been noted: then what was moved since, on either side, is a move.
+func (s *session) completeUpload(ctx context.Context, i *state.Intent, n, f *message) error {
+	home := s.mailboxes[i.Mailbox]
+	if home == nil || home.row == nil {
 		return nil
 	}
-	row := s.newRow(mb, f, n)
+	row := s.newRow(home, f, n)
 	common := f.item.Local.Flags.Intersect(n.item.Remote.Flags)
 	row.LocalFlags, row.RemoteFlags = common, common
-	if s.req.DryRun {
-		row.ID = -int64(n.uid) - 1<<40
-	} else if err := s.db.Update(ctx, func(tx *state.Tx) error { return tx.PutMessage(row) }); err != nil {
+	n.done, f.done = true, true
+	m := &message{row: row, file: f.file, content: f.content, uid: n.uid, date: n.date, emailID: n.emailID}
+	m.item = plan.Item{InBase: true, Size: row.Size, Ref: m,
+		Local:  plan.Side{State: plan.Same, Mailbox: f.file.Folder, Key: f.item.Local.Key, Flags: f.item.Local.Flags, Base: common},
+		Remote: plan.Side{State: plan.Same, Mailbox: n.item.Remote.Mailbox, Key: n.item.Remote.Key, Flags: n.item.Remote.Flags, Base: common}}
+	m.refresh(home.name)
+	if n.item.Remote.Mailbox != home.name || s.req.DryRun {
+		// It has no UID at home any more; the row is stored once the file
+		// has followed. Until then it goes by a number that no row has.
+		s.messages[-int64(len(s.messages))-1] = m
+		return nil
+	}
+	if err := s.db.Update(ctx, func(tx *state.Tx) error { return tx.PutMessage(row) }); err != nil {
 		return err
 	}
-	n.done, f.done = true, true
-	m := s.message(row)
-	m.file, m.uid, m.content = f.file, n.uid, f.content
-	m.item.Local.Mailbox, m.item.Local.Key, m.item.Local.Flags = f.file.Folder, f.item.Local.Key, f.item.Local.Flags
-	m.item.Remote.Flags = n.item.Remote.Flags
-	m.refresh(mb.name)
+	s.messages[row.ID] = m
 	return nil
 }

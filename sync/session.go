@@ -120,7 +120,7 @@ func (s *session) run(ctx context.Context) error {
 	s.rep.BytesIn, s.rep.BytesOut, s.rep.RoundTrips = stats.BytesIn, stats.BytesOut, stats.RoundTrips
 	if !s.req.DryRun {
 		if err == nil {
-			err = s.forgetUndo(ctx)
+			err = s.tidy(ctx)
 		}
 		err = errors.Join(err, s.finish(context.WithoutCancel(ctx), err))
 	}

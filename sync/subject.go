@@ -39,10 +39,10 @@ func decodeHeader(v string) string {
 	if s, err := d.DecodeHeader(v); err == nil {
 		v = s
 	}
-	return strings.ToValidUTF8(strings.Map(func(r rune) rune {
+	return strings.TrimSpace(strings.ToValidUTF8(strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f {
 			return ' '
 		}
 		return r
-	}, v), "�")
+	}, v), "�"))
 }

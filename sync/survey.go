@@ -2,6 +2,7 @@ package sync
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -53,6 +54,13 @@ func (s *session) survey(ctx context.Context) error {
 		return err
 	}
 	s.join(rows, folders, boxes)
+	for _, name := range s.req.Mailboxes {
+		if s.mailboxes[maildir.Canonical(name)] == nil {
+			return &mail.Error{Op: "mailbox " + name, Kind: mail.KindConfig,
+				Err:  errors.New("it is neither on the server nor in the Maildir, or not included"),
+				Hint: "satchel status -v " + s.account.Name + " lists the mailboxes"}
+		}
+	}
 	s.freezeSkipped(skipped)
 	return s.countBase(ctx)
 }

@@ -199,6 +199,20 @@ func subject(path string) string {
 	return text
 }
 
+// tidy removes what earlier runs left: messages that were kept long enough,
+// and files in tmp that a stopped run was writing.
+func (s *session) tidy(ctx context.Context) error {
+	for _, name := range s.names {
+		if mb := s.mailboxes[name]; mb.listing == nil {
+			continue
+		}
+		if err := s.store.SweepTmp(ctx, name); err != nil {
+			s.log.Debug("sweep tmp", "mailbox", name, "err", err)
+		}
+	}
+	return s.forgetUndo(ctx)
+}
+
 // forgetUndo deletes for good what was removed longer ago than undo_days.
 func (s *session) forgetUndo(ctx context.Context) error {
 	runs, err := s.store.UndoRuns()

@@ -33,7 +33,7 @@ type AppendRequest struct {
 
 // Why a message cannot be appended, without the server being asked.
 var (
-	ErrNUL      = errors.New("message holds NUL bytes, which this server cannot take")
+	ErrNUL      = errors.New("message holds NUL bytes, which IMAP servers refuse or alter")
 	ErrTooBig   = errors.New("message is larger than the server takes")
 	ErrUnstable = errors.New("message changed while it was read")
 )
@@ -116,8 +116,7 @@ func messageError(mailbox string, err error) error {
 
 // outgoing is a message that was checked.
 type outgoing struct {
-	data   []byte // nil: too large to hold
-	binary bool   // has NUL bytes
+	data []byte // nil: too large to hold
 }
 
 // prepare finds out everything that would be wrong with a message before its
@@ -150,9 +149,10 @@ func (c *Conn) prepare(req AppendRequest) (*outgoing, error) {
 	if hold != nil {
 		msg.data = hold.Bytes()
 	}
-	msg.binary = scan.found
-	if msg.binary && !c.Has("BINARY") {
-		return nil, ErrNUL // RFC 3501 §9: CHAR8 has no NUL
+	if scan.found {
+		// CHAR8 has no NUL (RFC 3501 §9), and where literal8 is taken for it
+		// (RFC 3516) Dovecot stores another byte in its place.
+		return nil, ErrNUL
 	}
 	return msg, nil
 }
@@ -189,9 +189,6 @@ func (c *Conn) sendAppend(a *appending, quoted string, req AppendRequest, msg *o
 		}
 	}
 	line += " "
-	if msg.binary {
-		line += "~" // literal8, RFC 3516 §4.4
-	}
 	wait := !c.Has("LITERAL+") && (!c.Has("LITERAL-") || req.Size > 4096)
 	a.cmd = &command{line: line + "{" + strconv.FormatInt(req.Size, 10) + "+}"}
 	if wait {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"satchel/sync/mail"
 	"satchel/sync/remote/wire"
@@ -22,7 +23,8 @@ type Probe struct {
 	Part      []byte // nil when the server sent none
 }
 
-// ProbeItem asks for Length bytes from Offset of a message.
+// ProbeItem asks for Length bytes from Offset of a message. A request holds at
+// most one for each UID.
 type ProbeItem struct {
 	UID            mail.UID
 	Offset, Length int64
@@ -42,9 +44,13 @@ func (c *Conn) Probe(ctx context.Context, reqs []ProbeRequest, yield func(mailbo
 	var steps []*step
 	for _, req := range reqs {
 		v := &visit{mailbox: req.Mailbox, uidValidity: req.UIDValidity}
+		p := &probing{asked: make(map[mail.UID]ProbeItem, len(req.Items))}
+		for _, it := range req.Items {
+			p.asked[it.UID] = it
+		}
 		for _, group := range groupItems(req.Items) {
 			for _, set := range wire.FormatSets(wire.Ranges(group.uids), maxLine) {
-				steps = append(steps, group.step(c, v, set, yield))
+				steps = append(steps, group.step(c, v, p, set, yield))
 			}
 		}
 	}
@@ -80,33 +86,31 @@ func groupItems(items []ProbeItem) []probeGroup {
 	return groups
 }
 
-func (g probeGroup) step(c *Conn, v *visit, set string, yield func(string, Probe) error) *step {
+// probing is one request. Its commands share what arrives: a server may send
+// the data of several commands before it ends the first of them, as Dovecot
+// does, so that data belong to a request and not to a command.
+type probing struct {
+	asked map[mail.UID]ProbeItem
+	mu    sync.Mutex
+	found []Probe
+}
+
+func (g probeGroup) step(c *Conn, v *visit, p *probing, set string, yield func(string, Probe) error) *step {
 	items := "UID BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)]"
 	if g.length > 0 {
 		items += fmt.Sprintf(" BODY.PEEK[]<%d.%d>", g.offset, g.length)
 	}
-	var found []Probe
 	return &step{
 		visit: v,
 		line:  "UID FETCH " + set + " (" + items + ")",
-		setup: func(st *step) {
-			st.cmd.untagged = func(r wire.Response) {
-				if p, ok := g.read(r); ok {
-					found = append(found, p)
-				}
-			}
-		},
+		setup: func(st *step) { st.cmd.untagged = p.take },
 		done: func(*step) error {
+			found := p.collect()
 			if !c.usable(v) {
 				return nil
 			}
-			seen := map[mail.UID]bool{}
-			for _, p := range found {
-				if _, asked := slices.BinarySearch(g.uids, p.UID); !asked || seen[p.UID] {
-					continue
-				}
-				seen[p.UID] = true
-				if err := yield(v.mailbox, p); err != nil {
+			for _, probe := range found {
+				if err := yield(v.mailbox, probe); err != nil {
 					return err
 				}
 			}
@@ -115,31 +119,47 @@ func (g probeGroup) step(c *Conn, v *visit, set string, yield func(string, Probe
 	}
 }
 
-// read takes a probe out of a FETCH response. One without the header section
-// is an update of flags.
-func (g probeGroup) read(r wire.Response) (p Probe, ok bool) {
+// collect returns what arrived since it was called last.
+func (p *probing) collect() []Probe {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	found := p.found
+	p.found = nil
+	return found
+}
+
+// take takes a probe out of a FETCH response. One without the header section
+// is an update of flags, one for a UID that was not asked for, or was served
+// already, nobody's.
+func (p *probing) take(r wire.Response) {
 	if r.Kind != "FETCH" {
-		return Probe{}, false
+		return
 	}
 	f, valid := wire.ParseFetch(r.Rest)
 	if !valid || f.UID == 0 {
-		return Probe{}, false
+		return
 	}
-	p.UID = f.UID
-	part := fmt.Sprintf("BODY[]<%d>", g.offset)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	item, asked := p.asked[f.UID]
+	if !asked {
+		return
+	}
+	probe, complete := Probe{UID: f.UID}, false
+	part := fmt.Sprintf("BODY[]<%d>", item.Offset)
 	for _, s := range f.Sections {
 		switch {
 		case s.Nil:
 		case strings.HasPrefix(string(s.Name), "BODY[HEADER.FIELDS"):
-			p.MessageID, ok = messageID(s.Data), true
-		case string(s.Name) == part && int64(len(s.Data)) <= g.length:
-			p.Part = bytes.Clone(s.Data)
-			if p.Part == nil {
-				p.Part = []byte{}
-			}
+			probe.MessageID, complete = messageID(s.Data), true
+		case string(s.Name) == part && int64(len(s.Data)) <= item.Length:
+			probe.Part = append([]byte{}, s.Data...)
 		}
 	}
-	return p, ok
+	if complete {
+		delete(p.asked, f.UID)
+		p.found = append(p.found, probe)
+	}
 }
 
 // messageID reads the value of the first Message-ID field, unfolded.
