@@ -18,7 +18,10 @@ type fakeEngine struct {
 	sync      func(context.Context, mailsync.Request) (*mailsync.Report, error)
 	status    *mailsync.Status
 	conflicts []mailsync.ConflictEntry
-	err       error // of Status and Conflicts
+	check     func(mailsync.CheckRequest) *mailsync.CheckReport
+	runs      []mailsync.UndoRun
+	restore   func(run string, files []string) ([]mailsync.RemovedMessage, error)
+	err       error // of all but Sync and Restore
 	close     error
 }
 
@@ -28,6 +31,13 @@ func (e *fakeEngine) Sync(ctx context.Context, r mailsync.Request) (*mailsync.Re
 func (e *fakeEngine) Status(context.Context) (*mailsync.Status, error) { return e.status, e.err }
 func (e *fakeEngine) Conflicts(context.Context) ([]mailsync.ConflictEntry, error) {
 	return e.conflicts, e.err
+}
+func (e *fakeEngine) Check(_ context.Context, r mailsync.CheckRequest) (*mailsync.CheckReport, error) {
+	return e.check(r), e.err
+}
+func (e *fakeEngine) UndoRuns(context.Context) ([]mailsync.UndoRun, error) { return e.runs, e.err }
+func (e *fakeEngine) Restore(_ context.Context, run string, files []string) ([]mailsync.RemovedMessage, error) {
+	return e.restore(run, files)
 }
 func (e *fakeEngine) Close() error { return e.close }
 

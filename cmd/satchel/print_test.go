@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"strings"
 	"testing"
 	"time"
 
@@ -130,4 +131,109 @@ func TestBars(t *testing.T) {
 		t.Error("progress with --quiet")
 	}
 	bars.stop()
+}
+
+func TestCheckVerb(t *testing.T) {
+	b := newBench(t, func(a mailsync.Account, _ mailsync.Options) *fakeEngine {
+		return &fakeEngine{check: func(r mailsync.CheckRequest) *mailsync.CheckReport {
+			rep := &mailsync.CheckReport{Account: a.Name, Messages: 1, Mailboxes: 2, Bytes: 4200, Waiting: 2, Offline: r.Offline}
+			if a.Name == "home" {
+				rep.Findings = []mailsync.Finding{
+					{Mailbox: "INBOX", Message: "uid 7, file x\x1b", Problem: "it is broken", Repaired: r.Repair},
+					{Problem: "state: it is odd"},
+				}
+			}
+			return rep
+		}}
+	})
+	if code := b.run(t, "check"); code != 1 || b.stdout.Len() > 0 {
+		t.Errorf("exit %d, stdout %q", code, b.stdout.String())
+	}
+	want := "satchel: home/INBOX uid 7, file x\uFFFD: it is broken\nsatchel: home: state: it is odd\nsatchel: hint: satchel check --repair home\n"
+	if diff := cmp.Diff(want, b.stderr.String()); diff != "" {
+		t.Error(diff)
+	}
+	b.run(t, "check", "--repair", "home")
+	want = `satchel: home/INBOX uid 7, file x` + "\uFFFD" + `: it is broken; mended
+satchel: home: state: it is odd
+satchel: hint: satchel sync home copies what is missing now; then satchel check --repair home looks at the rest again
+`
+	if diff := cmp.Diff(want, b.stderr.String()); diff != "" {
+		t.Error(diff)
+	}
+	b.deps.stdoutTTY = true
+	b.run(t, "check")
+	want = `home: 1 message in 2 mailboxes, 4.2 kB read; 2 findings; 2 differences wait for the next sync
+work: 1 message in 2 mailboxes, 4.2 kB read; all agree; 2 differences wait for the next sync
+`
+	if diff := cmp.Diff(want, b.stdout.String()); diff != "" {
+		t.Error(diff)
+	}
+	if code := b.run(t, "check", "work", "--offline", "--quiet"); code != 0 || b.stdout.Len()+b.stderr.Len() > 0 {
+		t.Errorf("exit %d, stdout %q, stderr %q", code, b.stdout.String(), b.stderr.String())
+	}
+	if code := b.run(t, "check", "home", "--json"); code != 1 || strings.Contains(b.stdout.String(), "null") {
+		t.Errorf("exit %d, stdout %q", code, b.stdout.String())
+	}
+}
+
+func TestUndoVerb(t *testing.T) {
+	at := time.Date(2026, 3, 4, 5, 6, 7, 0, time.Local)
+	removed := []mailsync.RemovedMessage{
+		{Mailbox: "INBOX", File: "1:2,S", Subject: "tea\x1b"}, {Mailbox: "INBOX", File: "2"}, {Mailbox: "a", File: "3"},
+		{Mailbox: "b", File: "4"}, {Mailbox: "c", File: "5"},
+	}
+	b := newBench(t, func(a mailsync.Account, _ mailsync.Options) *fakeEngine {
+		if a.Name == "work" {
+			return &fakeEngine{runs: []mailsync.UndoRun{{Run: "odd", Messages: removed[:1]}}, restore: func(string, []string) ([]mailsync.RemovedMessage, error) {
+				return nil, kindError(mail.KindBusy, "locked")
+			}}
+		}
+		return &fakeEngine{runs: []mailsync.UndoRun{{Run: "R1", Time: at, Messages: removed}}, restore: func(run string, files []string) ([]mailsync.RemovedMessage, error) {
+			if run != "R1" || len(files) == 1 {
+				t.Errorf("%s %v", run, files)
+			}
+			if len(files) == 2 {
+				return removed[:1], errors.Join(kindError(mail.KindMessage, "one"), kindError(mail.KindMessage, "two"))
+			}
+			return removed, nil
+		}}
+	})
+	for _, tt := range []struct {
+		args           []string
+		code           int
+		stdout, stderr string
+	}{
+		{[]string{"undo"}, 0, `account  run  when                 messages  mailboxes
+home     R1   2026-03-04 05:06:07  5         INBOX, a, b and 1 more
+work     odd  -                    1         INBOX
+`, ""},
+		{[]string{"undo", "R1"}, 2, "", "satchel: unknown account \"R1\"\nsatchel: hint: the configuration has: home, work\n"},
+		{[]string{"undo", "home", "R1"}, 0, "home: 5 messages brought back; the next \"satchel sync home\" puts them on the server again\n", ""},
+		{[]string{"undo", "home", "R1", "1:2,S", "x"}, 1, "home: 1 message brought back; the next \"satchel sync home\" puts it on the server again\n",
+			"satchel: home: one\nsatchel: hint: hint of one\nsatchel: home: two\nsatchel: hint: hint of two\n"},
+		{[]string{"undo", "work", "odd"}, 3, "", "satchel: work: locked\nsatchel: hint: hint of locked\n"},
+		{[]string{"__complete", "undo", ""}, 0, "home\nwork\n:4\n", "Completion ended with directive: ShellCompDirectiveNoFileComp\n"},
+		{[]string{"__complete", "undo", "home", "R"}, 0, "R1\t5 messages from INBOX, a, b and 1 more\n:36\n",
+			"Completion ended with directive: ShellCompDirectiveNoFileComp, ShellCompDirectiveKeepOrder\n"},
+		{[]string{"__complete", "undo", "work", "odd", ""}, 0, "1:2,S\tINBOX: tea\uFFFD\n:36\n",
+			"Completion ended with directive: ShellCompDirectiveNoFileComp, ShellCompDirectiveKeepOrder\n"},
+	} {
+		if code := b.run(t, tt.args...); code != tt.code {
+			t.Errorf("%q: exit %d, want %d", tt.args, code, tt.code)
+		}
+		if diff := cmp.Diff(tt.stdout, b.stdout.String()); diff != "" {
+			t.Errorf("%q: %s", tt.args, diff)
+		}
+		if diff := cmp.Diff(tt.stderr, b.stderr.String()); diff != "" {
+			t.Errorf("%q: %s", tt.args, diff)
+		}
+	}
+	b.run(t, "undo", "-v", "home")
+	if want := "account  run  mailbox  file   subject\nhome     R1   INBOX    1:2,S  tea\uFFFD\n"; !strings.HasPrefix(b.stdout.String(), want) {
+		t.Errorf("%s", b.stdout.String())
+	}
+	if code := b.run(t, "undo", "home", "R1", "1:2,S", "x", "--json"); code != 1 || strings.Count(b.stdout.String(), `"error": "`) != 2 {
+		t.Errorf("exit %d: %s", code, b.stdout.String())
+	}
 }

@@ -43,6 +43,9 @@ type engine interface {
 	Sync(context.Context, mailsync.Request) (*mailsync.Report, error)
 	Status(context.Context) (*mailsync.Status, error)
 	Conflicts(context.Context) ([]mailsync.ConflictEntry, error)
+	Check(context.Context, mailsync.CheckRequest) (*mailsync.CheckReport, error)
+	UndoRuns(context.Context) ([]mailsync.UndoRun, error)
+	Restore(ctx context.Context, run string, files []string) ([]mailsync.RemovedMessage, error)
 	Close() error
 }
 
@@ -115,7 +118,9 @@ file and delete mail offline with any program that speaks Maildir; the next
 		newSyncCommand(d),
 		newPlanCommand(d),
 		newStatusCommand(d),
+		newCheckCommand(d),
 		newConflictsCommand(d),
+		newUndoCommand(d),
 		newDemoCommand(d),
 		newVersionCommand(d),
 	)

@@ -34,6 +34,8 @@ func TestMain(m *testing.M) {
 //	imap fill MAILBOX N                    append N seen messages
 //	imap flag MAILBOX UID +FLAG|-FLAG...
 //	imap move MAILBOX UID TO
+//	imap expunge MAILBOX UID
+//	imap stop MAILBOX                      the server is gone; MAILBOX is ignored
 //	imap list MAILBOX                      UID, flags and subject of each message, to stdout
 func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -100,7 +102,7 @@ func scriptExits(ts *testscript.TestScript, _ bool, args []string) {
 func scriptIMAP(ts *testscript.TestScript, _ bool, args []string) {
 	srv, ok := ts.Value("imap").(*imaptest.Server)
 	if !ok || len(args) < 2 {
-		ts.Fatalf("usage: imap create|append|fill|flag|move|list MAILBOX ...")
+		ts.Fatalf("usage: imap create|append|fill|flag|move|expunge|stop|list MAILBOX ...")
 	}
 	mailbox, rest := args[1], args[2:]
 	uid := func() uint32 {
@@ -142,6 +144,12 @@ func scriptIMAP(ts *testscript.TestScript, _ bool, args []string) {
 		if srv.Move(mailbox, uid(), rest[1]) == 0 {
 			ts.Fatalf("move refused")
 		}
+	case "expunge":
+		if srv.Expunge(mailbox, uid()) != 1 {
+			ts.Fatalf("there is no such message")
+		}
+	case "stop":
+		srv.Close()
 	case "list":
 		stdout := ts.Stdout() // asked for even if nothing is listed, which clears it
 		for _, m := range srv.Messages(mailbox) {

@@ -95,6 +95,16 @@ func pick(c *config.Config, args []string) (map[string][]string, error) {
 	return named, nil
 }
 
+// wholeAccounts refuses mailboxes, for verbs that know only accounts.
+func wholeAccounts(cmd *cobra.Command, args []string) error {
+	for _, arg := range args {
+		if account, _, cut := strings.Cut(arg, "/"); cut {
+			return usageError(cmd, "%s names a mailbox, and this is about whole accounts such as %s", quote(arg), account)
+		}
+	}
+	return nil
+}
+
 // completeAccounts offers the accounts to a shell.
 func (d *deps) completeAccounts(_ *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
 	c, err := d.load()
