@@ -167,6 +167,18 @@ func (a *applier) stage(ctx context.Context, ops []plan.Op) error {
 // ref returns the message that an operation is about.
 func ref(it *plan.Item) *message { return it.Ref.(*message) }
 
+// touches notes that mailboxes of the server are changed by this cycle, so
+// that the next one looks at them.
+func (a *applier) touches(names ...string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, n := range names {
+		if mb := a.mailboxes[n]; mb != nil {
+			mb.remoteDirty = true
+		}
+	}
+}
+
 // done counts an operation that was carried out.
 func (a *applier) done(op *plan.Op) {
 	a.rep.count(op.Kind, op.Mailbox, 1)

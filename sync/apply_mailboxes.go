@@ -35,6 +35,8 @@ func (a *applier) creates(ctx context.Context, ops []plan.Op) error {
 			}
 			if err = createRemote(ctx, conn, op.Mailbox); err == nil {
 				mb.remote = &remote.Mailbox{Name: op.Mailbox, Selectable: true, Subscribed: true}
+				a.boxes[op.Mailbox] = mb.remote
+				a.touches(op.Mailbox)
 				if mb.row != nil {
 					err = a.startAnew(ctx, mb)
 				}
@@ -159,7 +161,9 @@ func (a *applier) deletes(ctx context.Context, ops []plan.Op) error {
 					return err
 				}
 			}
-			err = a.deleteRemote(ctx, op.Mailbox, left)
+			if err = a.deleteRemote(ctx, op.Mailbox, left); err == nil {
+				delete(a.boxes, op.Mailbox)
+			}
 		}
 		if err != nil {
 			if fatal(ctx, err) {

@@ -52,6 +52,10 @@ func (a *applier) laneJobs(ops []plan.Op) []job {
 }
 
 func (a *applier) lane(ctx context.Context, c *remote.Conn, mb *mailbox, ops []*plan.Op) error {
+	a.touches(mb.name)
+	for _, op := range ops {
+		a.touches(op.To)
+	}
 	readOnly, err := c.Select(ctx, mb.name, a.validity(mb))
 	if err == nil && readOnly {
 		err = &mail.Error{Op: "change", Mailbox: mb.name, Kind: mail.KindMailbox, Err: mail.ErrReadOnly,
@@ -463,6 +467,7 @@ func (a *applier) uploadJobs(ops []plan.Op) []job {
 // upload appends files to one mailbox.
 func (a *applier) upload(ctx context.Context, c *remote.Conn, ops []*plan.Op) error {
 	mb := a.mailboxes[ops[0].Mailbox]
+	a.touches(mb.name)
 	if mb.row == nil {
 		for _, op := range ops {
 			a.skip(op, mail.ErrGone)

@@ -26,7 +26,7 @@ func (s *session) askRemote(ctx context.Context) error {
 		}
 		reqs = append(reqs, remote.ChangesRequest{
 			Mailbox: name, Known: known, ReadOnly: s.req.DryRun, ListNew: true,
-			Expunges: known.UIDNext == 0 || known.UIDNext != mb.remote.Status.UIDNext || known.Messages != mb.remote.Status.Messages,
+			Expunges: mb.again || known.UIDNext == 0 || known.UIDNext != mb.remote.Status.UIDNext || known.Messages != mb.remote.Status.Messages,
 		})
 	}
 	again, err := s.ask(ctx, reqs)

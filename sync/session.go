@@ -34,6 +34,10 @@ type session struct {
 	braked map[string]error // by mailbox, what a safety brake stopped
 	said   map[string]bool  // notices that are this run's to tell
 
+	// Later cycles ask only about mailboxes that need it.
+	boxes    map[string]*remote.Mailbox // as the first cycle listed them, with what was made since
+	askAgain map[string]bool            // mailboxes that the last cycle changed or left open
+
 	view // what the present cycle found
 
 	mu       sync.Mutex // guards all below, which workers change
@@ -77,6 +81,8 @@ type mailbox struct {
 
 	holdCursor, holdStamp bool // something seen here is not settled; guarded by session.mu
 	localDirty            bool // this cycle changed the folder
+	remoteDirty           bool // this cycle changed the mailbox on the server; guarded by session.mu
+	again                 bool // the last cycle changed it or left it open
 }
 
 // message is what a [plan.Item] stands for: where the message is.

@@ -14,8 +14,12 @@ import (
 // waits. What this cycle itself changed is confirmed by the next one.
 func (s *session) settle(ctx context.Context, p *plan.Plan) error {
 	var changed []*mailbox
+	s.askAgain = map[string]bool{}
 	for _, name := range s.names {
 		mb := s.mailboxes[name]
+		if mb.remoteDirty || mb.holdCursor {
+			s.askAgain[name] = true
+		}
 		if mb.row == nil || mb.frozen {
 			continue
 		}
@@ -23,6 +27,7 @@ func (s *session) settle(ctx context.Context, p *plan.Plan) error {
 		if ch := mb.changes; ch != nil {
 			if !mb.holdCursor && !p.RemotePending[name] {
 				mb.row.Cursor = ch.Cursor
+				mb.remote.Status = ch.Cursor
 			}
 			mb.row.Permanent, mb.row.PermanentAny, mb.row.ReadOnly = ch.Permanent, ch.PermanentAny, ch.ReadOnly
 			if ch.MailboxID != "" {

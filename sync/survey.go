@@ -33,17 +33,26 @@ func (s *session) survey(ctx context.Context) error {
 	for _, r := range rows {
 		known[r.Name] = maildir.Stamp{Dir: r.DirMTime, Cur: r.CurMTime, New: r.NewMTime, Inode: r.Inode}
 	}
-	var boxes []remote.Mailbox
+	boxes := s.boxes
 	var folders []maildir.Folder
 	var skipped []maildir.Skipped
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
+		if boxes != nil {
+			// A later cycle only looks at what this run changed or left open;
+			// what else happens meanwhile is the next run's.
+			return nil
+		}
 		c, err := s.pool.first(gctx)
 		if err != nil {
 			return err
 		}
-		boxes, err = c.Overview(gctx)
+		list, err := c.Overview(gctx)
 		s.rep.Level = c.Level().String()
+		boxes = make(map[string]*remote.Mailbox, len(list))
+		for i := range list {
+			boxes[list[i].Name] = &list[i]
+		}
 		return err
 	})
 	g.Go(func() (err error) {
@@ -53,6 +62,7 @@ func (s *session) survey(ctx context.Context) error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
+	s.boxes = boxes
 	s.join(rows, folders, boxes)
 	for _, name := range s.req.Mailboxes {
 		if s.mailboxes[maildir.Canonical(name)] == nil {
@@ -66,7 +76,7 @@ func (s *session) survey(ctx context.Context) error {
 }
 
 // join makes the mailboxes of the view.
-func (s *session) join(rows []*state.Mailbox, folders []maildir.Folder, boxes []remote.Mailbox) {
+func (s *session) join(rows []*state.Mailbox, folders []maildir.Folder, boxes map[string]*remote.Mailbox) {
 	s.mailboxes = make(map[string]*mailbox, len(rows))
 	s.byID = make(map[int64]*mailbox, len(rows))
 	at := func(name string) *mailbox {
@@ -87,9 +97,10 @@ func (s *session) join(rows []*state.Mailbox, folders []maildir.Folder, boxes []
 			at(folders[i].Name).folder = &folders[i]
 		}
 	}
-	for i := range boxes {
-		if b := &boxes[i]; b.Selectable && s.wanted(b.Name) {
-			at(b.Name).remote = b
+	for name, b := range boxes {
+		if b.Selectable && s.wanted(name) {
+			mb := at(name)
+			mb.remote, mb.again = b, s.askAgain[name]
 		}
 	}
 	for name, mb := range s.mailboxes {
@@ -168,10 +179,11 @@ func (s *session) dirtyRemote(mb *mailbox) bool {
 	if mb.remote == nil {
 		return mb.row != nil
 	}
-	if mb.row == nil || s.req.Full {
+	if mb.row == nil || s.req.Full || mb.again {
 		return true
 	}
-	return mb.remote.Status.HighestModSeq == 0 || mb.remote.Status != mb.row.Cursor
+	first := s.rep.Cycles == 1
+	return first && mb.remote.Status.HighestModSeq == 0 || mb.remote.Status != mb.row.Cursor
 }
 
 // wanted applies include and exclude.

@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	appendWindow      = 64
+	appendWindow      = 256
 	appendWindowBytes = 4 << 20
 	// appendBuffer: up to this size a message is read and checked before any
 	// of it is sent; larger ones are read twice.

@@ -64,6 +64,7 @@ type link struct {
 	wake    chan struct{} // there is something to write
 	room    chan struct{} // something was written
 	written chan struct{} // closed when the writing goroutine has ended
+	idle    chan struct{} // everything queued was written
 }
 
 func newLink(conn net.Conn, o *Options, count func(func(*Stats))) *link {
@@ -71,6 +72,7 @@ func newLink(conn net.Conn, o *Options, count func(func(*Stats))) *link {
 		Conn: conn, timeout: o.Timeout, log: o.Logger, count: count, without: o.Without,
 		dead: make(chan struct{}),
 		wake: make(chan struct{}, 1), room: make(chan struct{}, 1), written: make(chan struct{}),
+		idle: make(chan struct{}, 1),
 	}
 	go l.writeLoop()
 	l.br = bufio.NewReaderSize(netReader{l}, readBuffer)

@@ -165,6 +165,11 @@ func (l *link) writeLoop() {
 		if l.write(out) != nil {
 			return
 		}
+		l.wmu.Lock()
+		if len(l.wbuf) == 0 {
+			signal(l.idle)
+		}
+		l.wmu.Unlock()
 	}
 }
 
