@@ -153,6 +153,7 @@ func (a *applier) remoteIntent(mb *mailbox, op *plan.Op) *state.Intent {
 	case plan.RemoteCopy:
 		i.Kind, i.Message, i.Home = state.IntentAppend, 0, op.To
 		i.Base, i.Digest, i.Size = m.file.Base(), m.content.Digest, m.content.Size
+		i.Delta.Add = ref(op.Source).item.Remote.Flags // a copy has those of its source
 	}
 	return i
 }
@@ -482,9 +483,9 @@ func (a *applier) upload(ctx context.Context, c *remote.Conn, ops []*plan.Op) er
 			a.skip(op, err)
 			continue
 		}
-		changes = append(changes, &laneChange{op: op, m: m, intent: &state.Intent{Kind: state.IntentAppend, Mailbox: mb.name, Home: mb.name,
-			Base: m.file.Base(), Digest: m.content.Digest, Size: m.content.Size}})
 		reqs = append(reqs, a.appendRequest(mb, m))
+		changes = append(changes, &laneChange{op: op, m: m, intent: &state.Intent{Kind: state.IntentAppend, Mailbox: mb.name, Home: mb.name,
+			Base: m.file.Base(), Digest: m.content.Digest, Size: m.content.Size, Delta: mail.Delta{Add: m.sent}}})
 	}
 	err := a.commit(ctx, func(tx *state.Tx) error {
 		for _, x := range changes {

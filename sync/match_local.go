@@ -21,31 +21,38 @@ func (s *session) matchLocal(ctx context.Context) error {
 			missing[m.row.Digest] = append(missing[m.row.Digest], m)
 		}
 	}
-	rest := s.newLocal[:0]
-	for _, f := range s.newLocal {
-		m := bestMissing(missing, f)
-		if m == nil {
-			if err := s.knownContent(ctx, f); err != nil {
+	// A file that kept its name goes first, or its place could be taken by a
+	// copy that somebody made beside it.
+	for _, sameName := range []bool{true, false} {
+		rest := s.newLocal[:0]
+		for _, f := range s.newLocal {
+			m, err := s.bestMissing(ctx, missing, f, sameName)
+			if err != nil {
 				return err
 			}
-			rest = append(rest, f)
-			continue
+			if m == nil {
+				rest = append(rest, f)
+				continue
+			}
+			m.content = f.content
+			m.found(f.file, f.item.Local.Flags, s.byID[m.row.MailboxID].name)
+			m.item.Local.Key = f.file.Base()
+			s.touched = append(s.touched, m)
 		}
-		m.content = f.content
-		m.found(f.file, f.item.Local.Flags, s.byID[m.row.MailboxID].name)
-		m.item.Local.Key = f.file.Base()
-		s.touched = append(s.touched, m)
+		s.newLocal = rest
 	}
-	s.newLocal = rest
+	for _, f := range s.newLocal {
+		if err := s.knownContent(ctx, f); err != nil {
+			return err
+		}
+	}
 	return s.dropUndelivered(ctx)
 }
 
-// bestMissing takes the message that f most likely is out of missing.
-func bestMissing(missing map[mail.Digest][]*message, f *message) *message {
+// bestMissing returns the missing message that f most likely is: of equal
+// content, and rather from the same folder.
+func (s *session) bestMissing(ctx context.Context, missing map[mail.Digest][]*message, f *message, sameName bool) (*message, error) {
 	better := func(a, b *message) bool { // is a the better match?
-		if x, y := a.row.Base == f.file.Base(), b.row.Base == f.file.Base(); x != y {
-			return x
-		}
 		if x, y := a.item.Local.Mailbox == f.file.Folder, b.item.Local.Mailbox == f.file.Folder; x != y {
 			return x
 		}
@@ -54,12 +61,26 @@ func bestMissing(missing map[mail.Digest][]*message, f *message) *message {
 	var best *message
 	for _, d := range contentDigests(f.content) {
 		for _, m := range missing[d] {
-			if m.item.Local.State == plan.Removed && (best == nil || better(m, best)) {
+			if m.item.Local.State != plan.Removed || sameName && m.row.Base != f.file.Base() {
+				continue
+			}
+			if m.row.Pending && !sameName {
+				// It may never have been delivered, and f be a copy of
+				// another message.
+				others, err := s.db.ByDigest(ctx, d)
+				if err != nil {
+					return nil, err
+				}
+				if len(others) > 0 {
+					continue
+				}
+			}
+			if best == nil || better(m, best) {
 				best = m
 			}
 		}
 	}
-	return best
+	return best, nil
 }
 
 // contentDigests returns the digests that the content may have on the server:

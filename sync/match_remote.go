@@ -126,11 +126,15 @@ func (s *session) suspects(ctx context.Context) ([]*suspect, error) {
 			}
 		}
 		for _, i := range s.intents {
-			if i.Kind != state.IntentAppend || i.Size != m.item.Size {
-				continue
+			var c *message
+			switch i.Kind {
+			case state.IntentAppend:
+				c = s.intended(i)
+			case state.IntentRemoteMove:
+				c = s.halfMoved(i, m)
 			}
-			if f := s.intended(i); f != nil && !slices.Contains(sus.candidates, f) {
-				sus.candidates = append(sus.candidates, f)
+			if c != nil && c.item.Size == m.item.Size && !slices.Contains(sus.candidates, c) {
+				sus.candidates = append(sus.candidates, c)
 			}
 		}
 		same, err := s.sameIdentity(ctx, m)
@@ -187,6 +191,17 @@ func (s *session) intended(i *state.Intent) *message {
 		}
 	}
 	return found
+}
+
+// halfMoved returns the message that an interrupted run was moving to where m
+// is, if it is still at its old place as well: a server without MOVE copies
+// first.
+func (s *session) halfMoved(i *state.Intent, m *message) *message {
+	c := s.messages[i.Message]
+	if c == nil || i.Mailbox != m.item.Remote.Mailbox || !c.item.Remote.State.Present() || c.item.Remote.Mailbox == i.Mailbox {
+		return nil
+	}
+	return c
 }
 
 // wasUploading reports whether an interrupted run was uploading that content.
@@ -458,10 +473,21 @@ func (s *session) assign(ctx context.Context, sus *suspect) error {
 			c.useDigest(sus.digest)
 			c.done = true
 			n.done = true
+			s.inherit(n, sus.digest)
 			n.content, n.file = c.content, c.file
+			base := n.item.Local.Base
 			n.item.Local, n.item.Size, n.item.CopyOf = c.item.Local, c.content.Size, nil
+			n.item.Local.Base = base
 			s.paired = append(s.paired, n)
 			return nil
+		}
+	}
+	for _, i := range s.intents {
+		if i.Kind != state.IntentRemoteMove {
+			continue
+		}
+		if c := s.halfMoved(i, n); c != nil && c.digest() == sus.digest {
+			return s.splitMove(ctx, n, c)
 		}
 	}
 	var from *message
@@ -518,6 +544,49 @@ func betterOrigin(a, b *message, to string) bool {
 	return a.row.ID < b.row.ID
 }
 
+// inherit gives a pair that an interrupted upload or copy made the flags with
+// which it was made, so that what anybody changed since is a change.
+func (s *session) inherit(n *message, d mail.Digest) {
+	for _, i := range s.intents {
+		if i.Kind == state.IntentAppend && i.Digest == d && i.Mailbox == n.item.Remote.Mailbox {
+			n.item.Ancestor = true
+			n.item.Local.Base, n.item.Remote.Base = i.Delta.Add, i.Delta.Add
+			return
+		}
+	}
+}
+
+// splitMove completes the first half of a move on a server that copies and
+// removes: the copy takes over the file, the original is left without one and
+// so is removed.
+func (s *session) splitMove(ctx context.Context, n, from *message) error {
+	to := s.mailboxes[n.item.Remote.Mailbox]
+	if to == nil || to.row == nil {
+		return nil
+	}
+	row := *from.row
+	row.ID, row.MailboxID, row.UID, row.EmailID = 0, to.row.ID, n.uid, n.emailID
+	if from.onDisk() {
+		row.New, row.Base = from.file.New, from.file.Base()
+		row.Info = from.file.Name[len(row.Base):]
+	}
+	if !s.req.DryRun {
+		if err := s.db.Update(ctx, func(tx *state.Tx) error { return tx.PutMessage(&row) }); err != nil {
+			return err
+		}
+	} else {
+		row.ID = -int64(len(s.messages)) - 1
+	}
+	m := s.message(&row)
+	m.file, m.content = from.file, from.content
+	m.item.Local = from.item.Local
+	m.item.Remote.Flags = n.item.Remote.Flags
+	m.refresh(to.name)
+	from.removeLocal()
+	n.done = true
+	return nil
+}
+
 // uploadedBefore returns the intent and the new file of an interrupted upload
 // that n is the outcome of, unless both are still where the upload led: those
 // are paired like any two.
@@ -543,7 +612,7 @@ func (s *session) completeUpload(ctx context.Context, i *state.Intent, n, f *mes
 		return nil
 	}
 	row := s.newRow(home, f, n)
-	common := f.item.Local.Flags.Intersect(n.item.Remote.Flags)
+	common := i.Delta.Add // what the upload gave the server
 	row.LocalFlags, row.RemoteFlags = common, common
 	n.done, f.done = true, true
 	m := &message{row: row, file: f.file, content: f.content, uid: n.uid, date: n.date, emailID: n.emailID}

@@ -2,12 +2,15 @@ package sync_test
 
 import (
 	"math/rand/v2"
+	"os"
 	"slices"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 
+	"satchel/conflict"
+	"satchel/maildir"
 	"satchel/maildir/faultfs"
 	"satchel/state"
 	mailsync "satchel/sync"
@@ -138,10 +141,49 @@ func TestResumeBesideCopy(t *testing.T) {
 	server.create("Archive")
 	server.deliver("Archive", w.message(), []string{`\Seen`})
 	w.sync()
-	disk.copy(disk.list("Archive")[0], "Work")
 	server.copy(server.list("Archive")[0], "INBOX")
-	w.dieAt(faultfs.Link, 1)
+	w.dieAt(faultfs.Rename, 1)
+	disk.copy(disk.list("Archive")[0], "Work")
 	w.resume("Archive 1@test", "INBOX 1@test", "Work 1@test")
+}
+
+// The file that satchel was moving is known by its name, and a copy that the
+// user made beside it stays where it is.
+func TestResumeMoveBesideCopy(t *testing.T) {
+	for n := 1; n <= 3; n++ {
+		w := newBroken(t, 0)
+		server, disk := w.hands()
+		server.create("Work")
+		server.create("Box")
+		server.deliver("Box", w.message(), []string{`\Seen`})
+		w.sync()
+		h := disk.list("Box")[0]
+		b, err := os.ReadFile(w.path(h.key.(maildir.File)))
+		must(w.world, err)
+		dst := maildir.File{Folder: "INBOX", Name: "1.copy.elsewhere:2,S"}
+		must(w.world, os.WriteFile(w.path(dst), b, 0o600))
+		server.move(server.list("Box")[0], "Work")
+		w.acct.NoFsync = false
+		w.dieAt(faultfs.SyncDir, n)
+		w.resume("INBOX 1@test", "Work 1@test")
+	}
+}
+
+// A copy that was made on the server and not noted has the flags of the user's
+// copy, not those of its source.
+func TestResumeCopyFlags(t *testing.T) {
+	w := newBroken(t, 0)
+	server, disk := w.hands()
+	server.create("Work")
+	server.deliver("INBOX", w.message(), nil)
+	w.sync()
+	disk.copy(disk.list("INBOX")[0], "Work")
+	server.flag(server.list("INBOX")[0], []string{`\Flagged`}, nil)
+	w.fail("UID COPY", imaptest.Action{Fault: imaptest.DropAfter})
+	w.resume("INBOX 1@test", "Work 1@test")
+	if got := w.remoteSnapshot()["Work"][0]; strings.Contains(got, `\Flagged`) {
+		t.Errorf("the copy has %s", got[strings.LastIndex(got, "|"):])
+	}
 }
 
 // A flag that the user clears on a message whose upload was not noted stays
@@ -265,5 +307,43 @@ func TestFaultWhileMoved(t *testing.T) {
 			t.Logf("from %s by %d: reached %v: %v %v", from, who, f.reached, err, texts(rep))
 			w.resume("Archive 2@test", to+" 1@test")
 		}
+	}
+}
+
+// A folder that the user removed comes back, since mailbox_delete says so, and
+// the run dies, or the disk is full, before its messages are back too. They
+// must not be taken for removed by the user.
+func TestResumeMailboxBack(t *testing.T) {
+	for name, stop := range map[string]func(*world){
+		"dies": func(w *world) { w.dieAt(faultfs.Create, 1) },
+		"disk full": func(w *world) {
+			f := &failing{n: 1, err: syscall.ENOSPC, matches: func(o faultfs.Op) bool { return o == faultfs.Create }}
+			w.opts = mailsync.Options{FS: &faultfs.FS{Before: f.before}}
+			_, err := w.trySync(mailsync.Request{})
+			w.opts = mailsync.Options{}
+			w.t.Logf("reached %v, %v", f.reached, err)
+		},
+		"unreadable": func(w *world) {
+			f := &failing{n: 1, err: syscall.EIO, matches: func(o faultfs.Op) bool { return o == faultfs.Create }}
+			w.opts = mailsync.Options{FS: &faultfs.FS{Before: f.before}}
+			_, err := w.trySync(mailsync.Request{})
+			w.opts = mailsync.Options{}
+			w.t.Logf("reached %v, %v", f.reached, err)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newBroken(t, 0)
+			w.acct.Policy.MailboxDelete = conflict.Never
+			server, _ := w.hands()
+			server.create("Box")
+			server.deliver("Box", w.message(), nil)
+			server.deliver("Box", w.message(), []string{`\Seen`})
+			w.sync()
+			dir, err := w.disk().Dir("Box")
+			must(w.world, err)
+			must(w.world, os.RemoveAll(dir))
+			stop(w.world)
+			w.resume("Box 1@test", "Box 2@test")
+		})
 	}
 }

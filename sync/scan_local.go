@@ -35,7 +35,9 @@ func (s *session) scanLocal(ctx context.Context) error {
 			if ctx.Err() != nil {
 				return err
 			}
-			s.freeze(mb, err)
+			if !s.halfRemoved(mb, err) {
+				s.freeze(mb, err)
+			}
 			continue
 		}
 		mb.listing = listing
@@ -45,6 +47,13 @@ func (s *session) scanLocal(ctx context.Context) error {
 		}
 	}
 	return s.inspectNew(ctx)
+}
+
+// halfRemoved reports whether err is about a folder that an interrupted run
+// was removing: its mailbox is gone from the server, and no message of it is
+// known.
+func (s *session) halfRemoved(mb *mailbox, err error) bool {
+	return mail.KindOf(err) == mail.KindBrake && mb.row != nil && mb.remote == nil && mb.baseCount == 0
 }
 
 // folderGone marks all messages of a mailbox whose folder is not there.

@@ -278,10 +278,25 @@ func (s *session) redeliver(mb *mailbox) {
 		reported := slices.ContainsFunc(s.newRemote, func(m *message) bool {
 			return m.uid == uid && m.item.Remote.Mailbox == mb.name
 		})
-		gone := mb.remote == nil || mb.detached || mb.changes != nil &&
-			slices.ContainsFunc(mb.changes.Vanished, func(r mail.UIDRange) bool { return r.Contains(uid) })
-		if !reported && !gone {
+		if !reported && !s.gone(mb, uid) {
 			s.newMessage(mb, remote.NewMessage{UID: uid})
 		}
 	}
+}
+
+// gone reports whether the server's answer shows that it does not have a
+// message any more.
+func (s *session) gone(mb *mailbox, uid mail.UID) bool {
+	if mb.remote == nil || mb.detached {
+		return true
+	}
+	ch := mb.changes
+	if ch == nil {
+		return false
+	}
+	has := func(set []mail.UIDRange) bool {
+		return slices.ContainsFunc(set, func(r mail.UIDRange) bool { return r.Contains(uid) })
+	}
+	// All messages from UIDNEXT on were listed.
+	return has(ch.Vanished) || ch.HasPresent && !has(ch.Present) || uid >= mb.cursorOf().UIDNext
 }

@@ -53,8 +53,12 @@ func (s Side) edited() bool { return s.State == Moved || conflict.Edited(s.Delta
 // sides' Base flags are ignored.
 type Item struct {
 	InBase bool
-	Local  Side
-	Remote Side
+	// Ancestor means that the sides' Base flags hold although the item is not
+	// in the base: it is new on both sides because an interrupted run copied
+	// it over with these flags.
+	Ancestor bool
+	Local    Side
+	Remote   Side
 	// CopyOf is another item with the same content, which the side where
 	// this item is absent may copy instead of transferring. Nil if none.
 	CopyOf *Item

@@ -155,8 +155,10 @@ func (p *maker) item(it *Item) {
 // pair joins a message that appeared on both sides. There is no ancestor, so
 // flags become the union.
 func (p *maker) pair(it *Item) {
-	common := it.Local.Flags.Intersect(it.Remote.Flags)
-	it.Local.Base, it.Remote.Base = common, common
+	if !it.Ancestor {
+		common := it.Local.Flags.Intersect(it.Remote.Flags)
+		it.Local.Base, it.Remote.Base = common, common
+	}
 	p.add(Op{Kind: Adopt, Item: it, Mailbox: it.Remote.Mailbox})
 	p.flags(it)
 }
