@@ -152,6 +152,16 @@ func (db *DB) one(ctx context.Context, where string, args ...any) (*Message, err
 	return found, err
 }
 
+// HasSize reports whether a mailbox has a message of that size (server form).
+func (db *DB) HasSize(ctx context.Context, mailbox, size int64) (bool, error) {
+	var n int
+	err := db.read.QueryRowContext(ctx, "SELECT count(*) FROM (SELECT 1 FROM message WHERE mailbox_id=? AND size=? LIMIT 1)", mailbox, size).Scan(&n)
+	if err != nil {
+		return false, fmt.Errorf("read messages: %w", err)
+	}
+	return n > 0, nil
+}
+
 // Candidates of the same content, at most 16: enough to choose a source from.
 const someCandidates = " ORDER BY id LIMIT 16"
 

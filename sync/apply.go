@@ -29,7 +29,7 @@ func (s *session) plan() *plan.Plan {
 	for _, name := range s.names {
 		mb := s.mailboxes[name]
 		pm := plan.Mailbox{Name: name, InBase: mb.row != nil, Local: mb.folder != nil, Remote: mb.remote != nil,
-			BaseMessages: mb.baseCount, HoldsAny: true, Frozen: mb.frozen}
+			BaseMessages: mb.baseCount, HoldsAny: true, Frozen: mb.frozen()}
 		if mb.remote != nil {
 			pm.Subscribed = mb.remote.Subscribed
 			if mb.remote.SpecialUse == `\Trash` {
@@ -285,7 +285,7 @@ func (a *applier) base(ctx context.Context, ops []plan.Op) error {
 	}
 	detached := slices.DeleteFunc(slices.Clone(a.names), func(n string) bool {
 		mb := a.mailboxes[n]
-		return !mb.detached || mb.frozen || mb.row == nil
+		return !mb.detached || mb.frozen() || mb.row == nil
 	})
 	if len(silent)+len(a.touched)+len(detached) == 0 {
 		return nil

@@ -48,7 +48,7 @@ func (a *applier) creates(ctx context.Context, ops []plan.Op) error {
 			if fatal(ctx, err) {
 				return err
 			}
-			mb.frozen = true
+			mb.blindRemote = true
 			a.skip(op, diskFull(err))
 			continue
 		}
@@ -112,7 +112,7 @@ func (a *applier) commitMailboxes(ctx context.Context) error {
 	var fresh []*mailbox
 	for _, name := range a.names {
 		mb := a.mailboxes[name]
-		if mb.row == nil && mb.folder != nil && mb.remote != nil && !mb.frozen {
+		if mb.row == nil && mb.folder != nil && mb.remote != nil && !mb.frozen() {
 			fresh = append(fresh, mb)
 		}
 	}

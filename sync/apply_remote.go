@@ -160,6 +160,7 @@ func (a *applier) remoteIntent(mb *mailbox, op *plan.Op) *state.Intent {
 
 // changeRemote sends the commands; it returns only errors that end the run.
 func (a *applier) changeRemote(ctx context.Context, c *remote.Conn, mb *mailbox, changes []*laneChange) error {
+	reached := 0
 	for kind, group := range byKind(changes) {
 		var err error
 		switch kind {
@@ -178,14 +179,13 @@ func (a *applier) changeRemote(ctx context.Context, c *remote.Conn, mb *mailbox,
 			}
 			if fatal(ctx, err) {
 				// What was not reached is not done either.
-				for _, x := range changes {
-					if x.op.Kind > kind {
-						x.err = cmpErr(x.err, err)
-					}
+				for _, x := range changes[reached:] {
+					x.err = cmpErr(x.err, err)
 				}
 				return err
 			}
 		}
+		reached += len(group)
 	}
 	return nil
 }
@@ -385,8 +385,12 @@ func (a *applier) noteRemote(tx *state.Tx, changes []*laneChange, fatal error) e
 		if fatal != nil && x.err != nil {
 			continue
 		}
-		// A copy or move whose end is unknown is recognised by its intent.
-		if x.err == nil || !errors.Is(x.err, mail.ErrChanged) || x.op.Kind != plan.RemoteCopy && x.op.Kind != plan.RemoteMove {
+		// A copy or move whose end is unknown is recognised by its intent, and
+		// so is the \Deleted of a message that the server would not expunge.
+		changed := errors.Is(x.err, mail.ErrChanged)
+		keep := x.err != nil && (changed && (x.op.Kind == plan.RemoteCopy || x.op.Kind == plan.RemoteMove) ||
+			!changed && x.op.Kind == plan.RemoteRemove)
+		if !keep {
 			if err := tx.DeleteIntent(x.intent.ID); err != nil {
 				return err
 			}

@@ -79,20 +79,11 @@ func (d diskSide) deliver(mailbox string, content []byte, flags []string) {
 	f := diskFile{}.file
 	f.Folder, f.New, f.Name = mailbox, len(flags) == 0, d.newName()
 	if len(flags) > 0 {
-		f.Name += ":2," + letters(flags)
+		f.Name = d.name(mailbox, f.Name, flags)
 	}
 	tmp := filepath.Join(filepath.Dir(filepath.Dir(d.w.path(f))), "tmp", f.Name)
 	must(d.w, os.WriteFile(tmp, []byte(strings.ReplaceAll(string(content), "\r\n", "\n")), 0o600))
 	must(d.w, os.Rename(tmp, d.w.path(f)))
-}
-
-func letters(flags []string) string {
-	var s []string
-	for _, f := range flags {
-		s = append(s, map[string]string{`\Seen`: "S", `\Flagged`: "F", `\Answered`: "R", `\Deleted`: "T", `$Forwarded`: "P", `\Draft`: "D"}[f])
-	}
-	slices.Sort(s)
-	return strings.Join(s, "")
 }
 
 func (d diskSide) list(mailbox string) (list []handle) {
@@ -109,7 +100,7 @@ func (d diskSide) flag(h handle, add, remove []string) {
 	flags = slices.DeleteFunc(flags, func(x string) bool { return slices.Contains(remove, x) })
 	slices.Sort(flags)
 	to := f.file
-	to.New, to.Name = false, base+":2,"+letters(slices.Compact(flags))
+	to.New, to.Name = false, d.name(h.mailbox, base, slices.Compact(flags))
 	must(d.w, os.Rename(d.w.path(f.file), d.w.path(to)))
 }
 
@@ -182,9 +173,12 @@ func where(s snapshot) map[string][]string {
 // nothing, nothing is lost that no side removed, nothing is doubled, and a
 // message that only one side touched is as that side left it.
 func TestRandomHistories(t *testing.T) {
-	n := 60
-	if testing.Short() {
-		n = 15
+	n := 25
+	switch {
+	case testing.Short():
+		n = 10
+	case *crashLong:
+		n = 500
 	}
 	for i := range n {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {

@@ -17,7 +17,7 @@ import (
 func (s *session) matchLocal(ctx context.Context) error {
 	missing := map[mail.Digest][]*message{}
 	for _, m := range s.messages {
-		if m.item.Local.State == plan.Removed && !s.byID[m.row.MailboxID].frozen {
+		if m.item.Local.State == plan.Removed && !s.byID[m.row.MailboxID].blindLocal {
 			missing[m.row.Digest] = append(missing[m.row.Digest], m)
 		}
 	}
@@ -46,6 +46,7 @@ func (s *session) matchLocal(ctx context.Context) error {
 			return err
 		}
 	}
+	s.newLocal = slices.DeleteFunc(s.newLocal, func(f *message) bool { return f.done })
 	return s.dropUndelivered(ctx)
 }
 
@@ -102,8 +103,14 @@ func (s *session) knownContent(ctx context.Context, f *message) error {
 		}
 		for _, row := range rows {
 			mb := s.byID[row.MailboxID]
-			if mb == nil || mb.frozen || mb.detached || s.mailboxes[mb.name] == nil {
+			if mb == nil || mb.detached || s.mailboxes[mb.name] == nil {
 				continue
+			}
+			if mb.blindLocal {
+				// It may have been moved from there; then it is no copy.
+				f.done = true
+				s.hold(false, f.file.Folder)
+				return nil
 			}
 			if d != f.content.Digest {
 				// It came down byte for byte, and goes up so again.
@@ -211,7 +218,7 @@ func (s *session) holdsStill(ctx context.Context, f *maildir.Folder) (bool, erro
 	if mb == nil || mb.folder == nil {
 		return false, nil // made meanwhile
 	}
-	if mb.frozen {
+	if mb.blindLocal {
 		return true, nil
 	}
 	before := mb.folder.Stamp

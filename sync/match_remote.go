@@ -67,6 +67,9 @@ func (s *session) matchRemote(ctx context.Context) error {
 		}
 	}
 	s.postponeTwins()
+	if err := s.postponeUnsure(ctx); err != nil {
+		return err
+	}
 	s.newRemote = slices.DeleteFunc(s.newRemote, func(m *message) bool { return m.done })
 	s.newLocal = slices.DeleteFunc(s.newLocal, func(m *message) bool { return m.done })
 	return nil
@@ -88,6 +91,32 @@ func (s *session) postponeTwins() {
 		}
 		first[m.emailID] = true
 	}
+}
+
+// postponeUnsure leaves new messages alone that may have been moved from a
+// mailbox that the server would not open just now: taken for new, and the
+// other half seen later, they would become two.
+func (s *session) postponeUnsure(ctx context.Context) error {
+	for _, name := range s.names {
+		mb := s.mailboxes[name]
+		if !mb.blindRemote || mb.row == nil {
+			continue
+		}
+		for _, m := range s.newRemote {
+			if m.done {
+				continue
+			}
+			like, err := s.db.HasSize(ctx, mb.row.ID, m.item.Size)
+			if err != nil {
+				return err
+			}
+			if like || !m.hasMeta {
+				m.done = true
+				s.hold(true, m.item.Remote.Mailbox)
+			}
+		}
+	}
+	return nil
 }
 
 // suspects gathers candidates: by size new files in the same mailbox and

@@ -140,7 +140,7 @@ func (s *session) dropIntents(ctx context.Context) error {
 	if s.req.DryRun || len(s.intents) == 0 {
 		return nil
 	}
-	frozen := func(name string) bool { mb := s.mailboxes[name]; return mb != nil && mb.frozen }
+	frozen := func(name string) bool { mb := s.mailboxes[name]; return mb != nil && mb.frozen() }
 	return s.db.Update(ctx, func(tx *state.Tx) error {
 		for _, i := range s.intents {
 			if frozen(i.Mailbox) || frozen(i.Home) {

@@ -21,7 +21,7 @@ import (
 func (s *session) scanLocal(ctx context.Context) error {
 	for _, name := range s.names {
 		mb := s.mailboxes[name]
-		if mb.frozen || !s.dirtyLocal(mb) {
+		if mb.blindLocal || !s.dirtyLocal(mb) {
 			continue
 		}
 		if mb.folder == nil {
@@ -36,7 +36,7 @@ func (s *session) scanLocal(ctx context.Context) error {
 				return err
 			}
 			if !s.halfRemoved(mb, err) {
-				s.freeze(mb, err)
+				s.freeze(mb, true, err)
 			}
 			continue
 		}

@@ -17,7 +17,7 @@ func (s *session) askRemote(ctx context.Context) error {
 	var reqs []remote.ChangesRequest
 	for _, name := range s.names {
 		mb := s.mailboxes[name]
-		if mb.frozen || mb.remote == nil || !s.dirtyRemote(mb) {
+		if mb.blindRemote || mb.remote == nil || !s.dirtyRemote(mb) {
 			continue
 		}
 		known := mb.cursorOf()
@@ -52,7 +52,7 @@ func (s *session) ask(ctx context.Context, reqs []remote.ChangesRequest) (again 
 		switch {
 		case mb == nil:
 		case ch.Err != nil:
-			s.freeze(mb, ch.Err)
+			s.freeze(mb, false, ch.Err)
 		case ch.UIDValidityChanged:
 			mb.detached = true
 			s.rep.notice("%s: UIDVALIDITY changed; pairing the messages again", mb.name)
@@ -71,7 +71,7 @@ func (s *session) scanRemote(ctx context.Context) error {
 		mb := s.mailboxes[name]
 		var err error
 		switch {
-		case mb.frozen:
+		case mb.blindRemote:
 		case mb.remote == nil && mb.row != nil:
 			err = s.removedRange(ctx, mb, mail.UIDRange{Start: 0, Stop: ^mail.UID(0)})
 		case mb.changes != nil:
@@ -90,7 +90,7 @@ func (s *session) compareRemote(ctx context.Context, mb *mailbox) error {
 	ch := mb.changes
 	if mb.row != nil && !mb.detached {
 		vanished, err := s.vanished(ctx, mb)
-		if err != nil || mb.frozen {
+		if err != nil || mb.blindRemote {
 			return err
 		}
 		for _, r := range vanished {
@@ -184,7 +184,7 @@ func (s *session) vanished(ctx context.Context, mb *mailbox) ([]mail.UIDRange, e
 		if ctx.Err() != nil || mail.KindOf(err) == mail.KindConnection {
 			return nil, err
 		}
-		s.freeze(mb, err)
+		s.freeze(mb, false, err)
 		return nil, nil
 	}
 	confirmed, err := s.notPresent(ctx, mb, present)

@@ -68,8 +68,10 @@ type mailbox struct {
 	folder    *maildir.Folder // nil: not on disk
 	remote    *remote.Mailbox // nil: not on the server
 	baseCount int
-	frozen    bool // a side could not be compared
-	detached  bool // UIDVALIDITY changed: all pairs are void
+	// blind: the folder, or the server's mailbox, could not be looked at, so
+	// that nothing may be concluded from what seems to be missing there.
+	blindLocal, blindRemote bool
+	detached                bool // UIDVALIDITY changed: all pairs are void
 
 	listing  *maildir.Listing // set when the folder was compared in this cycle
 	keywords *maildir.Keywords
@@ -316,10 +318,17 @@ func (s *session) keywordsOf(mb *mailbox) (maildir.Keywords, error) {
 	return *mb.keywords, nil
 }
 
-// freeze notes that a mailbox cannot be compared, so that nothing is
-// concluded from what seems to be missing there.
-func (s *session) freeze(mb *mailbox, err error) {
-	mb.frozen = true
+// frozen reports whether a side could not be looked at: then the mailbox
+// stays as it is on both.
+func (mb *mailbox) frozen() bool { return mb.blindLocal || mb.blindRemote }
+
+// freeze notes why a mailbox cannot be compared.
+func (s *session) freeze(mb *mailbox, local bool, err error) {
+	if local {
+		mb.blindLocal = true
+	} else {
+		mb.blindRemote = true
+	}
 	if mail.KindOf(err) == mail.KindBrake {
 		s.braked[mb.name] = err
 		return

@@ -20,7 +20,7 @@ func (s *session) settle(ctx context.Context, p *plan.Plan) error {
 		if mb.remoteDirty || mb.holdCursor {
 			s.askAgain[name] = true
 		}
-		if mb.row == nil || mb.frozen {
+		if mb.row == nil || mb.frozen() {
 			continue
 		}
 		before := *mb.row

@@ -110,7 +110,8 @@ func (s *session) join(rows []*state.Mailbox, folders []maildir.Folder, boxes ma
 			continue
 		}
 		if _, err := s.store.Dir(name); err != nil {
-			s.freeze(mb, err)
+			s.freeze(mb, true, err)
+			mb.blindRemote = true
 		}
 	}
 	s.names = slices.Sorted(maps.Keys(s.mailboxes))
@@ -127,7 +128,7 @@ func (s *session) freezeSkipped(skipped []maildir.Skipped) {
 		}
 		for _, name := range s.names {
 			if name == sk.Name || strings.HasPrefix(name, sk.Name+"/") {
-				s.mailboxes[name].frozen = true
+				s.mailboxes[name].blindLocal = true
 			}
 		}
 	}
