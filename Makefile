@@ -50,6 +50,18 @@ fuzz: ## run every fuzz test for FUZZTIME (30s)
 		done; \
 	done
 
+.PHONY: bench
+bench: build ## compare with mbsync on the same work (BENCH=regexp BENCH_COUNT=5 BENCH_MILLION=1)
+	./.ci/dovecot.sh
+	$(GO) test -c -o $(BIN)/bench.test ./sync/bench
+	cd sync/bench && SATCHEL_BENCH=$(BIN)/satchel $(BIN)/bench.test -test.run '^TestCompare$$' -test.timeout 0
+
+.PHONY: crash
+crash: ## stop, cut and break syncs everywhere, long form (CRASH_STEP=1: every nth byte of the wire)
+	./.ci/dovecot.sh
+	$(GO) test -count=1 -timeout 0 ./sync -run '^Test(Interrupt|RandomHistories|PowerLoss|Wire|DiskFaults|ServerFaults|Mailbox|Kill|Resume|Fault)' \
+		-crash -crash.step $(or $(CRASH_STEP),1)
+
 .PHONY: golden
 golden: ## rewrite golden files from what the code does now; review the diff
 	@pkgs=$$(grep -rlE --include='*_test.go' 'flag\.Bool(Var)?\(.*"update"' . | xargs -r -n1 dirname | sort -u); \

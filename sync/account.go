@@ -50,8 +50,11 @@ type Options struct {
 	Progress func(Progress) // nil: none; called from several goroutines, must be quick
 	Now      func() time.Time
 	// FS and State let tests stop the engine dead, or fail, at any step.
-	FS    maildir.FS
-	State state.Options
+	FS maildir.FS
+	// AfterUpload is how long a run waits that finds an upload cut off, for
+	// the server to end it; 0: a second.
+	AfterUpload time.Duration
+	State       state.Options
 }
 
 // Request says what one run is to do.

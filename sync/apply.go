@@ -19,7 +19,7 @@ import (
 
 // plan translates the view into the planner's terms.
 func (s *session) plan() *plan.Plan {
-	in := plan.Input{Policy: s.account.Policy, Pull: s.req.Pull, Push: s.req.Push, LocalBlind: s.localBlind}
+	in := plan.Input{Policy: s.account.Policy, Pull: s.req.Pull, Push: s.req.Push, LocalBlind: s.localBlind, RemoteBlind: s.remoteBlind}
 	for _, name := range s.req.Mailboxes {
 		in.Only = append(in.Only, maildir.Canonical(name))
 	}

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"satchel/maildir/faultfs"
 	"satchel/state"
@@ -205,7 +206,11 @@ func (l *ledger) story() string {
 func (s scenario) wantFor(t testing.TB) (*outcome, int) {
 	t.Helper()
 	want, stop := s.undisturbed(t)
-	for range 2 {
+	tries := 1
+	if *crashLong {
+		tries = 3
+	}
+	for range tries {
 		again, _ := s.undisturbed(t)
 		if d := again.diff(want); d != "" {
 			t.Logf("%s ends in more than one way:\n%s", s.name, d)
@@ -258,14 +263,31 @@ func (s scenario) interrupt(t testing.TB, p point, want *outcome) string {
 	return ""
 }
 
-// each runs f for all items on two workers, and stops after a few complaints.
-func each[T any](t *testing.T, items []T, f func(T) string) {
+// watch ends the short form of a test when its share of the time is used up.
+// What it would have gone on to is chosen by seed, so other runs of other
+// lengths reach further along the same way.
+type watch struct{ end time.Time }
+
+func startWatch() watch {
+	share := 13 * time.Second
+	if testing.Short() {
+		share = 4 * time.Second
+	}
+	return watch{time.Now().Add(share)}
+}
+
+func (w watch) over() bool { return !*crashLong && time.Now().After(w.end) }
+
+// each runs f for all items on a few workers, and stops after some complaints.
+// Most of the time is spent waiting for other goroutines.
+func each[T any](t *testing.T, clock watch, items []T, f func(T) string) {
 	t.Helper()
 	var wg sync.WaitGroup
+	const workers = 6
 	queue := make(chan T)
 	var mu sync.Mutex
 	failed := 0
-	for range 3 {
+	for range workers {
 		wg.Go(func() {
 			for x := range queue {
 				mu.Lock()
@@ -284,6 +306,9 @@ func each[T any](t *testing.T, items []T, f func(T) string) {
 		})
 	}
 	for _, x := range items {
+		if clock.over() {
+			break
+		}
 		queue <- x
 	}
 	close(queue)
@@ -309,11 +334,15 @@ func points(n, limit int, seed uint64) []int {
 
 // TestInterruptEverywhere stops runs dead at every step and resumes.
 func TestInterruptEverywhere(t *testing.T) {
+	clock := startWatch()
 	limit := 60
 	if testing.Short() {
 		limit = 15
 	}
 	for _, s := range scenarios() {
+		if clock.over() {
+			break
+		}
 		t.Run(s.name, func(t *testing.T) {
 			want, n := s.wantFor(t)
 			var list []point
@@ -324,7 +353,7 @@ func TestInterruptEverywhere(t *testing.T) {
 			for range len(list) / 3 {
 				list = append(list, point{k: 1 + rng.IntN(n), again: 1 + rng.IntN(n)})
 			}
-			each(t, list, func(p point) string { return s.interrupt(t, p, want) })
+			each(t, clock, list, func(p point) string { return s.interrupt(t, p, want) })
 		})
 	}
 }
@@ -332,6 +361,7 @@ func TestInterruptEverywhere(t *testing.T) {
 // TestInterruptHistories does the same with random histories, among them runs
 // that die twice, and ones with changes on both sides between death and resume.
 func TestInterruptHistories(t *testing.T) {
+	clock := startWatch()
 	seeds, limit := 40, 6
 	switch {
 	case *crashLong:
@@ -343,7 +373,7 @@ func TestInterruptHistories(t *testing.T) {
 	for i := range seeds {
 		list = append(list, uint64(i))
 	}
-	each(t, list, func(seed uint64) string {
+	each(t, clock, list, func(seed uint64) string {
 		s := historyScenario(seed)
 		want, n := s.wantFor(t)
 		rng := rand.New(rand.NewPCG(seed, 3))
@@ -365,4 +395,14 @@ func TestInterruptHistories(t *testing.T) {
 		covered.histories.Add(1)
 		return ""
 	})
+}
+
+// shuffled mixes a list, the same way each time, in the short form, which may
+// not get to its end.
+func shuffled[T any](list []T) []T {
+	if !*crashLong {
+		rng := rand.New(rand.NewPCG(1, 5))
+		rng.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
+	}
+	return list
 }

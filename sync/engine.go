@@ -33,6 +33,7 @@ type Engine struct {
 	now     func() time.Time
 
 	fs           maildir.FS
+	afterUpload  time.Duration
 	stateOptions state.Options
 }
 
@@ -56,7 +57,10 @@ func New(a Account, o Options) (*Engine, error) {
 		a.UndoDays = defaultUndoDays
 	}
 	e := &Engine{account: a, log: o.Logger, notify: o.Progress, now: o.Now,
-		fs: o.FS, stateOptions: o.State}
+		fs: o.FS, stateOptions: o.State, afterUpload: afterUpload}
+	if o.AfterUpload != 0 {
+		e.afterUpload = o.AfterUpload
+	}
 	if e.log == nil {
 		e.log = slog.New(slog.DiscardHandler)
 	}

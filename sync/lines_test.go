@@ -18,7 +18,7 @@ type lines struct {
 	mu   sync.Mutex
 	gate func(up bool, n int) (pass int, err error) // nil: everything passes
 	dead func() error                               // asked before dialling; nil: never
-	open int
+	tap  func(up bool, p []byte)                    // sees what passes; nil: nobody
 	wg   sync.WaitGroup
 }
 
@@ -45,7 +45,6 @@ func (l *lines) Dial(context.Context, string, string) (net.Conn, error) {
 		return nil, err
 	}
 	l.mu.Lock()
-	l.open++
 	gate := l.gate
 	l.mu.Unlock()
 	return &line{Conn: c, l: l, gate: gate}, nil
@@ -60,7 +59,6 @@ type line struct {
 	l    *lines
 	gate func(up bool, n int) (int, error)
 	once sync.Once
-	rest []byte // read, and not yet handed on
 }
 
 func (c *line) Write(p []byte) (int, error) {
@@ -70,8 +68,13 @@ func (c *line) Write(p []byte) (int, error) {
 	for done := 0; ; {
 		n, gerr := c.gate(true, len(p)-done)
 		n, err := c.Conn.Write(p[done : done+n])
+		if c.l.tap != nil {
+			c.l.tap(true, p[done:done+n])
+		}
 		done += n
 		switch {
+		case errors.Is(gerr, errStall):
+			return len(p), nil // as the kernel takes it
 		case err != nil:
 			return done, err
 		case gerr != nil:
@@ -86,15 +89,26 @@ func (c *line) Read(p []byte) (int, error) {
 	if c.gate == nil {
 		return c.Conn.Read(p)
 	}
-	n, err := c.Conn.Read(p)
-	if n == 0 {
-		return n, err
+	for {
+		n, err := c.Conn.Read(p)
+		if n == 0 {
+			return n, err
+		}
+		pass, gerr := c.gate(false, n)
+		if c.l.tap != nil {
+			c.l.tap(false, p[:pass])
+		}
+		if errors.Is(gerr, errStall) {
+			if pass == 0 {
+				continue
+			}
+			gerr = nil
+		}
+		if gerr != nil {
+			err = gerr
+		}
+		return pass, err
 	}
-	pass, gerr := c.gate(false, n)
-	if gerr != nil {
-		err = gerr
-	}
-	return pass, err
 }
 
 // Close ends the connection as the death of the process does: what was sent

@@ -60,10 +60,15 @@ func (s *session) matchRemote(ctx context.Context) error {
 		return err
 	}
 	for _, sus := range suspects {
-		if !sus.digest.IsZero() {
+		switch {
+		case !sus.digest.IsZero():
 			if err := s.assign(ctx, sus); err != nil {
 				return err
 			}
+		case slices.ContainsFunc(sus.candidates, s.unread):
+			// It may be one whose file could not be looked at just now.
+			sus.m.done = true
+			s.hold(true, sus.m.item.Remote.Mailbox)
 		}
 	}
 	s.postponeTwins()
@@ -91,6 +96,12 @@ func (s *session) postponeTwins() {
 		}
 		first[m.emailID] = true
 	}
+}
+
+// unread reports whether the file of a message is in a folder that could not
+// be looked at.
+func (s *session) unread(m *message) bool {
+	return m.row != nil && s.byID[m.row.MailboxID].blindLocal
 }
 
 // postponeUnsure leaves new messages alone that may have been moved from a

@@ -108,6 +108,7 @@ func (s scenario) epoch(w *world, l *ledger, rng *rand.Rand) {
 func everything() scenario {
 	return scenario{
 		name: "everything",
+		srv:  imaptest.Options{Caps: imaptest.DefaultCaps.With(imaptest.CapObjectID)}, // copies on the server are known
 		past: func(w *world) {
 			server, disk := serverSide{w}, diskSide{w, rand.New(rand.NewPCG(1, 1))}
 			for _, b := range []string{"Archive", "Work", "Gone here", "Gone there", "Kept"} {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"slices"
 	"strconv"
@@ -48,17 +49,19 @@ type session struct {
 
 // view is what one cycle found; the next one starts with an empty view.
 type view struct {
-	mailboxes  map[string]*mailbox
-	byID       map[int64]*mailbox
-	names      []string // sorted
-	messages   map[int64]*message
-	newLocal   []*message
-	newRemote  []*message
-	paired     []*message // new on both sides, joined
-	touched    []*message // only the place of the file or the UID is to be noted
-	intents    []*state.Intent
-	localBlind bool           // files moved while they were looked at
-	pending    map[int64]bool // rows of mailboxes with interrupted deliveries
+	mailboxes map[string]*mailbox
+	byID      map[int64]*mailbox
+	names     []string // sorted
+	messages  map[int64]*message
+	newLocal  []*message
+	newRemote []*message
+	paired    []*message // new on both sides, joined
+	touched   []*message // only the place of the file or the UID is to be noted
+	intents   []*state.Intent
+	// What seems to be missing on a side may be in a mailbox that could not
+	// be looked at, or may have moved meanwhile.
+	localBlind, remoteBlind bool
+	pending                 map[int64]bool // rows of mailboxes with interrupted deliveries
 }
 
 // mailbox is one mailbox as the base and both sides have it.
@@ -328,6 +331,12 @@ func (s *session) freeze(mb *mailbox, local bool, err error) {
 		mb.blindLocal = true
 	} else {
 		mb.blindRemote = true
+	}
+	if local {
+		// Into a folder that may not be read nobody moves mail.
+		s.localBlind = s.localBlind || !errors.Is(err, fs.ErrPermission) && !mb.folderAsKnown()
+	} else {
+		s.remoteBlind = s.remoteBlind || mb.remote != nil && mb.remote.Status.UIDNext > mb.cursorOf().UIDNext
 	}
 	if mail.KindOf(err) == mail.KindBrake {
 		s.braked[mb.name] = err

@@ -3,9 +3,11 @@ package sync
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -27,6 +29,9 @@ func (s *session) survey(ctx context.Context) error {
 		return err
 	}
 	if s.pending, err = s.db.PendingMailboxes(ctx); err != nil {
+		return err
+	}
+	if err := s.settleDown(ctx); err != nil {
 		return err
 	}
 	known := make(map[string]maildir.Stamp, len(rows))
@@ -73,6 +78,24 @@ func (s *session) survey(ctx context.Context) error {
 	}
 	s.freezeSkipped(skipped)
 	return s.countBase(ctx)
+}
+
+// afterUpload is how long the first look waits after an upload that was cut
+// off: the server may still be storing what it received.
+const afterUpload = time.Second
+
+// settleDown waits for a server that may still be busy with what an
+// interrupted run sent; uploaded once more, it would be there twice.
+func (s *session) settleDown(ctx context.Context) error {
+	if s.req.DryRun || s.rep.Cycles > 1 || !slices.ContainsFunc(s.intents, func(i *state.Intent) bool { return i.Kind == state.IntentAppend }) {
+		return nil
+	}
+	select {
+	case <-time.After(s.afterUpload):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // join makes the mailboxes of the view.
@@ -129,6 +152,7 @@ func (s *session) freezeSkipped(skipped []maildir.Skipped) {
 		for _, name := range s.names {
 			if name == sk.Name || strings.HasPrefix(name, sk.Name+"/") {
 				s.mailboxes[name].blindLocal = true
+				s.localBlind = s.localBlind || !errors.Is(sk.Err, fs.ErrPermission)
 			}
 		}
 	}
@@ -164,9 +188,17 @@ func (s *session) dirtyLocal(mb *mailbox) bool {
 	if mb.row == nil || s.req.Full || mb.detached || s.pending[mb.row.ID] || s.hasIntent(mb) {
 		return true
 	}
+	return !mb.folder.Cur || !mb.folder.New || !mb.folderAsKnown()
+}
+
+// folderAsKnown reports whether the folder's stamp is the one of the base.
+func (mb *mailbox) folderAsKnown() bool {
+	if mb.folder == nil || mb.row == nil {
+		return false
+	}
 	st := mb.folder.Stamp
-	return st.Cur == 0 || st.New == 0 || !mb.folder.Cur || !mb.folder.New ||
-		st.Cur != mb.row.CurMTime || st.New != mb.row.NewMTime || st.Dir != mb.row.DirMTime || st.Inode != mb.row.Inode
+	return st.Cur != 0 && st.New != 0 && st.Cur == mb.row.CurMTime && st.New == mb.row.NewMTime &&
+		st.Dir == mb.row.DirMTime && st.Inode == mb.row.Inode
 }
 
 // hasIntent reports whether the journal speaks of the mailbox.

@@ -34,7 +34,7 @@ func login(addr, user, password string) (*connection, error) {
 	if err := c.SetDeadline(time.Now().Add(time.Hour)); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
-	if _, err := m.r.ReadString('\n'); err == nil {
+	if _, err = m.r.ReadString('\n'); err == nil {
 		_, err = m.do("LOGIN %s %s", user, password)
 	}
 	if err != nil {
@@ -115,8 +115,8 @@ func (m *connection) mailboxes() ([]string, error) {
 	lines, err := m.do(`LIST "" "*"`)
 	var names []string
 	for _, l := range lines {
-		if f := strings.Fields(l); len(f) == 5 && f[1] == "LIST" && !strings.Contains(strings.ToLower(l), `\noselect`) {
-			names = append(names, strings.Trim(f[4], `"`))
+		if f := strings.Fields(l); len(f) > 4 && f[1] == "LIST" && !strings.Contains(strings.ToLower(l), `\noselect`) {
+			names = append(names, strings.Trim(f[len(f)-1], `"`)) // no name here has a space
 		}
 	}
 	return names, err

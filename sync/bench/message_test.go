@@ -18,6 +18,7 @@ type message struct {
 
 // author writes messages: no two the same, and the same ones in every run.
 type author struct {
+	src   *rand.PCG
 	rng   *rand.Rand
 	text  []byte // lines of words
 	lines []int  // where they begin
@@ -25,7 +26,8 @@ type author struct {
 }
 
 func newAuthor() *author {
-	a := &author{rng: rand.New(rand.NewPCG(5, 8))}
+	src := rand.NewPCG(5, 8)
+	a := &author{src: src, rng: rand.New(src)}
 	words := make([][]byte, 4096)
 	for i := range words {
 		w := make([]byte, 2+a.rng.IntN(9))
@@ -46,10 +48,21 @@ func newAuthor() *author {
 	return a
 }
 
-// write makes a message of a size in bytes, with CRLF; a small one grows to
-// what its header needs. Three of four are read, some flagged or answered.
-func (a *author) write(size int) message {
+// twin writes the same messages that a would write from now on.
+func (a *author) twin() *author {
+	src := *a.src
+	b := *a
+	b.src, b.rng = &src, rand.New(&src)
+	return &b
+}
+
+// write makes a message of a size in bytes, with CRLF, on average: half to
+// three halves of it, because programs that compare sizes would meet in mail
+// of one size what no account holds. A small one grows to what its header
+// needs. Three of four are read, some flagged or answered.
+func (a *author) write(average int) message {
 	a.n++
+	size := average/2 + a.rng.IntN(average+1)
 	date := time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(a.n) * 97 * time.Second)
 	var b bytes.Buffer
 	b.Grow(size + 100)

@@ -101,8 +101,11 @@ func folders(root string) ([]string, error) {
 		switch e.Name() {
 		case "cur":
 			rel, err := filepath.Rel(root, filepath.Dir(path))
+			if err != nil {
+				return err
+			}
 			names = append(names, filepath.ToSlash(rel))
-			return errors.Join(err, fs.SkipDir)
+			return fs.SkipDir
 		case "new", "tmp", ".satchel-undo":
 			return fs.SkipDir
 		}

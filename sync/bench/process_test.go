@@ -31,7 +31,7 @@ func adopt() error {
 }
 
 // launcher starts "$@" when a line arrives, and tells its process id first.
-const launcher = `( read -r _ <&3; exec "$@" 3<&- 4>&- ) & echo $! >&4`
+const launcher = `( exec 4>&-; read -r _ <&3; exec "$@" 3<&- ) & echo $! >&4`
 
 // measure runs a program and returns its time, CPU and memory.
 //

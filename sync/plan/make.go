@@ -20,9 +20,10 @@ type Input struct {
 	// Only limits the plan to operations that concern one of these
 	// mailboxes; empty means all.
 	Only []string
-	// LocalBlind means that files moved while the Maildir was looked at, so
-	// that one that seems to be missing may be in another folder by now.
-	LocalBlind bool
+	// LocalBlind and RemoteBlind mean that a side could not be seen as a
+	// whole (files moved meanwhile, a mailbox could not be opened), so that a
+	// message that seems to be missing there may be in another mailbox.
+	LocalBlind, RemoteBlind bool
 	// MaxDeletePercent is the brake of SPEC §7; 0 switches it off.
 	MaxDeletePercent int
 }
@@ -323,7 +324,8 @@ func (p *maker) leftOut(o Op) bool {
 	if p.in.Pull && o.Kind.Remote() || p.in.Push && o.Kind.Local() {
 		return true
 	}
-	if p.in.LocalBlind && (o.Kind == RemoteRemove || o.Kind == RemoteTrash || o.Kind == DeleteRemote) {
+	if p.in.LocalBlind && (o.Kind == DeleteRemote || o.Item != nil && o.Item.Local.State == Removed) ||
+		p.in.RemoteBlind && (o.Kind == DeleteLocal || o.Item != nil && o.Item.Remote.State == Removed) {
 		return true
 	}
 	places := o.places()

@@ -1,0 +1,234 @@
+package faultfs
+
+import (
+	"io/fs"
+	"time"
+
+	"satchel/maildir"
+)
+
+// Op is a kind of call.
+type Op string
+
+// The calls that can be refused. Those from Create on change something.
+const (
+	Stat     Op = "stat"
+	Writable Op = "access"
+	ReadDir  Op = "readdir"
+	Open     Op = "open"
+	Read     Op = "read"
+	Close    Op = "close"
+	Create   Op = "create"
+	Write    Op = "write"
+	Truncate Op = "truncate"
+	Rename   Op = "rename"
+	Link     Op = "link"
+	Remove   Op = "unlink"
+	Rmdir    Op = "rmdir"
+	Mkdir    Op = "mkdir"
+	Chtimes  Op = "chtimes"
+	Sync     Op = "fsync"
+	SyncDir  Op = "fsync directory"
+	SyncFS   Op = "syncfs"
+)
+
+// Changes reports whether the call changes what is on the disk.
+func (o Op) Changes() bool {
+	switch o {
+	case Create, Write, Truncate, Rename, Link, Remove, Rmdir, Mkdir, Chtimes:
+		return true
+	}
+	return false
+}
+
+// FS is the real file system behind a gate.
+type FS struct {
+	// Before is asked before each call, from several goroutines; an error
+	// is the result of the call, which then has no effect, except that a
+	// refused close closes, as close(2) does. Nil lets everything pass.
+	Before func(op Op, name string) error
+
+	os   maildir.OSFS
+	disk *Disk // nil without a shadow
+}
+
+func (f *FS) gate(op Op, name string) error {
+	if f.Before == nil {
+		return nil
+	}
+	if err := f.Before(op, name); err != nil {
+		return &fs.PathError{Op: string(op), Path: name, Err: err}
+	}
+	return nil
+}
+
+// change runs a call that changes something, and notes it in the shadow.
+func (f *FS) change(op Op, name string, do func() error, note func(*Disk)) error {
+	if err := f.gate(op, name); err != nil {
+		return err
+	}
+	if f.disk == nil {
+		return do()
+	}
+	f.disk.mu.Lock()
+	defer f.disk.mu.Unlock()
+	err := do()
+	if err == nil && note != nil {
+		note(f.disk)
+	}
+	return err
+}
+
+// Lstat implements [maildir.FS].
+func (f *FS) Lstat(name string) (maildir.Info, error) {
+	if err := f.gate(Stat, name); err != nil {
+		return maildir.Info{}, err
+	}
+	return f.os.Lstat(name)
+}
+
+// Stat implements [maildir.FS].
+func (f *FS) Stat(name string) (maildir.Info, error) {
+	if err := f.gate(Stat, name); err != nil {
+		return maildir.Info{}, err
+	}
+	return f.os.Stat(name)
+}
+
+// Writable implements [maildir.FS].
+func (f *FS) Writable(dir string) error {
+	if err := f.gate(Writable, dir); err != nil {
+		return err
+	}
+	return f.os.Writable(dir)
+}
+
+// ReadDirNames implements [maildir.FS].
+func (f *FS) ReadDirNames(dir string) ([]string, error) {
+	if err := f.gate(ReadDir, dir); err != nil {
+		return nil, err
+	}
+	return f.os.ReadDirNames(dir)
+}
+
+// Open implements [maildir.FS].
+func (f *FS) Open(name string) (maildir.Handle, error) {
+	if err := f.gate(Open, name); err != nil {
+		return nil, err
+	}
+	h, err := f.os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	return &handle{Handle: h, fs: f, name: name, node: f.disk.find(name)}, nil
+}
+
+// Create implements [maildir.FS].
+func (f *FS) Create(name string, perm fs.FileMode) (maildir.Handle, error) {
+	var h maildir.Handle
+	var n *node
+	err := f.change(Create, name, func() (err error) {
+		h, err = f.os.Create(name, perm)
+		return err
+	}, func(d *Disk) { n = d.create(name, false) })
+	if err != nil {
+		return nil, err
+	}
+	return &handle{Handle: h, fs: f, name: name, node: n}, nil
+}
+
+// RenameNoReplace implements [maildir.FS].
+func (f *FS) RenameNoReplace(oldName, newName string) error {
+	return f.change(Rename, oldName, func() error { return f.os.RenameNoReplace(oldName, newName) },
+		func(d *Disk) { d.rename(oldName, newName) })
+}
+
+// Rename implements [maildir.FS].
+func (f *FS) Rename(oldName, newName string) error {
+	return f.change(Rename, oldName, func() error { return f.os.Rename(oldName, newName) },
+		func(d *Disk) { d.rename(oldName, newName) })
+}
+
+// Link implements [maildir.FS].
+func (f *FS) Link(oldName, newName string) error {
+	return f.change(Link, oldName, func() error { return f.os.Link(oldName, newName) },
+		func(d *Disk) { d.link(oldName, newName) })
+}
+
+// Remove implements [maildir.FS].
+func (f *FS) Remove(name string) error {
+	return f.change(Remove, name, func() error { return f.os.Remove(name) }, func(d *Disk) { d.remove(name) })
+}
+
+// Rmdir implements [maildir.FS].
+func (f *FS) Rmdir(dir string) error {
+	return f.change(Rmdir, dir, func() error { return f.os.Rmdir(dir) }, func(d *Disk) { d.remove(dir) })
+}
+
+// Mkdir implements [maildir.FS].
+func (f *FS) Mkdir(dir string, perm fs.FileMode) error {
+	return f.change(Mkdir, dir, func() error { return f.os.Mkdir(dir, perm) }, func(d *Disk) { d.create(dir, true) })
+}
+
+// Chtimes implements [maildir.FS].
+func (f *FS) Chtimes(name string, mtime time.Time) error {
+	return f.change(Chtimes, name, func() error { return f.os.Chtimes(name, mtime) }, nil)
+}
+
+// SyncDir implements [maildir.FS].
+func (f *FS) SyncDir(dir string) error {
+	return f.change(SyncDir, dir, func() error { return f.os.SyncDir(dir) }, func(d *Disk) { d.syncDir(dir) })
+}
+
+// SyncFS implements [maildir.FS].
+func (f *FS) SyncFS(dir string) error {
+	return f.change(SyncFS, dir, func() error { return f.os.SyncFS(dir) }, func(d *Disk) { d.syncAll() })
+}
+
+// handle is an open file behind the gate.
+type handle struct {
+	maildir.Handle
+	fs   *FS
+	name string
+	node *node
+}
+
+func (h *handle) Read(p []byte) (int, error) {
+	if err := h.fs.gate(Read, h.name); err != nil {
+		return 0, err
+	}
+	return h.Handle.Read(p)
+}
+
+func (h *handle) ReadAt(p []byte, off int64) (int, error) {
+	if err := h.fs.gate(Read, h.name); err != nil {
+		return 0, err
+	}
+	return h.Handle.ReadAt(p, off)
+}
+
+func (h *handle) Write(p []byte) (n int, err error) {
+	err = h.fs.change(Write, h.name, func() error { n, err = h.Handle.Write(p); return err }, func(*Disk) { h.node.dirty() })
+	return n, err
+}
+
+func (h *handle) WriteAt(p []byte, off int64) (n int, err error) {
+	err = h.fs.change(Write, h.name, func() error { n, err = h.Handle.WriteAt(p, off); return err }, func(*Disk) { h.node.dirty() })
+	return n, err
+}
+
+func (h *handle) Truncate(size int64) error {
+	return h.fs.change(Truncate, h.name, func() error { return h.Handle.Truncate(size) }, func(*Disk) { h.node.dirty() })
+}
+
+func (h *handle) Sync() error {
+	return h.fs.change(Sync, h.name, h.Handle.Sync, func(*Disk) { h.node.sync(h.Handle) })
+}
+
+func (h *handle) Close() error {
+	err := h.fs.gate(Close, h.name)
+	if cerr := h.Handle.Close(); err == nil {
+		err = cerr
+	}
+	return err
+}
