@@ -2,6 +2,7 @@ package faultfs
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -66,7 +67,7 @@ func (c change) apply() {
 // reports true are left alone.
 func NewDisk(root string, keep func(path string) bool) (*Disk, error) {
 	d := &Disk{root: root, keep: keep}
-	d.FS.disk = d
+	d.disk = d
 	var err error
 	d.tree, err = d.load(root)
 	return d, err
@@ -232,7 +233,7 @@ func (n *node) sync(h maildir.Handle) {
 		return
 	}
 	b := make([]byte, i.Size)
-	if _, err := h.ReadAt(b, 0); err != nil && err != io.EOF {
+	if _, err := h.ReadAt(b, 0); err != nil && !errors.Is(err, io.EOF) {
 		return
 	}
 	n.content, n.clean = b, true

@@ -257,14 +257,16 @@ func settle() {
 	time.Sleep(2100 * time.Millisecond)
 }
 
-// prepare syncs until a further run has nothing to do.
-func (r *replica) prepare(t *testing.T) {
+// prepare syncs until a further run has nothing to do, and returns what the
+// first sync cost.
+func (r *replica) prepare(t *testing.T) usage {
 	t.Helper()
-	for range 2 {
-		r.run(t, line{})
-		settle()
-	}
+	u := r.run(t, line{})
+	settle()
+	r.run(t, line{})
+	settle()
 	r.verify(t)
+	return u
 }
 
 // A person's changes on disk, as a mail program makes them.

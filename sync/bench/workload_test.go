@@ -229,7 +229,8 @@ func idleLarge(t *testing.T, h *harness, res *result, n int, tools []string) {
 	replicas := map[string]*replica{}
 	for _, tool := range tools {
 		replicas[tool] = a.newReplica(t, tool)
-		replicas[tool].prepare(t)
+		u := replicas[tool].prepare(t)
+		fmt.Printf("          %s: first sync of it in %s with %s of memory\n", tool, seconds(u.wall), size(u.rss))
 	}
 	res.tools = tools
 	idle(t, h, res, replicas)
