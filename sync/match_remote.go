@@ -278,7 +278,11 @@ func (s *session) prove(ctx context.Context, suspects []*suspect) error {
 		var now []*suspect
 		for _, sus := range open {
 			whole := sus.m.item.Size <= probeWhole
-			if !sus.deep && len(sus.left) > 0 && (round == 0 || !whole) && (round < 2 || s.startsAnew(sus.m)) {
+			switch {
+			case len(sus.left) == 0:
+			case round == 0:
+				now = append(now, sus) // also where the digest decides: most differ here
+			case !sus.deep && !whole && (round == 1 || s.startsAnew(sus.m)):
 				now = append(now, sus)
 			}
 		}
@@ -323,12 +327,17 @@ func (s *session) announced(m, f *message) bool {
 
 // judge draws the conclusion from the evidence.
 func (s *session) judge(sus *suspect) {
-	if sus.deep || len(sus.left) == 0 {
+	if len(sus.left) == 0 {
+		sus.deep = false
 		return
 	}
-	first := sus.left[0].digest()
-	whole := sus.m.item.Size <= probeWhole
-	if slices.ContainsFunc(sus.left, func(c *message) bool { return c.digest() != first }) || sus.noID && !whole {
+	if sus.deep {
+		return
+	}
+	size := sus.m.item.Size
+	first := sus.left[0].digestFor(size)
+	whole := size <= probeWhole
+	if slices.ContainsFunc(sus.left, func(c *message) bool { return c.digestFor(size) != first }) || sus.noID && !whole {
 		sus.deep = true
 		return
 	}
@@ -359,13 +368,6 @@ func bare(id string) string {
 		}
 		return r
 	}, id)
-}
-
-// evidence is what a candidate's file shows where the server was probed.
-type evidence struct {
-	ok        bool
-	part      []byte
-	messageID string
 }
 
 // probe fetches a part of each suspect and strikes out the candidates whose
@@ -407,8 +409,10 @@ func (s *session) probe(ctx context.Context, suspects []*suspect, where func(int
 		id := bare(p.MessageID)
 		sus.noID = id == ""
 		sus.left = slices.DeleteFunc(slices.Clone(sus.left), func(c *message) bool {
-			e := s.evidence(ctx, c, sus.m.item.Size, where)
-			return !e.ok || e.messageID != id || !bytes.Equal(e.part, p.Part)
+			if !c.onDisk() {
+				return false // its digest will tell
+			}
+			return !s.shows(ctx, c, sus.m.item.Size, where, id, p.Part)
 		})
 		return nil
 	})
@@ -423,32 +427,44 @@ func (s *session) probe(ctx context.Context, suspects []*suspect, where func(int
 	return err
 }
 
-// evidence reads a candidate's file; a file that cannot be read proves
-// nothing.
-func (s *session) evidence(ctx context.Context, c *message, size int64, where func(int64) (off, n int64)) evidence {
-	if !c.onDisk() {
-		return evidence{}
-	}
-	if c.content == nil || c.content.MessageID == "" {
+// shows reports whether a candidate's file has that Message-ID, and those bytes
+// where the server was probed. A file that cannot be read shows nothing, nor
+// does one that is no longer what was synced.
+func (s *session) shows(ctx context.Context, c *message, size int64, where func(int64) (off, n int64), id string, part []byte) bool {
+	if c.content == nil || c.guessed {
 		content, err := s.store.Inspect(ctx, c.file)
 		if err != nil {
-			return evidence{}
+			return false
 		}
-		c.content = &content
+		c.content, c.guessed = &content, false
+	}
+	if bare(c.content.MessageID) != id {
+		return false
 	}
 	form := c.form()
-	if c.row == nil && c.content.DiskSize == size && c.content.Size != size {
+	if c.rawFor(size) {
 		form = mail.FormRaw
 	}
 	if c.row != nil && c.row.Digest != c.content.Digest && c.row.Digest != c.content.RawDigest {
-		return evidence{} // the file is no longer what was synced
+		return false
 	}
 	off, n := where(size)
-	part, err := s.store.ReadServerRange(c.file, form, off, n)
-	if err != nil {
-		return evidence{}
+	have, err := s.store.ReadServerRange(c.file, form, off, n)
+	return err == nil && bytes.Equal(have, part)
+}
+
+// rawFor reports whether a new file could be a message of that size only as
+// the bytes that it is.
+func (m *message) rawFor(size int64) bool {
+	return m.row == nil && m.content != nil && m.content.DiskSize == size && m.content.Size != size
+}
+
+// digestFor returns the digest that a candidate has as a message of that size.
+func (m *message) digestFor(size int64) mail.Digest {
+	if m.rawFor(size) {
+		return m.content.RawDigest
 	}
-	return evidence{ok: true, part: part, messageID: bare(c.content.MessageID)}
+	return m.digest()
 }
 
 // proveDeep fetches whole messages and goes by their digest.

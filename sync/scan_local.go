@@ -158,6 +158,7 @@ func (s *session) sawFile(mb *mailbox, row *state.Message, f maildir.File) {
 		m := s.newFile(mb, f)
 		m.content = &maildir.Content{DiskSize: row.DiskSize, Size: row.Size, Digest: row.Digest, Form: row.Form,
 			RawDigest: row.Digest, ModTime: row.Date}
+		m.guessed = true
 		m.item.Size = row.Size
 		m.date = row.Date
 		s.newLocal = append(s.newLocal, m)

@@ -98,6 +98,7 @@ type message struct {
 	home    string         // mailbox of the row when the plan was made
 	file    maildir.File   // now; zero when not on disk
 	content *maildir.Content
+	guessed bool     // content is what the row says; the file was not read
 	uid     mail.UID // now; 0 when not on the server
 	date    mail.Date
 	emailID string
