@@ -316,7 +316,7 @@ func TestSweepTmp(t *testing.T) {
 		t.Fatal(err)
 	}
 	now = now.Add(2 * time.Hour)
-	if err := s.SweepTmp(t.Context(), "INBOX"); err != nil {
+	if err := s.SweepTmp(t.Context(), "INBOX", time.Time{}); err != nil {
 		t.Fatal(err)
 	}
 	for p, want := range map[string]bool{old.path: false, young.path: true, other: true} {

@@ -15,8 +15,10 @@ import (
 const tmpAge = 36 * time.Hour
 
 // SweepTmp removes what an interrupted satchel left in tmp of a folder: files
-// that NewBase named more than 36 hours ago. Files of other programs stay.
-func (s *Store) SweepTmp(ctx context.Context, folder string) error {
+// that NewBase named on this host before a time at which the caller alone
+// was at work, and on any host more than 36 hours ago. Files of other programs
+// stay.
+func (s *Store) SweepTmp(ctx context.Context, folder string, before time.Time) error {
 	dir, err := s.Dir(folder)
 	if err != nil {
 		return err
@@ -34,7 +36,7 @@ func (s *Store) SweepTmp(ctx context.Context, folder string) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if !s.stale(n) {
+		if !s.stale(n) && !s.leftBefore(n, before) {
 			continue
 		}
 		if err := ignoreMissing(s.fs.Remove(filepath.Join(tmp, n))); err != nil {
@@ -48,6 +50,12 @@ func (s *Store) SweepTmp(ctx context.Context, folder string) error {
 func (s *Store) stale(base string) bool {
 	t, ok := madeAt(base)
 	return ok && s.now().Sub(t) > tmpAge
+}
+
+// leftBefore reports whether NewBase made the name on this host before t.
+func (s *Store) leftBefore(base string, t time.Time) bool {
+	made, ok := madeAt(base)
+	return ok && made.Before(t) && strings.HasSuffix(base, "."+s.host)
 }
 
 // sweepBuilds removes folders that an interrupted CreateFolder left unfinished

@@ -11,7 +11,8 @@ import (
 	"os"
 	"path/filepath"
 
-	_ "modernc.org/sqlite" // registers the driver "sqlite"
+	"modernc.org/sqlite" // registers the driver "sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 
 	"satchel/sync/mail"
 )
@@ -116,8 +117,7 @@ func recognise(ctx context.Context, path string) (err error) {
 			if ctx.Err() != nil {
 				return fmt.Errorf("open state %s: %w", path, context.Cause(ctx))
 			}
-			return &mail.Error{Op: "open state " + path, Kind: mail.KindConfig, Err: err,
-				Hint: "the file is damaged: move it away; the next sync pairs the messages again and transfers nothing that both sides hold"}
+			return explain("open state "+path, err)
 		}
 	}
 	switch {
@@ -178,11 +178,11 @@ func (db *DB) migrate(ctx context.Context) error {
 func (db *DB) Update(ctx context.Context, f func(*Tx) error) error {
 	tx, err := db.write.BeginTx(ctx, nil)
 	if err != nil {
-		return fmt.Errorf("write state %s: %w", db.path, err)
+		return db.failed(fmt.Errorf("write state %s: %w", db.path, err))
 	}
 	t := &Tx{ctx: ctx, tx: tx, stmts: map[string]*sql.Stmt{}}
 	if err := f(t); err != nil {
-		return errors.Join(err, tx.Rollback())
+		return db.failed(errors.Join(err, tx.Rollback()))
 	}
 	if db.opts.BeforeCommit != nil {
 		if err := db.opts.BeforeCommit(); err != nil {
@@ -190,9 +190,29 @@ func (db *DB) Update(ctx context.Context, f func(*Tx) error) error {
 		}
 	}
 	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("write state %s: %w", db.path, err)
+		return db.failed(err)
 	}
 	return nil
+}
+
+func (db *DB) failed(err error) error { return explain("write state "+db.path, err) }
+
+// explain says what an error of SQLite means for the account; other errors
+// pass.
+func explain(op string, err error) error {
+	var e *sqlite.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	switch e.Code() & 0xff { // the primary result code
+	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
+		return &mail.Error{Op: op, Kind: mail.KindConfig, Err: err,
+			Hint: "the file is damaged: move it away; the next sync pairs the messages again and transfers nothing that both sides hold"}
+	case sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY:
+		return &mail.Error{Op: op, Kind: mail.KindAccount, Err: err,
+			Hint: "make sure that the disk has room and the folder can be written, and sync again; nothing was lost"}
+	}
+	return &mail.Error{Op: op, Kind: mail.KindAccount, Err: err}
 }
 
 // Tx is one transaction; only the function given to [DB.Update] may use it.

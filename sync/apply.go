@@ -3,6 +3,7 @@ package sync
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -55,7 +56,29 @@ func (s *session) plan() *plan.Plan {
 			in.Items = append(in.Items, &m.item)
 		}
 	}
-	return plan.Make(in)
+	if in.Trash == "" {
+		in.Trash = s.trashByName()
+	}
+	p := plan.Make(in)
+	if p.NoTrash > 0 {
+		s.rep.problem("", "", &mail.Error{Op: "delete = \"trash\"", Kind: mail.KindMailbox,
+			Err:  fmt.Errorf("no mailbox is marked \\Trash or called so; %d removals wait", p.NoTrash),
+			Hint: "make a mailbox Trash, or set delete = \"expunge\""})
+	}
+	return p
+}
+
+// trashByName finds the trash of a server that marks none (RFC 6154) by the
+// names that mail programs give it.
+func (s *session) trashByName() string {
+	for _, want := range []string{"Trash", "Deleted Items", "Deleted Messages", "Deleted", "Bin"} {
+		for _, name := range s.names {
+			if strings.EqualFold(name, want) && s.mailboxes[name].remote != nil {
+				return name
+			}
+		}
+	}
+	return ""
 }
 
 // applier carries out one plan. It decides nothing: when a precondition does
@@ -161,7 +184,11 @@ func (a *applier) stage(ctx context.Context, ops []plan.Op) error {
 		defer d.finish()
 		return a.pool.run(gctx, a.stop, jobs)
 	})
-	return g.Wait()
+	err := g.Wait()
+	if d.err != nil {
+		return d.err // the fetching failed because of it
+	}
+	return err
 }
 
 // ref returns the message that an operation is about.
@@ -291,8 +318,8 @@ func (a *applier) base(ctx context.Context, ops []plan.Op) error {
 		return nil
 	}
 	for _, op := range silent {
-		if m := ref(op.Item); op.Kind == plan.Adopt && m.row == nil {
-			a.setDate(m, m.date)
+		if op.Kind == plan.Adopt {
+			a.setDate(ref(op.Item), ref(op.Item).date)
 		}
 	}
 	return a.commit(ctx, func(tx *state.Tx) error {

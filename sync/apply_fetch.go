@@ -190,6 +190,7 @@ type deliverer struct {
 	a      *applier
 	in     chan *delivery
 	cancel context.CancelCauseFunc // ends the fetching
+	err    error                   // why it gave up; valid once run has returned
 }
 
 func newDeliverer(a *applier, cancel context.CancelCauseFunc) *deliverer {
@@ -229,6 +230,7 @@ func (d *deliverer) run(ctx context.Context) error {
 		}
 		// What is here is kept, also when the run is being stopped.
 		if err := d.deliver(context.WithoutCancel(ctx), batch); err != nil {
+			d.err = err
 			d.cancel(err) // or the fetching would go on
 			d.discard()
 			return err

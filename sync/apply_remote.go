@@ -118,8 +118,8 @@ func (a *applier) laneBatch(ctx context.Context, c *remote.Conn, mb *mailbox, op
 			a.skip(x.op, x.err)
 			continue
 		}
-		if x.op.Kind == plan.RemoteCopy {
-			a.setDate(x.m, x.m.date) // COPY kept that of its source
+		if x.op.Kind == plan.RemoteCopy || x.op.Kind == plan.RemoteMove {
+			a.setDate(x.m, x.m.date) // COPY and MOVE keep it
 		}
 		a.done(x.op)
 	}

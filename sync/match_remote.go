@@ -170,7 +170,7 @@ func (s *session) suspects(ctx context.Context) ([]*suspect, error) {
 			switch i.Kind {
 			case state.IntentAppend:
 				c = s.intended(i)
-			case state.IntentRemoteMove:
+			case state.IntentRemoteMove, state.IntentTrash:
 				c = s.halfMoved(i, m)
 			}
 			if c != nil && c.item.Size == m.item.Size && !slices.Contains(sus.candidates, c) {
@@ -539,12 +539,20 @@ func (s *session) assign(ctx context.Context, sus *suspect) error {
 		}
 	}
 	for _, i := range s.intents {
-		if i.Kind != state.IntentRemoteMove {
+		if i.Kind != state.IntentRemoteMove && i.Kind != state.IntentTrash {
 			continue
 		}
-		if c := s.halfMoved(i, n); c != nil && c.digest() == sus.digest {
+		c := s.halfMoved(i, n)
+		if c == nil || c.digest() != sus.digest {
+			continue
+		}
+		// \Deleted on the original is our own doing.
+		c.item.Remote.State, c.item.Remote.Flags = plan.Same, c.item.Remote.Base
+		if i.Kind == state.IntentRemoteMove {
 			return s.splitMove(ctx, n, c)
 		}
+		c.item.Trashed = true
+		return nil
 	}
 	var from *message
 	for _, c := range sus.candidates {
@@ -652,8 +660,7 @@ func (s *session) uploadedBefore(n *message, d mail.Digest) (*state.Intent, *mes
 			continue
 		}
 		f := s.intended(i)
-		if f != nil && !f.done && f.file.Folder != n.item.Remote.Mailbox &&
-			(f.file.Folder == i.Mailbox || n.item.Remote.Mailbox == i.Mailbox) {
+		if f != nil && !f.done && f.file.Folder != n.item.Remote.Mailbox {
 			return i, f
 		}
 	}

@@ -225,6 +225,9 @@ func (s *session) unreadable(ctx context.Context, m *message, err error) error {
 		s.mu.Unlock()
 		return nil
 	}
+	s.mu.Lock()
+	s.localBlind = true // it may be one that is missing elsewhere
+	s.mu.Unlock()
 	s.rep.problem(m.file.Folder, m.file.Name, err)
 	return nil
 }

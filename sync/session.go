@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"slices"
 	"strconv"
@@ -334,8 +333,7 @@ func (s *session) freeze(mb *mailbox, local bool, err error) {
 		mb.blindRemote = true
 	}
 	if local {
-		// Into a folder that may not be read nobody moves mail.
-		s.localBlind = s.localBlind || !errors.Is(err, fs.ErrPermission) && !mb.folderAsKnown()
+		s.localBlind = s.localBlind || !mb.folderAsKnown()
 	} else {
 		s.remoteBlind = s.remoteBlind || mb.remote != nil && mb.remote.Status.UIDNext > mb.cursorOf().UIDNext
 	}

@@ -3,7 +3,6 @@ package sync
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"maps"
 	"slices"
 	"strings"
@@ -146,13 +145,13 @@ func (s *session) join(rows []*state.Mailbox, folders []maildir.Folder, boxes ma
 func (s *session) freezeSkipped(skipped []maildir.Skipped) {
 	for _, sk := range skipped {
 		s.rep.problem(sk.Name, sk.Path, sk.Err)
+		s.localBlind = true // what is missing elsewhere may have been moved there
 		if sk.Name == "" {
 			continue
 		}
 		for _, name := range s.names {
 			if name == sk.Name || strings.HasPrefix(name, sk.Name+"/") {
 				s.mailboxes[name].blindLocal = true
-				s.localBlind = s.localBlind || !errors.Is(sk.Err, fs.ErrPermission)
 			}
 		}
 	}

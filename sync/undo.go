@@ -206,7 +206,7 @@ func (s *session) tidy(ctx context.Context) error {
 		if mb := s.mailboxes[name]; mb.listing == nil {
 			continue
 		}
-		if err := s.store.SweepTmp(ctx, name); err != nil {
+		if err := s.store.SweepTmp(ctx, name, s.start); err != nil {
 			s.log.Debug("sweep tmp", "mailbox", name, "err", err)
 		}
 	}

@@ -59,6 +59,9 @@ type Item struct {
 	Ancestor bool
 	Local    Side
 	Remote   Side
+	// Trashed means that an interrupted run has put a copy into the trash, so
+	// that the removal of the original is all that is left to do.
+	Trashed bool
 	// CopyOf is another item with the same content, which the side where
 	// this item is absent may copy instead of transferring. Nil if none.
 	CopyOf *Item

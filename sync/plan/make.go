@@ -37,6 +37,8 @@ type Plan struct {
 	// that side was seen but is not in Ops (a halt, Pull, Push, or a side that
 	// may not be written). The applier must not call them settled.
 	LocalPending, RemotePending map[string]bool
+	// NoTrash counts removals that wait because there is no mailbox for them.
+	NoTrash int
 	// Unheld lists flags that a mailbox on the server cannot store.
 	Unheld map[string]mail.Flags
 }
@@ -203,7 +205,11 @@ func (p *maker) removedLocally(it *Item) {
 		switch {
 		case !p.writable(from):
 			p.wait(it)
-		case p.trashes() && p.in.Trash != from:
+		case p.in.Policy.Removal == conflict.Trash && p.in.Trash == "":
+			p.plan.NoTrash++
+			p.plan.LocalPending[from] = true
+			p.plan.LocalPending[it.Local.Mailbox] = true
+		case p.trashes() && p.in.Trash != from && !it.Trashed:
 			p.add(Op{Kind: RemoteTrash, Item: it, Mailbox: from, To: p.in.Trash})
 		default:
 			p.add(Op{Kind: RemoteRemove, Item: it, Mailbox: from})
