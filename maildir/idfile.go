@@ -31,8 +31,29 @@ func (s *Store) ID() (string, error) {
 	return id, nil
 }
 
+// Generation returns how often a sync has changed this Maildir and noted it
+// here; 0 when it never did. A copy that is brought back has an older one.
+func (s *Store) Generation() (int64, error) {
+	fields, err := s.readIDFile()
+	if err != nil {
+		return 0, err
+	}
+	var n int64
+	if raw, ok := fields["generation"]; ok {
+		if err := json.Unmarshal(raw, &n); err != nil {
+			return 0, s.badIDFile(err)
+		}
+	}
+	return n, nil
+}
+
+// SetGeneration durably notes a generation.
+func (s *Store) SetGeneration(n int64) error { return s.setField("generation", n) }
+
 // SetID durably gives the root an id. Other fields in the file are kept.
-func (s *Store) SetID(id string) error {
+func (s *Store) SetID(id string) error { return s.setField("id", id) }
+
+func (s *Store) setField(name string, value any) error {
 	fields, err := s.readIDFile()
 	if err != nil {
 		return err
@@ -40,7 +61,7 @@ func (s *Store) SetID(id string) error {
 	if fields == nil {
 		fields = map[string]json.RawMessage{}
 	}
-	fields["id"], err = json.Marshal(id)
+	fields[name], err = json.Marshal(value)
 	if err != nil {
 		return fmt.Errorf("encode the id of %s: %w", s.root, err)
 	}
@@ -51,11 +72,11 @@ func (s *Store) SetID(id string) error {
 	if err != nil {
 		return fmt.Errorf("encode the id of %s: %w", s.root, err)
 	}
-	name := filepath.Join(s.root, idFile)
+	path := filepath.Join(s.root, idFile)
 	// No mailbox, in either layout, has a name that begins like this one.
 	tmp := filepath.Join(s.root, buildPrefix+s.NewBase())
-	if err := s.writeFile(name, tmp, filePerm, append(data, '\n')); err != nil {
-		return failedChange("write "+name, "", mail.KindAccount, err)
+	if err := s.writeFile(path, tmp, filePerm, append(data, '\n')); err != nil {
+		return failedChange("write "+path, "", mail.KindAccount, err)
 	}
 	return nil
 }

@@ -12,6 +12,9 @@ import (
 const (
 	// MetaRoot is the id of the Maildir root that this state belongs to.
 	MetaRoot = "root"
+	// MetaGeneration is the generation of the Maildir that this state last
+	// changed.
+	MetaGeneration = "generation"
 	// MetaLevel is what the server was last seen to offer.
 	MetaLevel = "level"
 )

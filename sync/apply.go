@@ -322,6 +322,11 @@ func (a *applier) base(ctx context.Context, ops []plan.Op) error {
 			a.setDate(ref(op.Item), ref(op.Item).date)
 		}
 	}
+	for _, m := range a.messages {
+		if m.detached {
+			m.row.ID, m.id = 0, 0 // it gets a new row
+		}
+	}
 	return a.commit(ctx, func(tx *state.Tx) error {
 		for _, n := range detached {
 			mb := a.mailboxes[n]
@@ -352,10 +357,10 @@ func (a *applier) base(ctx context.Context, ops []plan.Op) error {
 			m.id, m.home = m.row.ID, a.byID[m.row.MailboxID].name
 		}
 		for _, m := range a.touched {
-			if m.row.ID == 0 {
+			home := a.byID[m.row.MailboxID]
+			if m.row.ID == 0 && !(m.detached && m.item.Remote.State.Present() && m.item.Remote.Mailbox == home.name) {
 				continue // its mailbox started anew
 			}
-			home := a.byID[m.row.MailboxID]
 			if m.item.Remote.State.Present() && m.item.Remote.Mailbox == home.name {
 				m.row.UID = m.uid
 			}

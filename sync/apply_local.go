@@ -208,8 +208,7 @@ func (a *applier) letters(folder string, flags mail.Flags) (maildir.Keywords, er
 	mb.keywords = &k
 	mb.localDirty = true
 	if _, unheld := k.Name(maildir.File{Folder: folder}, flags, "x"); !unheld.IsEmpty() {
-		a.unheld = append(a.unheld, folder+": no letter is left for the keywords "+unheld.String()+
-			"; they stay on the server")
+		a.unheld[folder] = a.unheld[folder].Union(unheld)
 	}
 	return k, nil
 }

@@ -139,6 +139,9 @@ func (e *Engine) sync(ctx context.Context, req Request, rep *Report) (err error)
 	}
 	s := newSession(e, req, db, store, client, rep)
 	defer s.close()
+	if err := s.checkGeneration(ctx); err != nil {
+		return err
+	}
 	return s.run(ctx)
 }
 

@@ -37,6 +37,9 @@ func (s *session) matchLocal(ctx context.Context) error {
 			m.content = f.content
 			m.found(f.file, f.item.Local.Flags, s.byID[m.row.MailboxID].name)
 			m.item.Local.Key = f.file.Base()
+			if s.restored && m.item.Local.State == plan.Moved && m.item.Remote.State == plan.Same {
+				m.item.Remote.State = plan.Moved // an old place does not win
+			}
 			s.touched = append(s.touched, m)
 		}
 		s.newLocal = rest
@@ -129,7 +132,7 @@ func (s *session) knownContent(ctx context.Context, f *message) error {
 func (s *session) dropUndelivered(ctx context.Context) error {
 	var drop []*message
 	for _, m := range s.messages {
-		if m.row.Pending && m.item.Local.State == plan.Removed {
+		if (m.row.Pending || s.restored && !m.detached) && m.item.Local.State == plan.Removed {
 			drop = append(drop, m)
 		}
 	}

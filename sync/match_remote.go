@@ -130,6 +130,27 @@ func (s *session) postponeUnsure(ctx context.Context) error {
 	return nil
 }
 
+// releaseDetached gives up pairs that UIDVALIDITY voided and that were not
+// found again: what is on disk is new, so that it is not lost, and what is on
+// neither side is forgotten.
+func (s *session) releaseDetached(context.Context) error {
+	for id, m := range s.messages {
+		if !m.detached || m.item.Remote.State != plan.Removed {
+			continue
+		}
+		delete(s.messages, id)
+		if !m.onDisk() {
+			continue
+		}
+		row := m.row
+		f := &message{file: m.file, date: row.Date, guessed: true, content: &maildir.Content{DiskSize: row.DiskSize, Size: row.Size,
+			Digest: row.Digest, Form: row.Form, RawDigest: row.Digest, ModTime: row.Date}}
+		f.item = plan.Item{Ref: f, Size: row.Size, Local: plan.Side{State: plan.New, Mailbox: m.file.Folder, Key: m.file.Base(), Flags: m.item.Local.Flags}}
+		s.newLocal = append(s.newLocal, f)
+	}
+	return nil
+}
+
 // suspects gathers candidates: by size new files in the same mailbox and
 // messages that vanished from elsewhere, by the server's own identity any
 // message at all.
@@ -161,7 +182,7 @@ func (s *session) suspects(ctx context.Context) ([]*suspect, error) {
 		sus := &suspect{m: m, candidates: slices.Clone(newHere[m.item.Remote.Mailbox][m.item.Size])}
 		for _, v := range vanished[m.item.Size] {
 			// What an interrupted run uploaded again has a new identity.
-			if m.emailID == "" || v.row.EmailID == "" || m.emailID == v.row.EmailID || s.wasUploading(v.row.Digest) {
+			if m.emailID == "" || v.row.EmailID == "" || m.emailID == v.row.EmailID || v.detached || s.wasUploading(v.row.Digest) {
 				sus.candidates = append(sus.candidates, v)
 			}
 		}
@@ -571,7 +592,14 @@ func (s *session) assign(ctx context.Context, sus *suspect) error {
 		}
 		from.item.Remote.State = plan.Same
 		from.item.Remote.Mailbox, from.item.Remote.Key, from.item.Remote.Flags = name, n.item.Remote.Key, n.item.Remote.Flags
-		from.refresh(s.byID[from.row.MailboxID].name)
+		home := s.byID[from.row.MailboxID].name
+		if from.detached {
+			from.uniteFlags(from.item.Local.Flags, n.item.Remote.Flags)
+			if home == name {
+				from.row.UID = n.uid
+			}
+		}
+		from.refresh(home)
 		s.touched = append(s.touched, from)
 		return nil
 	}

@@ -101,9 +101,7 @@ func (s *session) compareFolder(ctx context.Context, mb *mailbox) error {
 			}
 			same := files[start:i]
 			if len(same) == 0 {
-				if !mb.detached {
-					missing = append(missing, n.ID)
-				}
+				missing = append(missing, n.ID)
 				return nil
 			}
 			mine := max(0, slices.IndexFunc(same, func(f maildir.File) bool { return f.New == n.New && f.Name == n.Base+n.Info }))
@@ -145,7 +143,7 @@ func (s *session) compareFolder(ctx context.Context, mb *mailbox) error {
 			return err
 		}
 		if row != nil {
-			s.message(row).removeLocal()
+			s.known(mb, row).removeLocal()
 		}
 	}
 	return nil
@@ -153,20 +151,35 @@ func (s *session) compareFolder(ctx context.Context, mb *mailbox) error {
 
 // sawFile notes that the file of a row has another name than the row says.
 func (s *session) sawFile(mb *mailbox, row *state.Message, f maildir.File) {
-	if mb.detached {
-		// The pair is void, but the content is known without reading it.
-		m := s.newFile(mb, f)
-		m.content = &maildir.Content{DiskSize: row.DiskSize, Size: row.Size, Digest: row.Digest, Form: row.Form,
-			RawDigest: row.Digest, ModTime: row.Date}
-		m.guessed = true
-		m.item.Size = row.Size
-		m.date = row.Date
-		s.newLocal = append(s.newLocal, m)
-		return
-	}
-	m := s.message(row)
+	m := s.known(mb, row)
 	m.found(f, mb.listing.Keywords.Flags(f), mb.name)
-	s.touched = append(s.touched, m)
+	if s.restored && !mb.detached {
+		m.uniteFlags(m.item.Local.Flags, row.RemoteFlags)
+		m.refresh(mb.name)
+	}
+	if !mb.detached {
+		s.touched = append(s.touched, m)
+	}
+}
+
+// known returns the view of a row. Where UIDVALIDITY changed its UID is void:
+// then the message counts as gone from the server until it is found again,
+// here or in another mailbox; see releaseDetached.
+func (s *session) known(mb *mailbox, row *state.Message) *message {
+	m := s.message(row)
+	if mb.detached {
+		m.detached = true
+		m.uid = 0
+		m.item.Remote.State = plan.Removed
+	}
+	return m
+}
+
+// uniteFlags makes the flags of both sides merge as a union, since it is not
+// known which of them is older.
+func (m *message) uniteFlags(local, rem mail.Flags) {
+	common := local.Intersect(rem)
+	m.item.Local.Base, m.item.Remote.Base = common, common
 }
 
 // found notes where the file of a known message is, and its flags.

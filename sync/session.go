@@ -24,15 +24,19 @@ const maxCycles = 6
 // session is one run on one account.
 type session struct {
 	*Engine
-	req    Request
-	db     *state.DB
-	store  *maildir.Store
-	pool   *pool
-	rep    *Report
-	runID  int64
-	start  time.Time
-	braked map[string]error // by mailbox, what a safety brake stopped
-	said   map[string]bool  // notices that are this run's to tell
+	req   Request
+	db    *state.DB
+	store *maildir.Store
+	pool  *pool
+	rep   *Report
+	runID int64
+	// restored: the Maildir is older than the state, a copy that somebody
+	// brought back. What is missing there was not removed by anybody.
+	restored   bool
+	generation int64 // the newest known of the Maildir
+	start      time.Time
+	braked     map[string]error // by mailbox, what a safety brake stopped
+	said       map[string]bool  // notices that are this run's to tell
 
 	// Later cycles ask only about mailboxes that need it.
 	boxes    map[string]*remote.Mailbox // as the first cycle listed them, with what was made since
@@ -42,8 +46,8 @@ type session struct {
 
 	mu       sync.Mutex // guards all below, which workers change
 	progress Progress
-	moved    bool     // the world moved under an operation: look again
-	unheld   []string // what to say once about keywords without a letter
+	moved    bool                  // the world moved under an operation: look again
+	unheld   map[string]mail.Flags // keywords for which a folder has no letter left
 }
 
 // view is what one cycle found; the next one starts with an empty view.
@@ -60,6 +64,7 @@ type view struct {
 	// What seems to be missing on a side may be in a mailbox that could not
 	// be looked at, or may have moved meanwhile.
 	localBlind, remoteBlind bool
+	sayAgain                bool           // some folders have names that cannot be read back
 	pending                 map[int64]bool // rows of mailboxes with interrupted deliveries
 }
 
@@ -91,23 +96,24 @@ type mailbox struct {
 
 // message is what a [plan.Item] stands for: where the message is.
 type message struct {
-	item    plan.Item
-	row     *state.Message // nil until the base has it; while applying, only commits touch it
-	id      int64          // of the row when the plan was made, 0 for a new message
-	home    string         // mailbox of the row when the plan was made
-	file    maildir.File   // now; zero when not on disk
-	content *maildir.Content
-	guessed bool     // content is what the row says; the file was not read
-	uid     mail.UID // now; 0 when not on the server
-	date    mail.Date
-	emailID string
-	hasMeta bool       // size and date of a new message on the server are known
-	sent    mail.Flags // what an upload gave the server
-	done    bool       // matched to something, so no longer new on its own
+	item     plan.Item
+	row      *state.Message // nil until the base has it; while applying, only commits touch it
+	id       int64          // of the row when the plan was made, 0 for a new message
+	home     string         // mailbox of the row when the plan was made
+	file     maildir.File   // now; zero when not on disk
+	content  *maildir.Content
+	guessed  bool     // content is what the row says; the file was not read
+	uid      mail.UID // now; 0 when not on the server
+	date     mail.Date
+	emailID  string
+	hasMeta  bool       // size and date of a new message on the server are known
+	sent     mail.Flags // what an upload gave the server
+	detached bool       // its UID is void, because UIDVALIDITY changed
+	done     bool       // matched to something, so no longer new on its own
 }
 
 func newSession(e *Engine, req Request, db *state.DB, store *maildir.Store, client *remote.Client, rep *Report) *session {
-	return &session{Engine: e, req: req, db: db, store: store, rep: rep, start: e.now(), said: map[string]bool{}, braked: map[string]error{},
+	return &session{Engine: e, req: req, db: db, store: store, rep: rep, start: e.now(), said: map[string]bool{}, unheld: map[string]mail.Flags{}, braked: map[string]error{},
 		pool: newPool(client, e.account.Connections, e.log), progress: Progress{Account: e.account.Name}}
 }
 
@@ -131,7 +137,7 @@ func (s *session) run(ctx context.Context) error {
 	s.rep.BytesIn, s.rep.BytesOut, s.rep.RoundTrips = stats.BytesIn, stats.BytesOut, stats.RoundTrips
 	if !s.req.DryRun {
 		if err == nil {
-			err = s.tidy(ctx)
+			err = errors.Join(s.tidy(ctx), s.bumpGeneration(context.WithoutCancel(ctx)))
 		}
 		err = errors.Join(err, s.finish(context.WithoutCancel(ctx), err))
 	}
@@ -194,6 +200,7 @@ func (s *session) look(ctx context.Context) error {
 		s.scanRemote,
 		s.recoverRemoteFlags,
 		s.matchRemote,
+		s.releaseDetached,
 		s.recoverRemoteMoves,
 		s.confirmRemoved,
 	} {

@@ -2,6 +2,7 @@ package sync
 
 import (
 	"context"
+	"maps"
 	"time"
 
 	"satchel/state"
@@ -37,6 +38,9 @@ func (s *session) settle(ctx context.Context, p *plan.Plan) error {
 		if mb.listing != nil && !mb.holdStamp && !mb.localDirty && !p.LocalPending[name] {
 			st := mb.listing.Stamp
 			mb.row.DirMTime, mb.row.CurMTime, mb.row.NewMTime, mb.row.Inode = st.Dir, st.Cur, st.New, st.Inode
+		}
+		if s.sayAgain && name == "INBOX" {
+			mb.row.DirMTime = 0
 		}
 		if *mb.row != before {
 			changed = append(changed, mb)
@@ -90,9 +94,9 @@ func (s *session) noteUnheld(p *plan.Plan) {
 		s.rep.notice("%s: the server does not store %s; it stays in the Maildir", name, flags)
 	}
 	s.mu.Lock()
-	unheld := s.unheld
+	unheld := maps.Clone(s.unheld)
 	s.mu.Unlock()
-	for _, text := range unheld {
-		s.rep.notice("%s", text)
+	for name, flags := range unheld {
+		s.rep.notice("%s: no letter is left for %s; they stay on the server", name, flags)
 	}
 }

@@ -143,6 +143,9 @@ func (s *session) join(rows []*state.Mailbox, folders []maildir.Folder, boxes ma
 // freezeSkipped keeps mailboxes as they are whose folders could not be looked
 // at: nothing is known of them or of those below.
 func (s *session) freezeSkipped(skipped []maildir.Skipped) {
+	// In Maildir++ all folders are in the root, which is INBOX's: unchanged
+	// since, it would not be listed again, and nothing more be said.
+	s.sayAgain = len(skipped) > 0
 	for _, sk := range skipped {
 		s.rep.problem(sk.Name, sk.Path, sk.Err)
 		s.localBlind = true // what is missing elsewhere may have been moved there
@@ -184,7 +187,7 @@ func (s *session) dirtyLocal(mb *mailbox) bool {
 	if mb.folder == nil {
 		return mb.row != nil
 	}
-	if mb.row == nil || s.req.Full || mb.detached || s.pending[mb.row.ID] || s.hasIntent(mb) {
+	if mb.row == nil || s.req.Full || s.restored || mb.detached || s.pending[mb.row.ID] || s.hasIntent(mb) {
 		return true
 	}
 	return !mb.folder.Cur || !mb.folder.New || !mb.folderAsKnown()

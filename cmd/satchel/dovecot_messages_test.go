@@ -1,0 +1,241 @@
+package main
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"satchel/sync/remote/imaptest/dovecot"
+)
+
+// oddMessages are what no mail program should write, and some do.
+func oddMessages() map[string][]byte {
+	return map[string][]byte{
+		"plain":            text("plain", ""),
+		"crlf":             withCRLF(text("crlf", "")),
+		"mixed":            []byte("Subject: mixed\r\n\r\none\ntwo\r\nthree\n"),
+		"cr-only":          []byte("Subject: cr-only\r\rone\rtwo\r"),
+		"cr-within":        []byte("Subject: cr-within\n\none\rtwo\n"),
+		"cr-cr-lf":         []byte("Subject: cr-cr-lf\r\n\r\none\r\r\ntwo\r\n"),
+		"no-header":        []byte("\nthere is no header\n"),
+		"no-body":          []byte("Subject: no-body\n"),
+		"no-blank":         []byte("Subject: no-blank\nthis is no header field\nnor this\n"),
+		"latin1":           []byte("Subject: latin1 \xe4\xf6\xfc\n\n\xc4\xd6\xdc \xff\xfe\n"),
+		"utf8":             []byte("Subject: utf8 Grüße\n\n日本語 😀\n"),
+		"no-newline":       []byte("Subject: no-newline\n\nthe end"),
+		"no-newline-crlf":  []byte("Subject: no-newline-crlf\r\n\r\nthe end"),
+		"no-newline-at-cr": []byte("Subject: no-newline-at-cr\r\n\r\nthe end\r"),
+		"empty":            {},
+		"one-byte":         []byte("x"),
+		"one-newline":      []byte("\n"),
+		"long-line":        []byte("Subject: long-line\n\n" + strings.Repeat("0123456789", 30000) + "\n"),
+		"from-line":        []byte("From ann Tue Nov 14 22:13:20 2023\nSubject: from-line\n\n>From here\n"),
+		"literal":          []byte("Subject: literal {10}\n\n{3+}\nabc)\n"),
+	}
+}
+
+// loose is content without what Dovecot does to line ends: it sends all as CRLF.
+func loose(content []byte) string {
+	return string(bytes.ReplaceAll(content, []byte("\r\n"), []byte("\n")))
+}
+
+// testMessages sends odd messages both ways.
+func testMessages(t *testing.T, bin string) {
+	for _, storage := range []string{dovecot.SDBox, dovecot.Maildir} {
+		t.Run(storage, func(t *testing.T) {
+			t.Parallel()
+			srv := dovecot.Start(t, dovecot.Options{Storage: storage})
+			oddOnes(newRig(t, bin, srv, "/", "", "ann"), storage)
+		})
+	}
+}
+
+func oddOnes(r *rig, storage string) {
+	c := r.imap
+	c.create("Up")
+	c.create("Down")
+	r.mkdir("Up")
+	odd := oddMessages()
+	i := int64(0)
+	for name, content := range odd {
+		i++
+		r.put("Up/cur/"+name+".odd:2,S", 1_700_000_000+i, content)
+		if len(content) > 0 { // which Dovecot does not take
+			c.append("Down", `\Seen`, 1_700_000_000+i, content)
+		}
+	}
+	r.silent("sync")
+	// What is on disk is what was put there, and arrives.
+	server := c.read()
+	var onServer, want []string
+	for _, l := range server["Up"] {
+		onServer = append(onServer, fmt.Sprintf("%q %v", loose(l.content), l.flags))
+	}
+	for name, content := range odd {
+		want = append(want, fmt.Sprintf("%q [\\Seen]", loose(content)))
+		got, err := os.ReadFile(filepath.Join(r.mail, "Up/cur", name+".odd:2,S"))
+		if err != nil || !bytes.Equal(got, content) {
+			r.Errorf("%s: the file became %.100q (%v)", name, got, err)
+		}
+	}
+	if s := differ(sorted(want), sorted(onServer), "wanted", "server"); s != "" {
+		r.Errorf("sent:\n%s", s)
+	}
+	down := func() {
+		r.Helper()
+		r.compare(letters{"Down": c.messages("Down"), "INBOX": c.messages("INBOX")}, letters{"Down": r.disk()["Down"], "INBOX": r.disk()["INBOX"]})
+	}
+	down()
+	r.idle()
+	// What went up can come down again: the form is known for good.
+	r.must(os.RemoveAll(filepath.Join(r.root, "state")))
+	if o := r.json(0, "sync"); o.Counts["upload"]+o.Counts["download"] > 0 {
+		r.Errorf("after the state was lost: %v", o.Counts)
+	}
+	r.idle()
+
+	// NUL bytes cannot be sent. Nothing else has to wait for that.
+	nul := []byte("Subject: nul\n\nbefore\x00after\n")
+	r.put("Up/cur/nul.odd:2,S", 1_700_000_000, nul)
+	r.put("Up/cur/other.odd:2,S", 1_700_000_001, text("other", ""))
+	r.put("INBOX/new/inbox.odd", 1_700_000_002, text("inbox", ""))
+	for range 2 {
+		o := r.fails(1, []string{"sync"}, "nul.odd", "NUL")
+		if o.stdout != "" {
+			r.Errorf("on stdout: %v", o)
+		}
+		j := r.json(1, "sync")
+		if len(j.Counts) > 0 || len(j.Accounts[0].Errors) != 1 || j.Accounts[0].Errors[0].Mailbox != "Up" {
+			r.Errorf("with a message that cannot be sent: %+v", j)
+		}
+	}
+	if got, err := os.ReadFile(filepath.Join(r.mail, "Up/cur/nul.odd:2,S")); err != nil || !bytes.Equal(got, nul) {
+		r.Errorf("the file became %q (%v)", got, err)
+	}
+	if n := len(c.messages("Up")); n != len(odd)+1 {
+		r.Errorf("%d messages sent", n)
+	}
+	r.must(os.Remove(filepath.Join(r.mail, "Up/cur/nul.odd:2,S")))
+	down()
+	r.idle()
+
+	if storage == dovecot.Maildir {
+		// On the server Dovecot's own delivery can have put one. It is sent as
+		// Dovecot sends it, and kept so.
+		dir := filepath.Join(r.srv.Home(c.user), "Maildir")
+		owner, err := os.Stat(dir)
+		r.must(err)
+		path := filepath.Join(dir, "new", "1700000000.nul.host")
+		r.must(os.WriteFile(path, nul, 0o644))
+		own(r, path, owner)
+		r.must(os.WriteFile(filepath.Join(dir, "new", "1700000001.zero.host"), nil, 0o644))
+		own(r, filepath.Join(dir, "new", "1700000001.zero.host"), owner)
+		r.silent("sync")
+		down()
+		if n := len(c.messages("INBOX")); n != 3 {
+			r.Errorf("%d messages in INBOX", n)
+		}
+		r.idle()
+	}
+}
+
+func sorted(s []string) []string {
+	slices.Sort(s)
+	return s
+}
+
+// large is a message of 20 MB.
+func large(subject string) []byte {
+	var b bytes.Buffer
+	b.Write(text(subject, ""))
+	for sum := sha256.Sum256([]byte(subject)); b.Len() < 20_000_000; sum = sha256.Sum256(sum[:]) {
+		fmt.Fprintf(&b, "%x\n", sum)
+	}
+	return b.Bytes()
+}
+
+// testLarge sends large messages both ways, several at once, in little memory.
+func testLarge(t *testing.T, bin string) {
+	const limit = 64 << 20
+	srv := dovecot.Start(t, dovecot.Options{})
+	r := newRig(t, bin, srv, "/", "", "ann")
+	r.imap.create("Work")
+	r.imap.append("INBOX", `\Seen`, 1_700_000_000, withCRLF(large("down")))
+	r.imap.append("Work", "", 1_700_000_000, withCRLF(large("down too")))
+	r.mkdir("INBOX")
+	r.put("INBOX/cur/1.large:2,S", 1_700_000_001, large("up"))
+	r.put("INBOX/cur/2.large:2,S", 1_700_000_001, withCRLF(large("up as it is")))
+	o := r.run("sync")
+	if o.code != 0 {
+		t.Fatal(o)
+	}
+	t.Logf("80 MB in %v, %d MB of memory", o.took, o.peak>>20)
+	if o.peak == 0 || o.peak > limit {
+		t.Errorf("took %d bytes of memory", o.peak)
+	}
+	server, disk := r.imap.read(), r.disk()
+	for _, s := range []letters{server, disk} {
+		for _, ls := range s {
+			for i, l := range ls {
+				ls[i].content = fmt.Appendf(nil, "Subject: %s\n%x", l.subject(), sha256.Sum256([]byte(loose(l.content))))
+			}
+		}
+	}
+	r.holds(server, "INBOX", "Work", `INBOX: down \Seen`, "Work: down too", `INBOX: up \Seen`, `INBOX: up as it is \Seen`)
+	r.compare(server, disk)
+	o = r.run("sync", "--full")
+	if o.code != 0 || o.peak > limit {
+		t.Errorf("--full took %d bytes of memory: %v", o.peak, o)
+	}
+	o = r.run("check")
+	if o.code != 0 || o.peak > limit {
+		t.Errorf("check took %d bytes of memory: %v", o.peak, o)
+	}
+	t.Logf("check in %v, %d MB of memory", o.took, o.peak>>20)
+}
+
+// testNames syncs mailboxes whose names are a challenge, made on either side.
+func testNames(t *testing.T, bin string) {
+	srv := dovecot.Start(t, dovecot.Options{})
+	r := newRig(t, bin, srv, "/", "", "ann")
+	names := []string{"cur", "new/tmp", "50% off", "%63ur", "dot.s..in it", "Tmp", "a/b/c/d/e", " ends with space ", "q\"uote'", "back\\slash",
+		"a&b", "&-", "&AOk-", "star (not)", "[Gmail]/All Mail", "{5}", "NIL", "é", "e\u0301", "ÄÖÜ/ß", "日本語/テスト", "😀👍🏽",
+		"INBOX/sub", "inbox2", "-dash", "#hash", "$(touch x)", "a;b|c`d", "dovecot-keywords/x", strings.Repeat("ü", 60)}
+	var want []string
+	for i, n := range names {
+		if _, status := r.imap.try("CREATE %s", r.imap.name(n)); !strings.HasPrefix(status, "OK") {
+			t.Errorf("Dovecot has no %q: %s", n, status)
+			continue
+		}
+		r.imap.append(n, `\Seen`, 1_700_000_000+int64(i), withCRLF(text(fmt.Sprint("m", i), "")))
+		want = append(want, n, fmt.Sprintf(`%s: m%d \Seen`, n, i))
+	}
+	r.silent("sync")
+	r.holds(r.equal(), append(want, "INBOX")...)
+	r.idle()
+	for i, n := range []string{"%2Ehidden", "100%25", "Ünter/%63ur", "it's", "x y", "~home", "trailing."} {
+		r.mkdir(n)
+		r.put(n+"/cur/1.mine:2,F", 1_700_000_000+int64(i), text(fmt.Sprint("l", i), ""))
+		want = append(want, decodePercent(n), fmt.Sprintf(`%s: l%d \Flagged`, decodePercent(n), i))
+	}
+	// Dovecot takes no name with a leading "~" or ".".
+	refused := func(s string) bool { return strings.HasPrefix(s, "~") || strings.HasPrefix(s, ".") }
+	o := r.run("sync")
+	t.Logf("names that Dovecot refuses: %v", o)
+	server, disk := r.imap.read(), r.disk()
+	for _, s := range []letters{server, disk} {
+		for n := range s {
+			if refused(n) && len(s[n]) == 1 {
+				delete(s, n)
+			}
+		}
+	}
+	r.compare(server, disk)
+	want = slices.DeleteFunc(want, refused)
+	r.holds(server, append(want, "INBOX")...)
+}

@@ -1,0 +1,51 @@
+package sync
+
+import (
+	"context"
+	"strconv"
+
+	"satchel/state"
+)
+
+// A Maildir may be brought back from a backup. Its files are then older than
+// the state, and mail that arrived since would look as if the user had removed
+// it. So every run that changes something notes a number in the root and in
+// the state; a root that is behind is an older copy.
+
+// checkGeneration finds out whether the Maildir is older than the state.
+func (s *session) checkGeneration(ctx context.Context) error {
+	text, err := s.db.Meta(ctx, state.MetaGeneration)
+	if err != nil {
+		return err
+	}
+	if text != "" {
+		if s.generation, err = strconv.ParseInt(text, 10, 64); err != nil {
+			s.generation = 0
+		}
+	}
+	have, err := s.store.Generation()
+	if err != nil {
+		return err
+	}
+	s.restored = have < s.generation
+	s.generation = max(s.generation, have)
+	if s.restored {
+		s.rep.notice("the Maildir is an older copy; what is missing comes back, and flags are merged")
+	}
+	return nil
+}
+
+// bumpGeneration notes that this run changed something: in the root first,
+// because a state that is ahead means an older copy.
+func (s *session) bumpGeneration(ctx context.Context) error {
+	if !s.rep.Changed() && !s.restored {
+		return nil
+	}
+	next := s.generation + 1
+	if err := s.store.SetGeneration(next); err != nil {
+		return err
+	}
+	return s.db.Update(ctx, func(tx *state.Tx) error {
+		return tx.SetMeta(state.MetaGeneration, strconv.FormatInt(next, 10))
+	})
+}
