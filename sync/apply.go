@@ -358,7 +358,7 @@ func (a *applier) base(ctx context.Context, ops []plan.Op) error {
 		}
 		for _, m := range a.touched {
 			home := a.byID[m.row.MailboxID]
-			if m.row.ID == 0 && !(m.detached && m.item.Remote.State.Present() && m.item.Remote.Mailbox == home.name) {
+			if again := m.detached && m.item.Remote.State.Present() && m.item.Remote.Mailbox == home.name; m.row.ID == 0 && !again {
 				continue // its mailbox started anew
 			}
 			if m.item.Remote.State.Present() && m.item.Remote.Mailbox == home.name {

@@ -542,7 +542,11 @@ func (s *session) proveDeep(ctx context.Context, suspects []*suspect) error {
 func (s *session) assign(ctx context.Context, sus *suspect) error {
 	n := sus.m
 	name := n.item.Remote.Mailbox
-	if i, f := s.uploadedBefore(n, sus.digest); f != nil {
+	i, f, err := s.uploadedBefore(ctx, n, sus.digest)
+	if err != nil {
+		return err
+	}
+	if f != nil {
 		return s.completeUpload(ctx, i, n, f)
 	}
 	for _, c := range sus.candidates {
@@ -681,18 +685,25 @@ func (s *session) splitMove(ctx context.Context, n, from *message) error {
 
 // uploadedBefore returns the intent and the new file of an interrupted upload
 // that n is the outcome of, unless both are still where the upload led: those
-// are paired like any two.
-func (s *session) uploadedBefore(n *message, d mail.Digest) (*state.Intent, *message) {
+// are paired like any two. In another mailbox than the upload led to, n is only
+// believed to be it when nobody could have copied it there.
+func (s *session) uploadedBefore(ctx context.Context, n *message, d mail.Digest) (*state.Intent, *message, error) {
 	for _, i := range s.intents {
 		if i.Kind != state.IntentAppend || i.Digest != d {
 			continue
 		}
 		f := s.intended(i)
-		if f != nil && !f.done && f.file.Folder != n.item.Remote.Mailbox {
-			return i, f
+		if f == nil || f.done || f.file.Folder == n.item.Remote.Mailbox {
+			continue
 		}
+		if n.item.Remote.Mailbox != i.Mailbox {
+			if known, err := s.db.ByDigest(ctx, d); err != nil || len(known) > 0 {
+				return nil, nil, err
+			}
+		}
+		return i, f, nil
 	}
-	return nil, nil
+	return nil, nil, nil
 }
 
 // completeUpload makes an interrupted upload part of the base, as if it had

@@ -105,7 +105,17 @@ func (d *Disk) load(path string) (*node, error) {
 	return n, nil
 }
 
-// find returns what has a name; nil for what is not below the root.
+// lookup is find for callers that do not hold mu.
+func (d *Disk) lookup(path string) *node {
+	if d == nil {
+		return nil
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.find(path)
+}
+
+// find returns what has a name; nil for what is not below the root. mu is held.
 func (d *Disk) find(path string) *node {
 	if d == nil {
 		return nil

@@ -120,7 +120,7 @@ func (f *FS) Open(name string) (maildir.Handle, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &handle{Handle: h, fs: f, name: name, node: f.disk.find(name)}, nil
+	return &handle{Handle: h, fs: f, name: name, node: f.disk.lookup(name)}, nil
 }
 
 // Create implements [maildir.FS].
