@@ -411,7 +411,7 @@ func differ(a, b []string, nameA, nameB string) string {
 // holds compares what there is with mailboxes, and messages as "mailbox: subject flags".
 func (r *rig) holds(s letters, want ...string) {
 	r.Helper()
-	slices.Sort(want)
+	want = sorted(slices.Clone(want))
 	if got := s.lines(brief); !slices.Equal(got, want) {
 		r.Errorf("not what it should be:\n%s", differ(want, got, "wanted", "present"))
 	}

@@ -109,7 +109,9 @@ func testServer(r *rig) []string {
 	all := r.imap.read().lines(func(l letter) string { return fmt.Sprintf("%s %d %v %q", l.name, l.date, l.flags, l.content) })
 	for _, m := range r.imap.list("LIST") {
 		for _, s := range r.imap.cmd("STATUS %s (MESSAGES UIDNEXT UIDVALIDITY UNSEEN HIGHESTMODSEQ)", r.imap.name(m)) {
-			all = append(all, s.text)
+			if strings.HasPrefix(s.text, "* STATUS") {
+				all = append(all, s.text)
+			}
 		}
 	}
 	return append(all, r.imap.list("LSUB")...)

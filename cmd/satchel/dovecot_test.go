@@ -72,13 +72,13 @@ func sides(r *rig) {
 	for _, m := range []string{"Lists/go", "Archive/2026 Q1", "Entwürfe/日本語", "a&b ~x", "Smile 😀", "empty"} {
 		c.create(m)
 	}
-	add("INBOX", "", "s-new")
+	add("INBOX", "", "s-fresh")
 	add("INBOX", `\Seen`, "s-seen")
 	add("INBOX", `\Flagged \Answered \Seen`, "s-flags")
 	add("INBOX", `\Draft \Deleted`, "s-draft")
 	add("INBOX", `$Forwarded work \Seen`, "s-words")
 	add("INBOX", `\Seen`, "s-move")
-	add("INBOX", `\Seen`, "s-newbox")
+	add("INBOX", `\Seen`, "s-box")
 	add("INBOX", `\Seen later`, "s-copy")
 	add("INBOX", `\Seen`, "s-gone")
 	add("INBOX", `\Seen`, "d-move")
@@ -101,27 +101,27 @@ func sides(r *rig) {
 
 	r.silent("sync")
 	r.holds(r.equal(), "INBOX", "Lists/go", "Archive/2026 Q1", "Entwürfe/日本語", "a&b ~x", "Smile 😀", "empty", "Früh/Übung",
-		"INBOX: s-new", `INBOX: s-seen \Seen`, `INBOX: s-flags \Answered \Flagged \Seen`, `INBOX: s-draft \Deleted \Draft`,
-		`INBOX: s-words $Forwarded \Seen work`, `INBOX: s-move \Seen`, `INBOX: s-newbox \Seen`, `INBOX: s-copy \Seen later`,
+		"INBOX: s-fresh", `INBOX: s-seen \Seen`, `INBOX: s-flags \Answered \Flagged \Seen`, `INBOX: s-draft \Deleted \Draft`,
+		`INBOX: s-words $Forwarded \Seen work`, `INBOX: s-move \Seen`, `INBOX: s-box \Seen`, `INBOX: s-copy \Seen later`,
 		`INBOX: s-gone \Seen`, `INBOX: d-move \Seen`, `INBOX: d-rename \Seen`, `INBOX: d-copy \Flagged`, `INBOX: d-gone \Seen`,
 		`INBOX: d-words work`, `Lists/go: list \Seen`, `Entwürfe/日本語: entwurf \Draft`, "a&b ~x: amp", `Smile 😀: smile \Seen`,
 		"INBOX: l-new", `INBOX: l-flags \Answered \Flagged \Seen`, "Früh/Übung: l-cur", `Lists/go: l-words $Forwarded $Junk \Seen todo`)
 	r.idle()
-	if !strings.HasPrefix(c.uid("INBOX", "s-new"), distinctUID) {
-		r.Errorf("UID %s proves nothing", c.uid("INBOX", "s-new"))
+	if !strings.HasPrefix(c.uid("INBOX", "s-fresh"), distinctUID) {
+		r.Errorf("UID %s proves nothing", c.uid("INBOX", "s-fresh"))
 	}
 
 	// What another client does.
 	add("INBOX", "", "s-late")
 	add("Archive/2026 Q1", `\Seen fresh`, "s-late-words")
-	c.store("INBOX", "s-new", `+FLAGS (\Seen \Flagged)`)
+	c.store("INBOX", "s-fresh", `+FLAGS (\Seen \Flagged)`)
 	c.store("INBOX", "s-flags", `-FLAGS (\Flagged)`)
 	c.store("INBOX", "s-seen", `+FLAGS (work holiday)`)
 	c.store("INBOX", "s-words", `-FLAGS (work)`)
 	c.cmd("UID MOVE %s %s", c.uid("INBOX", "s-move"), c.name("Archive/2026 Q1"))
 	c.create("Neu/Größe")
 	c.cmd("SUBSCRIBE %s", c.name("Neu/Größe"))
-	c.cmd("UID MOVE %s %s", c.uid("INBOX", "s-newbox"), c.name("Neu/Größe"))
+	c.cmd("UID MOVE %s %s", c.uid("INBOX", "s-box"), c.name("Neu/Größe"))
 	c.cmd("UID COPY %s %s", c.uid("INBOX", "s-copy"), c.name("Lists/go"))
 	c.expunge("INBOX", "s-gone")
 
@@ -156,11 +156,11 @@ func sides(r *rig) {
 
 	r.silent("sync")
 	r.holds(r.equal(), "INBOX", "Lists/go", "Archive/2026 Q1", "Entwürfe/日本語", "a&b ~x", "Smile 😀", "empty", "Früh/Übung", "Neu/Größe", "Ordner/Grün", "leer",
-		`INBOX: s-new \Flagged \Seen`, `INBOX: s-seen \Seen holiday work`, `INBOX: s-flags \Answered \Seen`, `INBOX: s-draft \Deleted \Draft`,
+		`INBOX: s-fresh \Flagged \Seen`, `INBOX: s-seen \Seen holiday work`, `INBOX: s-flags \Answered \Seen`, `INBOX: s-draft \Deleted \Draft`,
 		`INBOX: s-words $Forwarded \Seen`, `INBOX: s-copy \Seen later`, `INBOX: d-copy \Flagged`, `INBOX: d-words \Flagged from-disk`,
 		"INBOX: s-late", "INBOX: l-late", `INBOX: l-new \Answered \Seen`, `INBOX: l-flags \Answered`,
 		`Archive/2026 Q1: s-late-words \Seen fresh`, `Archive/2026 Q1: s-move \Seen`, `Archive/2026 Q1: d-move \Seen`,
-		`Neu/Größe: s-newbox \Seen`, `Ordner/Grün: d-rename \Seen`,
+		`Neu/Größe: s-box \Seen`, `Ordner/Grün: d-rename \Seen`,
 		`Lists/go: list \Seen`, `Lists/go: s-copy \Seen later`, `Lists/go: d-copy \Flagged`, `Lists/go: l-words $Forwarded $Junk \Seen todo`,
 		`Entwürfe/日本語: entwurf \Draft`, "a&b ~x: amp", `Smile 😀: smile \Seen`, "Früh/Übung: l-cur", `Früh/Übung: l-late-flags \Flagged \Seen`)
 	r.idle()
