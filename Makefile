@@ -54,7 +54,7 @@ fuzz: ## run every fuzz test for FUZZTIME (30s)
 bench: build ## compare with mbsync on the same work (BENCH=regexp BENCH_COUNT=5 BENCH_MILLION=1)
 	./.ci/dovecot.sh
 	$(GO) test -c -o $(BIN)/bench.test ./sync/bench
-	cd sync/bench && SATCHEL_BENCH=$(BIN)/satchel $(BIN)/bench.test -test.run '^TestCompare$$' -test.timeout 0
+	cd sync/bench && SATCHEL_BENCH=$(BIN)/satchel $(BIN)/bench.test -test.v -test.run '^TestCompare$$' -test.timeout 0
 
 .PHONY: crash
 crash: ## stop, cut and break syncs everywhere, long form (CRASH_STEP=1: every nth byte of the wire)

@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"satchel/sync/mail"
 )
@@ -163,16 +165,34 @@ func (db *DB) HasSize(ctx context.Context, mailbox, size int64) (bool, error) {
 }
 
 // Candidates of the same content, at most 16: enough to choose a source from.
-const someCandidates = " ORDER BY id LIMIT 16"
+const someCandidates = 16
 
 // ByDigest returns messages with that content.
 func (db *DB) ByDigest(ctx context.Context, d mail.Digest) ([]*Message, error) {
-	return db.some(ctx, "digest=? AND pending=0"+someCandidates, d[:])
+	return db.some(ctx, "digest=? AND pending=0 ORDER BY id LIMIT ?", d[:], someCandidates)
 }
 
-// ByEmailID returns messages with that EMAILID (RFC 8474 §5.1).
-func (db *DB) ByEmailID(ctx context.Context, id string) ([]*Message, error) {
-	return db.some(ctx, "emailid=? AND emailid<>'' AND pending=0"+someCandidates, id)
+// ByEmailID returns messages with one of these identities (RFC 8474 §5.1), a
+// few of each.
+func (db *DB) ByEmailID(ctx context.Context, ids []string) (map[string][]*Message, error) {
+	found := map[string][]*Message{}
+	const perQuery = 200
+	for batch := range slices.Chunk(ids, perQuery) {
+		args := make([]any, len(batch))
+		for i, id := range batch {
+			args[i] = id
+		}
+		err := db.each(ctx, func(m *Message) error {
+			if len(found[m.EmailID]) < someCandidates {
+				found[m.EmailID] = append(found[m.EmailID], m)
+			}
+			return nil
+		}, "emailid IN (?"+strings.Repeat(",?", len(batch)-1)+") AND emailid<>'' AND pending=0 ORDER BY id", args...)
+		if err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
 }
 
 // PendingMailboxes returns the mailboxes with messages whose delivery was
@@ -215,6 +235,15 @@ func (db *DB) Count(ctx context.Context, mailbox int64) (int, error) {
 		return 0, fmt.Errorf("count messages: %w", err)
 	}
 	return n, nil
+}
+
+// Empty reports whether the base has no message at all, at no cost.
+func (db *DB) Empty(ctx context.Context) (bool, error) {
+	var n int
+	if err := db.read.QueryRowContext(ctx, "SELECT count(*) FROM (SELECT 1 FROM message LIMIT 1)").Scan(&n); err != nil {
+		return false, fmt.Errorf("count messages: %w", err)
+	}
+	return n == 0, nil
 }
 
 // Counts returns how many messages each mailbox has, by its ID.
@@ -263,6 +292,64 @@ func (t *Tx) PutMessage(m *Message) error {
 	}
 	m.ID, err = res.LastInsertId()
 	return err
+}
+
+// insertRows is how many rows one INSERT takes: the driver compiles a statement
+// each time it runs, which costs more than a row.
+const insertRows = 64
+
+// InsertMessages inserts messages without an ID, sets their IDs, and updates
+// those that have one.
+func (t *Tx) InsertMessages(list []*Message) error {
+	fresh := make([]*Message, 0, len(list))
+	for _, m := range list {
+		if m.ID == 0 {
+			fresh = append(fresh, m)
+		} else if err := t.PutMessage(m); err != nil {
+			return err
+		}
+	}
+	const columns = 14
+	for batch := range slices.Chunk(fresh, insertRows) {
+		query := `INSERT INTO message(mailbox_id, uid, base, is_new, info, local_flags, remote_flags,
+			digest, size, disk_size, form, date, emailid, pending) VALUES` +
+			strings.Repeat("(?,?,?,?,?,?,?,?,?,?,?,?,?,?),", len(batch)-1) + "(?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+		args := make([]any, 0, len(batch)*columns)
+		for _, m := range batch {
+			args = append(args, m.MailboxID, m.UID, m.Base, m.New, m.Info, encodeFlags(m.LocalFlags), encodeFlags(m.RemoteFlags),
+				m.Digest[:], m.Size, m.DiskSize, m.Form, m.Date, m.EmailID, m.Pending)
+		}
+		res, err := t.exec(query, args...)
+		if err != nil {
+			return err
+		}
+		last, err := res.LastInsertId()
+		if err != nil {
+			return err
+		}
+		// Row ids ascend by one within a statement (sqlite.org/autoinc.html):
+		// each is one more than the largest there is.
+		for i, m := range batch {
+			m.ID = last - int64(len(batch)-1-i)
+		}
+	}
+	return nil
+}
+
+// DeliveredAll marks messages whose files have their names.
+func (t *Tx) DeliveredAll(ids []int64) error {
+	slices.Sort(ids)
+	for i := 0; i < len(ids); {
+		j := i + 1
+		for j < len(ids) && ids[j] == ids[j-1]+1 {
+			j++
+		}
+		if _, err := t.exec(`UPDATE message SET pending=0 WHERE id BETWEEN ? AND ?`, ids[i], ids[j-1]); err != nil {
+			return err
+		}
+		i = j
+	}
+	return nil
 }
 
 // Delivered marks a message whose file has its name.

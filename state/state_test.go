@@ -345,8 +345,11 @@ func TestMessages(t *testing.T) {
 		t.Errorf("pending: %v %v", list, err)
 	}
 	for name, n := range map[string]func() ([]*state.Message, error){
-		"digest":  func() ([]*state.Message, error) { return db.ByDigest(t.Context(), full.Digest) },
-		"emailid": func() ([]*state.Message, error) { return db.ByEmailID(t.Context(), full.EmailID) },
+		"digest": func() ([]*state.Message, error) { return db.ByDigest(t.Context(), full.Digest) },
+		"emailid": func() ([]*state.Message, error) {
+			found, err := db.ByEmailID(t.Context(), []string{full.EmailID})
+			return found[full.EmailID], err
+		},
 	} {
 		if list, err := n(); err != nil || len(list) != 0 {
 			t.Errorf("by %s: a pending message is a candidate (%v)", name, err)
@@ -358,7 +361,7 @@ func TestMessages(t *testing.T) {
 	if list, err := db.ByDigest(t.Context(), full.Digest); err != nil || len(list) != 1 {
 		t.Errorf("by digest: %d, %v", len(list), err)
 	}
-	if list, err := db.ByEmailID(t.Context(), ""); err != nil || len(list) != 0 {
+	if list, err := db.ByEmailID(t.Context(), []string{""}); err != nil || len(list) != 0 {
 		t.Errorf("no EMAILID names %d messages (%v)", len(list), err)
 	}
 

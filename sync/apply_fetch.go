@@ -268,14 +268,11 @@ func (d *deliverer) deliver(ctx context.Context, batch []*delivery) error {
 	var g errgroup.Group
 	g.Go(func() error { return diskFull(a.store.Flush(ctx, spooled)) })
 	g.Go(func() error {
-		return a.commit(ctx, func(tx *state.Tx) error {
-			for _, x := range ready {
-				if err := tx.PutMessage(x.row); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
+		rows := make([]*state.Message, 0, len(ready))
+		for _, x := range ready {
+			rows = append(rows, x.row)
+		}
+		return a.commit(ctx, func(tx *state.Tx) error { return tx.InsertMessages(rows) })
 	})
 	if err := g.Wait(); err != nil {
 		return err
@@ -284,19 +281,16 @@ func (d *deliverer) deliver(ctx context.Context, batch []*delivery) error {
 		return diskFull(err)
 	}
 	err := a.commit(ctx, func(tx *state.Tx) error {
+		var done []int64
 		for i, x := range ready {
-			var err error
-			if pubs[i].Err != nil {
-				err = tx.DeleteMessage(x.row.ID)
-			} else {
+			if pubs[i].Err == nil {
 				x.row.Pending = false
-				err = tx.Delivered(x.row.ID)
-			}
-			if err != nil {
+				done = append(done, x.row.ID)
+			} else if err := tx.DeleteMessage(x.row.ID); err != nil {
 				return err
 			}
 		}
-		return nil
+		return tx.DeliveredAll(done)
 	})
 	if err != nil {
 		return err

@@ -174,6 +174,10 @@ func (s *session) suspects(ctx context.Context) ([]*suspect, error) {
 			in[f.content.DiskSize] = append(in[f.content.DiskSize], f)
 		}
 	}
+	same, err := s.sameIdentity(ctx)
+	if err != nil {
+		return nil, err
+	}
 	var list []*suspect
 	for _, m := range s.newRemote {
 		if !m.hasMeta {
@@ -198,13 +202,11 @@ func (s *session) suspects(ctx context.Context) ([]*suspect, error) {
 				sus.candidates = append(sus.candidates, c)
 			}
 		}
-		same, err := s.sameIdentity(ctx, m)
-		if err != nil {
-			return nil, err
-		}
-		for _, c := range same {
-			if !slices.Contains(sus.candidates, c) {
-				sus.candidates = append(sus.candidates, c)
+		if m.emailID != "" {
+			for _, c := range same[m.emailID] {
+				if !slices.Contains(sus.candidates, c) {
+					sus.candidates = append(sus.candidates, c)
+				}
 			}
 		}
 		if len(sus.candidates) > 0 {
@@ -214,21 +216,31 @@ func (s *session) suspects(ctx context.Context) ([]*suspect, error) {
 	return list, nil
 }
 
-// sameIdentity returns the messages that the server says are the same as m.
-func (s *session) sameIdentity(ctx context.Context, m *message) (same []*message, err error) {
-	if m.emailID == "" {
-		return nil, nil
+// sameIdentity returns the messages on disk that the server says are the same
+// as new ones, by identity.
+func (s *session) sameIdentity(ctx context.Context) (map[string][]*message, error) {
+	if empty, err := s.db.Empty(ctx); err != nil || empty {
+		return nil, err // a first sync has nothing to find
 	}
-	rows, err := s.db.ByEmailID(ctx, m.emailID)
+	var ids []string
+	for _, m := range s.newRemote {
+		if m.emailID != "" {
+			ids = append(ids, m.emailID)
+		}
+	}
+	rows, err := s.db.ByEmailID(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
-	for _, row := range rows {
-		if mb := s.byID[row.MailboxID]; mb == nil || mb.detached || s.mailboxes[mb.name] == nil {
-			continue
-		}
-		if c := s.message(row); c.onDisk() {
-			same = append(same, c)
+	same := make(map[string][]*message, len(rows))
+	for id, list := range rows {
+		for _, row := range list {
+			if mb := s.byID[row.MailboxID]; mb == nil || mb.detached || s.mailboxes[mb.name] == nil {
+				continue
+			}
+			if c := s.message(row); c.onDisk() {
+				same[id] = append(same[id], c)
+			}
 		}
 	}
 	return same, nil

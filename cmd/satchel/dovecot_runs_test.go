@@ -75,7 +75,7 @@ func testTraffic(t *testing.T, bin string) {
 		case l.subject() == "first":
 			continue
 		case i%2 == 0:
-			to = fmt.Sprintf("%d.renamed:2,S", i)
+			to = fmt.Sprintf("%d.renamed:2,S", i) // the new name tells nothing
 		}
 		r.rename(l.name, "Archive/cur/"+to)
 	}
@@ -86,7 +86,7 @@ func testTraffic(t *testing.T, bin string) {
 	budget("moved on the server", "local-move")
 }
 
-// tree lists everything below a folder: names, sizes, dates and inodes.
+// tree lists everything below a folder: names, modes, sizes and dates.
 func tree(r *rig, dir string) (all []string) {
 	r.Helper()
 	r.must(filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
@@ -97,15 +97,14 @@ func tree(r *rig, dir string) (all []string) {
 		if err != nil {
 			return err
 		}
-		st, _ := info.Sys().(*syscall.Stat_t)
-		all = append(all, fmt.Sprintf("%s %v %d %v %d", path, info.Mode(), info.Size(), info.ModTime(), st.Ino))
+		all = append(all, fmt.Sprintf("%s %v %d %v", path, info.Mode(), info.Size(), info.ModTime()))
 		return nil
 	}))
 	return all
 }
 
-// testServer is everything on the server that a client could have changed.
-func testServer(r *rig) []string {
+// serverState is everything on the server that a client could have changed.
+func serverState(r *rig) []string {
 	all := r.imap.read().lines(func(l letter) string { return fmt.Sprintf("%s %d %v %q", l.name, l.date, l.flags, l.content) })
 	for _, m := range r.imap.list("LIST") {
 		for _, s := range r.imap.cmd("STATUS %s (MESSAGES UIDNEXT UIDVALIDITY UNSEEN HIGHESTMODSEQ)", r.imap.name(m)) {
@@ -172,7 +171,7 @@ func testPlan(t *testing.T, bin string) {
 	r.imap.selected = ""
 
 	someChanges(r)
-	serverBefore, diskBefore := testServer(r), tree(r, r.mail)
+	serverBefore, diskBefore := serverState(r), tree(r, r.mail)
 	var text []string
 	for _, args := range [][]string{{"plan"}, {"sync", "--dry-run"}, {"plan"}} {
 		o := r.fails(0, args)
@@ -186,7 +185,7 @@ func testPlan(t *testing.T, bin string) {
 		}
 	}
 	planned := r.json(0, "plan")
-	if s := differ(serverBefore, testServer(r), "before", "after"); s != "" {
+	if s := differ(serverBefore, serverState(r), "before", "after"); s != "" {
 		t.Errorf("plan changed the server:\n%s", s)
 	}
 	if s := differ(diskBefore, tree(r, r.mail), "before", "after"); s != "" {
@@ -223,9 +222,9 @@ func testParts(t *testing.T, bin string) {
 	t.Run("pull", func(t *testing.T) {
 		r := newRig(t, bin, srv, "/", "", "ann")
 		someChanges(r)
-		before := testServer(r)
+		before := serverState(r)
 		r.silent("sync", "--pull")
-		if s := differ(before, testServer(r), "before", "after"); s != "" {
+		if s := differ(before, serverState(r), "before", "after"); s != "" {
 			t.Errorf("--pull changed the server:\n%s", s)
 		}
 		got := r.disk().lines(brief)

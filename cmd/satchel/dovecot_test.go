@@ -145,7 +145,6 @@ func sides(r *rig) {
 	r.rename(path, "Archive/2026 Q1/cur/"+filepath.Base(path))
 	r.mkdir("Ordner/Grün")
 	r.rename(r.file("INBOX", "d-rename"), "Ordner/Grün/cur/7.renamed.host:2,S")
-	path = r.file("INBOX", "d-copy")
 	for _, l := range r.folder(filepath.Join(r.mail, "INBOX")) {
 		if l.subject() == "d-copy" {
 			r.put("Lists/go/cur/8.copied.host:2,F", l.date, l.content)
