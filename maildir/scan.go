@@ -268,3 +268,16 @@ func (s *Store) Exists(f File) (bool, error) {
 	}
 	return true, nil
 }
+
+// DiskSize returns the size of a message's file, in bytes, without reading it.
+func (s *Store) DiskSize(f File) (int64, error) {
+	p, err := s.path(f)
+	if err != nil {
+		return 0, err
+	}
+	i, err := s.fs.Lstat(p)
+	if err != nil {
+		return 0, failed("look at", f.String(), mail.KindMessage, err)
+	}
+	return i.Size, nil
+}

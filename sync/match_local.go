@@ -21,12 +21,13 @@ func (s *session) matchLocal(ctx context.Context) error {
 			missing[m.row.Digest] = append(missing[m.row.Digest], m)
 		}
 	}
-	// A file that kept its name goes first, or its place could be taken by a
-	// copy that somebody made beside it.
-	for _, sameName := range []bool{true, false} {
+	// The file that an interrupted run was moving goes first, then one that
+	// kept its name, or their places could be taken by a copy that somebody made
+	// beside them.
+	for _, by := range []matchBy{byIntent, byName, byContent} {
 		rest := s.newLocal[:0]
 		for _, f := range s.newLocal {
-			m, err := s.bestMissing(ctx, missing, f, sameName)
+			m, err := s.bestMissing(ctx, missing, f, by)
 			if err != nil {
 				return err
 			}
@@ -53,9 +54,32 @@ func (s *session) matchLocal(ctx context.Context) error {
 	return s.dropUndelivered(ctx)
 }
 
+// matchBy says what a new file and a missing message must share beside the
+// content.
+type matchBy uint8
+
+const (
+	byIntent matchBy = iota
+	byName
+	byContent
+)
+
+// agrees reports whether f may be m by that measure.
+func (s *session) agrees(by matchBy, m, f *message) bool {
+	if by == byContent {
+		return true
+	}
+	if m.row.Base != f.file.Base() {
+		return false
+	}
+	return by == byName || slices.ContainsFunc(s.intents, func(i *state.Intent) bool {
+		return i.Kind == state.IntentLocalMove && i.Message == m.row.ID && i.Mailbox == f.file.Folder
+	})
+}
+
 // bestMissing returns the missing message that f most likely is: of equal
 // content, and rather from the same folder.
-func (s *session) bestMissing(ctx context.Context, missing map[mail.Digest][]*message, f *message, sameName bool) (*message, error) {
+func (s *session) bestMissing(ctx context.Context, missing map[mail.Digest][]*message, f *message, by matchBy) (*message, error) {
 	better := func(a, b *message) bool { // is a the better match?
 		if x, y := a.item.Local.Mailbox == f.file.Folder, b.item.Local.Mailbox == f.file.Folder; x != y {
 			return x
@@ -65,10 +89,10 @@ func (s *session) bestMissing(ctx context.Context, missing map[mail.Digest][]*me
 	var best *message
 	for _, d := range contentDigests(f.content) {
 		for _, m := range missing[d] {
-			if m.item.Local.State != plan.Removed || sameName && m.row.Base != f.file.Base() {
+			if m.item.Local.State != plan.Removed || !s.agrees(by, m, f) {
 				continue
 			}
-			if m.row.Pending && !sameName {
+			if m.row.Pending && by == byContent {
 				// It may never have been delivered, and f be a copy of
 				// another message.
 				others, err := s.db.ByDigest(ctx, d)

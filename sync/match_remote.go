@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"errors"
 	"io"
 	"slices"
 	"strings"
@@ -34,6 +35,7 @@ type suspect struct {
 	candidates []*message
 	left       []*message  // candidates that all evidence so far speaks for
 	noID       bool        // it has no Message-ID
+	unsure     bool        // a candidate's file could not be read just now
 	deep       bool        // only the digest of the whole message will do
 	digest     mail.Digest // proven; zero when it is none of them
 }
@@ -65,10 +67,16 @@ func (s *session) matchRemote(ctx context.Context) error {
 			if err := s.assign(ctx, sus); err != nil {
 				return err
 			}
-		case slices.ContainsFunc(sus.candidates, s.unread):
+		case sus.unsure || slices.ContainsFunc(sus.candidates, s.unread):
 			// It may be one whose file could not be looked at just now.
 			sus.m.done = true
 			s.hold(true, sus.m.item.Remote.Mailbox)
+			for _, c := range sus.candidates {
+				if c.row == nil && !c.done {
+					c.done = true
+					s.hold(false, c.file.Folder)
+				}
+			}
 		}
 	}
 	s.postponeTwins()
@@ -98,6 +106,13 @@ func (s *session) postponeTwins() {
 	}
 }
 
+// mayBe reports whether a file of that size could be a message of this size:
+// they differ by one byte a line.
+func mayBe(disk, server int64) bool {
+	const bytesPerLine = 20 // hardly any message has shorter lines on average
+	return disk <= server && server <= disk+disk/bytesPerLine+64
+}
+
 // unread reports whether the file of a message is in a folder that could not
 // be looked at.
 func (s *session) unread(m *message) bool {
@@ -108,6 +123,14 @@ func (s *session) unread(m *message) bool {
 // mailbox that the server would not open just now: taken for new, and the
 // other half seen later, they would become two.
 func (s *session) postponeUnsure(ctx context.Context) error {
+	for _, m := range s.newRemote {
+		// A new file that could not be read may be the same message.
+		mb := s.mailboxes[m.item.Remote.Mailbox]
+		if !m.done && slices.ContainsFunc(mb.unread, func(disk int64) bool { return mayBe(disk, m.item.Size) }) {
+			m.done = true
+			s.hold(true, mb.name)
+		}
+	}
 	for _, name := range s.names {
 		mb := s.mailboxes[name]
 		if !mb.blindRemote || mb.row == nil {
@@ -157,7 +180,7 @@ func (s *session) releaseDetached(context.Context) error {
 func (s *session) suspects(ctx context.Context) ([]*suspect, error) {
 	vanished := map[int64][]*message{}
 	for _, m := range s.messages {
-		if m.item.Remote.State == plan.Removed && !s.trashed(m) && (m.onDisk() || s.wantsDeepProof(m)) {
+		if m.item.Remote.State == plan.Removed && !s.trashed(m) && (m.onDisk() || s.localBlind || s.wantsDeepProof(m)) {
 			vanished[m.row.Size] = append(vanished[m.row.Size], m)
 		}
 	}
@@ -445,7 +468,9 @@ func (s *session) probe(ctx context.Context, suspects []*suspect, where func(int
 			if !c.onDisk() {
 				return false // its digest will tell
 			}
-			return !s.shows(ctx, c, sus.m.item.Size, where, id, p.Part)
+			shows, err := s.shows(ctx, c, sus.m.item.Size, where, id, p.Part)
+			sus.unsure = sus.unsure || err != nil && !errors.Is(err, mail.ErrGone)
+			return !shows
 		})
 		return nil
 	})
@@ -463,27 +488,27 @@ func (s *session) probe(ctx context.Context, suspects []*suspect, where func(int
 // shows reports whether a candidate's file has that Message-ID, and those bytes
 // where the server was probed. A file that cannot be read shows nothing, nor
 // does one that is no longer what was synced.
-func (s *session) shows(ctx context.Context, c *message, size int64, where func(int64) (off, n int64), id string, part []byte) bool {
+func (s *session) shows(ctx context.Context, c *message, size int64, where func(int64) (off, n int64), id string, part []byte) (bool, error) {
 	if c.content == nil || c.guessed {
 		content, err := s.store.Inspect(ctx, c.file)
 		if err != nil {
-			return false
+			return false, err
 		}
 		c.content, c.guessed = &content, false
 	}
 	if bare(c.content.MessageID) != id {
-		return false
+		return false, nil
 	}
 	form := c.form()
 	if c.rawFor(size) {
 		form = mail.FormRaw
 	}
 	if c.row != nil && c.row.Digest != c.content.Digest && c.row.Digest != c.content.RawDigest {
-		return false
+		return false, nil
 	}
 	off, n := where(size)
 	have, err := s.store.ReadServerRange(c.file, form, off, n)
-	return err == nil && bytes.Equal(have, part)
+	return err == nil && bytes.Equal(have, part), err
 }
 
 // rawFor reports whether a new file could be a message of that size only as

@@ -240,6 +240,10 @@ func (s *session) unreadable(ctx context.Context, m *message, err error) error {
 	}
 	s.mu.Lock()
 	s.localBlind = true // it may be one that is missing elsewhere
+	if size, err := s.store.DiskSize(m.file); err == nil {
+		mb := s.mailboxes[m.file.Folder]
+		mb.unread = append(mb.unread, size)
+	}
 	s.mu.Unlock()
 	s.rep.problem(m.file.Folder, m.file.Name, err)
 	return nil

@@ -78,7 +78,8 @@ type mailbox struct {
 	// blind: the folder, or the server's mailbox, could not be looked at, so
 	// that nothing may be concluded from what seems to be missing there.
 	blindLocal, blindRemote bool
-	detached                bool // UIDVALIDITY changed: all pairs are void
+	unread                  []int64 // sizes on disk of new files there that could not be read; guarded by session.mu
+	detached                bool    // UIDVALIDITY changed: all pairs are void
 
 	listing  *maildir.Listing // set when the folder was compared in this cycle
 	keywords *maildir.Keywords

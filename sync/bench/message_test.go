@@ -58,8 +58,8 @@ func (a *author) twin() *author {
 
 // write makes a message of a size in bytes, with CRLF, on average: half to
 // three halves of it, because programs that compare sizes would meet in mail
-// of one size what no account holds. A small one grows to what its header
-// needs. Three of four are read, some flagged or answered.
+// of one size what no account holds. A small one grows to what its header and
+// a line need. Three of four are read, some flagged or answered.
 func (a *author) write(average int) message {
 	a.n++
 	size := average/2 + a.rng.IntN(average+1)
@@ -69,7 +69,7 @@ func (a *author) write(average int) message {
 	fmt.Fprintf(&b, "From: Writer %d <writer%d@example.org>\r\nTo: Reader <reader@example.org>\r\nSubject: message %d\r\n"+
 		"Date: %s\r\nMessage-ID: <%d.%016x@example.org>\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=us-ascii\r\n\r\n",
 		a.n%89, a.n%89, a.n, date.Format(time.RFC1123Z), a.n, a.rng.Uint64())
-	for b.Len() < size-2 {
+	for size = max(size, b.Len()+40); b.Len() < size-2; {
 		at := a.lines[a.rng.IntN(len(a.lines))]
 		b.Write(a.text[at:min(len(a.text), at+size-2-b.Len())])
 	}

@@ -396,6 +396,10 @@ func (p *maker) drop(f func(Op) bool) {
 			continue
 		}
 		switch places := o.places(); {
+		case p.in.LocalBlind || p.in.RemoteBlind:
+			// Neither side may be taken for seen.
+			mark(p.plan.LocalPending, places)
+			mark(p.plan.RemotePending, places)
 		case o.Kind.Local():
 			mark(p.plan.RemotePending, places) // a change of the server waits
 		case o.Kind.Remote():
