@@ -8,7 +8,7 @@
 //	survey     which mailboxes are there, which may have changed   survey.go
 //	scan       what changed on each side since the base            scan_local.go, scan_remote.go
 //	recover    what an interrupted run had begun                   recover.go
-//	match      which new message is an old one in a new place      match_local.go, match_remote.go
+//	match      which new message is an old one in a new place      match_local.go, match_remote.go, prove.go, assign.go
 //	plan       what to do about it                                 package plan
 //	apply      do it, side by side                                 apply*.go
 //	settle     move cursors and stamps                             settle.go

@@ -1,0 +1,213 @@
+package sync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"satchel/state"
+	"satchel/sync/mail"
+	"satchel/sync/plan"
+	"satchel/sync/remote"
+)
+
+// An upload job's size.
+const (
+	uploadMessages = 256
+	uploadBytes    = 8 << 20
+)
+
+// uploadJobs cuts the uploads into jobs of one mailbox each.
+func (a *applier) uploadJobs(ops []plan.Op) []job {
+	var jobs []job
+	var batch []*plan.Op
+	var weight int64
+	flush := func() {
+		if len(batch) > 0 {
+			mine := batch
+			jobs = append(jobs, job{weight: weight, run: func(ctx context.Context, c *remote.Conn) error {
+				return a.upload(ctx, c, mine)
+			}})
+		}
+		batch, weight = nil, 0
+	}
+	for i := range ops {
+		op := &ops[i]
+		if op.Kind != plan.Upload {
+			continue
+		}
+		if len(batch) > 0 && (batch[0].Mailbox != op.Mailbox || len(batch) == uploadMessages || weight+op.Item.Size > uploadBytes) {
+			flush()
+		}
+		batch = append(batch, op)
+		weight += op.Item.Size
+	}
+	flush()
+	return jobs
+}
+
+// upload appends files to one mailbox.
+func (a *applier) upload(ctx context.Context, c *remote.Conn, ops []*plan.Op) error {
+	mb := a.mailboxes[ops[0].Mailbox]
+	a.touches(mb.name)
+	if mb.row == nil {
+		for _, op := range ops {
+			a.skip(op, mail.ErrGone)
+		}
+		return nil
+	}
+	changes := make([]*laneChange, 0, len(ops))
+	reqs := make([]remote.AppendRequest, 0, len(ops))
+	for _, op := range ops {
+		m := ref(op.Item)
+		if err := a.describe(ctx, m); err != nil {
+			a.skip(op, err)
+			continue
+		}
+		reqs = append(reqs, a.appendRequest(mb, m))
+		changes = append(changes, &laneChange{op: op, m: m, intent: &state.Intent{Kind: state.IntentAppend, Mailbox: mb.name, Home: mb.name,
+			Base: m.file.Base(), Digest: m.content.Digest, Size: m.content.Size, Delta: mail.Delta{Add: m.sent}}})
+	}
+	err := a.commit(ctx, func(tx *state.Tx) error {
+		for _, x := range changes {
+			if err := tx.AddIntent(x.intent); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	answered := make([]bool, len(changes))
+	known := a.validity(mb)
+	var learned mail.UIDValidity
+	err = c.Append(ctx, mb.name, reqs, func(i int, uid mail.UID, v mail.UIDValidity, err error) {
+		x := changes[i]
+		learned = max(learned, v)
+		answered[i] = true
+		x.uid, x.err = uid, err
+		if err == nil && (uid == 0 || known != 0 && v != known) {
+			x.uid, x.err = 0, mail.ErrChanged // it is there; the next cycle finds where
+		}
+	})
+	nerr := a.commit(ctx, func(tx *state.Tx) error {
+		if err := a.learnValidity(tx, mb, learned); err != nil {
+			return err
+		}
+		for i, x := range changes {
+			if !answered[i] || errors.Is(x.err, mail.ErrChanged) {
+				continue // keeps its intent
+			}
+			if err := tx.DeleteIntent(x.intent.ID); err != nil {
+				return err
+			}
+			if x.err != nil {
+				continue
+			}
+			if err := a.noteUpload(tx, mb, x); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if nerr != nil {
+		return nerr
+	}
+	if err != nil {
+		if fatal(ctx, err) {
+			return err
+		}
+		for i, x := range changes {
+			if !answered[i] {
+				x.err = err
+			}
+		}
+	}
+	for _, x := range changes {
+		if x.err != nil {
+			a.skip(x.op, x.err)
+		} else {
+			a.done(x.op)
+		}
+	}
+	return nil
+}
+
+// learnValidity notes the UIDVALIDITY of a mailbox that this run made, before
+// rows name its UIDs.
+func (a *applier) learnValidity(tx *state.Tx, mb *mailbox, v mail.UIDValidity) error {
+	if v == 0 || mb.row == nil || a.validity(mb) != 0 {
+		return nil
+	}
+	a.mu.Lock()
+	mb.row.Cursor.UIDValidity = v
+	a.mu.Unlock()
+	return tx.PutMailbox(mb.row)
+}
+
+// describe reads the content of a file that is uploaded again, because the
+// server lost its message.
+func (a *applier) describe(ctx context.Context, m *message) error {
+	if m.content != nil && m.content.Size == m.item.Size {
+		return nil
+	}
+	c, err := a.store.Inspect(ctx, m.file)
+	if err != nil {
+		return err
+	}
+	if m.row != nil && c.Digest != m.row.Digest && c.RawDigest == m.row.Digest {
+		c.Digest, c.Form, c.Size = c.RawDigest, mail.FormRaw, c.DiskSize
+	}
+	m.content = &c
+	m.item.Size = c.Size
+	if m.date == 0 {
+		m.date = c.ModTime
+	}
+	return nil
+}
+
+func (a *applier) appendRequest(mb *mailbox, m *message) remote.AppendRequest {
+	flags := m.item.Local.Flags
+	if !a.holdsAny(mb) {
+		unheld := flags.Minus(a.holds(mb))
+		if len(unheld.Keywords()) > 0 {
+			flags = flags.Minus(unheld)
+		}
+	}
+	m.sent = flags
+	return remote.AppendRequest{Flags: flags, Date: m.date, Size: m.content.Size, Open: func() (io.ReadCloser, error) {
+		return a.store.OpenServerForm(m.file, m.content.Form)
+	}}
+}
+
+func (a *applier) noteUpload(tx *state.Tx, mb *mailbox, x *laneChange) error {
+	m := x.m
+	m.uid = x.uid
+	m.emailID = "" // the server gave it a new one; the next cycle is told
+	row := a.newRow(mb, m, m)
+	if m.row != nil {
+		row.ID = m.row.ID
+	}
+	row.LocalFlags, row.RemoteFlags = m.item.Local.Flags, m.sent
+	m.row = row
+	if err := tx.PutMessage(row); err != nil {
+		return fmt.Errorf("note upload: %w", err)
+	}
+	return nil
+}
+
+func (s *session) holdsAny(mb *mailbox) bool {
+	if mb.changes != nil {
+		return mb.changes.PermanentAny
+	}
+	return mb.row == nil || mb.row.PermanentAny
+}
+
+func (s *session) holds(mb *mailbox) mail.Flags {
+	if mb.changes != nil {
+		return mb.changes.Permanent
+	}
+	return mb.row.Permanent
+}

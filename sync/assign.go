@@ -1,0 +1,208 @@
+package sync
+
+import (
+	"context"
+
+	"satchel/maildir"
+	"satchel/state"
+	"satchel/sync/mail"
+	"satchel/sync/plan"
+)
+
+// assign decides what a recognised message is, in this order: an interrupted
+// upload, the other half of a new file, a message that moved, a copy.
+func (s *session) assign(ctx context.Context, sus *suspect) error {
+	n := sus.m
+	name := n.item.Remote.Mailbox
+	i, f, err := s.uploadedBefore(ctx, n, sus.digest)
+	if err != nil {
+		return err
+	}
+	if f != nil {
+		return s.completeUpload(ctx, i, n, f)
+	}
+	for _, c := range sus.candidates {
+		if c.row == nil && !c.done && c.file.Folder == name && hasDigest(c.content, sus.digest) {
+			c.useDigest(sus.digest)
+			c.done = true
+			n.done = true
+			s.inherit(n, sus.digest)
+			n.content, n.file = c.content, c.file
+			base := n.item.Local.Base
+			n.item.Local, n.item.Size, n.item.CopyOf = c.item.Local, c.content.Size, nil
+			n.item.Local.Base = base
+			s.paired = append(s.paired, n)
+			return nil
+		}
+	}
+	for _, i := range s.intents {
+		if i.Kind != state.IntentRemoteMove && i.Kind != state.IntentTrash {
+			continue
+		}
+		c := s.halfMoved(i, n)
+		if c == nil || c.digest() != sus.digest {
+			continue
+		}
+		// \Deleted on the original is our own doing.
+		c.item.Remote.State, c.item.Remote.Flags = plan.Same, c.item.Remote.Base
+		if i.Kind == state.IntentRemoteMove {
+			return s.splitMove(ctx, n, c)
+		}
+		c.item.Trashed = true
+		return nil
+	}
+	var from *message
+	for _, c := range sus.candidates {
+		if c.row == nil || c.digest() != sus.digest || c.item.Remote.State != plan.Removed {
+			continue
+		}
+		if from == nil || betterOrigin(c, from, name) {
+			from = c
+		}
+	}
+	if from != nil {
+		n.done = true
+		from.uid, from.date = n.uid, n.date
+		if n.emailID != "" {
+			from.row.EmailID = n.emailID
+		}
+		from.item.Remote.State = plan.Same
+		from.item.Remote.Mailbox, from.item.Remote.Key, from.item.Remote.Flags = name, n.item.Remote.Key, n.item.Remote.Flags
+		home := s.byID[from.row.MailboxID].name
+		if from.detached {
+			from.uniteFlags(from.item.Local.Flags, n.item.Remote.Flags)
+			if home == name {
+				from.row.UID = n.uid
+			}
+		}
+		from.refresh(home)
+		s.touched = append(s.touched, from)
+		return nil
+	}
+	for _, c := range sus.candidates {
+		if c.row != nil && c.digest() == sus.digest && c.onDisk() {
+			n.item.CopyOf = &c.item
+			return nil
+		}
+	}
+	return nil
+}
+
+func hasDigest(c *maildir.Content, d mail.Digest) bool {
+	return c != nil && (c.Digest == d || c.RawDigest == d)
+}
+
+// useDigest settles in which form a new file is what the server has.
+func (m *message) useDigest(d mail.Digest) {
+	if m.content.Digest != d {
+		m.content.Digest, m.content.Form, m.content.Size = d, mail.FormRaw, m.content.DiskSize
+	}
+}
+
+// betterOrigin reports whether a is rather than b the message that the server
+// moved to a mailbox: rather one that was moved there on disk as well, rather
+// one that is on disk at all.
+func betterOrigin(a, b *message, to string) bool {
+	if x, y := a.item.Local.Mailbox == to, b.item.Local.Mailbox == to; x != y {
+		return x
+	}
+	if x, y := a.onDisk(), b.onDisk(); x != y {
+		return x
+	}
+	return a.row.ID < b.row.ID
+}
+
+// inherit gives a pair that an interrupted upload or copy made the flags with
+// which it was made, so that what anybody changed since is a change.
+func (s *session) inherit(n *message, d mail.Digest) {
+	for _, i := range s.intents {
+		if i.Kind == state.IntentAppend && i.Digest == d && i.Mailbox == n.item.Remote.Mailbox {
+			n.item.Ancestor = true
+			n.item.Local.Base, n.item.Remote.Base = i.Delta.Add, i.Delta.Add
+			return
+		}
+	}
+}
+
+// splitMove completes the first half of a move on a server that copies and
+// removes: the copy takes over the file, the original is left without one and
+// so is removed.
+func (s *session) splitMove(ctx context.Context, n, from *message) error {
+	to := s.mailboxes[n.item.Remote.Mailbox]
+	if to == nil || to.row == nil {
+		return nil
+	}
+	row := *from.row
+	row.ID, row.MailboxID, row.UID, row.EmailID = 0, to.row.ID, n.uid, n.emailID
+	if from.onDisk() {
+		row.New, row.Base = from.file.New, from.file.Base()
+		row.Info = from.file.Name[len(row.Base):]
+	}
+	if !s.req.DryRun {
+		if err := s.db.Update(ctx, func(tx *state.Tx) error { return tx.PutMessage(&row) }); err != nil {
+			return err
+		}
+	} else {
+		row.ID = -int64(len(s.messages)) - 1
+	}
+	m := s.message(&row)
+	m.file, m.content = from.file, from.content
+	m.item.Local = from.item.Local
+	m.item.Remote.Flags = n.item.Remote.Flags
+	m.refresh(to.name)
+	from.removeLocal()
+	n.done = true
+	return nil
+}
+
+// uploadedBefore returns the intent and the new file of an interrupted upload
+// that n is the outcome of, unless both are still where the upload led: those
+// are paired like any two. In another mailbox than the upload led to, n is only
+// believed to be it when nobody could have copied it there.
+func (s *session) uploadedBefore(ctx context.Context, n *message, d mail.Digest) (*state.Intent, *message, error) {
+	for _, i := range s.intents {
+		if i.Kind != state.IntentAppend || i.Digest != d {
+			continue
+		}
+		f := s.intended(i)
+		if f == nil || f.done || f.file.Folder == n.item.Remote.Mailbox {
+			continue
+		}
+		if n.item.Remote.Mailbox != i.Mailbox {
+			if known, err := s.db.ByDigest(ctx, d); err != nil || len(known) > 0 {
+				return nil, nil, err
+			}
+		}
+		return i, f, nil
+	}
+	return nil, nil, nil
+}
+
+// completeUpload makes an interrupted upload part of the base, as if it had
+// been noted: then what was moved since, on either side, is a move.
+func (s *session) completeUpload(ctx context.Context, i *state.Intent, n, f *message) error {
+	home := s.mailboxes[i.Mailbox]
+	if home == nil || home.row == nil {
+		return nil
+	}
+	row := s.newRow(home, f, n)
+	common := i.Delta.Add // what the upload gave the server
+	row.LocalFlags, row.RemoteFlags = common, common
+	n.done, f.done = true, true
+	m := &message{row: row, file: f.file, content: f.content, uid: n.uid, date: n.date, emailID: n.emailID}
+	m.item = plan.Item{InBase: true, Size: row.Size, Ref: m,
+		Local:  plan.Side{State: plan.Same, Mailbox: f.file.Folder, Key: f.item.Local.Key, Flags: f.item.Local.Flags, Base: common},
+		Remote: plan.Side{State: plan.Same, Mailbox: n.item.Remote.Mailbox, Key: n.item.Remote.Key, Flags: n.item.Remote.Flags, Base: common}}
+	m.refresh(home.name)
+	if n.item.Remote.Mailbox != home.name || s.req.DryRun {
+		// It has no UID at home any more; the row is stored once the file
+		// has followed. Until then it goes by a number that no row has.
+		s.messages[-int64(len(s.messages))-1] = m
+		return nil
+	}
+	if err := s.db.Update(ctx, func(tx *state.Tx) error { return tx.PutMessage(row) }); err != nil {
+		return err
+	}
+	s.messages[row.ID] = m
+	return nil
+}

@@ -1,0 +1,295 @@
+package sync
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"io"
+	"slices"
+	"strings"
+	"unicode"
+
+	"satchel/state"
+	"satchel/sync/mail"
+	"satchel/sync/remote"
+)
+
+// How much of a message is fetched to recognise it, in bytes
+// (docs/adr/0003). Up to probeWhole the whole message costs no more than its
+// parts.
+const (
+	probeWhole  = 512
+	probeTail   = 128
+	probeHead   = 384
+	probeMiddle = 256
+)
+
+// prove settles for each suspect whose content it is:
+//
+//   - the server says so: the same identity (RFC 8474 §5.1)
+//   - up to probeWhole bytes: all of it is compared
+//   - a message that moved: size, INTERNALDATE, Message-ID, the first and the
+//     last bytes agree, and all candidates for which they do have one content
+//   - a mailbox that is paired from the start (state lost, UIDVALIDITY
+//     changed, another tool before): the same with some bytes from the
+//     middle instead of the date
+//   - anything else, and whatever is left in doubt: the digest of the whole
+//     message, which is fetched for it
+func (s *session) prove(ctx context.Context, suspects []*suspect) error {
+	var open []*suspect
+	for _, sus := range suspects {
+		for _, c := range sus.candidates {
+			if sus.m.emailID != "" && c.row != nil && c.row.EmailID == sus.m.emailID {
+				sus.digest = c.digest()
+			}
+		}
+		if sus.digest.IsZero() {
+			sus.left = sus.candidates
+			sus.deep = s.needsDigest(sus)
+			open = append(open, sus)
+		}
+	}
+	for round, where := range []func(int64) (off, n int64){tailOf, headOf, middleOf} {
+		var now []*suspect
+		for _, sus := range open {
+			whole := sus.m.item.Size <= probeWhole
+			switch {
+			case len(sus.left) == 0:
+			case round == 0:
+				now = append(now, sus) // also where the digest decides: most differ here
+			case !sus.deep && !whole && (round == 1 || s.startsAnew(sus.m)):
+				now = append(now, sus)
+			}
+		}
+		if err := s.probe(ctx, now, where); err != nil {
+			return err
+		}
+	}
+	var deep []*suspect
+	for _, sus := range open {
+		if s.judge(sus); sus.deep {
+			deep = append(deep, sus)
+		}
+	}
+	return s.proveDeep(ctx, deep)
+}
+
+// needsDigest reports whether parts of the message are not enough. A file
+// that appeared beside a new message on the server is compared in full: it
+// would have to be transferred anyway if they were two.
+func (s *session) needsDigest(sus *suspect) bool {
+	if sus.m.item.Size <= probeWhole {
+		return slices.ContainsFunc(sus.candidates, func(c *message) bool { return !c.onDisk() })
+	}
+	return slices.ContainsFunc(sus.candidates, func(c *message) bool {
+		return !c.onDisk() || c.row == nil && !s.startsAnew(sus.m) && !s.announced(sus.m, c)
+	})
+}
+
+// startsAnew reports whether the message is in a mailbox that is paired from
+// the start.
+func (s *session) startsAnew(m *message) bool {
+	mb := s.mailboxes[m.item.Remote.Mailbox]
+	return mb.detached || mb.cursorOf().UIDNext == 0
+}
+
+// announced reports whether an interrupted run was uploading f to where m is.
+func (s *session) announced(m, f *message) bool {
+	return slices.ContainsFunc(s.intendedAppends(m.item.Remote.Mailbox), func(i *state.Intent) bool {
+		return i.Digest == f.content.Digest
+	})
+}
+
+// judge draws the conclusion from the evidence.
+func (s *session) judge(sus *suspect) {
+	if len(sus.left) == 0 {
+		sus.deep = false
+		return
+	}
+	if sus.deep {
+		return
+	}
+	size := sus.m.item.Size
+	first := sus.left[0].digestFor(size)
+	whole := size <= probeWhole
+	if slices.ContainsFunc(sus.left, func(c *message) bool { return c.digestFor(size) != first }) || sus.noID && !whole {
+		sus.deep = true
+		return
+	}
+	dated := slices.ContainsFunc(sus.left, func(c *message) bool { return c.date == sus.m.date })
+	if whole || dated || s.startsAnew(sus.m) {
+		sus.digest = first
+		return
+	}
+	sus.deep = true
+}
+
+func tailOf(size int64) (off, n int64) {
+	if size <= probeWhole {
+		return 0, size
+	}
+	return size - probeTail, probeTail
+}
+
+func headOf(int64) (off, n int64) { return 0, probeHead }
+
+func middleOf(size int64) (off, n int64) { return size / 2, probeMiddle }
+
+// bare removes white space, which folding may have changed.
+func bare(id string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsSpace(r) {
+			return -1
+		}
+		return r
+	}, id)
+}
+
+// probe fetches a part of each suspect and strikes out the candidates whose
+// files show something else there.
+func (s *session) probe(ctx context.Context, suspects []*suspect, where func(int64) (off, n int64)) error {
+	if len(suspects) == 0 {
+		return nil
+	}
+	reqs := map[string]*remote.ProbeRequest{}
+	var order []string
+	at := map[string]map[mail.UID]*suspect{}
+	for _, sus := range suspects {
+		name := sus.m.item.Remote.Mailbox
+		r := reqs[name]
+		if r == nil {
+			r = &remote.ProbeRequest{Mailbox: name, UIDValidity: s.mailboxes[name].changes.Cursor.UIDValidity}
+			reqs[name] = r
+			at[name] = map[mail.UID]*suspect{}
+			order = append(order, name)
+		}
+		off, n := where(sus.m.item.Size)
+		r.Items = append(r.Items, remote.ProbeItem{UID: sus.m.uid, Offset: off, Length: n})
+		at[name][sus.m.uid] = sus
+	}
+	c, err := s.pool.first(ctx)
+	if err != nil {
+		return err
+	}
+	list := make([]remote.ProbeRequest, 0, len(order))
+	for _, name := range order {
+		list = append(list, *reqs[name])
+	}
+	failed, err := c.Probe(ctx, list, func(mailbox string, p remote.Probe) error {
+		sus := at[mailbox][p.UID]
+		if sus == nil {
+			return nil
+		}
+		delete(at[mailbox], p.UID) // once, should the server answer twice
+		id := bare(p.MessageID)
+		sus.noID = id == ""
+		sus.left = slices.DeleteFunc(slices.Clone(sus.left), func(c *message) bool {
+			if !c.onDisk() {
+				return false // its digest will tell
+			}
+			shows, err := s.shows(ctx, c, sus.m.item.Size, where, id, p.Part)
+			sus.unsure = sus.unsure || err != nil && !errors.Is(err, mail.ErrGone)
+			return !shows
+		})
+		return nil
+	})
+	for _, unanswered := range at {
+		for _, sus := range unanswered {
+			sus.deep = true // no evidence either way
+		}
+	}
+	for name, ferr := range failed {
+		s.log.Warn("probe failed", "mailbox", name, "err", ferr)
+	}
+	return err
+}
+
+// shows reports whether a candidate's file has that Message-ID, and those bytes
+// where the server was probed. A file that cannot be read shows nothing, nor
+// does one that is no longer what was synced.
+func (s *session) shows(ctx context.Context, c *message, size int64, where func(int64) (off, n int64), id string, part []byte) (bool, error) {
+	if c.content == nil || c.guessed {
+		content, err := s.store.Inspect(ctx, c.file)
+		if err != nil {
+			return false, err
+		}
+		c.content, c.guessed = &content, false
+	}
+	if bare(c.content.MessageID) != id {
+		return false, nil
+	}
+	form := c.form()
+	if c.rawFor(size) {
+		form = mail.FormRaw
+	}
+	if c.row != nil && c.row.Digest != c.content.Digest && c.row.Digest != c.content.RawDigest {
+		return false, nil
+	}
+	off, n := where(size)
+	have, err := s.store.ReadServerRange(c.file, form, off, n)
+	return err == nil && bytes.Equal(have, part), err
+}
+
+// rawFor reports whether a new file could be a message of that size only as
+// the bytes that it is.
+func (m *message) rawFor(size int64) bool {
+	return m.row == nil && m.content != nil && m.content.DiskSize == size && m.content.Size != size
+}
+
+// digestFor returns the digest that a candidate has as a message of that size.
+func (m *message) digestFor(size int64) mail.Digest {
+	if m.rawFor(size) {
+		return m.content.RawDigest
+	}
+	return m.digest()
+}
+
+// proveDeep fetches whole messages and goes by their digest.
+func (s *session) proveDeep(ctx context.Context, suspects []*suspect) error {
+	if len(suspects) == 0 {
+		return nil
+	}
+	reqs := map[string]*remote.BodyRequest{}
+	at := map[string]map[mail.UID]*suspect{}
+	for _, sus := range suspects {
+		name := sus.m.item.Remote.Mailbox
+		if reqs[name] == nil {
+			reqs[name] = &remote.BodyRequest{Mailbox: name, UIDValidity: s.mailboxes[name].changes.Cursor.UIDValidity}
+			at[name] = map[mail.UID]*suspect{}
+		}
+		reqs[name].UIDs = append(reqs[name].UIDs, sus.m.uid)
+		at[name][sus.m.uid] = sus
+	}
+	list := make([]remote.BodyRequest, 0, len(reqs))
+	for _, name := range s.names {
+		if r := reqs[name]; r != nil {
+			slices.Sort(r.UIDs)
+			list = append(list, *r)
+		}
+	}
+	c, err := s.pool.first(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = c.FetchBodies(ctx, list, func(b remote.Body) error {
+		h := sha256.New()
+		n, err := io.Copy(h, b)
+		if err != nil {
+			return err
+		}
+		sus := at[b.Mailbox][b.UID]
+		if sus == nil || n != b.Size {
+			return nil
+		}
+		var d mail.Digest
+		h.Sum(d[:0])
+		for _, cand := range sus.candidates {
+			if cand.digest() == d || cand.content != nil && cand.row == nil && cand.content.RawDigest == d {
+				sus.digest = d
+			}
+		}
+		return nil
+	})
+	return err
+}
