@@ -111,7 +111,8 @@ func messageError(mailbox string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return &mail.Error{Op: "append", Mailbox: mailbox, Kind: mail.KindMessage, Err: err}
+	return &mail.Error{Op: "append", Mailbox: mailbox, Kind: mail.KindMessage, Err: err,
+		Hint: "the file stays in the Maildir and is tried again; move it elsewhere if the server will never take it"}
 }
 
 // outgoing is a message that was checked.
