@@ -2,7 +2,6 @@ package sync
 
 import (
 	"context"
-	"crypto/tls"
 	"log/slog"
 	"net"
 	"time"
@@ -18,30 +17,28 @@ import (
 type Account struct {
 	Name string // names the state file; letters, digits, '.', '_' and '-'
 
-	Host            string
-	Port            int // 0: 993 for implicit TLS, 143 otherwise
-	TLS             remote.TLSMode
-	TLSCA           []byte // PEM, trusted beside the system's roots
-	TLSFingerprint  string // "sha256:..." pins the certificate
-	AllowCleartext  bool   // permit TLS none beyond loopback
-	User            string
-	Password        func(context.Context) (string, error)
-	Auth            string        // empty means auto
-	Timeout         time.Duration // without progress, 0: 60 s
-	Connections     int           // at once, 0: 4
-	WithoutCaps     []string      // capabilities to ignore
-	Maildir         string        // absolute path of the root
-	Layout          maildir.Layout
-	Include         []string // IMAP patterns; empty means everything
-	Exclude         []string
-	NoFsync         bool
-	UndoDays        int // 0: 30; negative: keep nothing
-	Policy          conflict.Policy
-	MaxDeletePct    int // brake (SPEC §7), 0: 50
-	ClientTLS       *tls.Config
-	Dial            func(ctx context.Context, network, addr string) (net.Conn, error)
-	StateDir        string // holds ACCOUNT.db, ACCOUNT.lock and the undo folder
-	SubscribeLocals bool
+	Host           string
+	Port           int // 0: 993 for implicit TLS, 143 otherwise
+	TLS            remote.TLSMode
+	TLSCA          []byte // PEM, trusted beside the system's roots
+	TLSFingerprint string // "sha256:..." pins the certificate
+	AllowCleartext bool   // permit TLS none beyond loopback
+	User           string
+	Password       func(context.Context) (string, error)
+	Auth           string        // empty means auto
+	Timeout        time.Duration // without progress, 0: 60 s
+	Connections    int           // at once, 0: 4
+	WithoutCaps    []string      // capabilities to ignore
+	Maildir        string        // absolute path of the root
+	Layout         maildir.Layout
+	Include        []string // IMAP patterns; empty means everything
+	Exclude        []string
+	NoFsync        bool
+	UndoDays       int // 0: 30; negative: keep nothing
+	Policy         conflict.Policy
+	MaxDeletePct   int // brake (SPEC §7), 0: 50
+	Dial           func(ctx context.Context, network, addr string) (net.Conn, error)
+	StateDir       string // holds ACCOUNT.db, ACCOUNT.lock and the undo folder
 }
 
 // Options are what a caller of the engine may want beside the account.
