@@ -3,6 +3,7 @@ package state
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"satchel/sync/mail"
 )
@@ -44,26 +45,33 @@ type Intent struct {
 	Size    int64
 }
 
-// AddIntent writes an intent and sets its ID.
-func (t *Tx) AddIntent(i *Intent) error {
-	res, err := t.exec(`INSERT INTO intent(kind, message_id, mailbox, home, uid, base, flags_add, flags_del, digest, size) VALUES(?,?,?,?,?,?,?,?,?,?)`,
-		string(i.Kind), i.Message, i.Mailbox, i.Home, i.UID, i.Base, encodeFlags(i.Delta.Add), encodeFlags(i.Delta.Remove), i.Digest[:], i.Size)
-	if err != nil {
-		return err
+const intentValues = `kind, message_id, mailbox, home, uid, base, flags_add, flags_del, digest, size`
+
+// AddIntents writes intents and sets their IDs.
+func (t *Tx) AddIntents(list []*Intent) error {
+	for batch := range slices.Chunk(list, rowsAtOnce) {
+		var args []any
+		for _, i := range batch {
+			args = append(args, string(i.Kind), i.Message, i.Mailbox, i.Home, i.UID, i.Base,
+				encodeFlags(i.Delta.Add), encodeFlags(i.Delta.Remove), i.Digest[:], i.Size)
+		}
+		first, err := t.insertAll("intent", intentValues, len(batch), args)
+		if err != nil {
+			return err
+		}
+		for k, i := range batch {
+			i.ID = first + int64(k)
+		}
 	}
-	i.ID, err = res.LastInsertId()
-	return err
+	return nil
 }
 
-// DeleteIntent forgets an intent that was carried out, or was found not to be.
-func (t *Tx) DeleteIntent(id int64) error {
-	_, err := t.exec(`DELETE FROM intent WHERE id=?`, id)
-	return err
-}
+// DeleteIntents forgets intents that were carried out, or were found not to be.
+func (t *Tx) DeleteIntents(ids ...int64) error { return t.allOf("DELETE FROM intent WHERE id", ids) }
 
 // Intents returns the journal in the order in which it was written.
 func (db *DB) Intents(ctx context.Context) ([]*Intent, error) {
-	rows, err := db.read.QueryContext(ctx, `SELECT id, kind, message_id, mailbox, home, uid, base, flags_add, flags_del, digest, size FROM intent ORDER BY id`)
+	rows, err := db.read.QueryContext(ctx, `SELECT id, `+intentValues+` FROM intent ORDER BY id`)
 	if err != nil {
 		return nil, fmt.Errorf("read journal: %w", err)
 	}

@@ -172,27 +172,52 @@ func (db *DB) ByDigest(ctx context.Context, d mail.Digest) ([]*Message, error) {
 	return db.some(ctx, "digest=? AND pending=0 ORDER BY id LIMIT ?", d[:], someCandidates)
 }
 
+// ByDigests returns messages with these contents, a few of each.
+func (db *DB) ByDigests(ctx context.Context, digests []mail.Digest) (map[mail.Digest][]*Message, error) {
+	found := make(map[mail.Digest][]*Message, len(digests))
+	err := eachIn(ctx, db, "digest", digests, func(d mail.Digest) any { return d[:] }, "AND pending=0 ORDER BY id", func(m *Message) {
+		if len(found[m.Digest]) < someCandidates {
+			found[m.Digest] = append(found[m.Digest], m)
+		}
+	})
+	return found, err
+}
+
 // ByEmailID returns messages with one of these identities (RFC 8474 §5.1), a
 // few of each.
 func (db *DB) ByEmailID(ctx context.Context, ids []string) (map[string][]*Message, error) {
-	found := map[string][]*Message{}
-	const perQuery = 200
-	for batch := range slices.Chunk(ids, perQuery) {
-		args := make([]any, len(batch))
-		for i, id := range batch {
-			args[i] = id
+	found := make(map[string][]*Message, len(ids))
+	err := eachIn(ctx, db, "emailid", ids, func(id string) any { return id }, "AND emailid<>'' AND pending=0 ORDER BY id", func(m *Message) {
+		if len(found[m.EmailID]) < someCandidates {
+			found[m.EmailID] = append(found[m.EmailID], m)
 		}
-		err := db.each(ctx, func(m *Message) error {
-			if len(found[m.EmailID]) < someCandidates {
-				found[m.EmailID] = append(found[m.EmailID], m)
-			}
-			return nil
-		}, "emailid IN (?"+strings.Repeat(",?", len(batch)-1)+") AND emailid<>'' AND pending=0 ORDER BY id", args...)
-		if err != nil {
-			return nil, err
+	})
+	return found, err
+}
+
+// ByID returns those of the rows that are there.
+func (db *DB) ByID(ctx context.Context, ids []int64) (map[int64]*Message, error) {
+	found := make(map[int64]*Message, len(ids))
+	err := eachIn(ctx, db, "id", ids, func(id int64) any { return id }, "", func(m *Message) { found[m.ID] = m })
+	return found, err
+}
+
+// keysAtOnce is how many rows one statement looks for.
+const keysAtOnce = 256
+
+// eachIn calls yield for the messages in which column has one of the keys.
+func eachIn[K any](ctx context.Context, db *DB, column string, keys []K, value func(K) any, rest string, yield func(*Message)) error {
+	for batch := range slices.Chunk(keys, keysAtOnce) {
+		args := make([]any, len(batch))
+		for i, k := range batch {
+			args[i] = value(k)
+		}
+		where := column + " IN (?" + strings.Repeat(",?", len(batch)-1) + ") " + rest
+		if err := db.each(ctx, func(m *Message) error { yield(m); return nil }, where, args...); err != nil {
+			return err
 		}
 	}
-	return found, nil
+	return nil
 }
 
 // PendingMailboxes returns the mailboxes with messages whose delivery was
@@ -269,97 +294,112 @@ func (db *DB) Counts(ctx context.Context) (map[int64]int, error) {
 }
 
 // PutMessage inserts m and sets its ID, or updates it when it has one.
-func (t *Tx) PutMessage(m *Message) error {
-	if m.ID != 0 {
-		res, err := t.exec(`UPDATE message SET mailbox_id=?, uid=?, base=?, is_new=?, info=?, local_flags=?, remote_flags=?,
-			digest=?, size=?, disk_size=?, form=?, date=?, emailid=?, pending=? WHERE id=?`,
-			m.MailboxID, m.UID, m.Base, m.New, m.Info, encodeFlags(m.LocalFlags), encodeFlags(m.RemoteFlags),
-			m.Digest[:], m.Size, m.DiskSize, m.Form, m.Date, m.EmailID, m.Pending, m.ID)
-		if err != nil {
-			return err
+func (t *Tx) PutMessage(m *Message) error { return t.PutMessages([]*Message{m}) }
+
+// rowsAtOnce is how many rows one statement writes: the driver compiles a
+// statement each time it runs, which costs more than a row.
+const rowsAtOnce = 64
+
+const messageValues = `mailbox_id, uid, base, is_new, info, local_flags, remote_flags, digest, size, disk_size, form, date, emailid, pending`
+
+func (m *Message) values() []any {
+	return []any{m.MailboxID, m.UID, m.Base, m.New, m.Info, encodeFlags(m.LocalFlags), encodeFlags(m.RemoteFlags),
+		m.Digest[:], m.Size, m.DiskSize, m.Form, m.Date, m.EmailID, m.Pending}
+}
+
+// PutMessages is PutMessage for many; one that is listed twice is written
+// once.
+func (t *Tx) PutMessages(list []*Message) error {
+	var fresh, known []*Message
+	seen := make(map[*Message]bool, len(list))
+	for _, m := range list {
+		switch {
+		case seen[m]:
+		case m.ID == 0:
+			fresh = append(fresh, m)
+		default:
+			known = append(known, m)
 		}
-		if n, err := res.RowsAffected(); err != nil || n != 1 {
-			return fmt.Errorf("write state: message row %d is not there: %w", m.ID, errors.Join(mail.ErrGone, err))
-		}
-		return nil
+		seen[m] = true
 	}
-	res, err := t.exec(`INSERT INTO message(mailbox_id, uid, base, is_new, info, local_flags, remote_flags,
-		digest, size, disk_size, form, date, emailid, pending) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
-		m.MailboxID, m.UID, m.Base, m.New, m.Info, encodeFlags(m.LocalFlags), encodeFlags(m.RemoteFlags),
-		m.Digest[:], m.Size, m.DiskSize, m.Form, m.Date, m.EmailID, m.Pending)
-	if err != nil {
+	if err := t.updateMessages(known); err != nil {
 		return err
 	}
-	m.ID, err = res.LastInsertId()
-	return err
+	return t.insertMessages(fresh)
 }
 
-// insertRows is how many rows one INSERT takes: the driver compiles a statement
-// each time it runs, which costs more than a row.
-const insertRows = 64
-
-// InsertMessages inserts messages without an ID, sets their IDs, and updates
-// those that have one.
-func (t *Tx) InsertMessages(list []*Message) error {
-	fresh := make([]*Message, 0, len(list))
-	for _, m := range list {
-		if m.ID == 0 {
-			fresh = append(fresh, m)
-		} else if err := t.PutMessage(m); err != nil {
-			return err
-		}
+func (t *Tx) updateMessages(list []*Message) error {
+	columns := strings.Split(messageValues, ", ")
+	sets := make([]string, len(columns))
+	for i, c := range columns {
+		sets[i] = fmt.Sprintf("%s=v.column%d", c, i+2)
 	}
-	const columns = 14
-	for batch := range slices.Chunk(fresh, insertRows) {
-		query := `INSERT INTO message(mailbox_id, uid, base, is_new, info, local_flags, remote_flags,
-			digest, size, disk_size, form, date, emailid, pending) VALUES` +
-			strings.Repeat("(?,?,?,?,?,?,?,?,?,?,?,?,?,?),", len(batch)-1) + "(?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
-		args := make([]any, 0, len(batch)*columns)
+	row := "(?" + strings.Repeat(",?", len(columns)) + ")"
+	for batch := range slices.Chunk(list, rowsAtOnce) {
+		var args []any
 		for _, m := range batch {
-			args = append(args, m.MailboxID, m.UID, m.Base, m.New, m.Info, encodeFlags(m.LocalFlags), encodeFlags(m.RemoteFlags),
-				m.Digest[:], m.Size, m.DiskSize, m.Form, m.Date, m.EmailID, m.Pending)
+			args = append(append(args, m.ID), m.values()...)
 		}
-		res, err := t.exec(query, args...)
+		res, err := t.exec("UPDATE message SET "+strings.Join(sets, ",")+" FROM (VALUES "+row+strings.Repeat(","+row, len(batch)-1)+
+			") AS v WHERE message.id=v.column1", args...)
 		if err != nil {
 			return err
 		}
-		last, err := res.LastInsertId()
+		if n, err := res.RowsAffected(); err != nil || n != int64(len(batch)) {
+			return fmt.Errorf("write state: %d of %d message rows are there: %w", n, len(batch), errors.Join(mail.ErrGone, err))
+		}
+	}
+	return nil
+}
+
+func (t *Tx) insertMessages(fresh []*Message) error {
+	for batch := range slices.Chunk(fresh, rowsAtOnce) {
+		var args []any
+		for _, m := range batch {
+			args = append(args, m.values()...)
+		}
+		ids, err := t.insertAll("message", messageValues, len(batch), args)
 		if err != nil {
 			return err
 		}
-		// Row ids ascend by one within a statement (sqlite.org/autoinc.html):
-		// each is one more than the largest there is.
 		for i, m := range batch {
-			m.ID = last - int64(len(batch)-1-i)
+			m.ID = ids + int64(i)
 		}
 	}
 	return nil
 }
 
-// DeliveredAll marks messages whose files have their names.
-func (t *Tx) DeliveredAll(ids []int64) error {
-	slices.Sort(ids)
-	for i := 0; i < len(ids); {
-		j := i + 1
-		for j < len(ids) && ids[j] == ids[j-1]+1 {
-			j++
+// insertAll inserts n rows into a table with a rowid, in one statement, and
+// returns the id of the first. Row ids ascend by one within a statement
+// (sqlite.org/autoinc.html): each is one more than the largest there is.
+func (t *Tx) insertAll(table, columns string, n int, args []any) (first int64, err error) {
+	row := "(?" + strings.Repeat(",?", len(args)/n-1) + ")"
+	res, err := t.exec("INSERT INTO "+table+"("+columns+") VALUES"+row+strings.Repeat(","+row, n-1), args...)
+	if err != nil {
+		return 0, err
+	}
+	last, err := res.LastInsertId()
+	return last - int64(n-1), err
+}
+
+// Delivered marks messages whose files have their names.
+func (t *Tx) Delivered(ids ...int64) error {
+	return t.allOf("UPDATE message SET pending=0 WHERE id", ids)
+}
+
+// DeleteMessages forgets messages.
+func (t *Tx) DeleteMessages(ids ...int64) error { return t.allOf("DELETE FROM message WHERE id", ids) }
+
+// allOf runs a statement that ends in the name of a column for all ids.
+func (t *Tx) allOf(query string, ids []int64) error {
+	for batch := range slices.Chunk(ids, keysAtOnce) {
+		args := make([]any, len(batch))
+		for i, id := range batch {
+			args[i] = id
 		}
-		if _, err := t.exec(`UPDATE message SET pending=0 WHERE id BETWEEN ? AND ?`, ids[i], ids[j-1]); err != nil {
+		if _, err := t.exec(query+" IN (?"+strings.Repeat(",?", len(batch)-1)+")", args...); err != nil {
 			return err
 		}
-		i = j
 	}
 	return nil
-}
-
-// Delivered marks a message whose file has its name.
-func (t *Tx) Delivered(id int64) error {
-	_, err := t.exec(`UPDATE message SET pending=0 WHERE id=?`, id)
-	return err
-}
-
-// DeleteMessage forgets a message.
-func (t *Tx) DeleteMessage(id int64) error {
-	_, err := t.exec(`DELETE FROM message WHERE id=?`, id)
-	return err
 }

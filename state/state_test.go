@@ -376,7 +376,7 @@ func TestMessages(t *testing.T) {
 	}
 	// One UID, one row; and a failed transaction leaves nothing behind.
 	err := db.Update(t.Context(), func(tx *state.Tx) error {
-		return errors.Join(tx.DeleteMessage(bare.ID), tx.PutMessage(message(archive, 2, "c")))
+		return errors.Join(tx.DeleteMessages(bare.ID), tx.PutMessage(message(archive, 2, "c")))
 	})
 	if err == nil {
 		t.Fatal("two messages of one UID")
@@ -470,14 +470,7 @@ func TestJournal(t *testing.T) {
 		{Kind: state.IntentLocalMove, Message: m.ID, Mailbox: "A", Home: "INBOX", UID: ^mail.UID(0)},
 		{Kind: state.IntentTrash, Message: m.ID, Mailbox: "Trash", Home: "INBOX", UID: 7},
 	}
-	write(t, db, func(tx *state.Tx) error {
-		for _, i := range want {
-			if err := tx.AddIntent(i); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	write(t, db, func(tx *state.Tx) error { return tx.AddIntents(want) })
 	check := func() {
 		t.Helper()
 		got, err := db.Intents(t.Context())
@@ -489,7 +482,7 @@ func TestJournal(t *testing.T) {
 		}
 	}
 	check()
-	write(t, db, func(tx *state.Tx) error { return tx.DeleteIntent(want[1].ID) })
+	write(t, db, func(tx *state.Tx) error { return tx.DeleteIntents(want[1].ID) })
 	want = slices.Delete(want, 1, 2)
 	check()
 }

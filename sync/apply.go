@@ -338,6 +338,7 @@ func (a *applier) base(ctx context.Context, ops []plan.Op) error {
 				return err
 			}
 		}
+		var n notes
 		for _, op := range silent {
 			m := ref(op.Item)
 			switch op.Kind {
@@ -351,10 +352,7 @@ func (a *applier) base(ctx context.Context, ops []plan.Op) error {
 			if m.row.MailboxID != 0 && m.onDisk() && a.byID[m.row.MailboxID].name == m.file.Folder {
 				m.place(m.row.MailboxID, m.file)
 			}
-			if err := tx.PutMessage(m.row); err != nil {
-				return err
-			}
-			m.id, m.home = m.row.ID, a.byID[m.row.MailboxID].name
+			n.put(m.row)
 		}
 		for _, m := range a.touched {
 			home := a.byID[m.row.MailboxID]
@@ -367,9 +365,14 @@ func (a *applier) base(ctx context.Context, ops []plan.Op) error {
 			if m.onDisk() && m.file.Folder == home.name {
 				m.place(home.row.ID, m.file)
 			}
-			if err := tx.PutMessage(m.row); err != nil {
-				return err
-			}
+			n.put(m.row)
+		}
+		if err := n.write(tx); err != nil {
+			return err
+		}
+		for _, op := range silent {
+			m := ref(op.Item)
+			m.id, m.home = m.row.ID, a.byID[m.row.MailboxID].name
 		}
 		return nil
 	})

@@ -272,7 +272,7 @@ func (d *deliverer) deliver(ctx context.Context, batch []*delivery) error {
 		for _, x := range ready {
 			rows = append(rows, x.row)
 		}
-		return a.commit(ctx, func(tx *state.Tx) error { return tx.InsertMessages(rows) })
+		return a.commit(ctx, func(tx *state.Tx) error { return tx.PutMessages(rows) })
 	})
 	if err := g.Wait(); err != nil {
 		return err
@@ -281,16 +281,15 @@ func (d *deliverer) deliver(ctx context.Context, batch []*delivery) error {
 		return diskFull(err)
 	}
 	err := a.commit(ctx, func(tx *state.Tx) error {
-		var done []int64
+		var n notes
 		for i, x := range ready {
 			if pubs[i].Err == nil {
-				x.row.Pending = false
-				done = append(done, x.row.ID)
-			} else if err := tx.DeleteMessage(x.row.ID); err != nil {
-				return err
+				n.deliver(x.row)
+			} else {
+				n.remove(x.row)
 			}
 		}
-		return tx.DeliveredAll(done)
+		return n.write(tx)
 	})
 	if err != nil {
 		return err

@@ -73,20 +73,18 @@ func (a *applier) localBatch(ctx context.Context, ops []*plan.Op) error {
 		}
 		changes = append(changes, c)
 	}
-	err := a.commit(ctx, func(tx *state.Tx) error {
-		for _, c := range changes {
-			if c.intent != nil {
-				if err := tx.AddIntent(c.intent); err != nil {
-					return err
-				}
-			}
-			if c.op.Kind == plan.LocalCopy {
-				if err := tx.PutMessage(c.m.row); err != nil {
-					return err
-				}
-			}
+	var intents []*state.Intent
+	var copies []*state.Message
+	for _, c := range changes {
+		if c.intent != nil {
+			intents = append(intents, c.intent)
 		}
-		return nil
+		if c.op.Kind == plan.LocalCopy {
+			copies = append(copies, c.m.row)
+		}
+	}
+	err := a.commit(ctx, func(tx *state.Tx) error {
+		return errors.Join(tx.AddIntents(intents), tx.PutMessages(copies))
 	})
 	if err != nil {
 		return err
@@ -258,23 +256,20 @@ func (a *applier) changeLocal(ctx context.Context, c *localChange) error {
 
 // noteLocal brings the base up to what was done.
 func (a *applier) noteLocal(tx *state.Tx, changes []*localChange) error {
+	var n notes
 	for _, c := range changes {
 		if c.intent != nil {
-			if err := tx.DeleteIntent(c.intent.ID); err != nil {
-				return err
-			}
+			n.over(c.intent)
 		}
 		m := c.m
-		var err error
 		switch {
 		case c.op.Kind == plan.LocalCopy && c.err != nil:
-			err = tx.DeleteMessage(m.row.ID)
+			n.remove(m.row)
 		case c.err != nil:
 		case c.op.Kind == plan.LocalCopy:
-			m.row.Pending = false
-			err = tx.Delivered(m.row.ID)
+			n.deliver(m.row)
 		case c.op.Kind == plan.LocalRemove || c.op.Kind == plan.Forget:
-			err = tx.DeleteMessage(m.row.ID)
+			n.remove(m.row)
 		default:
 			if c.op.Kind == plan.LocalMove {
 				m.row.MailboxID, m.row.UID = a.mailboxes[c.op.To].row.ID, m.uid
@@ -287,11 +282,8 @@ func (a *applier) noteLocal(tx *state.Tx, changes []*localChange) error {
 			if a.byID[m.row.MailboxID].name == m.file.Folder {
 				m.place(m.row.MailboxID, m.file)
 			}
-			err = tx.PutMessage(m.row)
-		}
-		if err != nil {
-			return err
+			n.put(m.row)
 		}
 	}
-	return nil
+	return n.write(tx)
 }

@@ -73,10 +73,8 @@ func (a *applier) startAnewLocally(ctx context.Context, mb *mailbox) error {
 	}
 	mb.row.Cursor = mail.Cursor{UIDValidity: a.validity(mb)} // all is reported anew
 	return a.commit(ctx, func(tx *state.Tx) error {
-		for _, id := range gone {
-			if err := tx.DeleteMessage(id); err != nil {
-				return err
-			}
+		if err := tx.DeleteMessages(gone...); err != nil {
+			return err
 		}
 		return tx.PutMailbox(mb.row)
 	})

@@ -91,20 +91,12 @@ func (a *applier) laneBatch(ctx context.Context, c *remote.Conn, mb *mailbox, op
 	for _, op := range ops {
 		changes = append(changes, &laneChange{op: op, m: ref(op.Item), intent: a.remoteIntent(mb, op)})
 	}
-	err := a.commit(ctx, func(tx *state.Tx) error {
-		for _, x := range changes {
-			if err := tx.AddIntent(x.intent); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
+	if err := a.announceChanges(ctx, changes); err != nil {
 		return err
 	}
 	// An error of the connection ends the run, but what was done until then
 	// is noted first; the rest keeps its intent.
-	err = a.changeRemote(ctx, c, mb, changes)
+	err := a.changeRemote(ctx, c, mb, changes)
 	if nerr := a.commit(ctx, func(tx *state.Tx) error { return a.noteRemote(tx, changes, err) }); nerr != nil {
 		return nerr
 	}
@@ -122,6 +114,15 @@ func (a *applier) laneBatch(ctx context.Context, c *remote.Conn, mb *mailbox, op
 		a.done(x.op)
 	}
 	return nil
+}
+
+// announceChanges writes the intents of changes on the server.
+func (a *applier) announceChanges(ctx context.Context, changes []*laneChange) error {
+	intents := make([]*state.Intent, 0, len(changes))
+	for _, x := range changes {
+		intents = append(intents, x.intent)
+	}
+	return a.commit(ctx, func(tx *state.Tx) error { return tx.AddIntents(intents) })
 }
 
 // setDate gives a file the INTERNALDATE of its message, which cannot be
@@ -379,6 +380,7 @@ func (a *applier) expunge(ctx context.Context, c *remote.Conn, mb *mailbox, grou
 // noteRemote brings the base up to what was done. After an error of the
 // connection, operations whose outcome is unknown keep their intent.
 func (a *applier) noteRemote(tx *state.Tx, changes []*laneChange, fatal error) error {
+	var n notes
 	for _, x := range changes {
 		if fatal != nil && x.err != nil {
 			continue
@@ -389,25 +391,21 @@ func (a *applier) noteRemote(tx *state.Tx, changes []*laneChange, fatal error) e
 		keep := x.err != nil && (changed && (x.op.Kind == plan.RemoteCopy || x.op.Kind == plan.RemoteMove) ||
 			!changed && x.op.Kind == plan.RemoteRemove)
 		if !keep {
-			if err := tx.DeleteIntent(x.intent.ID); err != nil {
-				return err
-			}
+			n.over(x.intent)
 		}
-		if x.err != nil {
-			continue
-		}
-		if err := a.noteRemoteChange(tx, x); err != nil {
-			return err
+		if x.err == nil {
+			a.noteRemoteChange(&n, x)
 		}
 	}
-	return nil
+	return n.write(tx)
 }
 
-func (a *applier) noteRemoteChange(tx *state.Tx, x *laneChange) error {
+func (a *applier) noteRemoteChange(n *notes, x *laneChange) {
 	m := x.m
 	switch x.op.Kind {
 	case plan.RemoteRemove, plan.RemoteTrash:
-		return tx.DeleteMessage(m.row.ID)
+		n.remove(m.row)
+		return
 	case plan.RemoteFlags:
 		m.settled(x.op, x.unheld)
 		m.item.Remote.Flags = m.item.Remote.Flags.Apply(x.op.Delta).Minus(x.unheld)
@@ -429,5 +427,5 @@ func (a *applier) noteRemoteChange(tx *state.Tx, x *laneChange) error {
 		m.place(m.row.MailboxID, m.file)
 		a.hold(false, x.op.To)
 	}
-	return tx.PutMessage(m.row)
+	n.put(m.row)
 }

@@ -3,7 +3,6 @@ package sync
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 
 	"satchel/state"
@@ -69,21 +68,13 @@ func (a *applier) upload(ctx context.Context, c *remote.Conn, ops []*plan.Op) er
 		changes = append(changes, &laneChange{op: op, m: m, intent: &state.Intent{Kind: state.IntentAppend, Mailbox: mb.name, Home: mb.name,
 			Base: m.file.Base(), Digest: m.content.Digest, Size: m.content.Size, Delta: mail.Delta{Add: m.sent}}})
 	}
-	err := a.commit(ctx, func(tx *state.Tx) error {
-		for _, x := range changes {
-			if err := tx.AddIntent(x.intent); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
+	if err := a.announceChanges(ctx, changes); err != nil {
 		return err
 	}
 	answered := make([]bool, len(changes))
 	known := a.validity(mb)
 	var learned mail.UIDValidity
-	err = c.Append(ctx, mb.name, reqs, func(i int, uid mail.UID, v mail.UIDValidity, err error) {
+	err := c.Append(ctx, mb.name, reqs, func(i int, uid mail.UID, v mail.UIDValidity, err error) {
 		x := changes[i]
 		learned = max(learned, v)
 		answered[i] = true
@@ -96,21 +87,17 @@ func (a *applier) upload(ctx context.Context, c *remote.Conn, ops []*plan.Op) er
 		if err := a.learnValidity(tx, mb, learned); err != nil {
 			return err
 		}
+		var n notes
 		for i, x := range changes {
 			if !answered[i] || errors.Is(x.err, mail.ErrChanged) {
 				continue // keeps its intent
 			}
-			if err := tx.DeleteIntent(x.intent.ID); err != nil {
-				return err
-			}
-			if x.err != nil {
-				continue
-			}
-			if err := a.noteUpload(tx, mb, x); err != nil {
-				return err
+			n.over(x.intent)
+			if x.err == nil {
+				n.put(a.uploaded(mb, x))
 			}
 		}
-		return nil
+		return n.write(tx)
 	})
 	if nerr != nil {
 		return nerr
@@ -182,7 +169,8 @@ func (a *applier) appendRequest(mb *mailbox, m *message) remote.AppendRequest {
 	}}
 }
 
-func (a *applier) noteUpload(tx *state.Tx, mb *mailbox, x *laneChange) error {
+// uploaded returns the row of what was uploaded.
+func (a *applier) uploaded(mb *mailbox, x *laneChange) *state.Message {
 	m := x.m
 	m.uid = x.uid
 	m.emailID = "" // the server gave it a new one; the next cycle is told
@@ -192,10 +180,7 @@ func (a *applier) noteUpload(tx *state.Tx, mb *mailbox, x *laneChange) error {
 	}
 	row.LocalFlags, row.RemoteFlags = m.item.Local.Flags, m.sent
 	m.row = row
-	if err := tx.PutMessage(row); err != nil {
-		return fmt.Errorf("note upload: %w", err)
-	}
-	return nil
+	return row
 }
 
 func (s *session) holdsAny(mb *mailbox) bool {

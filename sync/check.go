@@ -350,7 +350,7 @@ func (c *checker) repair(ctx context.Context) error {
 				continue
 			}
 			for _, row := range drop {
-				if err := tx.DeleteMessage(row.ID); err != nil {
+				if err := tx.DeleteMessages(row.ID); err != nil {
 					return err
 				}
 			}

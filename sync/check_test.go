@@ -75,7 +75,7 @@ func breakRow(uid mail.UID, f func(*state.Message)) func(*world) {
 
 func forgetRow(uid mail.UID) func(*world) {
 	return func(w *world) {
-		w.update(func(db *state.DB, tx *state.Tx) error { return tx.DeleteMessage(w.row(db, uid).ID) })
+		w.update(func(db *state.DB, tx *state.Tx) error { return tx.DeleteMessages(w.row(db, uid).ID) })
 	}
 }
 

@@ -2,6 +2,7 @@ package sync
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"satchel/maildir"
@@ -45,10 +46,8 @@ func (s *session) matchLocal(ctx context.Context) error {
 		}
 		s.newLocal = rest
 	}
-	for _, f := range s.newLocal {
-		if err := s.knownContent(ctx, f); err != nil {
-			return err
-		}
+	if err := s.knownContents(ctx); err != nil {
+		return err
 	}
 	s.newLocal = slices.DeleteFunc(s.newLocal, func(f *message) bool { return f.done })
 	return s.dropUndelivered(ctx)
@@ -121,14 +120,31 @@ func contentDigests(c *maildir.Content) []mail.Digest {
 	return []mail.Digest{c.Digest, c.RawDigest}
 }
 
-// knownContent looks for a message that f is a copy of.
-func (s *session) knownContent(ctx context.Context, f *message) error {
+// knownContents looks for messages that new files are copies of.
+func (s *session) knownContents(ctx context.Context) error {
+	var digests []mail.Digest
+	for _, f := range s.newLocal {
+		digests = append(digests, contentDigests(f.content)...)
+	}
+	if len(digests) == 0 {
+		return nil
+	}
+	if empty, err := s.db.Empty(ctx); err != nil || empty {
+		return err
+	}
+	known, err := s.db.ByDigests(ctx, digests)
+	if err != nil {
+		return err
+	}
+	for _, f := range s.newLocal {
+		s.knownContent(f, known)
+	}
+	return nil
+}
+
+func (s *session) knownContent(f *message, known map[mail.Digest][]*state.Message) {
 	for _, d := range contentDigests(f.content) {
-		rows, err := s.db.ByDigest(ctx, d)
-		if err != nil {
-			return err
-		}
-		for _, row := range rows {
+		for _, row := range known[d] {
 			mb := s.byID[row.MailboxID]
 			if mb == nil || mb.detached || s.mailboxes[mb.name] == nil {
 				continue
@@ -137,7 +153,7 @@ func (s *session) knownContent(ctx context.Context, f *message) error {
 				// It may have been moved from there; then it is no copy.
 				f.done = true
 				s.hold(false, f.file.Folder)
-				return nil
+				return
 			}
 			if d != f.content.Digest {
 				// It came down byte for byte, and goes up so again.
@@ -145,42 +161,31 @@ func (s *session) knownContent(ctx context.Context, f *message) error {
 				f.item.Size = f.content.Size
 			}
 			f.item.CopyOf = &s.message(row).item
-			return nil
+			return
 		}
 	}
-	return nil
 }
 
 // dropUndelivered forgets rows that were written ahead of a delivery that did
 // not happen; the server's message is new again.
 func (s *session) dropUndelivered(ctx context.Context) error {
-	var drop []*message
+	var drop, delivered []*message
+	var dropIDs, deliveredIDs []int64
 	for _, m := range s.messages {
-		if (m.row.Pending || s.restored && !m.detached) && m.item.Local.State == plan.Removed {
+		switch {
+		case (m.row.Pending || s.restored && !m.detached) && m.item.Local.State == plan.Removed:
 			drop = append(drop, m)
-		}
-	}
-	var delivered []*message
-	for _, m := range s.messages {
-		if m.row.Pending && m.item.Local.State.Present() && m.file.Name != "" && s.seenOnDisk(m) {
+			dropIDs = append(dropIDs, m.row.ID)
+		case m.row.Pending && m.item.Local.State.Present() && m.file.Name != "" && s.seenOnDisk(m):
 			delivered = append(delivered, m)
+			deliveredIDs = append(deliveredIDs, m.row.ID)
 		}
 	}
 	if len(drop)+len(delivered) == 0 {
 		return nil
 	}
 	note := func(tx *state.Tx) error {
-		for _, m := range drop {
-			if err := tx.DeleteMessage(m.row.ID); err != nil {
-				return err
-			}
-		}
-		for _, m := range delivered {
-			if err := tx.Delivered(m.row.ID); err != nil {
-				return err
-			}
-		}
-		return nil
+		return errors.Join(tx.DeleteMessages(dropIDs...), tx.Delivered(deliveredIDs...))
 	}
 	if !s.req.DryRun {
 		if err := s.db.Update(ctx, note); err != nil {

@@ -95,14 +95,7 @@ func (s *session) recover(ctx context.Context, f func(*state.Intent, *message) b
 	if len(changed) == 0 || s.req.DryRun {
 		return nil
 	}
-	return s.db.Update(ctx, func(tx *state.Tx) error {
-		for _, row := range changed {
-			if err := tx.PutMessage(row); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	return s.db.Update(ctx, func(tx *state.Tx) error { return tx.PutMessages(changed) })
 }
 
 // rebase takes into the base what side shows of d, a change that an
@@ -141,17 +134,13 @@ func (s *session) dropIntents(ctx context.Context) error {
 		return nil
 	}
 	frozen := func(name string) bool { mb := s.mailboxes[name]; return mb != nil && mb.frozen() }
-	return s.db.Update(ctx, func(tx *state.Tx) error {
-		for _, i := range s.intents {
-			if frozen(i.Mailbox) || frozen(i.Home) {
-				continue
-			}
-			if err := tx.DeleteIntent(i.ID); err != nil {
-				return err
-			}
+	var over []int64
+	for _, i := range s.intents {
+		if !frozen(i.Mailbox) && !frozen(i.Home) {
+			over = append(over, i.ID)
 		}
-		return nil
-	})
+	}
+	return s.db.Update(ctx, func(tx *state.Tx) error { return tx.DeleteIntents(over...) })
 }
 
 // intendedAppend returns the interrupted uploads into a mailbox.

@@ -30,19 +30,22 @@ func (s *session) scanLocal(ctx context.Context) error {
 			}
 			continue
 		}
-		listing, err := s.store.Scan(ctx, name)
-		if err != nil {
+		look := s.ahead[name]
+		if look == nil || mb.detached { // all pairs are void: that was not known then
+			look = s.lookAt(ctx, mb)
+		}
+		if look.err != nil {
 			if ctx.Err() != nil {
-				return err
+				return look.err
 			}
-			if !s.halfRemoved(mb, err) {
-				s.freeze(mb, true, err)
+			if !s.halfRemoved(mb, look.err) {
+				s.freeze(mb, true, look.err)
 			}
 			continue
 		}
-		mb.listing = listing
-		mb.keywords = &listing.Keywords
-		if err := s.compareFolder(ctx, mb); err != nil {
+		mb.listing = look.listing
+		mb.keywords = &look.listing.Keywords
+		if err := s.takeFolder(ctx, mb, look); err != nil {
 			return err
 		}
 	}
@@ -72,61 +75,19 @@ func (m *message) removeLocal() {
 	m.file = maildir.File{}
 }
 
-// compareFolder walks the listing and the base side by side; both are sorted
-// by the unique part of the name. Only what differs is loaded.
-func (s *session) compareFolder(ctx context.Context, mb *mailbox) error {
-	files := mb.listing.Files
-	type pair struct {
-		id   int64
-		file maildir.File
+// takeFolder turns what differs in a folder into states of messages.
+func (s *session) takeFolder(ctx context.Context, mb *mailbox, look *folderLook) error {
+	s.newLocal = append(s.newLocal, look.fresh...)
+	ids := slices.Clone(look.missing)
+	for _, c := range look.changed {
+		ids = append(ids, c.id)
 	}
-	var changed []pair
-	var missing []int64
-	fresh := func(f maildir.File) {
-		s.newLocal = append(s.newLocal, s.newFile(mb, f))
+	rows, err := s.db.ByID(ctx, ids)
+	if err != nil {
+		return err
 	}
-	i := 0
-	if mb.row != nil {
-		err := s.db.Names(ctx, mb.row.ID, func(n *state.Name) error {
-			for i < len(files) && files[i].Base() < n.Base {
-				fresh(files[i])
-				i++
-			}
-			// Several files may share a base, when somebody copied one
-			// within the folder; the row's is the one it names exactly,
-			// or else the first.
-			start := i
-			for i < len(files) && files[i].Base() == n.Base {
-				i++
-			}
-			same := files[start:i]
-			if len(same) == 0 {
-				missing = append(missing, n.ID)
-				return nil
-			}
-			mine := max(0, slices.IndexFunc(same, func(f maildir.File) bool { return f.New == n.New && f.Name == n.Base+n.Info }))
-			for k, f := range same {
-				if k != mine {
-					fresh(f)
-				}
-			}
-			if f := same[mine]; mb.detached || n.Pending || f.New != n.New || f.Name != n.Base+n.Info {
-				changed = append(changed, pair{n.ID, f})
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-	}
-	for ; i < len(files); i++ {
-		fresh(files[i])
-	}
-	for _, c := range changed {
-		row, err := s.db.Get(ctx, c.id)
-		if err != nil {
-			return err
-		}
+	for _, c := range look.changed {
+		row := rows[c.id]
 		if row == nil {
 			return fmt.Errorf("message row %d of %s: %w", c.id, mb.name, mail.ErrGone)
 		}
@@ -134,15 +95,11 @@ func (s *session) compareFolder(ctx context.Context, mb *mailbox) error {
 	}
 	if mb.listing.Unsettled {
 		// The folder would not hold still: what was not seen may be there.
-		missing = nil
 		s.hold(false, mb.name)
+		return nil
 	}
-	for _, id := range missing {
-		row, err := s.db.Get(ctx, id)
-		if err != nil {
-			return err
-		}
-		if row != nil {
+	for _, id := range look.missing {
+		if row := rows[id]; row != nil {
 			s.known(mb, row).removeLocal()
 		}
 	}
@@ -191,17 +148,11 @@ func (m *message) found(f maildir.File, flags mail.Flags, home string) {
 	m.refresh(home)
 }
 
-func (s *session) newFile(mb *mailbox, f maildir.File) *message {
-	m := &message{file: f}
-	m.item = plan.Item{Ref: m, Local: plan.Side{State: plan.New, Mailbox: mb.name, Key: f.Base(), Flags: mb.listing.Keywords.Flags(f)}}
-	return m
-}
-
 // inspectNew reads the new files: their digest says whether they are old
 // messages in a new place.
 func (s *session) inspectNew(ctx context.Context) error {
 	g, gctx := errgroup.WithContext(ctx)
-	g.SetLimit(4)
+	g.SetLimit(inspectors)
 	for _, m := range s.newLocal {
 		if m.content != nil {
 			continue
@@ -211,7 +162,7 @@ func (s *session) inspectNew(ctx context.Context) error {
 			if err != nil {
 				return s.unreadable(gctx, m, err)
 			}
-			m.content, m.date, m.item.Size = &c, c.ModTime, c.Size
+			m.inspected(&c)
 			return nil
 		})
 	}

@@ -56,6 +56,7 @@ type view struct {
 	byID      map[int64]*mailbox
 	names     []string // sorted
 	messages  map[int64]*message
+	ahead     map[string]*folderLook // folders that were read while the server was being asked
 	newLocal  []*message
 	newRemote []*message
 	paired    []*message // new on both sides, joined

@@ -60,7 +60,9 @@ func (s *session) survey(ctx context.Context) error {
 		return err
 	})
 	g.Go(func() (err error) {
-		folders, skipped, err = s.store.Survey(gctx, known)
+		if folders, skipped, err = s.store.Survey(gctx, known); err == nil {
+			s.ahead = s.lookAhead(gctx, rows, folders)
+		}
 		return err
 	})
 	if err := g.Wait(); err != nil {

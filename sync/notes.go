@@ -1,0 +1,31 @@
+package sync
+
+import (
+	"errors"
+
+	"satchel/state"
+)
+
+// notes is what a batch of operations did, to be written to the state in one
+// go: removals first, so that a row may take the place of another.
+type notes struct {
+	intents   []int64 // that are over
+	removed   []int64
+	rows      []*state.Message
+	delivered []int64
+}
+
+func (n *notes) over(i *state.Intent)      { n.intents = append(n.intents, i.ID) }
+func (n *notes) remove(row *state.Message) { n.removed = append(n.removed, row.ID) }
+func (n *notes) put(row *state.Message)    { n.rows = append(n.rows, row) }
+
+// deliver notes that the file of a row has its name.
+func (n *notes) deliver(row *state.Message) {
+	row.Pending = false
+	n.delivered = append(n.delivered, row.ID)
+}
+
+func (n *notes) write(tx *state.Tx) error {
+	return errors.Join(tx.DeleteIntents(n.intents...), tx.DeleteMessages(n.removed...),
+		tx.PutMessages(n.rows), tx.Delivered(n.delivered...))
+}
