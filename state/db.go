@@ -22,7 +22,7 @@ var schema string
 
 const (
 	applicationID = 0x53617463 // "Satc"
-	version       = 1          // user_version of the schema that this program writes
+	version       = 2          // user_version of the schema that this program writes
 )
 
 // Options are what tests may want beside the file.
@@ -159,9 +159,7 @@ func (db *DB) migrate(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("migrate state: %w", err)
 		}
-		// migrations[v] leads from version v to v+1.
-		migrations := []string{schema}
-		_, err = tx.ExecContext(ctx, migrations[v]+
+		_, err = tx.ExecContext(ctx, migrations()[v]+
 			fmt.Sprintf(";PRAGMA application_id=%d;PRAGMA user_version=%d", applicationID, v+1))
 		if err != nil {
 			return fmt.Errorf("migrate state %s to schema %d: %w", db.path, v+1, errors.Join(err, tx.Rollback()))
@@ -171,6 +169,16 @@ func (db *DB) migrate(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// migrations lead from each version of the schema to the next. schema.sql is
+// the first one; a comment there says what came later.
+func migrations() []string {
+	return []string{
+		schema,
+		`ALTER TABLE mailbox ADD COLUMN files INTEGER NOT NULL DEFAULT -1;
+		 ALTER TABLE mailbox ADD COLUMN names INTEGER NOT NULL DEFAULT 0`,
+	}
 }
 
 // Update runs f in one transaction and makes its writes durable, or undoes

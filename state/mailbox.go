@@ -22,13 +22,17 @@ type Mailbox struct {
 	// mtimes in nanoseconds, 0 when not to be trusted.
 	DirMTime, CurMTime, NewMTime int64
 	Inode                        uint64
+	// Files and Names are the fingerprint of the folder at these mtimes.
+	// Files counts one more than there are, so that 0 is unknown.
+	Files int
+	Names uint64
 }
 
 // Mailboxes returns all mailboxes by name. It reads mailbox rows only, so its
 // cost does not depend on the number of messages.
 func (db *DB) Mailboxes(ctx context.Context) ([]*Mailbox, error) {
 	rows, err := db.read.QueryContext(ctx, `SELECT id, name, uidvalidity, uidnext, highestmodseq, messages, mailboxid,
-		permanent, permanent_any, read_only, dir_mtime, cur_mtime, new_mtime, inode FROM mailbox ORDER BY name`)
+		permanent, permanent_any, read_only, dir_mtime, cur_mtime, new_mtime, inode, files+1, names FROM mailbox ORDER BY name`)
 	if err != nil {
 		return nil, fmt.Errorf("read mailboxes: %w", err)
 	}
@@ -36,13 +40,14 @@ func (db *DB) Mailboxes(ctx context.Context) ([]*Mailbox, error) {
 	var list []*Mailbox
 	for rows.Next() {
 		m := &Mailbox{}
-		var modseq, inode int64
+		var modseq, inode, names int64
 		var permanent string
 		if err := rows.Scan(&m.ID, &m.Name, &m.Cursor.UIDValidity, &m.Cursor.UIDNext, &modseq, &m.Cursor.Messages,
-			&m.MailboxID, &permanent, &m.PermanentAny, &m.ReadOnly, &m.DirMTime, &m.CurMTime, &m.NewMTime, &inode); err != nil {
+			&m.MailboxID, &permanent, &m.PermanentAny, &m.ReadOnly, &m.DirMTime, &m.CurMTime, &m.NewMTime, &inode, &m.Files, &names); err != nil {
 			return nil, fmt.Errorf("read mailboxes: %w", err)
 		}
 		m.Cursor.HighestModSeq, m.Inode = mail.ModSeq(modseq), uint64(inode)
+		m.Names = uint64(names)
 		m.Permanent = decodeFlags(permanent)
 		list = append(list, m)
 	}
@@ -57,15 +62,15 @@ func (t *Tx) PutMailbox(m *Mailbox) error {
 	c := m.Cursor
 	if m.ID != 0 {
 		_, err := t.exec(`UPDATE mailbox SET name=?, uidvalidity=?, uidnext=?, highestmodseq=?, messages=?, mailboxid=?, permanent=?, permanent_any=?, read_only=?,
-			dir_mtime=?, cur_mtime=?, new_mtime=?, inode=? WHERE id=?`,
+			dir_mtime=?, cur_mtime=?, new_mtime=?, inode=?, files=?, names=? WHERE id=?`,
 			m.Name, c.UIDValidity, c.UIDNext, int64(c.HighestModSeq), c.Messages, m.MailboxID, encodeFlags(m.Permanent), m.PermanentAny, m.ReadOnly,
-			m.DirMTime, m.CurMTime, m.NewMTime, int64(m.Inode), m.ID)
+			m.DirMTime, m.CurMTime, m.NewMTime, int64(m.Inode), m.Files-1, int64(m.Names), m.ID)
 		return err
 	}
 	res, err := t.exec(`INSERT INTO mailbox(name, uidvalidity, uidnext, highestmodseq, messages, mailboxid,
-		permanent, permanent_any, read_only, dir_mtime, cur_mtime, new_mtime, inode) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)`,
+		permanent, permanent_any, read_only, dir_mtime, cur_mtime, new_mtime, inode, files, names) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
 		m.Name, c.UIDValidity, c.UIDNext, int64(c.HighestModSeq), c.Messages, m.MailboxID, encodeFlags(m.Permanent), m.PermanentAny, m.ReadOnly,
-		m.DirMTime, m.CurMTime, m.NewMTime, int64(m.Inode))
+		m.DirMTime, m.CurMTime, m.NewMTime, int64(m.Inode), m.Files-1, int64(m.Names))
 	if err != nil {
 		return err
 	}

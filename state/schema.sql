@@ -6,7 +6,9 @@ CREATE TABLE meta (
 -- One mailbox that both sides have. The cursor (uidvalidity, uidnext,
 -- highestmodseq, messages) is how far the server was read and applied; the
 -- mtimes are nanoseconds, 0 when they are not to be trusted. permanent is
--- PERMANENTFLAGS, permanent_any whether it held \*.
+-- PERMANENTFLAGS, permanent_any whether it held \*. Version 2 adds files and
+-- names, the fingerprint of the folder at those mtimes; files is -1 when it is
+-- not known.
 CREATE TABLE mailbox (
     id            INTEGER PRIMARY KEY,
     name          TEXT NOT NULL UNIQUE,

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -183,6 +184,12 @@ type delivery struct {
 // comes in while a batch is made durable forms the next one.
 const deliverMessages = 1024
 
+// How long a batch waits for the next message, and in all.
+const (
+	gatherQuiet  = 10 * time.Millisecond
+	gatherAtMost = 200 * time.Millisecond
+)
+
 // deliverer makes fetched messages durable, in batches. Order: content
 // durable and row written ahead, then the name, then the directory durable,
 // then the row confirmed.
@@ -215,19 +222,7 @@ func (d *deliverer) run(ctx context.Context) error {
 		if !ok {
 			return nil
 		}
-		batch := append(make([]*delivery, 0, deliverMessages), first)
-	fill:
-		for len(batch) < deliverMessages {
-			select {
-			case x, ok := <-d.in:
-				if !ok {
-					break fill
-				}
-				batch = append(batch, x)
-			default:
-				break fill
-			}
-		}
+		batch := d.gather(first)
 		// What is here is kept, also when the run is being stopped.
 		if err := d.deliver(context.WithoutCancel(ctx), batch); err != nil {
 			d.err = err
@@ -236,6 +231,31 @@ func (d *deliverer) run(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// gather waits a little for company: what is made durable together costs
+// little more than one message does.
+func (d *deliverer) gather(first *delivery) []*delivery {
+	batch := append(make([]*delivery, 0, deliverMessages), first)
+	last := time.NewTimer(gatherAtMost)
+	defer last.Stop()
+	quiet := time.NewTimer(gatherQuiet)
+	defer quiet.Stop()
+	for len(batch) < deliverMessages {
+		select {
+		case x, ok := <-d.in:
+			if !ok {
+				return batch
+			}
+			batch = append(batch, x)
+			quiet.Reset(gatherQuiet)
+		case <-quiet.C:
+			return batch
+		case <-last.C:
+			return batch
+		}
+	}
+	return batch
 }
 
 // discard removes from tmp what came in after the deliverer gave up; finish
@@ -302,9 +322,11 @@ func (d *deliverer) deliver(ctx context.Context, batch []*delivery) error {
 			if err := diskFull(pubs[i].Err); fatal(ctx, err) {
 				return fmt.Errorf("deliver: %w", err)
 			}
+			a.unexpected(x.op.Mailbox)
 			a.skip(x.op, pubs[i].Err)
 			continue
 		}
+		a.fileAdded(pubs[i].Target)
 		x.op.Item.Size = x.spooled.Size
 		a.done(x.op)
 	}

@@ -96,6 +96,7 @@ func (a *applier) localBatch(ctx context.Context, ops []*plan.Op) error {
 			continue
 		}
 		c.err = diskFull(a.changeLocal(ctx, c))
+		a.track(c)
 		if c.op.Kind != plan.Forget {
 			for _, f := range []string{c.op.Mailbox, c.op.To} {
 				if f != "" {
@@ -252,6 +253,21 @@ func (a *applier) changeLocal(ctx context.Context, c *localChange) error {
 		return a.store.Discard(ctx, c.m.file, a.undoRun())
 	}
 	return nil
+}
+
+// track notes what became of the folders.
+func (a *applier) track(c *localChange) {
+	switch {
+	case c.err != nil:
+		a.unexpected(c.op.Mailbox, c.op.To)
+	case c.op.Kind == plan.LocalFlags || c.op.Kind == plan.LocalMove:
+		a.fileRemoved(c.m.file)
+		a.fileAdded(c.target)
+	case c.op.Kind == plan.LocalCopy:
+		a.fileAdded(c.target)
+	case c.op.Kind == plan.LocalRemove:
+		a.fileRemoved(c.m.file)
+	}
 }
 
 // noteLocal brings the base up to what was done.

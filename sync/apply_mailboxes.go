@@ -26,6 +26,7 @@ func (a *applier) creates(ctx context.Context, ops []plan.Op) error {
 			}
 			if err = a.store.CreateFolder(ctx, op.Mailbox); err == nil {
 				mb.folder = &maildir.Folder{Name: op.Mailbox, Cur: true, New: true}
+				mb.expected = &maildir.Fingerprint{}
 			}
 		case plan.CreateRemote:
 			if conn == nil {

@@ -16,7 +16,8 @@ const inspectors = 4
 
 // folderLook is a folder compared with the base: only what differs.
 type folderLook struct {
-	listing *maildir.Listing
+	listing *maildir.Listing // without Files when there is nothing to compare
+	names   maildir.Fingerprint
 	err     error // of listing or comparing it
 	fresh   []*message
 	changed []namedFile // known, under another name than the row says
@@ -45,7 +46,10 @@ func (s *session) lookAhead(ctx context.Context, rows []*state.Mailbox, folders 
 		if !s.wanted(mb.name) || !s.dirtyLocal(mb) {
 			continue
 		}
-		look := s.lookAt(ctx, mb)
+		look := s.confirmFolder(ctx, mb)
+		if look == nil {
+			look = s.lookAt(ctx, mb)
+		}
 		ahead[mb.name] = look
 		for _, m := range look.fresh {
 			g.Go(func() error {
@@ -69,6 +73,7 @@ func (s *session) lookAt(ctx context.Context, mb *mailbox) *folderLook {
 		return look
 	}
 	files := look.listing.Files
+	look.names = look.listing.Fingerprint()
 	i := 0
 	if mb.row != nil {
 		look.err = s.db.Names(ctx, mb.row.ID, func(n *state.Name) error {

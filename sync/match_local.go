@@ -263,7 +263,7 @@ func (s *session) holdsStill(ctx context.Context, f *maildir.Folder) (bool, erro
 				}
 				return false, nil
 			}
-			return !again.Unsettled && slices.Equal(again.Files, l.Files), nil
+			return !again.Unsettled && mb.expected != nil && again.Fingerprint() == *mb.expected, nil
 		}
 		before = l.Stamp
 	}

@@ -45,6 +45,10 @@ func (s *session) scanLocal(ctx context.Context) error {
 		}
 		mb.listing = look.listing
 		mb.keywords = &look.listing.Keywords
+		mb.expected = &look.names
+		if look.listing.Unsettled {
+			mb.expected = nil
+		}
 		if err := s.takeFolder(ctx, mb, look); err != nil {
 			return err
 		}

@@ -39,8 +39,9 @@ type session struct {
 	said       map[string]bool  // notices that are this run's to tell
 
 	// Later cycles ask only about mailboxes that need it.
-	boxes    map[string]*remote.Mailbox // as the first cycle listed them, with what was made since
-	askAgain map[string]bool            // mailboxes that the last cycle changed or left open
+	boxes    map[string]*remote.Mailbox    // as the first cycle listed them, with what was made since
+	askAgain map[string]bool               // mailboxes that the last cycle changed or left open
+	expected map[int64]maildir.Fingerprint // by row, what a folder holds if only this run changes it
 
 	view // what the present cycle found
 
@@ -90,6 +91,10 @@ type mailbox struct {
 	// and did not happen; the server need not report them again.
 	undelivered []mail.UID
 
+	// expected are the files that the folder holds if only this run changes
+	// it; nil when that is not known. Guarded by session.mu.
+	expected *maildir.Fingerprint
+
 	holdCursor, holdStamp bool // something seen here is not settled; guarded by session.mu
 	localDirty            bool // this cycle changed the folder
 	remoteDirty           bool // this cycle changed the mailbox on the server; guarded by session.mu
@@ -115,7 +120,7 @@ type message struct {
 }
 
 func newSession(e *Engine, req Request, db *state.DB, store *maildir.Store, client *remote.Client, rep *Report) *session {
-	return &session{Engine: e, req: req, db: db, store: store, rep: rep, start: e.now(), said: map[string]bool{}, unheld: map[string]mail.Flags{}, braked: map[string]error{},
+	return &session{Engine: e, req: req, db: db, store: store, rep: rep, start: e.now(), said: map[string]bool{}, expected: map[int64]maildir.Fingerprint{}, unheld: map[string]mail.Flags{}, braked: map[string]error{},
 		pool: newPool(client, e.account.Connections, e.log), progress: Progress{Account: e.account.Name}}
 }
 

@@ -35,8 +35,14 @@ func (s *session) settle(ctx context.Context, p *plan.Plan) error {
 				mb.row.MailboxID = ch.MailboxID
 			}
 		}
-		if mb.listing != nil && !mb.holdStamp && !mb.localDirty && !p.LocalPending[name] {
+		settled := !mb.holdStamp && !p.LocalPending[name]
+		s.expect(mb, settled)
+		if mb.listing != nil && settled && !mb.localDirty {
 			st := mb.listing.Stamp
+			mb.row.Files, mb.row.Names = 0, 0
+			if mb.expected != nil {
+				mb.row.Files, mb.row.Names = mb.expected.Files+1, mb.expected.Sum
+			}
 			mb.row.DirMTime, mb.row.CurMTime, mb.row.NewMTime, mb.row.Inode = st.Dir, st.Cur, st.New, st.Inode
 		}
 		if s.sayAgain && name == "INBOX" {

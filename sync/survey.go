@@ -138,6 +138,9 @@ func (s *session) join(rows []*state.Mailbox, folders []maildir.Folder, boxes ma
 			mb.blindRemote = true
 		}
 	}
+	for _, mb := range s.mailboxes {
+		mb.expected = s.expectedIn(mb)
+	}
 	s.names = slices.Sorted(maps.Keys(s.mailboxes))
 	s.rep.Mailboxes = len(s.names)
 }
