@@ -118,9 +118,9 @@ func (db *DB) Range(ctx context.Context, mailbox int64, r mail.UIDRange, yield f
 	return db.each(ctx, yield, "mailbox_id=? AND uid BETWEEN ? AND ? ORDER BY uid", mailbox, r.Start, r.Stop)
 }
 
-// UIDs calls yield for every UID of a mailbox, ascending.
-func (db *DB) UIDs(ctx context.Context, mailbox int64, yield func(mail.UID)) error {
-	rows, err := db.read.QueryContext(ctx, `SELECT uid FROM message WHERE mailbox_id=? ORDER BY uid`, mailbox)
+// UIDs calls yield for every UID of a mailbox from the first one on, ascending.
+func (db *DB) UIDs(ctx context.Context, mailbox int64, first mail.UID, yield func(mail.UID)) error {
+	rows, err := db.read.QueryContext(ctx, `SELECT uid FROM message WHERE mailbox_id=? AND uid>=? ORDER BY uid`, mailbox, first)
 	if err != nil {
 		return fmt.Errorf("read uids: %w", err)
 	}

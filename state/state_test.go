@@ -446,7 +446,7 @@ func TestNamesAndRange(t *testing.T) {
 		}
 	}
 	var stream []mail.UID
-	if err := db.UIDs(t.Context(), inbox.ID, func(u mail.UID) { stream = append(stream, u) }); err != nil || !slices.Equal(stream, all) {
+	if err := db.UIDs(t.Context(), inbox.ID, 0, func(u mail.UID) { stream = append(stream, u) }); err != nil || !slices.Equal(stream, all) {
 		t.Errorf("%v %v", stream, err)
 	}
 	stop := errors.New("enough")

@@ -91,6 +91,7 @@ func (a *applier) startAnew(ctx context.Context, mb *mailbox) error {
 		}
 	}
 	mb.row.Cursor = mail.Cursor{}
+	delete(a.put, mb.row.ID)
 	return a.commit(ctx, func(tx *state.Tx) error {
 		if err := tx.Detach(mb.row.ID); err != nil {
 			return err

@@ -416,6 +416,7 @@ func (a *applier) noteRemoteChange(n *notes, x *laneChange) {
 		m.uid = x.uid
 		m.row.UID = x.uid
 		m.place(a.mailboxes[x.op.To].row.ID, m.file)
+		a.putThere(a.mailboxes[x.op.To], m.row, true)
 	case plan.RemoteCopy:
 		// The copy has the flags of its source; how the file differs from
 		// them is a change like any other, which the next cycle carries
@@ -426,6 +427,7 @@ func (a *applier) noteRemoteChange(n *notes, x *laneChange) {
 		m.row.LocalFlags, m.row.RemoteFlags = src.item.Remote.Flags, src.item.Remote.Flags
 		m.place(m.row.MailboxID, m.file)
 		a.hold(false, x.op.To)
+		a.putThere(a.mailboxes[x.op.To], m.row, true)
 	}
 	n.put(m.row)
 }

@@ -180,6 +180,7 @@ func (a *applier) uploaded(mb *mailbox, x *laneChange) *state.Message {
 	}
 	row.LocalFlags, row.RemoteFlags = m.item.Local.Flags, m.sent
 	m.row = row
+	a.putThere(mb, row, false)
 	return row
 }
 

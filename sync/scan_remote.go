@@ -24,10 +24,14 @@ func (s *session) askRemote(ctx context.Context) error {
 		if s.req.Full {
 			known = mail.Cursor{UIDValidity: known.UIDValidity} // all is reported anew
 		}
-		reqs = append(reqs, remote.ChangesRequest{
+		req := remote.ChangesRequest{
 			Mailbox: name, Known: known, ReadOnly: s.req.DryRun, ListNew: true,
 			Expunges: mb.again || known.UIDNext == 0 || known.UIDNext != mb.remote.Status.UIDNext || known.Messages != mb.remote.Status.Messages,
-		})
+		}
+		if err := s.held(ctx, &req, mb); err != nil {
+			return err
+		}
+		reqs = append(reqs, req)
 	}
 	again, err := s.ask(ctx, reqs)
 	if err != nil {
@@ -55,6 +59,9 @@ func (s *session) ask(ctx context.Context, reqs []remote.ChangesRequest) (again 
 			s.freeze(mb, false, ch.Err)
 		case ch.UIDValidityChanged:
 			mb.detached = true
+			if mb.row != nil {
+				delete(s.put, mb.row.ID)
+			}
 			s.rep.notice("%s: UIDVALIDITY changed; pairing the messages again", mb.name)
 			again = append(again, remote.ChangesRequest{Mailbox: mb.name, ReadOnly: s.req.DryRun, ListNew: true, Expunges: true})
 		default:
@@ -120,6 +127,11 @@ func (s *session) compareRemote(ctx context.Context, mb *mailbox) error {
 			s.newMessage(mb, n)
 		}
 	}
+	for _, n := range ch.Named {
+		if row := known[n.UID]; row != nil {
+			s.sawIdentity(row, n.EmailID)
+		}
+	}
 	return nil
 }
 
@@ -134,6 +146,9 @@ func (s *session) rowsByUID(ctx context.Context, mb *mailbox, ch *remote.Changes
 		uids = append(uids, f.UID)
 	}
 	for _, n := range ch.New {
+		uids = append(uids, n.UID)
+	}
+	for _, n := range ch.Named {
 		uids = append(uids, n.UID)
 	}
 	slices.Sort(uids)
@@ -201,7 +216,7 @@ func (s *session) vanished(ctx context.Context, mb *mailbox) ([]mail.UIDRange, e
 func (s *session) notPresent(ctx context.Context, mb *mailbox, present []mail.UIDRange) ([]mail.UIDRange, error) {
 	var gone []mail.UIDRange
 	i := 0
-	err := s.db.UIDs(ctx, mb.row.ID, func(uid mail.UID) {
+	err := s.db.UIDs(ctx, mb.row.ID, 0, func(uid mail.UID) {
 		for i < len(present) && present[i].Stop < uid {
 			i++
 		}

@@ -45,7 +45,8 @@ type session struct {
 
 	view // what the present cycle found
 
-	mu       sync.Mutex // guards all below, which workers change
+	mu       sync.Mutex      // guards all below, which workers change
+	put      map[int64]*ours // by row, what this run put on the server
 	progress Progress
 	moved    bool                  // the world moved under an operation: look again
 	unheld   map[string]mail.Flags // keywords for which a folder has no letter left
@@ -120,7 +121,7 @@ type message struct {
 }
 
 func newSession(e *Engine, req Request, db *state.DB, store *maildir.Store, client *remote.Client, rep *Report) *session {
-	return &session{Engine: e, req: req, db: db, store: store, rep: rep, start: e.now(), said: map[string]bool{}, expected: map[int64]maildir.Fingerprint{}, unheld: map[string]mail.Flags{}, braked: map[string]error{},
+	return &session{Engine: e, req: req, db: db, store: store, rep: rep, start: e.now(), said: map[string]bool{}, expected: map[int64]maildir.Fingerprint{}, put: map[int64]*ours{}, unheld: map[string]mail.Flags{}, braked: map[string]error{},
 		pool: newPool(client, e.account.Connections, e.log), progress: Progress{Account: e.account.Name}}
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 
 	"satchel/sync/mail"
 	"satchel/sync/remote/wire"
@@ -20,6 +19,11 @@ type ChangesRequest struct {
 	ListNew bool
 	// Expunges asks for Present where the server does not report VANISHED.
 	Expunges bool
+	// Held are messages from Known.UIDNext on that the caller has already, as
+	// after an interrupted run: it is told when they go. Of Ours, some of
+	// them, it knows all, because it put them there: they do not count as new,
+	// only their flags are told, and of the Nameless ones the EMAILID.
+	Held, Ours, Nameless []mail.UIDRange
 }
 
 // MessageFlags are the flags of a message that is not new.
@@ -43,6 +47,12 @@ type NewMessage struct {
 	EmailID string
 }
 
+// MessageName is the server's identity of a message; see NewMessage.
+type MessageName struct {
+	UID     mail.UID
+	EmailID string
+}
+
 // Changes is what happened in a mailbox since the cursor of the request.
 type Changes struct {
 	Mailbox string
@@ -50,8 +60,9 @@ type Changes struct {
 	Cursor             mail.Cursor
 	UIDValidityChanged bool            // then of the rest only Cursor and the mailbox's own properties are set
 	Vanished           []mail.UIDRange // sorted, merged; may cover UIDs that never existed
-	Flags              []MessageFlags  // UID < Known.UIDNext
-	New                []NewMessage    // UID >= Known.UIDNext, sorted
+	Flags              []MessageFlags  // UID < Known.UIDNext, or of Ours
+	New                []NewMessage    // UID >= Known.UIDNext, sorted; without Ours
+	Named              []MessageName   // of Nameless
 	Present            []mail.UIDRange // all UIDs, where Vanished cannot be told; else nil
 	HasPresent         bool            // Present was asked for and is complete; an empty mailbox has none
 	Permanent          mail.Flags      // what can be stored for good
@@ -180,14 +191,16 @@ func (in *inquiry) firstNew() mail.UID {
 }
 
 func (in *inquiry) start(c *Conn) error {
-	in.collect.firstNew = in.firstNew()
+	in.collect.firstNew, in.collect.ours = in.firstNew(), in.req.Ours
 	in.sel = &selecting{mailbox: in.req.Mailbox, examine: in.req.ReadOnly}
 	in.sel.fetched = in.collect.take
 	in.sel.reset = in.collect.reset
 	params, byModSeq := "", in.known() && in.req.Known.HighestModSeq > 0
 	switch {
 	case in.level == QResync && byModSeq:
-		params = fmt.Sprintf("QRESYNC (%d %d)", in.req.Known.UIDValidity, in.req.Known.HighestModSeq)
+		// New messages are listed by what follows, with all that is to be
+		// known of them; so SELECT need not mention them.
+		params = fmt.Sprintf("QRESYNC (%d %d%s)", in.req.Known.UIDValidity, in.req.Known.HighestModSeq, in.knownParam())
 	case c.Level() >= Condstore:
 		params = "CONDSTORE"
 	}
@@ -228,7 +241,12 @@ func (in *inquiry) followUps(c *Conn, byModSeq bool) []string {
 			items += " " + id
 			in.identity = true
 		}
-		lines = append(lines, "UID FETCH "+strconv.FormatUint(uint64(in.firstNew()), 10)+":4294967295 ("+items+")")
+		lines = append(lines, "UID FETCH "+in.newUIDs()+" ("+items+")")
+		if id := c.identityItem(); id != "" && len(in.req.Nameless) > 0 {
+			for _, set := range wire.FormatSets(in.req.Nameless, maxLine) {
+				lines = append(lines, "UID FETCH "+set+" (UID "+id+")")
+			}
+		}
 	}
 	return lines
 }

@@ -14,9 +14,11 @@ const maxInterned = 1024
 // replaces what it says again.
 type collector struct {
 	firstNew mail.UID
+	ours     []mail.UIDRange // from firstNew on, and not new
 	highest  mail.UID
 	flags    []MessageFlags
 	fresh    []NewMessage
+	named    []MessageName
 	unsorted bool // flags or fresh hold a UID twice, or out of order
 
 	// interned spares work and memory: a mailbox has thousands of messages
@@ -25,13 +27,19 @@ type collector struct {
 }
 
 func (co *collector) reset() {
-	co.flags, co.fresh, co.highest, co.unsorted = nil, nil, 0, false
+	co.flags, co.fresh, co.named, co.highest, co.unsorted = nil, nil, nil, 0, false
 }
 
 func (co *collector) take(f *wire.Fetch) {
 	if f.UID >= co.firstNew {
-		co.takeNew(f)
-		return
+		co.highest = max(co.highest, f.UID)
+		if f.HasSize || !wire.Contains(co.ours, f.UID) {
+			co.takeNew(f)
+			return
+		}
+		if len(f.EmailID) > 0 {
+			co.named = append(co.named, MessageName{UID: f.UID, EmailID: string(f.EmailID)})
+		}
 	}
 	if !f.HasFlags {
 		return
@@ -43,7 +51,6 @@ func (co *collector) take(f *wire.Fetch) {
 }
 
 func (co *collector) takeNew(f *wire.Fetch) {
-	co.highest = max(co.highest, f.UID)
 	m := NewMessage{UID: f.UID, ModSeq: f.ModSeq, EmailID: string(f.EmailID)}
 	if f.HasFlags {
 		m.Flags = co.parse(f.Flags)
@@ -136,5 +143,5 @@ func (co *collector) result(ch *Changes) {
 		}
 		co.flags = last
 	}
-	ch.Flags, ch.New = co.flags, co.fresh
+	ch.Flags, ch.New, ch.Named = co.flags, co.fresh, co.named
 }

@@ -1,0 +1,89 @@
+package sync
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"satchel/state"
+	"satchel/sync/mail"
+	"satchel/sync/remote"
+)
+
+// What a run itself puts into a mailbox it need not be told again: the cycle
+// that confirms it asks for the flags only, of uploads also for the identity
+// that the server gave them.
+
+// ours are UIDs of one mailbox that this run filled and noted in the base.
+type ours struct {
+	uids     []mail.UID
+	moved    []mail.UID // those of them that were on the server before, elsewhere
+	nameless []mail.UID // those of them whose identity is not known
+}
+
+// putThere notes that the message of a row is on the server because of this
+// run. Called by workers.
+func (s *session) putThere(mb *mailbox, row *state.Message, moved bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	o := s.put[mb.row.ID]
+	if o == nil {
+		o = &ours{}
+		s.put[mb.row.ID] = o
+	}
+	o.uids = append(o.uids, row.UID)
+	if moved {
+		o.moved = append(o.moved, row.UID)
+	}
+	if row.EmailID == "" {
+		o.nameless = append(o.nameless, row.UID)
+	}
+}
+
+// held completes a request for changes with what the base has beyond the
+// cursor. Our own messages need not be listed. Of moves and copies the first
+// and the last one are listed like anybody's: a server that tells wrong UIDs
+// (COPYUID, RFC 4315 §3) shows there.
+func (s *session) held(ctx context.Context, req *remote.ChangesRequest, mb *mailbox) error {
+	if mb.row == nil || mb.detached || req.Known.UIDNext == 0 {
+		return nil
+	}
+	var beyond []mail.UID
+	err := s.db.UIDs(ctx, mb.row.ID, req.Known.UIDNext, func(uid mail.UID) { beyond = append(beyond, uid) })
+	if err != nil || len(beyond) == 0 {
+		return err
+	}
+	req.Held = ranges(beyond)
+	o := s.put[mb.row.ID]
+	if o == nil || s.req.Full {
+		return nil
+	}
+	var first, last mail.UID
+	for _, uid := range o.moved {
+		if uid >= req.Known.UIDNext {
+			last = max(last, uid)
+			first = min(cmp.Or(first, uid), uid)
+		}
+	}
+	still := func(uids []mail.UID) []mail.UIDRange {
+		slices.Sort(uids)
+		return ranges(slices.DeleteFunc(slices.Clone(uids), func(uid mail.UID) bool {
+			_, held := slices.BinarySearch(beyond, uid)
+			return !held || uid == first || uid == last
+		}))
+	}
+	req.Ours, req.Nameless = still(o.uids), still(o.nameless)
+	return nil
+}
+
+// ranges makes a set of ascending UIDs.
+func ranges(uids []mail.UID) (set []mail.UIDRange) {
+	for _, uid := range uids {
+		if n := len(set); n > 0 && set[n-1].Stop+1 >= uid {
+			set[n-1].Stop = uid
+		} else {
+			set = append(set, mail.UIDRange{Start: uid, Stop: uid})
+		}
+	}
+	return set
+}
