@@ -51,7 +51,10 @@ type Options struct {
 	// AfterUpload is how long a run waits that finds an upload cut off, for
 	// the server to end it; 0: a second.
 	AfterUpload time.Duration
-	State       state.Options
+	// Window is how many new messages of the server are planned and fetched
+	// together; 0 means 4096, and bounds the memory of a first sync.
+	Window int
+	State  state.Options
 }
 
 // Request says what one run is to do.

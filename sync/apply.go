@@ -135,18 +135,27 @@ func graceful(ctx context.Context) (context.Context, func()) {
 	}
 }
 
-// announce tells how much there is to do.
+// announce tells how much there is to do. What is not listed yet is believed to
+// be like what is.
 func (s *session) announce(p *plan.Plan) {
 	s.mu.Lock()
 	s.progress.Phase = PhaseApply
+	var messages, bytes int64
 	for _, op := range p.Ops {
 		if op.Kind.Silent() {
 			continue
 		}
-		s.progress.Total++
+		s.planned.Total++
 		if op.Kind == plan.Download || op.Kind == plan.Upload {
-			s.progress.BytesTotal += op.Item.Size
+			messages++
+			bytes += op.Item.Size
 		}
+	}
+	s.planned.BytesTotal += bytes
+	s.progress.Total, s.progress.BytesTotal = s.planned.Total, s.planned.BytesTotal
+	for _, w := range s.queue {
+		s.progress.Total += w.left
+		s.progress.BytesTotal += int64(w.left) * bytes / max(messages, 1)
 	}
 	snapshot := s.progress
 	s.mu.Unlock()

@@ -1,6 +1,7 @@
 package sync
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,6 +35,7 @@ type Engine struct {
 
 	fs           maildir.FS
 	afterUpload  time.Duration
+	window       int
 	stateOptions state.Options
 }
 
@@ -61,6 +63,7 @@ func New(a Account, o Options) (*Engine, error) {
 	if o.AfterUpload != 0 {
 		e.afterUpload = o.AfterUpload
 	}
+	e.window = cmp.Or(o.Window, windowMessages)
 	if e.log == nil {
 		e.log = slog.New(slog.DiscardHandler)
 	}

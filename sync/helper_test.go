@@ -28,6 +28,7 @@ type world struct {
 	root  string         // holds the Maildir and the state
 	store *maildir.Store // opened on first use, after the first sync
 	n     int            // numbers messages
+	small int            // new messages planned together, if not as many as usual
 }
 
 // newWorld makes a world that is gone at the end of the test.
@@ -88,6 +89,7 @@ func (w *world) trySync(req mailsync.Request) (*mailsync.Report, error) {
 	w.t.Helper()
 	opts := w.opts
 	opts.AfterUpload = time.Nanosecond // tests wait for the server themselves
+	opts.Window = w.small
 	e, err := mailsync.New(w.acct, opts)
 	if err != nil {
 		w.t.Fatal(err)

@@ -193,6 +193,9 @@ func history(t *testing.T, seed uint64, o imaptest.Options) {
 	w := newWorld(t, o)
 	w.acct.MaxDeletePct = 100
 	w.acct.NoFsync = true
+	if seed%2 == 1 {
+		w.small = 2
+	}
 	boxes := []string{"INBOX", "Archive", "Work"}
 	for _, b := range boxes[1:] {
 		must(w, w.srv.CreateMailbox(b))

@@ -22,6 +22,7 @@ type folderLook struct {
 	fresh   []*message
 	changed []namedFile // known, under another name than the row says
 	missing []int64     // rows
+	removed int         // those of them whose files had been delivered
 }
 
 // namedFile is the file of a row.
@@ -91,6 +92,9 @@ func (s *session) lookAt(ctx context.Context, mb *mailbox) *folderLook {
 			same := files[start:i]
 			if len(same) == 0 {
 				look.missing = append(look.missing, n.ID)
+				if !n.Pending {
+					look.removed++
+				}
 				return nil
 			}
 			mine := max(0, slices.IndexFunc(same, func(f maildir.File) bool { return f.New == n.New && f.Name == n.Base+n.Info }))

@@ -72,21 +72,27 @@ func (s *session) matchRemote(ctx context.Context) error {
 	return nil
 }
 
-// postponeTwins leaves a message that is new in several mailboxes at once, as
-// one with several labels on Gmail is, to the next cycle in all but one of them:
-// then it is on disk, and the others are copies.
+// postponeTwins puts off a message that is new in several mailboxes at once, as
+// one with several labels on Gmail is, in all but one of them: once it is on
+// disk, the others are copies.
 func (s *session) postponeTwins() {
-	first := map[string]bool{}
+	first := map[string]*message{}
 	for _, m := range s.newRemote {
 		if m.done || m.emailID == "" || m.item.CopyOf != nil {
 			continue
 		}
-		if first[m.emailID] {
-			m.done = true
-			s.moved = true
-			s.hold(true, m.item.Remote.Mailbox)
+		if first[m.emailID] == nil {
+			first[m.emailID] = m
+			continue
 		}
-		first[m.emailID] = true
+		if s.req.DryRun {
+			m.item.CopyOf = &first[m.emailID].item
+			continue
+		}
+		later := *m
+		later.item.Ref = &later
+		s.twins = append(s.twins, &later)
+		m.done = true
 	}
 }
 

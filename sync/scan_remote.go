@@ -15,6 +15,7 @@ import (
 // again from the start.
 func (s *session) askRemote(ctx context.Context) error {
 	var reqs []remote.ChangesRequest
+	budget := s.budget()
 	for _, name := range s.names {
 		mb := s.mailboxes[name]
 		if mb.blindRemote || mb.remote == nil || !s.dirtyRemote(mb) {
@@ -31,7 +32,9 @@ func (s *session) askRemote(ctx context.Context) error {
 		if err := s.held(ctx, &req, mb); err != nil {
 			return err
 		}
-		reqs = append(reqs, req)
+		if s.limit(&req, mb, &budget) {
+			reqs = append(reqs, req)
+		}
 	}
 	again, err := s.ask(ctx, reqs)
 	if err != nil {
@@ -59,6 +62,7 @@ func (s *session) ask(ctx context.Context, reqs []remote.ChangesRequest) (again 
 			s.freeze(mb, false, ch.Err)
 		case ch.UIDValidityChanged:
 			mb.detached = true
+			s.queue = slices.DeleteFunc(s.queue, func(w *window) bool { return w.mb == mb })
 			if mb.row != nil {
 				delete(s.put, mb.row.ID)
 			}

@@ -48,6 +48,7 @@ type session struct {
 	mu       sync.Mutex      // guards all below, which workers change
 	put      map[int64]*ours // by row, what this run put on the server
 	progress Progress
+	planned  Progress              // the totals of what was planned, without what is not listed yet
 	moved    bool                  // the world moved under an operation: look again
 	unheld   map[string]mail.Flags // keywords for which a folder has no letter left
 }
@@ -68,6 +69,8 @@ type view struct {
 	// be looked at, or may have moved meanwhile.
 	localBlind, remoteBlind bool
 	sayAgain                bool           // some folders have names that cannot be read back
+	queue                   []*window      // what is not listed yet
+	twins                   []*message     // wait until another of the same content is on disk
 	pending                 map[int64]bool // rows of mailboxes with interrupted deliveries
 }
 
@@ -187,9 +190,16 @@ func (s *session) cycle(ctx context.Context) (again bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	if err := s.applyTwins(ctx, p); err != nil {
+		return false, err
+	}
 	if err := s.settle(ctx, p); err != nil {
 		return false, err
 	}
+	if err := s.windows(ctx); err != nil {
+		return false, err
+	}
+	s.remember(p)
 	return did || s.moved, nil
 }
 
@@ -206,6 +216,7 @@ func (s *session) look(ctx context.Context) error {
 		s.matchLocal,
 		s.recoverLocal,
 		s.scanRemote,
+		s.listRest,
 		s.recoverRemoteFlags,
 		s.matchRemote,
 		s.releaseDetached,

@@ -15,12 +15,8 @@ import (
 // waits. What this cycle itself changed is confirmed by the next one.
 func (s *session) settle(ctx context.Context, p *plan.Plan) error {
 	var changed []*mailbox
-	s.askAgain = map[string]bool{}
 	for _, name := range s.names {
 		mb := s.mailboxes[name]
-		if mb.remoteDirty || mb.holdCursor {
-			s.askAgain[name] = true
-		}
 		if mb.row == nil || mb.frozen() {
 			continue
 		}
@@ -28,7 +24,9 @@ func (s *session) settle(ctx context.Context, p *plan.Plan) error {
 		if ch := mb.changes; ch != nil {
 			if !mb.holdCursor && !p.RemotePending[name] {
 				mb.row.Cursor = ch.Cursor
-				mb.remote.Status = ch.Cursor
+				if !s.windowed(mb) {
+					mb.remote.Status = ch.Cursor
+				}
 			}
 			mb.row.Permanent, mb.row.PermanentAny, mb.row.ReadOnly = ch.Permanent, ch.PermanentAny, ch.ReadOnly
 			if ch.MailboxID != "" {
@@ -36,7 +34,6 @@ func (s *session) settle(ctx context.Context, p *plan.Plan) error {
 			}
 		}
 		settled := !mb.holdStamp && !p.LocalPending[name]
-		s.expect(mb, settled)
 		if mb.listing != nil && settled && !mb.localDirty {
 			st := mb.listing.Stamp
 			mb.row.Files, mb.row.Names = 0, 0
@@ -85,6 +82,20 @@ func (s *session) settle(ctx context.Context, p *plan.Plan) error {
 	})
 	s.rep.Notices = append([]string{}, fresh...)
 	return err
+}
+
+// remember notes for the next cycle what this one leaves it.
+func (s *session) remember(p *plan.Plan) {
+	s.askAgain = map[string]bool{}
+	for _, name := range s.names {
+		mb := s.mailboxes[name]
+		if mb.remoteDirty || mb.holdCursor {
+			s.askAgain[name] = true
+		}
+		if mb.row != nil {
+			s.expect(mb, !mb.holdStamp && !p.LocalPending[name] && !mb.frozen())
+		}
+	}
 }
 
 // noteConflicts puts what was settled into the report.

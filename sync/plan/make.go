@@ -182,6 +182,10 @@ func (p *maker) download(it *Item) {
 	if src := it.CopyOf; src != nil && src.Local.State.Present() {
 		p.add(Op{Kind: LocalCopy, Item: it, Source: src, Mailbox: src.Local.Mailbox, To: it.Remote.Mailbox})
 		return
+	} else if src != nil && src.Local.State == Absent && src.Remote.State == New {
+		// Its source is downloaded by the same plan; only a dry run has such.
+		p.add(Op{Kind: LocalCopy, Item: it, Source: src, Mailbox: src.Remote.Mailbox, To: it.Remote.Mailbox})
+		return
 	}
 	p.add(Op{Kind: Download, Item: it, Mailbox: it.Remote.Mailbox})
 }

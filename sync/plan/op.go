@@ -160,7 +160,7 @@ func (o Op) String() string {
 		}
 		if o.Source != nil {
 			key = o.Source.Local.Key
-			if o.Kind.Remote() {
+			if o.Kind.Remote() || key == "" {
 				key = o.Source.Remote.Key
 			}
 		}

@@ -17,6 +17,9 @@ type ChangesRequest struct {
 	// ListNew also asks for flags, date, size and EMAILID of every message
 	// from Known.UIDNext on.
 	ListNew bool
+	// First and Last bound what is listed as new; 0 is Known.UIDNext, and no
+	// bound. The Cursor of the answer ends with Last.
+	First, Last mail.UID
 	// Expunges asks for Present where the server does not report VANISHED.
 	Expunges bool
 	// Held are messages from Known.UIDNext on that the caller has already, as
@@ -184,6 +187,9 @@ func (in *inquiry) known() bool { return in.req.Known.UIDValidity != 0 }
 
 // firstNew is the first UID that counts as new.
 func (in *inquiry) firstNew() mail.UID {
+	if in.req.First != 0 {
+		return in.req.First
+	}
 	if !in.known() || in.req.Known.UIDNext == 0 {
 		return 1
 	}
@@ -191,7 +197,7 @@ func (in *inquiry) firstNew() mail.UID {
 }
 
 func (in *inquiry) start(c *Conn) error {
-	in.collect.firstNew, in.collect.ours = in.firstNew(), in.req.Ours
+	in.collect.firstNew, in.collect.last, in.collect.ours = in.firstNew(), in.req.Last, in.req.Ours
 	in.sel = &selecting{mailbox: in.req.Mailbox, examine: in.req.ReadOnly}
 	in.sel.fetched = in.collect.take
 	in.sel.reset = in.collect.reset
@@ -329,6 +335,9 @@ func (in *inquiry) finish(c *Conn) error {
 	ch.Vanished = wire.Merge(in.sel.vanished)
 	if ch.Cursor.UIDNext == 0 && in.req.ListNew {
 		ch.Cursor.UIDNext = max(in.firstNew(), in.collect.highest+1)
+	}
+	if in.req.Last != 0 {
+		ch.Cursor.UIDNext = min(ch.Cursor.UIDNext, in.req.Last+1)
 	}
 	ch.Err = in.settlePresent(ch)
 	return nil

@@ -14,6 +14,7 @@ const maxInterned = 1024
 // replaces what it says again.
 type collector struct {
 	firstNew mail.UID
+	last     mail.UID        // what is beyond is left for later; 0: nothing is
 	ours     []mail.UIDRange // from firstNew on, and not new
 	highest  mail.UID
 	flags    []MessageFlags
@@ -32,6 +33,9 @@ func (co *collector) reset() {
 
 func (co *collector) take(f *wire.Fetch) {
 	if f.UID >= co.firstNew {
+		if co.last != 0 && f.UID > co.last {
+			return
+		}
 		co.highest = max(co.highest, f.UID)
 		if f.HasSize || !wire.Contains(co.ours, f.UID) {
 			co.takeNew(f)

@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"cmp"
 	"math"
 	"slices"
 
@@ -33,23 +34,23 @@ func (in *inquiry) knownParam() string {
 // but ours.
 func (in *inquiry) newUIDs() string {
 	var set []mail.UIDRange
-	next := in.firstNew()
+	first, last := in.firstNew(), cmp.Or(in.req.Last, math.MaxUint32)
+	next := uint64(first)
 	for _, r := range in.req.Ours {
-		if r.Start > next {
-			set = append(set, mail.UIDRange{Start: next, Stop: r.Start - 1})
-		}
-		if r.Stop == math.MaxUint32 {
-			next = 0
+		if r.Start > last {
 			break
 		}
-		next = max(next, r.Stop+1)
+		if uint64(r.Start) > next {
+			set = append(set, mail.UIDRange{Start: mail.UID(next), Stop: r.Start - 1})
+		}
+		next = max(next, uint64(r.Stop)+1)
 	}
-	if next != 0 {
-		set = append(set, mail.UIDRange{Start: next, Stop: math.MaxUint32})
+	if next <= uint64(last) {
+		set = append(set, mail.UIDRange{Start: mail.UID(next), Stop: last})
 	}
 	sets := wire.FormatSets(set, maxSet)
-	if len(sets) != 1 { // too many gaps: then all of them
-		return wire.FormatSets([]mail.UIDRange{{Start: in.firstNew(), Stop: math.MaxUint32}}, maxSet)[0]
+	if len(sets) != 1 { // too many gaps, or none: then all of them
+		sets = wire.FormatSets([]mail.UIDRange{{Start: first, Stop: last}}, maxSet)
 	}
 	return sets[0]
 }
