@@ -178,7 +178,7 @@ func (s *session) nextWindow(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.view.forget()
+	s.forget()
 	for _, w := range now {
 		ch := changes[w.mb.name]
 		if ch == nil {
@@ -275,7 +275,7 @@ func (s *session) applyNew(ctx context.Context) (pending map[string]bool, err er
 			return pending, nil
 		}
 		twins := s.twins
-		s.view.forget()
+		s.forget()
 		s.newRemote = twins
 	}
 }
@@ -286,7 +286,7 @@ func (s *session) applyTwins(ctx context.Context, p *plan.Plan) error {
 		return nil
 	}
 	twins := s.twins
-	s.view.forget()
+	s.forget()
 	s.newRemote = twins
 	pending, err := s.applyNew(ctx)
 	for name := range pending {
