@@ -1,0 +1,259 @@
+package sync_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"testing"
+
+	"satchel/sync/remote/imaptest"
+)
+
+// cost is what one whole run may take, from login to logout. It is counted on
+// the server in memory, so it does not depend on the machine, and the test fails
+// when somebody adds a round trip.
+type cost struct {
+	turns          int64 // round trips that the client waited for after the greeting; none for LOGOUT
+	sent, received int64 // bytes
+}
+
+func (c cost) String() string { return fmt.Sprintf("{%d, %d, %d}", c.turns, c.sent, c.received) }
+
+// exceeds leaves a fiftieth of the bytes, and a few more, to names and numbers
+// that grow; not enough for another command.
+func (c cost) exceeds(limit cost) bool {
+	above := func(n, limit int64) bool { return n > limit*51/50+16 }
+	return c.turns > limit.turns || above(c.sent, limit.sent) || above(c.received, limit.received)
+}
+
+// The servers that each work is done on, in the order of its costs.
+var costServers = [...]struct {
+	name string
+	caps imaptest.Caps
+}{
+	{"qresync", imaptest.DefaultCaps},
+	{"objectid", imaptest.DefaultCaps.With(imaptest.CapObjectID)},
+	{"condstore", imaptest.DefaultCaps.Without(imaptest.CapQResync)},
+	{"plain", imaptest.DefaultCaps.Without(imaptest.CapQResync, imaptest.CapCondstore)},
+}
+
+// work is something that a run has to do.
+type work struct {
+	name   string
+	past   func(w *world)
+	change func(w *world)
+	did    string // what the report must count, so that nobody saves by not working
+	byID   string // the same where the server identifies messages, when that is better
+	costs  [len(costServers)]cost
+	large  bool // takes seconds: with -short, on one server only
+}
+
+// bodySize is that of the messages here: whoever transfers one by mistake exceeds
+// every cost.
+const bodySize = 4000
+
+func bigMessage(w *world) []byte {
+	b := w.message()
+	for len(b) < bodySize {
+		b = append(b, "filling, and more of it, up to the size that it shall have\r\n"...)
+	}
+	return b
+}
+
+// agreed makes mailboxes of so many messages, which both sides hold.
+func agreed(mailboxes, messages int) func(*world) {
+	return func(w *world) {
+		unseen(mailboxes, messages)(w)
+		w.sync()
+		w.quiet()
+	}
+}
+
+// unseen makes mailboxes that satchel has not seen. The first is INBOX, the
+// second box001.
+func unseen(mailboxes, messages int) func(*world) {
+	return func(w *world) {
+		server := serverSide{w}
+		for i := range mailboxes {
+			name := "INBOX"
+			if i > 0 {
+				name = fmt.Sprintf("box%03d", i)
+				server.create(name)
+			}
+			for range messages {
+				content := bigMessage
+				if messages > 1000 {
+					content = (*world).message
+				}
+				server.deliver(name, content(w), []string{`\Seen`})
+			}
+		}
+	}
+}
+
+// change is one that is made n times, to messages of INBOX or to what is new.
+type change func(w *world, s side, h handle)
+
+func delivered(w *world, s side, _ handle) { s.deliver("INBOX", bigMessage(w), []string{`\Seen`}) }
+func flagged(_ *world, s side, h handle)   { s.flag(h, []string{`\Flagged`}, nil) }
+func removed(_ *world, s side, h handle)   { s.remove(h) }
+func copied(_ *world, s side, h handle)    { s.copy(h, "box001") }
+func moved(_ *world, s side, h handle)     { s.move(h, "box001") }
+func nothing(*world)                       {}
+
+func thenServer(n int, c change) func(*world) {
+	return change.times(c, n, func(w *world) side { return serverSide{w} })
+}
+
+func thenDisk(n int, c change) func(*world) {
+	return change.times(c, n, func(w *world) side { return diskSide{w, rand.New(rand.NewPCG(1, 2))} })
+}
+
+// renamed moves n files to another folder, half of them under new names, as
+// some programs do. It is quicker than n times moved.
+func renamed(n int) func(*world) {
+	return func(w *world) {
+		for i, f := range w.files("INBOX")[:n] {
+			to := f.file
+			to.Folder = "box001"
+			if i%2 == 0 {
+				to.Name = fmt.Sprintf("%d.renamed:2,S", i)
+			}
+			must(w, os.Rename(w.path(f.file), w.path(to)))
+		}
+	}
+}
+
+func (c change) times(n int, sideOf func(*world) side) func(*world) {
+	return func(w *world) {
+		s := sideOf(w)
+		handles := s.list("INBOX")
+		for i := range n {
+			c(w, s, handles[i%len(handles)])
+		}
+	}
+}
+
+// works has the costs of the day they were written, and next to nothing to
+// spare. Whoever makes something cheaper lowers them: go test -v -run TestCosts
+// ./sync prints the lines as they would be.
+func works() []work {
+	return []work{
+		{
+			"nothing in 1 mailbox", agreed(1, 1), nothing, "", "",
+			[...]cost{{2, 219, 721}, {2, 229, 759}, {2, 221, 707}, {3, 308, 974}}, false,
+		},
+		{
+			"nothing in 500 mailboxes", agreed(500, 1), nothing, "", "",
+			[...]cost{{2, 219, 56503}, {2, 229, 66521}, {2, 221, 56489}, {34, 64483, 221623}}, true,
+		},
+		{
+			"nothing in 2,000 messages", agreed(1, 2000), nothing, "", "",
+			[...]cost{{2, 219, 730}, {2, 229, 768}, {2, 221, 716}, {3, 311, 76739}}, false,
+		},
+		{
+			"first sync of 50 mailboxes", unseen(50, 4), nothing, "download:200 local-create:50", "",
+			[...]cost{{10, 9363, 888709}, {10, 9773, 896827}, {10, 9365, 884834}, {10, 8378, 876376}}, false,
+		},
+		{
+			"new on the server", agreed(2, 30), thenServer(1, delivered), "download:1", "",
+			[...]cost{{4, 386, 5428}, {4, 404, 5537}, {4, 467, 5551}, {4, 539, 7976}}, false,
+		},
+		{
+			"new on disk", agreed(2, 30), thenDisk(1, delivered), "upload:1", "",
+			[...]cost{{4, 4421, 1251}, {4, 4470, 1404}, {4, 4502, 1319}, {5, 4679, 4899}}, false,
+		},
+		{
+			"100 new on disk", agreed(2, 30), thenDisk(100, delivered), "upload:100", "",
+			[...]cost{{4, 410347, 10987}, {4, 410402, 15263}, {4, 410431, 11062}, {5, 410612, 13424}}, false,
+		},
+		{
+			"flag on the server", agreed(2, 30), thenServer(1, flagged), "local-flags:1", "",
+			[...]cost{{3, 332, 1209}, {3, 350, 1298}, {3, 381, 1218}, {3, 433, 3422}}, false,
+		},
+		{
+			"flag on disk", agreed(2, 30), thenDisk(1, flagged), "remote-flags:1", "",
+			[...]cost{{5, 424, 1597}, {5, 442, 1717}, {5, 505, 1626}, {6, 650, 5109}}, false,
+		},
+		{
+			"removed on the server", agreed(2, 30), thenServer(1, removed), "local-remove:1", "",
+			[...]cost{{3, 332, 1179}, {3, 350, 1268}, {3, 413, 1223}, {3, 465, 3438}}, false,
+		},
+		{
+			"removed on disk", agreed(2, 30), thenDisk(1, removed), "remote-remove:1", "",
+			[...]cost{{6, 442, 1625}, {6, 460, 1745}, {6, 523, 1610}, {7, 668, 5104}}, false,
+		},
+		{
+			"copied on the server", agreed(2, 30), thenServer(1, copied), "download:1", "local-copy:1",
+			[...]cost{{4, 387, 5449}, {3, 351, 1378}, {4, 468, 5572}, {4, 519, 7785}}, false,
+		},
+		{
+			"copied on disk", agreed(2, 30), thenDisk(1, copied), "remote-copy:1", "",
+			[...]cost{{5, 501, 2054}, {5, 527, 2225}, {5, 662, 2127}, {6, 791, 6662}}, false,
+		},
+		{
+			"moved on the server", agreed(2, 30), thenServer(1, moved), "local-move:1", "",
+			[...]cost{{5, 609, 2417}, {3, 472, 1790}, {5, 772, 2562}, {5, 662, 4411}}, false,
+		},
+		{
+			"moved on disk", agreed(2, 30), thenDisk(1, moved), "remote-move:1", "",
+			[...]cost{{5, 501, 2123}, {5, 527, 2294}, {5, 662, 2152}, {6, 791, 6653}}, false,
+		},
+		{
+			"300 moved on the server", agreed(2, 300), thenServer(300, moved), "local-move:300", "",
+			[...]cost{{6, 3441, 255659}, {3, 478, 42770}, {6, 3603, 273138}, {6, 3491, 276061}}, true,
+		},
+		{
+			"300 moved on disk", agreed(2, 300), renamed(300), "remote-move:300", "",
+			[...]cost{{5, 515, 19621}, {5, 541, 19812}, {5, 674, 23520}, {6, 803, 52676}}, true,
+		},
+	}
+}
+
+// TestCosts holds every run to its round trips and bytes.
+func TestCosts(t *testing.T) {
+	for _, x := range works() {
+		t.Run(x.name, func(t *testing.T) {
+			t.Parallel()
+			var costs [len(costServers)]cost
+			for i, server := range costServers {
+				if testing.Short() && x.large && i > 0 {
+					break
+				}
+				w := newWorld(t, imaptest.Options{Caps: server.caps})
+				w.acct.NoFsync, w.acct.MaxDeletePct = true, 100
+				got := w.costOf(x)
+				costs[i] = got
+				if limit := x.costs[i]; got.exceeds(limit) {
+					t.Errorf("%s, %s: %v is more than %v", x.name, server.name, got, limit)
+				}
+			}
+			t.Logf("%s: costs %v", x.name, costs)
+		})
+	}
+}
+
+// costOf does the work and says what it cost.
+func (w *world) costOf(x work) cost {
+	w.t.Helper()
+	x.past(w)
+	x.change(w)
+	w.lines.idle()
+	w.srv.ResetStats()
+	rep := w.sync()
+	w.lines.idle()
+	st := w.srv.Stats()
+	if did := fmt.Sprint(rep.Counts); did != "map["+x.did+"]" && (x.byID == "" || did != "map["+x.byID+"]") {
+		w.t.Errorf("the run did %s and not %s", did, x.did)
+	}
+	// Answers that arrive while a client still sends look like turns to the
+	// server, and how many do is chance. Where little is sent, both must count
+	// the same.
+	streams := st.BytesIn+st.BytesOut > 20_000 || st.Commands["SELECT"]+st.Commands["EXAMINE"] > 20
+	if own := int64(st.RoundTrips) - 1; rep.RoundTrips > own || rep.RoundTrips < own && !streams {
+		w.t.Errorf("the report says %d round trips, the server %d", rep.RoundTrips, own)
+	}
+	w.agree()
+	w.quiet()
+	return cost{rep.RoundTrips, st.BytesIn, st.BytesOut}
+}

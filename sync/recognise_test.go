@@ -1,0 +1,73 @@
+package sync_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"satchel/maildir"
+	"satchel/sync/remote/imaptest"
+)
+
+// manyMessages puts n messages of size bytes into a mailbox and syncs.
+func manyMessages(t *testing.T, n, size int, o imaptest.Options) *world {
+	w := newWorld(t, o)
+	w.acct.NoFsync, w.acct.MaxDeletePct = true, 100
+	must(w, w.srv.CreateMailbox("Archive"))
+	for i := range n {
+		body := fmt.Appendf(w.message(), "%s\r\n", strings.Repeat("x", size))
+		w.srv.Append("INBOX", []string{`\Seen`}, time.Now().Add(-time.Duration(i)*time.Second), body)
+	}
+	w.sync()
+	w.quiet()
+	w.srv.ResetStats()
+	return w
+}
+
+// TestLostState: a known message is recognised after the state was lost, and
+// nothing that both sides hold is transferred.
+func TestLostState(t *testing.T) {
+	const n = 200
+	w := manyMessages(t, n, 5000, imaptest.Options{})
+	must(w, os.RemoveAll(w.acct.StateDir))
+	rep := w.sync()
+	if rep.Counts["download"]+rep.Counts["upload"] != 0 {
+		t.Errorf("transferred: %v", rep.Counts)
+	}
+	if st := w.srv.Stats(); st.BytesOut > n*1400 {
+		t.Errorf("%d bytes received to pair %d messages", st.BytesOut, n)
+	}
+	w.agree()
+	w.quiet()
+}
+
+func TestUIDValidityChanged(t *testing.T) {
+	const n = 200
+	w := manyMessages(t, n, 5000, imaptest.Options{})
+	w.srv.SetUIDValidity("INBOX", 77)
+	w.srv.ResetStats()
+	rep := w.sync()
+	if rep.Counts["download"]+rep.Counts["upload"] != 0 {
+		t.Errorf("transferred: %v", rep.Counts)
+	}
+	w.agree()
+	w.quiet()
+}
+
+// TestMaildirPlusPlus syncs with the other layout.
+func TestMaildirPlusPlus(t *testing.T) {
+	w := newWorld(t, imaptest.Options{})
+	w.acct.Layout = maildir.MaildirPP
+	must(w, w.srv.CreateMailbox("Archive/2026.x"))
+	w.srv.Append("Archive/2026.x", nil, time.Now(), w.message())
+	w.srv.Append("INBOX", nil, time.Now(), w.message())
+	w.sync()
+	w.agree()
+	w.quiet()
+	if _, err := os.Stat(filepath.Join(w.acct.Maildir, ".Archive.2026%2Ex", "new")); err != nil {
+		t.Error(err)
+	}
+}
