@@ -56,6 +56,10 @@ bench: build ## compare with mbsync on the same work (BENCH=regexp BENCH_COUNT=5
 	$(GO) test -c -o $(BIN)/bench.test ./sync/bench
 	cd sync/bench && SATCHEL_BENCH=$(BIN)/satchel $(BIN)/bench.test -test.v -test.run '^TestCompare$$' -test.timeout 0
 
+.PHONY: micro
+micro: ## Go benchmarks by size: scan, plan, commit, parsing, idle runs (BENCH=regexp BENCH_MILLION=1)
+	$(GO) test -run '^$$' -bench '$(or $(BENCH),.)' -benchtime $(or $(BENCH_TIME),5x) -timeout 0 ./...
+
 .PHONY: crash
 crash: ## stop, cut and break syncs everywhere, long form (CRASH_STEP=1: every nth byte of the wire)
 	./.ci/dovecot.sh

@@ -8,25 +8,82 @@ import (
 	"testing"
 )
 
-func BenchmarkScan(b *testing.B) {
-	for _, n := range []int{1_000, 100_000} {
+// crowd fills a folder with n messages of one content: links to a few files,
+// because a million files take minutes. A scan looks at names only.
+func crowd(b testing.TB, s *Store, folder string, n int) {
+	b.Helper()
+	mustFolder(b, s, folder)
+	const perFile = 50_000 // ext4 allows 65,000 links to one
+	cur := filepath.Join(s.Root(), folder, "cur")
+	first := ""
+	for i := range n {
+		name := filepath.Join(cur, s.NewBase()+":2,S")
+		err := error(nil)
+		if i%perFile == 0 {
+			first = name
+			err = os.WriteFile(name, []byte("Subject: one of many\n\n"), 0o600)
+		} else {
+			err = os.Link(first, name)
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// sizes of folders in the benchmarks. The largest takes half a minute to make.
+func sizes() []int {
+	list := []int{1_000, 100_000}
+	if os.Getenv("BENCH_MILLION") != "" {
+		list = append(list, 1_000_000)
+	}
+	return list
+}
+
+// BenchmarkFolder looks at one folder of each size: whether it changed, and what
+// it holds.
+func BenchmarkFolder(b *testing.B) {
+	for _, n := range sizes() {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			s := testStore(b, Options{NoFsync: true})
-			mustFolder(b, s, "INBOX")
-			dir := filepath.Join(s.Root(), "INBOX", "cur")
-			for range n {
-				if err := os.WriteFile(filepath.Join(dir, s.NewBase()+":2,S"), nil, 0o600); err != nil {
-					b.Fatal(err)
+			crowd(b, s, "INBOX", n)
+			known := map[string]Stamp{}
+			b.Run("survey", func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					folders, _, err := s.Survey(b.Context(), known)
+					if err != nil || len(folders) != 1 {
+						b.Fatal(folders, err)
+					}
+					known["INBOX"] = folders[0].Stamp
 				}
-			}
-			b.ReportAllocs()
-			for b.Loop() {
-				l, err := s.Scan(b.Context(), "INBOX")
-				if err != nil || len(l.Files) != n {
-					b.Fatal(err)
+			})
+			b.Run("scan", func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					l, err := s.Scan(b.Context(), "INBOX")
+					if err != nil || len(l.Files) != n {
+						b.Fatal(len(l.Files), err)
+					}
 				}
-			}
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/file")
+			})
 		})
+	}
+}
+
+// TestScanAllocs holds a scan to what it may allocate for each file.
+func TestScanAllocs(t *testing.T) {
+	const n = 2000
+	s := testStore(t, Options{NoFsync: true})
+	crowd(t, s, "INBOX", n)
+	got := testing.AllocsPerRun(5, func() {
+		if l, err := s.Scan(t.Context(), "INBOX"); err != nil || len(l.Files) != n {
+			t.Error(len(l.Files), err)
+		}
+	}) / n
+	if most := 1.1; got > most {
+		t.Errorf("%.2f allocations for each file, at most %v", got, most)
 	}
 }
 

@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -604,51 +603,5 @@ func TestCheckFinds(t *testing.T) {
 			write(t, db, func(tx *state.Tx) error { return tx.Mend() })
 			sound(t, db)
 		})
-	}
-}
-
-func BenchmarkPutMessage(b *testing.B) {
-	for _, n := range []int{1_000, 100_000} {
-		b.Run(strconv.Itoa(n), func(b *testing.B) {
-			db := open(b)
-			mb := putMailbox(b, db, "INBOX")
-			b.ReportAllocs()
-			uid := mail.UID(0)
-			for b.Loop() {
-				write(b, db, func(tx *state.Tx) error {
-					for range n {
-						uid++
-						m := message(mb, uid, fmt.Sprintf("1700000000.M%dP1.host", uid))
-						for i := range 4 {
-							m.Digest[i+4] = byte(uid >> (8 * i))
-						}
-						if err := tx.PutMessage(m); err != nil {
-							return err
-						}
-					}
-					return nil
-				})
-			}
-		})
-	}
-}
-
-func BenchmarkNames(b *testing.B) {
-	db := open(b)
-	mb := putMailbox(b, db, "INBOX")
-	write(b, db, func(tx *state.Tx) error {
-		for i := range 100_000 {
-			if err := tx.PutMessage(message(mb, mail.UID(i+1), fmt.Sprintf("%d.M%dP1.host", 1700000000+i%977, i))); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	b.ReportAllocs()
-	for b.Loop() {
-		n := 0
-		if err := db.Names(b.Context(), mb.ID, func(*state.Name) error { n++; return nil }); err != nil || n != 100_000 {
-			b.Fatal(n, err)
-		}
 	}
 }

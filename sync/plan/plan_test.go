@@ -146,32 +146,48 @@ func TestMakeTwice(t *testing.T) {
 	}
 }
 
+// changes are n messages of which most have something for a plan to do.
+func changes(n int) plan.Input {
+	rng := rand.New(rand.NewPCG(1, 2))
+	in := plan.Input{MaxDeletePercent: 50}
+	names := []string{"INBOX", "Archive", "Lists/go", "Junk"}
+	for _, m := range names {
+		in.Mailboxes = append(in.Mailboxes, plan.Mailbox{Name: m, InBase: true, Local: true, Remote: true, BaseMessages: n, HoldsAny: true})
+	}
+	for i := range n {
+		m := names[rng.IntN(len(names))]
+		it := &plan.Item{InBase: true, Local: seen(m, fmt.Sprintf("%d.M%dP1.host", 1700000000+i, i), plan.Same), Remote: seen(m, i+1, plan.Same)}
+		switch rng.IntN(5) {
+		case 0:
+			it.Local.State, it.Local.Flags = plan.Edited, mail.NewFlags(`\Seen`)
+		case 1:
+			it.Remote.State, it.Remote.Flags = plan.Edited, mail.NewFlags(`\Flagged`, "work")
+		case 2:
+			it.Local.State = plan.Removed
+		case 3:
+			it.Local.State, it.Local.Mailbox = plan.Moved, names[rng.IntN(len(names))]
+		case 4:
+			it.InBase, it.Local, it.Remote.State = false, plan.Side{}, plan.New
+		}
+		in.Items = append(in.Items, it)
+	}
+	return in
+}
+
+// TestMakeAllocs holds a plan to what it may allocate for each message: its
+// operation, and with the race detector nearly twice as much.
+func TestMakeAllocs(t *testing.T) {
+	const n = 2000
+	in := changes(n)
+	if got, most := testing.AllocsPerRun(5, func() { plan.Make(in) })/n, 2.0; got > most {
+		t.Errorf("%.2f allocations for each message, at most %v", got, most)
+	}
+}
+
 func BenchmarkMake(b *testing.B) {
-	for _, n := range []int{1_000, 100_000} {
+	for _, n := range []int{1_000, 100_000, 1_000_000} {
 		b.Run(strconv.Itoa(n), func(b *testing.B) {
-			rng := rand.New(rand.NewPCG(1, 2))
-			in := plan.Input{MaxDeletePercent: 50}
-			names := []string{"INBOX", "Archive", "Lists/go", "Junk"}
-			for _, m := range names {
-				in.Mailboxes = append(in.Mailboxes, plan.Mailbox{Name: m, InBase: true, Local: true, Remote: true, BaseMessages: n, HoldsAny: true})
-			}
-			for i := range n {
-				m := names[rng.IntN(len(names))]
-				it := &plan.Item{InBase: true, Local: seen(m, fmt.Sprintf("%d.M%dP1.host", 1700000000+i, i), plan.Same), Remote: seen(m, i+1, plan.Same)}
-				switch rng.IntN(5) {
-				case 0:
-					it.Local.State, it.Local.Flags = plan.Edited, mail.NewFlags(`\Seen`)
-				case 1:
-					it.Remote.State, it.Remote.Flags = plan.Edited, mail.NewFlags(`\Flagged`, "work")
-				case 2:
-					it.Local.State = plan.Removed
-				case 3:
-					it.Local.State, it.Local.Mailbox = plan.Moved, names[rng.IntN(len(names))]
-				case 4:
-					it.InBase, it.Local, it.Remote.State = false, plan.Side{}, plan.New
-				}
-				in.Items = append(in.Items, it)
-			}
+			in := changes(n)
 			b.ReportAllocs()
 			for b.Loop() {
 				plan.Make(in)
