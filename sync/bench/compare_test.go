@@ -31,6 +31,8 @@ type harness struct {
 	users, replicas int                 // given out so far
 	shared          *account            // of 501 mailboxes
 	synced          map[string]*replica // of shared, by program
+	pairs           map[string]*replica // of two folders, by program, for the moves
+	durability      string              // what [harness.durable] says
 }
 
 // TestCompare measures every workload that BENCH selects and prints the
@@ -45,6 +47,8 @@ func TestCompare(t *testing.T) {
 	if err != nil {
 		t.Fatalf("BENCH: %v", err)
 	}
+	h.durability = h.durable(t)
+	fmt.Printf("%s  fsync: %s\n", time.Now().Format(time.TimeOnly), h.durability)
 	var results []*result
 	for _, w := range workloads() {
 		if !chosen.MatchString(w.name) {

@@ -80,7 +80,8 @@ const (
 )
 
 // The whole configuration of each. There is no fsync key in either: it is on
-// in both by default, and [replica.configure] makes sure that it stays so.
+// in both by default, and [replica.configure] makes sure that it stays so, and
+// [harness.durable] that it is what the programs do.
 const (
 	satchelConfig = `[accounts.bench]
 host = "127.0.0.1"
@@ -133,8 +134,18 @@ func (r *replica) env() []string {
 	}
 }
 
-// configure points the program at a server and returns its command line.
-func (r *replica) configure(t *testing.T, addr string) []string {
+// hasty changes a configuration while a fixture is made, which nobody measures
+// and which may wait for the disk once, at its end.
+func hasty(tool, text string) string {
+	if tool == satchel {
+		return text + "fsync = false\n"
+	}
+	return "FSync no\n\n" + text
+}
+
+// configure points the program at a server and returns its command line. Only
+// what is never measured may be without fsync.
+func (r *replica) configure(t *testing.T, addr string, fsync bool) []string {
 	t.Helper()
 	_, port, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -150,6 +161,9 @@ func (r *replica) configure(t *testing.T, addr string) []string {
 	if strings.Contains(strings.ToLower(strings.ReplaceAll(text, r.dir, "")), "fsync") {
 		t.Fatal("the configuration must leave fsync alone")
 	}
+	if !fsync {
+		text = hasty(r.tool, text)
+	}
 	if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte(text), 0o600)); err != nil {
 		t.Fatal(err)
 	}
@@ -160,6 +174,7 @@ func (r *replica) configure(t *testing.T, addr string) []string {
 type line struct {
 	proxied bool
 	rtt     time.Duration
+	fixture bool // nobody looks at the time: no fsync
 }
 
 // runLimit is for one run; the first sync of a million messages is the longest.
@@ -173,7 +188,7 @@ func (r *replica) run(t *testing.T, l line) usage {
 		addr = r.h.proxy.Addr()
 		r.h.proxy.Configure(netsim.Options{RTT: l.rtt})
 	}
-	u := r.start(t, r.configure(t, addr)...)
+	u := r.start(t, r.configure(t, addr, !l.fixture)...)
 	if l.proxied {
 		s := r.h.drained()
 		u.up, u.down, u.turns, u.connections = s.Up, s.Down, s.Turns, s.Connections
@@ -249,24 +264,42 @@ func (r *replica) check() (err error) {
 	return compare("the server", r.want, r.server)
 }
 
-// settle lets the disk finish what came before, and the folders grow older
-// than the time stamps' resolution of one second that mbsync reckons with.
-func settle() {
+// quiesce lets the disk finish what came before.
+func quiesce() {
 	runtime.GC() // ours should not run while the clock does
 	unix.Sync()
+}
+
+// settle also lets folders that were changed grow older than the time stamps'
+// resolution of one second that mbsync reckons with.
+func settle() {
+	quiesce()
 	time.Sleep(2100 * time.Millisecond)
 }
 
 // prepare syncs until a further run has nothing to do, and returns what the
-// first sync cost.
+// first sync cost, without fsync.
 func (r *replica) prepare(t *testing.T) usage {
 	t.Helper()
-	u := r.run(t, line{})
+	return prepareAll(t, []*replica{r})[0]
+}
+
+// prepareAll does so for several, which wait for the disk together.
+func prepareAll(t *testing.T, all []*replica) []usage {
+	t.Helper()
+	used := make([]usage, len(all))
+	for i, r := range all {
+		used[i] = r.run(t, line{fixture: true})
+	}
 	settle()
-	r.run(t, line{})
+	for _, r := range all {
+		r.run(t, line{})
+	}
 	settle()
-	r.verify(t)
-	return u
+	for _, r := range all {
+		r.verify(t)
+	}
+	return used
 }
 
 // A person's changes on disk, as a mail program makes them.

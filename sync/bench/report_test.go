@@ -279,6 +279,7 @@ func (r report) about() string {
 		row("mbsync", output(r.h.mbsync, "--version"))
 	}
 	row("server", "Dovecot "+dovecotVersion()+", sdbox, mail_fsync=never")
+	row("fsync", r.h.durability)
 	row("runs", fmt.Sprintf("%d of each, in turn; medians", r.h.count))
 	if r.h.scale != 1 {
 		row("scale", fmt.Sprintf("%g of the sizes in the table; targets do not apply", r.h.scale))

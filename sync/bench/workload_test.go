@@ -120,7 +120,7 @@ func idle(t *testing.T, h *harness, res *result, replicas map[string]*replica) {
 	once := func(tool string, l line) usage {
 		r := replicas[tool]
 		before, marksBefore := r.untouched(t)
-		settle()
+		quiesce() // no folder changes here
 		u := r.run(t, l)
 		after, marksAfter := r.untouched(t)
 		if !slices.Equal(before, after) {
@@ -193,12 +193,12 @@ func first(t *testing.T, h *harness, res *result, a *account) {
 	// before the clock runs.
 	for _, tool := range h.tools {
 		r := a.newReplica(t, tool)
-		r.run(t, line{})
+		r.run(t, line{fixture: true})
 		r.verify(t)
 	}
 	res.measure(h, func(tool string, l line) usage {
 		r := a.newReplica(t, tool)
-		settle()
+		quiesce() // there are no folders yet
 		u := r.run(t, l)
 		r.verify(t)
 		return u
@@ -237,20 +237,9 @@ func idleLarge(t *testing.T, h *harness, res *result, n int, tools []string) {
 }
 
 // changing measures a change made again and again to a replica of each
-// program, on an account of its own.
-func changing(t *testing.T, h *harness, res *result, fill func(*account, *connection), change func(r *replica, c *connection, seed uint64)) {
+// program.
+func changing(t *testing.T, h *harness, res *result, replicas map[string]*replica, change func(r *replica, c *connection, seed uint64)) {
 	t.Helper()
-	replicas := map[string]*replica{}
-	before := h.author
-	for _, tool := range h.tools {
-		h.author = before.twin() // the same mail for both
-		a := h.newAccount(t)
-		c := a.login(t)
-		fill(a, c)
-		c.close()
-		replicas[tool] = a.newReplica(t, tool)
-		replicas[tool].prepare(t)
-	}
 	turn := map[string]uint64{}
 	res.measure(h, func(tool string, l line) usage {
 		r := replicas[tool]
@@ -265,10 +254,29 @@ func changing(t *testing.T, h *harness, res *result, fill func(*account, *connec
 	})
 }
 
+// filled makes an account and a replica with nothing to do for each program.
+func (h *harness) filled(t *testing.T, fill func(*account, *connection)) map[string]*replica {
+	t.Helper()
+	replicas := map[string]*replica{}
+	before := h.author
+	var all []*replica
+	for _, tool := range h.tools {
+		h.author = before.twin() // the same mail for both
+		a := h.newAccount(t)
+		c := a.login(t)
+		fill(a, c)
+		c.close()
+		replicas[tool] = a.newReplica(t, tool)
+		all = append(all, replicas[tool])
+	}
+	prepareAll(t, all)
+	return replicas
+}
+
 func changes(t *testing.T, h *harness, res *result) {
 	flags, fresh := h.scaled(200), h.scaled(100)
 	fill := func(a *account, c *connection) { a.fill(t, c, "INBOX", h.scaled(20_000), 4096) }
-	changing(t, h, res, fill, func(r *replica, c *connection, seed uint64) {
+	changing(t, h, res, h.filled(t, fill), func(r *replica, c *connection, seed uint64) {
 		box := r.want["INBOX"]
 		some := r.want.pick("INBOX", 2*flags+2*fresh, seed)
 		next := func(n int) []digest {
@@ -322,12 +330,18 @@ func changes(t *testing.T, h *harness, res *result) {
 // moves alternates: there and back again.
 func moves(move func(t *testing.T, r *replica, c *connection, some []digest, from, to string)) func(*testing.T, *harness, *result) {
 	return func(t *testing.T, h *harness, res *result) {
-		fill := func(a *account, c *connection) {
-			a.fill(t, c, "one", h.scaled(1500), 20_000)
-			a.fill(t, c, "two", h.scaled(1500), 20_000)
+		if h.pairs == nil { // both directions work on the same mail
+			h.pairs = h.filled(t, func(a *account, c *connection) {
+				a.fill(t, c, "one", h.scaled(1500), 20_000)
+				a.fill(t, c, "two", h.scaled(1500), 20_000)
+			})
 		}
-		changing(t, h, res, fill, func(r *replica, c *connection, seed uint64) {
-			from, to := "one", "two"
+		first, second := "one", "two"
+		if len(h.pairs[satchel].want[second]) > len(h.pairs[satchel].want[first]) {
+			first, second = second, first // where the last workload left most of it
+		}
+		changing(t, h, res, h.pairs, func(r *replica, c *connection, seed uint64) {
+			from, to := first, second
 			if seed%2 == 0 {
 				from, to = to, from
 			}
@@ -363,13 +377,22 @@ func moveOnServer(t *testing.T, r *replica, c *connection, some []digest, from, 
 
 // upload uses an account for every run, so that the mailbox is the same each time.
 func upload(t *testing.T, h *harness, res *result) {
+	ready := map[string][]*replica{}
+	var all []*replica
+	for range h.count {
+		for _, tool := range h.tools {
+			a := h.newAccount(t)
+			c := a.login(t)
+			a.fill(t, c, "INBOX", 10, 4096)
+			c.close()
+			r := a.newReplica(t, tool)
+			ready[tool], all = append(ready[tool], r), append(all, r)
+		}
+	}
+	prepareAll(t, all)
 	res.measure(h, func(tool string, l line) usage {
-		a := h.newAccount(t)
-		c := a.login(t)
-		a.fill(t, c, "INBOX", 10, 4096)
-		c.close()
-		r := a.newReplica(t, tool)
-		r.prepare(t)
+		r := ready[tool][0]
+		ready[tool] = ready[tool][1:]
 		some := h.author.writeMany(h.scaled(3000), 4096)
 		r.writeFiles(t, "INBOX", some)
 		r.want.add("INBOX", some...)
