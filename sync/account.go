@@ -25,7 +25,8 @@ type Account struct {
 	AllowCleartext bool   // permit TLS none beyond loopback
 	User           string
 	Password       func(context.Context) (string, error)
-	Auth           string        // empty means auto
+	Auth           string // empty means auto
+	Compress       remote.Compression
 	Timeout        time.Duration // without progress, 0: 60 s
 	Connections    int           // at once, 0: 4
 	WithoutCaps    []string      // capabilities to ignore

@@ -99,7 +99,7 @@ func (e *Engine) remoteOptions() remote.Options {
 	return remote.Options{
 		Host: a.Host, Port: a.Port, TLS: a.TLS, RootCA: a.TLSCA, Fingerprint: a.TLSFingerprint,
 		AllowCleartext: a.AllowCleartext, User: a.User, Password: a.Password, Auth: a.Auth,
-		Timeout: a.Timeout, Dial: a.Dial, Without: a.WithoutCaps, Logger: e.log,
+		Compress: a.Compress, Timeout: a.Timeout, Dial: a.Dial, Without: a.WithoutCaps, Logger: e.log,
 	}
 }
 

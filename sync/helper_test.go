@@ -58,8 +58,9 @@ func openWorld(t testing.TB, o imaptest.Options) *world {
 		Name: "test", Host: "127.0.0.1", Port: 143, TLS: remote.TLSMode("none"), User: "ann",
 		Password: func(context.Context) (string, error) { return "secret", nil },
 		Maildir:  filepath.Join(dir, "Mail"), StateDir: filepath.Join(dir, "state"),
-		Timeout: 20 * time.Second,
-		Dial:    w.lines.Dial,
+		Timeout:  20 * time.Second,
+		Compress: remote.CompressAlways, // where a test has the server offer it
+		Dial:     w.lines.Dial,
 	}
 	return w
 }

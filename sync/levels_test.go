@@ -15,6 +15,7 @@ func TestHistoriesOnEveryServer(t *testing.T) {
 		"condstore only": {Caps: all.Without(imaptest.CapQResync)},
 		"plain":          {Caps: all.Without(imaptest.CapCondstore, imaptest.CapQResync)},
 		"objectid":       {Caps: all.With(imaptest.CapObjectID)},
+		"compressed":     {Caps: all.With(imaptest.CapCompress)},
 		"late caps":      {NoGreetingCaps: true, NoLoginCaps: true},
 	}
 	for name, c := range map[string]imaptest.Caps{

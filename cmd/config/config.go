@@ -54,6 +54,7 @@ type Account struct {
 	Exclude []string
 
 	Connections      int
+	Compress         string
 	Policy           conflict.Policy
 	MaxDeletePercent int
 	UndoDays         int // 0: removed files are not kept

@@ -140,7 +140,7 @@ func TestDefaults(t *testing.T) {
 	got.Password = nil
 	want := mailsync.Account{
 		Name: "home", Host: "imap.example.org", Port: 993, TLS: remote.TLSImplicit, User: "ann@example.org",
-		Timeout: time.Minute, Connections: 4, Maildir: "/home/ann/Mail/home", Layout: maildir.Nested,
+		Timeout: time.Minute, Connections: 4, Compress: remote.CompressAuto, Maildir: "/home/ann/Mail/home", Layout: maildir.Nested,
 		Include: []string{"*"}, UndoDays: 30, MaxDeletePct: 50, StateDir: "/state",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -167,6 +167,7 @@ layout = "maildir++"
 include = ["INBOX", "Lists/%"]
 exclude = ["Lists/noise"]
 connections = 2
+compress = "never"
 delete = "trash"
 edit_vs_delete = "delete"
 mailbox_delete = "never"
@@ -191,7 +192,7 @@ timeout = "1m30s"
 	got.Password = nil
 	want := mailsync.Account{
 		Name: "work", Host: "127.0.0.1", Port: 1143, TLS: remote.TLSNone, TLSFingerprint: "sha256:" + strings.Repeat("ab", 32),
-		User: "ann", Auth: "plain", Timeout: 90 * time.Second, Connections: 2, Maildir: "/srv/mail/work", Layout: maildir.MaildirPP,
+		User: "ann", Auth: "plain", Timeout: 90 * time.Second, Connections: 2, Compress: remote.CompressNever, Maildir: "/srv/mail/work", Layout: maildir.MaildirPP,
 		Include: []string{"INBOX", "Lists/%"}, Exclude: []string{"Lists/noise"}, NoFsync: true, UndoDays: -1, MaxDeletePct: 10,
 		Policy:   conflict.Policy{EditVsDelete: conflict.Delete, Removal: conflict.Trash, MailboxDelete: conflict.Never},
 		StateDir: "/state",

@@ -24,6 +24,7 @@ func (a Account) Engine(stateDir string) (mailsync.Account, error) {
 		Password:       a.fetchPassword,
 		Timeout:        a.Timeout,
 		Connections:    a.Connections,
+		Compress:       remote.Compression(a.Compress),
 		Maildir:        a.Maildir,
 		Include:        a.Include,
 		Exclude:        a.Exclude,

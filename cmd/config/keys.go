@@ -41,6 +41,7 @@ func keys() []key {
 		{"include", patterns(func(a *Account) *[]string { return &a.Include })},
 		{"exclude", patterns(func(a *Account) *[]string { return &a.Exclude })},
 		{"connections", number(1, 32, func(a *Account) *int { return &a.Connections })},
+		{"compress", choice(func(a *Account) *string { return &a.Compress }, "auto", "always", "never")},
 		{"delete", policy(func(p *conflict.Policy, i int) { p.Removal = []conflict.Removal{conflict.Expunge, conflict.Trash}[i] },
 			"expunge", "trash")},
 		{"edit_vs_delete", policy(func(p *conflict.Policy, i int) {
@@ -60,7 +61,7 @@ func keys() []key {
 // and the maildir depend on other keys and are filled in by complete.
 func defaults(name string) Account {
 	return Account{
-		Name: name, TLS: "implicit", Auth: "auto", Layout: "nested",
+		Name: name, TLS: "implicit", Auth: "auto", Compress: "auto", Layout: "nested",
 		Include: []string{"*"}, Connections: 4, MaxDeletePercent: 50, UndoDays: 30,
 		Fsync: true, Timeout: time.Minute,
 	}

@@ -20,6 +20,8 @@ type command struct {
 	free bool
 	// viaGoIMAP: the tag is go-imap's, which waits for the answer too.
 	viaGoIMAP bool
+	// compress: what follows the answer OK is compressed, both ways.
+	compress bool
 	// login: continuation requests belong to go-imap.
 	login bool
 	// cont is told of each continuation request (RFC 3501 §7.5), when set.

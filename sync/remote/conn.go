@@ -50,6 +50,8 @@ type Conn struct {
 	imap *imapclient.Client
 	log  *slog.Logger
 
+	compressTried bool
+
 	enableTried bool
 	enabling    *command // ENABLE, not yet looked at
 	enabled     bool     // of enabling; valid when it is answered

@@ -3,6 +3,7 @@ package remote
 import (
 	"bufio"
 	"bytes"
+	"compress/flate"
 	"errors"
 	"fmt"
 	"io"
@@ -61,6 +62,7 @@ type link struct {
 	midway  bool       // go-imap is within a command, behind a literal
 	corked  bool
 	wbuf    []byte
+	deflate *flate.Writer // once COMPRESS was answered; see compress.go
 	wake    chan struct{} // there is something to write
 	room    chan struct{} // something was written
 	written chan struct{} // closed when the writing goroutine has ended

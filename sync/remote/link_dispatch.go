@@ -98,6 +98,11 @@ func (l *link) takeTagged(line []byte) error {
 	if c.text.Code == "ALERT" {
 		l.log.Warn("server alert", "alert", c.text.Text)
 	}
+	if c.compress && status == "OK" {
+		if err := l.compress(); err != nil {
+			return err
+		}
+	}
 	if c.viaGoIMAP {
 		// With a capability list in each OK go-imap never asks for one on
 		// its own, in a goroutine of its own.

@@ -160,9 +160,16 @@ func (l *link) writeLoop() {
 		}
 		l.wmu.Lock()
 		out, l.wbuf = l.wbuf, out[:0]
+		deflate := l.deflate
 		l.wmu.Unlock()
 		signal(l.room)
-		if l.write(out) != nil {
+		var err error
+		if deflate == nil || len(out) == 0 {
+			err = l.write(out)
+		} else {
+			err = l.writeDeflated(deflate, out)
+		}
+		if err != nil {
 			return
 		}
 		l.wmu.Lock()

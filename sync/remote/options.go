@@ -41,6 +41,8 @@ type Options struct {
 	Password func(context.Context) (string, error)
 	Auth     string // auto, plain or login; empty: auto
 
+	// Compress says when to use COMPRESS=DEFLATE; empty: auto.
+	Compress Compression
 	// Timeout is how long the server may make no progress; 0: 60 s.
 	Timeout time.Duration
 	// Dial opens the socket; nil: net.Dialer.
@@ -87,6 +89,13 @@ func (o *Options) validate() error {
 	case "auto", "plain", "login":
 	default:
 		return bad("auth "+strconv.Quote(o.Auth)+" is not supported", "use auto, plain or login")
+	}
+	switch o.Compress {
+	case "":
+		o.Compress = CompressAuto
+	case CompressAuto, CompressAlways, CompressNever:
+	default:
+		return bad("unknown compress "+strconv.Quote(string(o.Compress)), "use auto, always or never")
 	}
 	if o.Fingerprint != "" {
 		if _, ok := parseFingerprint(o.Fingerprint); !ok {

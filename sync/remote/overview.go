@@ -134,6 +134,9 @@ func (c *Conn) listFlight(li *listing, extended bool) (failed, err error) {
 		add(`LSUB "" "*"`)
 		add(`LIST "" ""`) // the delimiter, for a server without NAMESPACE
 	}
+	if cmd := c.compressCommand(); cmd != nil {
+		flight = append(flight, cmd)
+	}
 	c.link.cork()
 	for _, cmd := range flight {
 		if err := c.link.begin(cmd); err != nil {
