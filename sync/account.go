@@ -47,6 +47,8 @@ type Options struct {
 	Logger   *slog.Logger   // nil: discard
 	Progress func(Progress) // nil: none; called from several goroutines, must be quick
 	Now      func() time.Time
+	// Sleep waits for a server that has too much to do; nil: a timer.
+	Sleep func(context.Context, time.Duration) error
 	// FS and State let tests stop the engine dead, or fail, at any step.
 	FS maildir.FS
 	// AfterUpload is how long a run waits that finds an upload cut off, for

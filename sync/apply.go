@@ -249,7 +249,21 @@ func (a *applier) skip(op *plan.Op, err error) {
 		a.log.Debug("skipped", "op", op.String(), "err", err)
 		return
 	}
+	if a.limited(op.Mailbox, op.MessageKey(), err) {
+		return
+	}
 	a.rep.problem(op.Mailbox, op.MessageKey(), err)
+}
+
+// broken leaves operations to a later cycle whose connection broke. Which of them
+// were done is known to the journal and the base; it does no harm to hold
+// what belongs to all of them.
+func (a *applier) broken(ops []*plan.Op) func(error) {
+	return func(err error) {
+		for _, op := range ops {
+			a.skip(op, errors.Join(mail.ErrChanged, err))
+		}
+	}
 }
 
 // diskFull makes an error of the file system that no further message can

@@ -35,7 +35,7 @@ func (a *applier) downloadJobs(ops []plan.Op, d *deliverer) []job {
 	flush := func() {
 		if len(batch) > 0 {
 			mine := batch
-			jobs = append(jobs, job{weight: weight, run: func(ctx context.Context, c *remote.Conn) error {
+			jobs = append(jobs, job{weight: weight, broken: a.broken(mine), run: func(ctx context.Context, c *remote.Conn) error {
 				return a.download(ctx, c, mine, d)
 			}})
 		}

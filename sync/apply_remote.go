@@ -42,7 +42,7 @@ func (a *applier) laneJobs(ops []plan.Op) []job {
 		slices.SortStableFunc(lane, func(x, y *plan.Op) int {
 			return cmp.Compare(slices.Index(order, x.Kind), slices.Index(order, y.Kind))
 		})
-		jobs = append(jobs, job{weight: int64(len(lane)) * opWeight, run: func(ctx context.Context, c *remote.Conn) error {
+		jobs = append(jobs, job{weight: int64(len(lane)) * opWeight, broken: a.broken(lane), run: func(ctx context.Context, c *remote.Conn) error {
 			return a.lane(ctx, c, mb, lane)
 		}})
 	}

@@ -25,7 +25,7 @@ func (a *applier) uploadJobs(ops []plan.Op) []job {
 	flush := func() {
 		if len(batch) > 0 {
 			mine := batch
-			jobs = append(jobs, job{weight: weight, run: func(ctx context.Context, c *remote.Conn) error {
+			jobs = append(jobs, job{weight: weight, broken: a.broken(mine), run: func(ctx context.Context, c *remote.Conn) error {
 				return a.upload(ctx, c, mine)
 			}})
 		}
@@ -53,6 +53,12 @@ func (a *applier) upload(ctx context.Context, c *remote.Conn, ops []*plan.Op) er
 	if mb.row == nil {
 		for _, op := range ops {
 			a.skip(op, mail.ErrGone)
+		}
+		return nil
+	}
+	if err := a.noRoom(); err != nil {
+		for _, op := range ops {
+			a.skip(op, err)
 		}
 		return nil
 	}

@@ -32,6 +32,7 @@ type Engine struct {
 	log     *slog.Logger
 	notify  func(Progress)
 	now     func() time.Time
+	sleep   func(context.Context, time.Duration) error
 
 	fs           maildir.FS
 	afterUpload  time.Duration
@@ -58,7 +59,7 @@ func New(a Account, o Options) (*Engine, error) {
 	if a.UndoDays == 0 {
 		a.UndoDays = defaultUndoDays
 	}
-	e := &Engine{account: a, log: o.Logger, notify: o.Progress, now: o.Now,
+	e := &Engine{account: a, log: o.Logger, notify: o.Progress, now: o.Now, sleep: o.Sleep,
 		fs: o.FS, stateOptions: o.State, afterUpload: afterUpload}
 	if o.AfterUpload != 0 {
 		e.afterUpload = o.AfterUpload

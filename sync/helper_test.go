@@ -91,6 +91,9 @@ func (w *world) trySync(req mailsync.Request) (*mailsync.Report, error) {
 	opts := w.opts
 	opts.AfterUpload = time.Nanosecond // tests wait for the server themselves
 	opts.Window = w.small
+	if opts.Sleep == nil {
+		opts.Sleep = func(ctx context.Context, _ time.Duration) error { return ctx.Err() }
+	}
 	e, err := mailsync.New(w.acct, opts)
 	if err != nil {
 		w.t.Fatal(err)

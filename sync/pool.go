@@ -19,43 +19,105 @@ const perConnection = 2 << 20
 // pool holds the connections of a run. The first one is for asking and for
 // small work; the others are made when there is much to transfer.
 type pool struct {
-	client *remote.Client
-	max    int
-	log    *slog.Logger
+	client   *remote.Client
+	max      int
+	patience *patience
+	log      *slog.Logger
 
 	mu    sync.Mutex
 	main  *remote.Conn
 	extra []*remote.Conn // idle
 	full  bool           // the server refused another one
+	lost  int            // connections that broke at work
+	gone  error          // why there is no connection to be had any more
 }
 
 // job is a piece of work on one connection.
 type job struct {
 	weight int64 // bytes, roughly
 	run    func(context.Context, *remote.Conn) error
+	// broken is called when the connection broke and the pool goes on with
+	// others: what the job has not noted as done is to be looked at again.
+	// nil: the work ends with it.
+	broken func(error)
 }
 
-func newPool(client *remote.Client, maxConns int, log *slog.Logger) *pool {
-	return &pool{client: client, max: maxConns, log: log}
+func newPool(client *remote.Client, maxConns int, patience *patience, log *slog.Logger) *pool {
+	return &pool{client: client, max: maxConns, patience: patience, log: log}
 }
 
 // first returns the connection for asking. Only one goroutine at a time may
 // use it: the session outside of run, one worker inside.
 func (p *pool) first(ctx context.Context) (*remote.Conn, error) {
-	if p.main == nil {
+	for p.main == nil {
 		c, err := p.client.Connect(ctx)
-		if err != nil {
-			return nil, err
+		if err == nil {
+			p.main = c
+			break
 		}
-		p.main = c
+		if err := p.patience.wait(ctx, err); err != nil {
+			return nil, p.giveUp(err)
+		}
 	}
 	return p.main, nil
 }
 
+// giveUp notes why no connection is to be had.
+func (p *pool) giveUp(err error) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.gone = err
+	return err
+}
+
+// maxLost is how many connections may break at work before a run gives up: a
+// server that ends every connection at the same message would be asked for it
+// for ever.
+const maxLost = 4
+
+// survives reports whether work may go on after err on other connections, or
+// on a new one.
+func (p *pool) survives(ctx context.Context, err error) bool {
+	if ctx.Err() != nil || mail.KindOf(err) != mail.KindConnection {
+		return false
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.gone != nil || p.lost >= maxLost {
+		return false
+	}
+	p.lost++
+	if limit, _ := remote.LimitOf(err); limit != remote.NoLimit {
+		p.full = true // fewer connections are the least that is asked for
+	}
+	p.log.Warn("connection lost", "err", err)
+	return true
+}
+
+// renew replaces the first connection, which broke because of err.
+func (p *pool) renew(ctx context.Context, err error) (*remote.Conn, error) {
+	if limit, _ := remote.LimitOf(err); limit != remote.NoLimit {
+		if err := p.patience.wait(ctx, err); err != nil {
+			return nil, p.giveUp(err)
+		}
+	}
+	_ = p.main.Close() // it is broken
+	p.main = nil
+	return p.first(ctx)
+}
+
+// losses counts the connections that broke at work so far.
+func (p *pool) losses() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.lost
+}
+
 // run does the jobs, side by side when there is enough to do, and returns the
 // first error. A job's error ends the others: jobs return only errors that
-// concern the whole account and note narrower ones themselves. Once stop ends,
-// no further job begins.
+// concern the whole account and note narrower ones themselves. A connection
+// that breaks ends only what was done on it: see job.broken. Once stop ends, no
+// further job begins.
 func (p *pool) run(ctx, stop context.Context, jobs []job) error {
 	if len(jobs) == 0 {
 		return nil
@@ -72,28 +134,53 @@ func (p *pool) run(ctx, stop context.Context, jobs []job) error {
 	}
 	close(queue)
 	g, gctx := errgroup.WithContext(ctx)
-	work := func(c *remote.Conn) error {
+	// A connection that is still being made when all is done is not needed.
+	connecting, enough := context.WithCancel(gctx)
+	defer enough()
+	// work returns an error with broken set when it left a job because of its
+	// connection and others may go on.
+	work := func(c *remote.Conn) (broken bool, err error) {
 		for j := range queue {
 			if gctx.Err() != nil {
-				return context.Cause(gctx)
+				return false, context.Cause(gctx)
 			}
 			if stop.Err() != nil {
-				return nil // the others may finish what they are at
+				return false, nil // the others may finish what they are at
 			}
 			if err := j.run(gctx, c); err != nil {
+				if j.broken == nil || !p.survives(gctx, err) {
+					return false, err
+				}
+				j.broken(err)
+				return true, err
+			}
+		}
+		enough()
+		return false, nil
+	}
+	g.Go(func() error {
+		for {
+			broken, err := work(main)
+			if !broken {
+				return err
+			}
+			if main, err = p.renew(gctx, err); err != nil {
 				return err
 			}
 		}
-		return nil
-	}
-	g.Go(func() error { return work(main) })
+	})
 	for range min(p.max-1, len(jobs)-1, int(weight/perConnection)) {
 		g.Go(func() error {
-			c := p.take(gctx)
+			c := p.take(connecting)
 			if c == nil {
 				return nil // the others do the work
 			}
-			if err := work(c); err != nil {
+			broken, err := work(c)
+			if broken {
+				_ = c.Close()
+				return nil // the others go on
+			}
+			if err != nil {
 				return errors.Join(err, c.Close())
 			}
 			p.put(c)
@@ -119,13 +206,19 @@ func (p *pool) take(ctx context.Context) *remote.Conn {
 		return nil
 	}
 	c, err := p.client.Connect(ctx)
+	if err == nil {
+		err = c.Compress(ctx)
+	}
 	if err != nil {
+		if c != nil {
+			_ = c.Close()
+		}
 		if ctx.Err() == nil {
 			p.log.Info("no further connection", "err", err)
+			p.mu.Lock()
+			p.full = true
+			p.mu.Unlock()
 		}
-		p.mu.Lock()
-		p.full = true
-		p.mu.Unlock()
 		return nil
 	}
 	return c

@@ -110,6 +110,13 @@ func (r *Report) count(k plan.Kind, mailbox string, n int) {
 	m[k.String()] += n
 }
 
+// counted returns how many operations of a kind were done.
+func (r *Report) counted(k plan.Kind) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.Counts[k.String()]
+}
+
 // problem notes an error with its place; the same one twice in a run, as when
 // a later cycle meets it again, is noted once.
 func (r *Report) problem(mailbox, message string, err error) {

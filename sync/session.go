@@ -51,6 +51,7 @@ type session struct {
 	planned  Progress              // the totals of what was planned, without what is not listed yet
 	moved    bool                  // the world moved under an operation: look again
 	unheld   map[string]mail.Flags // keywords for which a folder has no letter left
+	limits   limits
 }
 
 // view is what one cycle found; the next one starts with an empty view.
@@ -125,7 +126,7 @@ type message struct {
 
 func newSession(e *Engine, req Request, db *state.DB, store *maildir.Store, client *remote.Client, rep *Report) *session {
 	return &session{Engine: e, req: req, db: db, store: store, rep: rep, start: e.now(), said: map[string]bool{}, expected: map[int64]maildir.Fingerprint{}, put: map[int64]*ours{}, unheld: map[string]mail.Flags{}, braked: map[string]error{},
-		pool: newPool(client, e.account.Connections, e.log), progress: Progress{Account: e.account.Name}}
+		pool: newPool(client, e.account.Connections, newPatience(e.account.Timeout, e.sleep, e.log), e.log), progress: Progress{Account: e.account.Name}}
 }
 
 func (s *session) close() { s.pool.close() }
@@ -157,9 +158,15 @@ func (s *session) run(ctx context.Context) error {
 }
 
 func (s *session) cycles(ctx context.Context) error {
+	defer s.tellLimits()
 	for s.rep.Cycles = 1; ; s.rep.Cycles++ {
+		s.startCycle()
 		again, err := s.cycle(ctx)
-		if err != nil || !again || s.rep.Cycles == maxCycles {
+		over, err := s.goOn(ctx, !again, err)
+		switch {
+		case over:
+			s.rep.Cycles = 0
+		case err != nil || !again || s.rep.Cycles == maxCycles:
 			return err
 		}
 	}
@@ -365,6 +372,9 @@ func (s *session) freeze(mb *mailbox, local bool, err error) {
 	}
 	if mail.KindOf(err) == mail.KindBrake {
 		s.braked[mb.name] = err
+		return
+	}
+	if !local && s.limited(mb.name, "", err) {
 		return
 	}
 	s.rep.problem(mb.name, "", err)

@@ -88,15 +88,13 @@ const afterUpload = time.Second
 // settleDown waits for a server that may still be busy with what an
 // interrupted run sent; uploaded once more, it would be there twice.
 func (s *session) settleDown(ctx context.Context) error {
+	if len(s.intents) > 0 && s.limits.losses > 0 && s.rep.Cycles == 1 {
+		return sleepFor(ctx, s.afterUpload) // it may even still be reading
+	}
 	if s.req.DryRun || s.rep.Cycles > 1 || !slices.ContainsFunc(s.intents, func(i *state.Intent) bool { return i.Kind == state.IntentAppend }) {
 		return nil
 	}
-	select {
-	case <-time.After(s.afterUpload):
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
+	return sleepFor(ctx, s.afterUpload)
 }
 
 // join makes the mailboxes of the view.

@@ -2,6 +2,7 @@ package remote
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -51,8 +52,9 @@ type appending struct {
 // awaited for each that is not small (RFC 7888).
 //
 // done is called for each message in order, in the caller's goroutine. uid is
-// 0 when the server does not tell (RFC 4315 §3). The error Append returns
-// means that the connection is dead: messages for which done was not called
+// 0 when the server does not tell (RFC 4315 §3). Once the server says that
+// there is no more room, what is not on its way yet stays here, with that error.
+// The error Append returns means that the connection is dead: messages for which done was not called
 // may or may not be there.
 func (c *Conn) Append(ctx context.Context, mailbox string, reqs []AppendRequest, done func(i int, uid mail.UID, v mail.UIDValidity, err error)) error {
 	defer c.guard(ctx)()
@@ -62,6 +64,7 @@ func (c *Conn) Append(ctx context.Context, mailbox string, reqs []AppendRequest,
 	}
 	var flight []*appending
 	var inFlight int64
+	var full error // why nothing more is sent
 	settle := func() error {
 		a := flight[0]
 		flight = flight[1:]
@@ -73,16 +76,28 @@ func (c *Conn) Append(ctx context.Context, mailbox string, reqs []AppendRequest,
 		if a.cmd.text.Code == "APPENDUID" {
 			v, uid, _ = wire.ParseAppendUID(a.cmd.text.Args)
 		}
-		done(a.index, uid, v, messageError(mailbox, a.cmd.err()))
+		err := messageError(mailbox, a.cmd.err())
+		if limit, _ := LimitOf(err); limit == LimitQuota {
+			full = err
+		}
+		done(a.index, uid, v, err)
 		return nil
 	}
 	for i, req := range reqs {
+		for len(flight) > 0 && flight[0].cmd.finished() {
+			if err := settle(); err != nil {
+				return err
+			}
+		}
 		for len(flight) >= appendWindow || len(flight) > 0 && inFlight+req.Size > appendWindowBytes {
 			if err := settle(); err != nil {
 				return err
 			}
 		}
-		msg, err := c.prepare(req)
+		msg, err := (*outgoing)(nil), full
+		if full == nil {
+			msg, err = c.prepare(mailbox, req)
+		}
 		if err != nil {
 			for len(flight) > 0 { // done is called in order
 				if err := settle(); err != nil {
@@ -111,9 +126,15 @@ func messageError(mailbox string, err error) error {
 	if err == nil {
 		return nil
 	}
+	var e *mail.Error
+	if errors.As(err, &e) {
+		return err
+	}
 	return &mail.Error{Op: "append", Mailbox: mailbox, Kind: mail.KindMessage, Err: err,
-		Hint: "the file stays in the Maildir and is tried again; move it elsewhere if the server will never take it"}
+		Hint: cmp.Or(limitHint(err), appendHint)}
 }
+
+const appendHint = "the file stays in the Maildir and is tried again; move it elsewhere if the server will never take it"
 
 // outgoing is a message that was checked.
 type outgoing struct {
@@ -123,8 +144,8 @@ type outgoing struct {
 // prepare finds out everything that would be wrong with a message before its
 // literal is announced. After that there is no way back but to drop the
 // connection.
-func (c *Conn) prepare(req AppendRequest) (*outgoing, error) {
-	if limit, ok := c.appendLimit(); ok && req.Size > limit {
+func (c *Conn) prepare(mailbox string, req AppendRequest) (*outgoing, error) {
+	if limit, ok := c.appendLimit(mailbox); ok && req.Size > limit {
 		return nil, fmt.Errorf("%w (%d bytes)", ErrTooBig, limit)
 	}
 	r, err := req.Open()
@@ -165,8 +186,12 @@ func (s *nulScanner) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// appendLimit reads APPENDLIMIT=n (RFC 7889).
-func (c *Conn) appendLimit() (int64, bool) {
+// appendLimit returns the size of the largest message that a mailbox takes
+// (RFC 7889): its own limit, from STATUS, or the one of the whole server.
+func (c *Conn) appendLimit(mailbox string) (int64, bool) {
+	if n, ok := c.cl.mailboxLimit(mailbox); ok {
+		return n, true
+	}
 	c.link.mu.Lock()
 	defer c.link.mu.Unlock()
 	for _, w := range c.link.caps {

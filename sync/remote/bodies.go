@@ -10,9 +10,6 @@ import (
 	"satchel/sync/remote/wire"
 )
 
-// maxLine is how long a set may make a command (RFC 7162 §4).
-const maxLine = 8000
-
 // BodyRequest asks for whole messages of a mailbox.
 type BodyRequest struct {
 	Mailbox     string
@@ -49,10 +46,11 @@ func (c *Conn) FetchBodies(ctx context.Context, reqs []BodyRequest, sink func(Bo
 		slices.Sort(uids)
 		uids = slices.Compact(uids)
 		bf := &bodyFetch{link: c.link, uids: uids, served: make([]bool, len(uids)), events: events}
-		for _, set := range wire.FormatSets(wire.Ranges(uids), maxLine) {
+		const verb, items = "UID FETCH ", " (UID FLAGS INTERNALDATE BODY.PEEK[])"
+		for _, set := range wire.FormatSets(wire.Ranges(uids), setRoom(verb, items)) {
 			steps = append(steps, &step{
 				visit: v,
-				line:  "UID FETCH " + set + " (UID FLAGS INTERNALDATE BODY.PEEK[])",
+				line:  verb + set + items,
 				setup: func(st *step) {
 					st.cmd.untagged = func(r wire.Response) { bf.untagged(st, r) }
 					st.cmd.literal = func(f *wire.Fetch, r *literalReader) bool { return bf.literal(st, f, r) }

@@ -249,8 +249,9 @@ func (in *inquiry) followUps(c *Conn, byModSeq bool) []string {
 		}
 		lines = append(lines, "UID FETCH "+in.newUIDs()+" ("+items+")")
 		if id := c.identityItem(); id != "" && len(in.req.Nameless) > 0 {
-			for _, set := range wire.FormatSets(in.req.Nameless, maxLine) {
-				lines = append(lines, "UID FETCH "+set+" (UID "+id+")")
+			items := " (UID " + id + ")"
+			for _, set := range wire.FormatSets(in.req.Nameless, setRoom("UID FETCH ", items)) {
+				lines = append(lines, "UID FETCH "+set+items)
 			}
 		}
 	}

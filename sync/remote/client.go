@@ -17,7 +17,10 @@ type Client struct {
 
 	mu    sync.Mutex // guards all below
 	names *names
-	stats Stats
+	// limits are the largest messages that mailboxes take, in bytes (RFC 7889
+	// §4), by canonical name.
+	limits map[string]int64
+	stats  Stats
 }
 
 // Stats counts what went over all connections of a Client.
@@ -68,6 +71,19 @@ func (cl *Client) mailboxNames() *names {
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
 	return cl.names
+}
+
+func (cl *Client) mailboxLimit(name string) (int64, bool) {
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	n, ok := cl.limits[name]
+	return n, ok
+}
+
+func (cl *Client) setLimits(limits map[string]int64) {
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	cl.limits = limits
 }
 
 func (cl *Client) setNames(n *names) {

@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -103,7 +104,7 @@ func (c *Conn) dead(op, mailbox string, err error) error {
 		return err
 	}
 	return &mail.Error{Op: op, Mailbox: mailbox, Kind: mail.KindConnection,
-		Hint: "nothing was lost; try again later", Err: err}
+		Hint: cmp.Or(limitHint(err), "nothing was lost; try again later"), Err: err}
 }
 
 // wait waits for the answer. Its error is that of the connection; what the

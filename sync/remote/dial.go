@@ -57,7 +57,7 @@ func (cl *Client) dial(ctx context.Context) (conn net.Conn, greeting string, err
 	secure := tls.Client(conn, cl.tlsConfig())
 	if err := secure.HandshakeContext(ctx); err != nil {
 		_ = conn.Close()
-		return nil, "", ctxCause(ctx, err)
+		return nil, "", early(ctxCause(ctx, err))
 	}
 	if !stop() { // the deadline may be set already
 		_ = conn.Close()
@@ -84,7 +84,7 @@ func (cl *Client) startTLS(conn net.Conn) error {
 		if len(line) > 0 && (line[0] == 0x15 || line[0] == 0x16) {
 			return errSpeaksTLS
 		}
-		return short(err)
+		return early(short(err))
 	}
 	r, ok := wire.Response{}, false
 	if strings.HasPrefix(string(line), "* ") {
@@ -94,7 +94,8 @@ func (cl *Client) startTLS(conn net.Conn) error {
 	case !ok:
 		return notIMAP(line)
 	case r.Kind == "BYE":
-		return fmt.Errorf("the server refused the connection: %s", wire.ParseText(r.Rest).Text)
+		t := wire.ParseText(r.Rest)
+		return &ByeError{Code: t.Code, Text: t.Text, Refused: true}
 	case r.Kind != "OK":
 		return errors.New("the server skips login before TLS, which an attacker could fake")
 	}
@@ -203,7 +204,11 @@ func (cl *Client) connectHint(err error) string {
 		dns     *net.DNSError
 		expired x509.CertificateInvalidError
 		name    x509.HostnameError
+		closed  *closedEarly
 	)
+	if hint := limitHint(err); hint != "" && !errors.As(err, &closed) {
+		return hint
+	}
 	switch {
 	case errors.As(err, &cert):
 		pin := fmt.Sprintf("tls_fingerprint = \"sha256:%s\" trusts this certificate", cert.fingerprint)

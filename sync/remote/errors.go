@@ -16,6 +16,12 @@ const (
 	CodeNonExistent   = "NONEXISTENT"
 	CodeAlreadyExists = "ALREADYEXISTS"
 	CodeUnavailable   = "UNAVAILABLE"
+	CodeInUse         = "INUSE"
+
+	codeLimit        = "LIMIT"
+	codeServerBug    = "SERVERBUG"
+	codeContactAdmin = "CONTACTADMIN"
+	codeThrottled    = "THROTTLED" // no standard has it
 )
 
 // ResponseError is the cause of every error that a server answered: NO, or
@@ -72,7 +78,7 @@ func mailboxError(op, mailbox string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return &mail.Error{Op: op, Mailbox: mailbox, Kind: mail.KindMailbox, Err: err}
+	return &mail.Error{Op: op, Mailbox: mailbox, Kind: mail.KindMailbox, Hint: limitHint(err), Err: err}
 }
 
 // isDead reports whether err means that the connection is gone.

@@ -12,6 +12,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"syscall"
 	"time"
 
 	"satchel/sync/remote/wire"
@@ -44,7 +45,7 @@ type link struct {
 	mu       sync.Mutex // guards all below, up to wmu
 	pending  []*command
 	err      error // first error; sticks
-	bye      string
+	bye      *ByeError
 	dead     chan struct{} // closed when err is set
 	caps     []string
 	capsSeq  int // how often caps were set
@@ -118,8 +119,8 @@ func (l *link) armRead() error {
 func (l *link) fail(err error) error {
 	l.mu.Lock()
 	if l.err == nil {
-		if l.bye != "" && (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)) {
-			err = fmt.Errorf("the server closed the connection: %s", l.bye)
+		if l.bye != nil && isClosing(err) {
+			err = l.bye
 		} else if errors.Is(err, io.EOF) {
 			err = fmt.Errorf("the server closed the connection: %w", io.ErrUnexpectedEOF)
 		}
@@ -130,6 +131,11 @@ func (l *link) fail(err error) error {
 	l.mu.Unlock()
 	_ = l.Conn.Close() // there is an error to report already
 	return err
+}
+
+// isClosing reports whether err is how the other end's closing looks.
+func isClosing(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
 // kill is fail for those who report another error, or none.

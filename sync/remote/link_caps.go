@@ -1,7 +1,6 @@
 package remote
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -20,7 +19,7 @@ func (l *link) takeGreeting(line []byte) error {
 	}
 	t := wire.ParseText(r.Rest)
 	if r.Kind == "BYE" {
-		return fmt.Errorf("the server refused the connection: %s", t.Text)
+		return &ByeError{Code: t.Code, Text: t.Text, Refused: true}
 	}
 	if t.Code == "ALERT" {
 		l.log.Warn("server alert", "alert", t.Text)

@@ -29,11 +29,9 @@ func (l *link) takeUntagged(r wire.Response) {
 		}
 		return
 	case "BYE":
+		t := wire.ParseText(r.Rest)
 		l.mu.Lock()
-		l.bye = wire.ParseText(r.Rest).Text
-		if l.bye == "" {
-			l.bye = "BYE"
-		}
+		l.bye = &ByeError{Code: t.Code, Text: t.Text}
 		l.mu.Unlock()
 	case "OK", "NO", "BAD":
 		// RFC 3501 §7.1: an ALERT must reach the user.
@@ -97,6 +95,11 @@ func (l *link) takeTagged(line []byte) error {
 	}
 	if c.text.Code == "ALERT" {
 		l.log.Warn("server alert", "alert", c.text.Text)
+	}
+	if exhausts(c) {
+		// The command stays unanswered: whoever waits is told that the
+		// connection has ended, and why, and so are those behind it.
+		return responseError(status, c.text)
 	}
 	if c.compress && status == "OK" {
 		if err := l.compress(); err != nil {

@@ -34,7 +34,7 @@ func (cl *Client) Connect(ctx context.Context) (*Conn, error) {
 func (c *Conn) open(ctx context.Context) error {
 	if err := c.imap.WaitGreeting(); err != nil {
 		if cause := c.link.failure(); cause != nil {
-			err = cause
+			err = early(cause)
 		}
 		return c.cl.connectError(err)
 	}
@@ -123,8 +123,10 @@ func (c *Conn) login(ctx context.Context) error {
 			re.Text = strings.ReplaceAll(re.Text, password, "...")
 		}
 		hint := "check user and password_command"
-		if re != nil && re.Code == CodeUnavailable {
+		if limit, _ := LimitOf(err); limit == LimitUnavailable {
 			hint = "the server cannot check passwords now; try again later"
+		} else if limit != NoLimit {
+			hint = limitHint(err)
 		}
 		return refuse(err, hint)
 	}

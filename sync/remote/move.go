@@ -94,8 +94,9 @@ func (c *Conn) expunge(uids []mail.UID) error {
 		}
 		return c.runThrough(op, mailbox, &command{}, func() { c.imap.Expunge() })
 	}
-	for _, p := range pieces(sortedUIDs(uids)) {
-		cmd := &command{line: "UID EXPUNGE " + p.set}
+	const verb = "UID EXPUNGE "
+	for _, p := range pieces(sortedUIDs(uids), setRoom(verb)) {
+		cmd := &command{line: verb + p.set}
 		if err := c.runThrough(op, mailbox, cmd, func() { c.imap.UIDExpunge(imap.UIDSetNum(imap.UID(p.uids[0]))) }); err != nil {
 			return err
 		}
@@ -146,7 +147,7 @@ func (c *Conn) transfer(op string, uids []mail.UID, dest string) (MoveResult, er
 	if err != nil {
 		return res, err
 	}
-	for _, p := range pieces(sortedUIDs(uids)) {
+	for _, p := range pieces(sortedUIDs(uids), setRoom("UID COPY ", quoted)) {
 		note := func(t wire.Text) {
 			if t.Code == "COPYUID" {
 				res.note(t.Args, p.uids)

@@ -100,11 +100,16 @@ func (c *Conn) Overview(ctx context.Context, patterns ...string) ([]Mailbox, err
 			return nil, err
 		}
 	}
+	limits := map[string]int64{}
 	for i := range boxes {
 		if st, ok := li.statuses[inboxFold(boxes[i].Wire)]; ok {
 			boxes[i].Status, boxes[i].MailboxID = st.Cursor, st.MailboxID
+			if st.AppendLimit > 0 {
+				limits[boxes[i].Name] = st.AppendLimit
+			}
 		}
 	}
+	c.cl.setLimits(limits)
 	return boxes, nil
 }
 
@@ -180,6 +185,9 @@ func (c *Conn) statusItems() string {
 	if c.Has("OBJECTID") {
 		items += " MAILBOXID"
 	}
+	if c.Has("APPENDLIMIT") { // without a value: it depends on the mailbox
+		items += " APPENDLIMIT"
+	}
 	return items
 }
 
@@ -253,7 +261,7 @@ func (c *Conn) statusFlight(li *listing, boxes []Mailbox) error {
 			continue
 		}
 		quoted, ok := wire.Quote(m.Wire)
-		if !ok {
+		if !ok || len(quoted) > maxName {
 			continue
 		}
 		cmd := &command{line: "STATUS " + quoted + " (" + c.statusItems() + ")", free: true, untagged: li.take}

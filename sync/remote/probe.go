@@ -49,7 +49,7 @@ func (c *Conn) Probe(ctx context.Context, reqs []ProbeRequest, yield func(mailbo
 			p.asked[it.UID] = it
 		}
 		for _, group := range groupItems(req.Items) {
-			for _, set := range wire.FormatSets(wire.Ranges(group.uids), maxLine) {
+			for _, set := range wire.FormatSets(wire.Ranges(group.uids), setRoom("UID FETCH ", group.items())) {
 				steps = append(steps, group.step(c, v, p, set, yield))
 			}
 		}
@@ -95,14 +95,18 @@ type probing struct {
 	found []Probe
 }
 
-func (g probeGroup) step(c *Conn, v *visit, p *probing, set string, yield func(string, Probe) error) *step {
-	items := "UID BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)]"
+func (g probeGroup) items() string {
+	items := " (UID BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)]"
 	if g.length > 0 {
 		items += fmt.Sprintf(" BODY.PEEK[]<%d.%d>", g.offset, g.length)
 	}
+	return items + ")"
+}
+
+func (g probeGroup) step(c *Conn, v *visit, p *probing, set string, yield func(string, Probe) error) *step {
 	return &step{
 		visit: v,
-		line:  "UID FETCH " + set + " (" + items + ")",
+		line:  "UID FETCH " + set + g.items(),
 		setup: func(st *step) { st.cmd.untagged = p.take },
 		done: func(*step) error {
 			found := p.collect()

@@ -2,6 +2,7 @@ package remote
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"github.com/emersion/go-imap/v2"
@@ -175,6 +176,10 @@ func quote(mailbox, wireName string) (string, error) {
 	if !ok {
 		return "", unusableName(mailbox, 0)
 	}
+	if len(quoted) > maxName {
+		return "", &mail.Error{Op: "name mailbox", Mailbox: mailbox[:80] + "...", Kind: mail.KindMailbox,
+			Hint: "rename the mailbox, or exclude it", Err: errors.New("the name is too long for a command")}
+	}
 	return quoted, nil
 }
 
@@ -215,11 +220,12 @@ func (c *Conn) Select(ctx context.Context, mailbox string, v mail.UIDValidity) (
 }
 
 // flagList writes flags for STORE and APPEND and returns those that cannot be
-// written: a quote or parenthesis would end the command early.
+// written: a quote or parenthesis would end the command early, and one that is
+// too long would make it too long.
 func flagList(f mail.Flags) (list string, refused mail.Flags) {
 	var good, bad []string
 	for _, n := range f.Names() {
-		if strings.ContainsAny(strings.TrimPrefix(n, `\`), "(){\"\\%*") || !isASCII(n) {
+		if len(n) > maxKeyword || strings.ContainsAny(strings.TrimPrefix(n, `\`), "(){\"\\%*") || !isASCII(n) {
 			bad = append(bad, n)
 			continue
 		}

@@ -128,10 +128,12 @@ func storeCommands(index int, uids []mail.UID, sign, flags string, since mail.Mo
 		condition = fmt.Sprintf("(UNCHANGEDSINCE %d) ", since)
 	}
 	var out []*storing
-	for _, piece := range pieces(uids) {
+	const verb = "UID STORE "
+	change := " " + condition + sign + "FLAGS.SILENT " + flags
+	for _, piece := range pieces(uids, setRoom(verb, change)) {
 		st := &storing{index: index, uids: piece.uids}
 		st.cmd = &command{
-			line:     "UID STORE " + piece.set + " " + condition + sign + "FLAGS.SILENT " + flags,
+			line:     verb + piece.set + change,
 			untagged: st.take,
 		}
 		out = append(out, st)
@@ -214,10 +216,10 @@ type piece struct {
 	uids []mail.UID
 }
 
-// pieces cuts sorted UIDs into sets of at most maxLine bytes.
-func pieces(uids []mail.UID) []piece {
+// pieces cuts sorted UIDs into sets of at most room bytes.
+func pieces(uids []mail.UID, room int) []piece {
 	var out []piece
-	for _, set := range wire.FormatSets(wire.Ranges(uids), maxLine) {
+	for _, set := range wire.FormatSets(wire.Ranges(uids), room) {
 		ranges, _ := wire.ParseSet([]byte(set))
 		n := min(int(wire.Count(ranges)), len(uids))
 		out = append(out, piece{set: set, uids: uids[:n]})

@@ -198,7 +198,7 @@ func TestAppend(t *testing.T) {
 			}
 			srv := newServer(t, imaptest.Options{Caps: caps, Hook: func(_ *imaptest.Conn, _, verb, line string) imaptest.Action {
 				if verb == "APPEND" && strings.Contains(line, "refuse") {
-					return imaptest.Action{Reply: "NO [OVERQUOTA] full"}
+					return imaptest.Action{Reply: "NO [CANNOT] full"}
 				}
 				return imaptest.Action{}
 			}})
@@ -235,7 +235,7 @@ func TestAppend(t *testing.T) {
 				t.Fatalf("append: %v after %d", err, next)
 			}
 			var re *ResponseError
-			if len(errs) != 4 || !errors.As(errs[20], &re) || re.Code != CodeOverQuota || !errors.Is(errs[30], ErrNUL) ||
+			if len(errs) != 4 || !errors.As(errs[20], &re) || re.Code != "CANNOT" || !errors.Is(errs[30], ErrNUL) ||
 				!errors.Is(errs[40], ErrUnstable) || !errors.Is(errs[50], mail.ErrGone) {
 				t.Errorf("errors %v", errs)
 			}

@@ -55,6 +55,9 @@ func runAppend(c *Conn, _ string, p *parser) string {
 		return errReadOnly.Error()
 	}
 	for i, a := range all {
+		if limit := c.srv.opts.appendLimit(box.name); limit > 0 && int64(len(a.data)) > limit {
+			return "NO [TOOBIG] Message is too big"
+		}
 		if len(a.data) == 0 {
 			return "NO Message is empty"
 		}

@@ -6,6 +6,7 @@ import (
 	"compress/flate"
 	"crypto/tls"
 	"encoding/base64"
+	"fmt"
 	"io"
 	"strings"
 )
@@ -23,6 +24,12 @@ func (c *Conn) capabilities() string {
 	}
 	if c.compressed {
 		caps &^= CapCompress
+	}
+	switch o := c.srv.opts; {
+	case len(o.AppendLimits) > 0:
+		return caps.String() + " APPENDLIMIT"
+	case o.AppendLimit > 0:
+		return fmt.Sprintf("%s APPENDLIMIT=%d", caps, o.AppendLimit)
 	}
 	return caps.String()
 }
@@ -76,6 +83,9 @@ func runID(c *Conn, _ string, p *parser) string {
 }
 
 func (c *Conn) loggedIn(user string) string {
+	if c.excess {
+		return c.srv.opts.TooMany
+	}
 	c.user = user
 	if c.srv.opts.NoLoginCaps {
 		return "OK Logged in"

@@ -24,6 +24,7 @@ type Conn struct {
 	gone      chan struct{} // closed by abort
 	abortOnce sync.Once
 	ending    bool // LOGOUT or worse: serve no further command
+	excess    bool // one too many
 
 	flushMu sync.Mutex // held from taking the output to queueing it, so that two flushes keep their order
 
@@ -141,7 +142,15 @@ func (c *Conn) serve() {
 	if !c.srv.opts.NoGreetingCaps {
 		greeting += "[CAPABILITY " + c.capabilities() + "] "
 	}
-	c.say(greeting + "imaptest ready")
+	switch tooMany := c.srv.opts.TooMany; {
+	case c.excess && tooMany == "":
+		c.ending = true
+	case c.excess && strings.HasPrefix(tooMany, "* BYE"):
+		c.ending = true
+		c.say(tooMany)
+	default:
+		c.say(greeting + "imaptest ready")
+	}
 	for !c.ending {
 		cmd, err := c.readCommand()
 		if err != nil {

@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	maxLine      = 8192      // bytes of a command without its literals, as Dovecot's limit
+	maxLine      = 8000      // bytes of a command without its literals; somewhat less than the 8192 of RFC 7162 §4
 	maxLineRead  = 1 << 20   // a client that sends more in one line is cut off
 	maxLiteral   = 256 << 20 // bytes
 	literalMinus = 4096      // bytes of a non-synchronising literal under LITERAL-, RFC 7888 §5

@@ -19,6 +19,15 @@ type Options struct {
 	// PermanentFlags replaces the list that SELECT announces; nil means the five system flags and \*. A flag
 	// that a client sets and that is not in the list is dropped without a word, as some servers do.
 	PermanentFlags []string
+	// AppendLimit is the size of the largest message that is taken, in bytes, announced as APPENDLIMIT=n (RFC 7889); zero means
+	// no limit. Mailboxes in AppendLimits have their own; then a client is told to ask STATUS for it.
+	AppendLimit  int64
+	AppendLimits map[string]int64
+	// MaxConnections is how many connections there may be at once; zero means any number. One more is refused with
+	// TooMany: at its login when that is a tagged reply without its tag, in place of the greeting when it begins with "* BYE",
+	// without a word when it is empty.
+	MaxConnections int
+	TooMany        string
 	// NoGreetingCaps and NoLoginCaps leave the CAPABILITY code out of the greeting and of the answer to a login.
 	NoGreetingCaps, NoLoginCaps bool
 
@@ -68,6 +77,14 @@ const (
 	StallBefore       // say nothing for ever, the command was not executed
 	StallAfter        // execute the command, then say nothing for ever
 )
+
+// appendLimit is 0 for a mailbox without a limit.
+func (o Options) appendLimit(mailbox string) int64 {
+	if n, ok := o.AppendLimits[mailbox]; ok {
+		return n
+	}
+	return o.AppendLimit
+}
 
 func (o Options) withDefaults() Options {
 	if o.Users == nil {

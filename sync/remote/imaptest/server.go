@@ -121,6 +121,7 @@ func (s *Server) start(nc net.Conn, t *turns, protected bool) bool {
 	}
 	s.lastID++
 	c := newConn(s, s.lastID, nc, stream, t, protected)
+	c.excess = s.opts.MaxConnections > 0 && len(s.conns) >= s.opts.MaxConnections
 	s.conns[c] = struct{}{}
 	s.counters.add(func(n *Stats) { n.Connections++ })
 	s.running.Go(func() {

@@ -21,6 +21,8 @@ func (c *Conn) statusItems(p *parser) []string {
 			known = caps.Has(CapCondstore)
 		case "MAILBOXID":
 			known = caps.Has(CapObjectID)
+		case "APPENDLIMIT":
+			known = c.srv.opts.AppendLimit > 0 || len(c.srv.opts.AppendLimits) > 0
 		}
 		if p.err == nil && !known {
 			p.fail("Unknown status item %s", item)
@@ -87,6 +89,10 @@ func (c *Conn) status(box *mailbox, items []string) {
 			}
 		case "MAILBOXID":
 			value = "(" + box.id + ")"
+		case "APPENDLIMIT":
+			if value = "NIL"; c.srv.opts.appendLimit(box.name) > 0 { // RFC 7889 §4
+				value = c.srv.opts.appendLimit(box.name)
+			}
 		}
 		out = append(out, fmt.Sprintf("%s %v", item, value))
 	}

@@ -61,6 +61,9 @@ type Status struct {
 	Name      string // as sent
 	Cursor    mail.Cursor
 	MailboxID string
+	// AppendLimit is the size of the largest message that the mailbox takes, in
+	// bytes (RFC 7889 §4); 0 when none is told.
+	AppendLimit int64
 }
 
 // ParseStatus reads the rest of a STATUS response (RFC 3501 §7.2.4). Values
@@ -105,6 +108,9 @@ func (st *Status) set(key, value []byte) {
 		st.Cursor.HighestModSeq = mail.ModSeq(n)
 	case bytes.EqualFold(key, []byte("MAILBOXID")):
 		st.MailboxID = ParseID(value)
+	case bytes.EqualFold(key, []byte("APPENDLIMIT")):
+		n, _ := number(value) // NIL: none
+		st.AppendLimit = int64(min(n, 1<<62))
 	}
 }
 

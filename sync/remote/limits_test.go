@@ -1,0 +1,264 @@
+package remote
+
+import (
+	"errors"
+	"io"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"satchel/sync/mail"
+	"satchel/sync/remote/imaptest"
+	"satchel/sync/remote/wire"
+)
+
+func TestLimitOf(t *testing.T) {
+	for _, x := range []struct {
+		answer string // a resp-text, as it stands behind NO or BYE
+		limit  Limit
+		wait   time.Duration
+	}{
+		{"[UNAVAILABLE] Maximum number of connections from user+IP exceeded (mail_max_userip_connections=10)", LimitConnections, 0},
+		{"[ALERT] Too many simultaneous connections. (Failure)", LimitConnections, 0},
+		{"Too many open connections from your IP", LimitConnections, 0},
+		{"[LIMIT] Connection limit reached", LimitConnections, 0},
+		{"User is authenticated but not connected.", LimitConnections, 0},
+		{"Request is throttled. Suggested Backoff Time: 299923 milliseconds", LimitRate, 299923 * time.Millisecond},
+		{"[THROTTLED] Slow down", LimitRate, 0},
+		{"[OVERQUOTA] Account exceeded command or bandwidth limits. (Failure)", LimitRate, 0},
+		{"[ALERT] Bandwidth limits exceeded, try again in 2 hours", LimitRate, 2 * time.Hour},
+		{"[LIMIT] Rate limit hit, wait 90 seconds.", LimitRate, 90 * time.Second},
+		{"Request is throttled. Suggested Backoff Time: 4000000000 minutes", LimitRate, 24 * time.Hour},
+		{"Request is throttled. Suggested Backoff Time: -1 milliseconds", LimitRate, 0},
+		{"[UNAVAILABLE] User's backend down for maintenance.", LimitUnavailable, 0},
+		{"[INUSE] Mailbox is locked", LimitInUse, 0},
+		{"[OVERQUOTA] Quota exceeded (mailbox for user is full)", LimitQuota, 0},
+		{"Quota exceeded", LimitQuota, 0},
+		{"[LIMIT] At most 32 flags in one mailbox supported", NoLimit, 0},
+		{"[AUTHENTICATIONFAILED] Too many connections with a wrong password", NoLimit, 0},
+		{"[NONEXISTENT] Mailbox doesn't exist: throttled", NoLimit, 0},
+		{"[TOOBIG] Message is too big", NoLimit, 0},
+		{"Not today", NoLimit, 0},
+	} {
+		text := wire.ParseText([]byte(x.answer))
+		for _, err := range []error{
+			responseError("NO", text),
+			&mail.Error{Op: "select", Err: &ByeError{Code: text.Code, Text: text.Text}},
+		} {
+			if limit, wait := LimitOf(err); limit != x.limit || wait != x.wait {
+				t.Errorf("%s: limit %d, wait %v; want %d and %v", x.answer, limit, wait, x.limit, x.wait)
+			}
+		}
+	}
+}
+
+// TestTooManyConnections: however a server refuses one, it is recognised.
+func TestTooManyConnections(t *testing.T) {
+	for name, x := range map[string]struct {
+		refusal string
+		want    Limit
+	}{
+		"at login":       {"NO [UNAVAILABLE] Maximum number of connections from user+IP exceeded", LimitConnections},
+		"by BYE":         {"* BYE Too many connections, try again later", LimitConnections},
+		"without a word": {"", LimitUnavailable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			srv := newServer(t, imaptest.Options{MaxConnections: 1, TooMany: x.refusal})
+			cl, c := connect(t, dialOptions(srv.Dial))
+			_, err := cl.Connect(t.Context())
+			if limit, _ := LimitOf(err); limit != x.want || mail.KindOf(err) != mail.KindConnection || mail.HintOf(err) == "" {
+				t.Errorf("limit %d of %v (hint %q)", limit, err, mail.HintOf(err))
+			}
+			if ClosedEarly(err) != (x.refusal == "") {
+				t.Errorf("closed early: %t", ClosedEarly(err))
+			}
+			if err := c.Noop(t.Context()); err != nil {
+				t.Errorf("the first connection: %v", err)
+			}
+		})
+	}
+}
+
+// TestThrottled: whatever is refused like that, the connection ends with the
+// reason, and everything else in flight with it.
+func TestThrottled(t *testing.T) {
+	const throttled = "BAD Request is throttled. Suggested Backoff Time: 89117 milliseconds"
+	ops := map[string]func(c *Conn) error{
+		"LIST":   func(c *Conn) error { _, err := c.Overview(t.Context()); return err },
+		"SELECT": func(c *Conn) error { _, err := c.Select(t.Context(), "INBOX", 0); return err },
+		"UID FETCH": func(c *Conn) error {
+			_, err := c.FetchBodies(t.Context(), []BodyRequest{{Mailbox: "INBOX", UIDs: []mail.UID{1, 2}}}, func(b Body) error {
+				_, err := io.Copy(io.Discard, b)
+				return err
+			})
+			return err
+		},
+		"APPEND": func(c *Conn) error {
+			return c.Append(t.Context(), "INBOX", []AppendRequest{request([]byte("a\r\n")), request([]byte("b\r\n"))},
+				func(int, mail.UID, mail.UIDValidity, error) {
+					t.Error("called for a message of which nothing is known")
+				})
+		},
+	}
+	for verb, op := range ops {
+		t.Run(verb, func(t *testing.T) {
+			srv := newServer(t, imaptest.Options{Hook: func(_ *imaptest.Conn, _, v, _ string) imaptest.Action {
+				if v == verb {
+					return imaptest.Action{Reply: throttled}
+				}
+				return imaptest.Action{}
+			}})
+			fill(srv, "INBOX", 3)
+			_, c := connect(t, dialOptions(srv.Dial))
+			err := op(c)
+			if limit, wait := LimitOf(err); limit != LimitRate || wait != 89117*time.Millisecond || mail.KindOf(err) != mail.KindConnection {
+				t.Errorf("limit %d, wait %v, %v", limit, wait, err)
+			}
+			if err := c.Noop(t.Context()); mail.KindOf(err) != mail.KindConnection {
+				t.Errorf("not dead: %v", err)
+			}
+		})
+	}
+}
+
+// TestAppendStopsWhenFull: what is not on its way yet is not sent.
+func TestAppendStopsWhenFull(t *testing.T) {
+	srv := newServer(t, imaptest.Options{Hook: func(_ *imaptest.Conn, _, verb, _ string) imaptest.Action {
+		if verb == "APPEND" {
+			return imaptest.Action{Reply: "NO [OVERQUOTA] Quota exceeded (mailbox for user is full)"}
+		}
+		return imaptest.Action{}
+	}})
+	_, c := connect(t, dialOptions(srv.Dial))
+	var reqs []AppendRequest
+	for i := range 3000 {
+		reqs = append(reqs, request(message(i)))
+	}
+	refused := 0
+	err := c.Append(t.Context(), "INBOX", reqs, func(i int, _ mail.UID, _ mail.UIDValidity, err error) {
+		if limit, _ := LimitOf(err); limit != LimitQuota || i != refused {
+			t.Fatalf("message %d: %v", i, err)
+		}
+		refused++
+	})
+	if err != nil || refused != len(reqs) {
+		t.Fatalf("%d refused, %v", refused, err)
+	}
+	if n := srv.Stats().Commands["APPEND"]; n > appendWindow {
+		t.Errorf("%d messages were sent to be refused", n)
+	}
+}
+
+// TestAppendLimit: no byte of a message that is too large is sent.
+func TestAppendLimit(t *testing.T) {
+	for name, x := range map[string]struct {
+		o    imaptest.Options
+		want map[string]bool // too big for the mailbox
+	}{
+		"of the server": {imaptest.Options{AppendLimit: 1000}, map[string]bool{"INBOX": true, "Large": true}},
+		"of a mailbox":  {imaptest.Options{AppendLimits: map[string]int64{"INBOX": 1000}}, map[string]bool{"INBOX": true}},
+		"without LIST-STATUS": {imaptest.Options{AppendLimits: map[string]int64{"INBOX": 1000}, Caps: imaptest.DefaultCaps.Without(imaptest.CapListStatus)},
+			map[string]bool{"INBOX": true}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			srv := newServer(t, x.o)
+			if err := srv.CreateMailbox("Large"); err != nil {
+				t.Fatal(err)
+			}
+			_, c := connect(t, dialOptions(srv.Dial))
+			if _, err := c.Overview(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			for _, mailbox := range []string{"INBOX", "Large"} {
+				before := srv.Stats().BytesIn
+				err := c.Append(t.Context(), mailbox, []AppendRequest{request([]byte(strings.Repeat("x", 5000) + "\r\n"))},
+					func(_ int, _ mail.UID, _ mail.UIDValidity, err error) {
+						if errors.Is(err, ErrTooBig) != x.want[mailbox] || (err != nil) != x.want[mailbox] {
+							t.Errorf("%s: %v", mailbox, err)
+						}
+					})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if sent := srv.Stats().BytesIn - before; x.want[mailbox] && sent > 0 {
+					t.Errorf("%s: %d bytes were sent", mailbox, sent)
+				}
+			}
+		})
+	}
+}
+
+// TestCommandLength: whatever is in it, no command is longer than servers
+// take.
+func TestCommandLength(t *testing.T) {
+	var mu sync.Mutex
+	longest := map[string]int{}
+	srv := newServer(t, imaptest.Options{Caps: imaptest.DefaultCaps.Without(imaptest.CapMove), Hook: func(_ *imaptest.Conn, _, verb, line string) imaptest.Action {
+		mu.Lock()
+		defer mu.Unlock()
+		longest[verb] = max(longest[verb], len(line))
+		return imaptest.Action{}
+	}})
+	name := strings.TrimSuffix(strings.Repeat("a long level of a name/", 130), "/")
+	if err := srv.CreateMailbox(name); err != nil {
+		t.Fatal(err)
+	}
+	fill(srv, "INBOX", 6000)
+	var sparse []mail.UID
+	var items []ProbeItem
+	for u := mail.UID(1); u < 6000; u += 2 {
+		sparse = append(sparse, u)
+		items = append(items, ProbeItem{UID: u, Offset: 1 << 40, Length: 1 << 30})
+	}
+	var keywords []string
+	for i := range 26 {
+		keywords = append(keywords, strings.Repeat(string(rune('a'+i)), maxKeyword))
+	}
+	flags := mail.NewFlags(keywords...)
+	tooLong := strings.Repeat("z", maxKeyword+1)
+	_, c := connect(t, dialOptions(srv.Dial))
+	ctx := t.Context()
+	if _, err := c.Overview(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := bodies(t, c, BodyRequest{Mailbox: "INBOX", UIDs: sparse}); len(got) != len(sparse) {
+		t.Errorf("%d bodies", len(got))
+	}
+	if _, err := c.Probe(ctx, []ProbeRequest{{Mailbox: "INBOX", Items: items}}, func(string, Probe) error { return nil }); err != nil {
+		t.Error(err)
+	}
+	if _, err := c.Select(ctx, "INBOX", 0); err != nil {
+		t.Fatal(err)
+	}
+	res, err := c.Store(ctx, []StoreRequest{{UIDs: sparse, Delta: mail.Delta{Add: flags.Union(mail.NewFlags(tooLong))}, UnchangedSince: 1 << 60}})
+	if err != nil || res[0].Err != nil || !res[0].Refused.Equal(mail.NewFlags(tooLong)) {
+		t.Errorf("store: %v, %v, refused %v", err, res[0].Err, res[0].Refused)
+	}
+	if m, _ := srv.Message("INBOX", 1); len(m.Flags) < 26 {
+		t.Errorf("%d flags arrived", len(m.Flags))
+	}
+	if moved, err := c.Move(ctx, sparse, name); err != nil || len(moved.Pairs) != len(sparse) {
+		t.Errorf("%d moved, %v", len(moved.Pairs), err)
+	}
+	if err := c.Append(ctx, name, []AppendRequest{request(message(1), keywords...)}, func(_ int, _ mail.UID, _ mail.UIDValidity, err error) {
+		if err != nil {
+			t.Error(err)
+		}
+	}); err != nil {
+		t.Error(err)
+	}
+	if err := c.Rename(ctx, name, "another/"+name); err != nil {
+		t.Error(err)
+	}
+	if err := c.Create(ctx, strings.Repeat("y", 4000)); err == nil || isDead(err) {
+		t.Errorf("a name that fits into no command: %v", err)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	for _, verb := range []string{"UID FETCH", "UID STORE", "UID COPY", "UID EXPUNGE", "APPEND", "RENAME"} {
+		if n := longest[verb]; n > maxCommand || n < 4000 {
+			t.Errorf("the longest %s has %d bytes; at most %d are allowed, and less than 4,000 tests nothing", verb, n, maxCommand)
+		}
+	}
+}
