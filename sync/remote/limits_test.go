@@ -20,6 +20,7 @@ func TestLimitOf(t *testing.T) {
 		wait   time.Duration
 	}{
 		{"[UNAVAILABLE] Maximum number of connections from user+IP exceeded (mail_max_userip_connections=10)", LimitConnections, 0},
+		{"[LIMIT] Maximum number of connections from user+IP exceeded (mail_max_userip_connections=1)", LimitConnections, 0}, // Dovecot 2.3
 		{"[ALERT] Too many simultaneous connections. (Failure)", LimitConnections, 0},
 		{"Too many open connections from your IP", LimitConnections, 0},
 		{"[LIMIT] Connection limit reached", LimitConnections, 0},
