@@ -6,7 +6,6 @@ import (
 	"compress/flate"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 )
@@ -105,7 +104,7 @@ func (i inflater) Read(p []byte) (int, error) {
 	n, err := i.r.Read(p)
 	var corrupt flate.CorruptInputError
 	if errors.As(err, &corrupt) {
-		err = fmt.Errorf("%w (%v)", errDeflate, err)
+		err = errors.Join(errDeflate, err)
 	}
 	return n, err
 }

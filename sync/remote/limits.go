@@ -70,7 +70,7 @@ func limitOf(code, text string) (Limit, time.Duration) {
 	case has("simultaneous connections", "too many connections", "too many open connections", "maximum number of connections", "connection limit",
 		"authenticated but not connected"): // the last is Exchange
 		return LimitConnections, askedWait(words)
-	case code == CodeUnavailable:
+	case code == CodeUnavailable, code == "" && has("server unavailable", "service unavailable", "temporarily unavailable"):
 		return LimitUnavailable, askedWait(words)
 	case code == CodeOverQuota, has("quota exceeded", "over quota", "exceeded quota", "mailbox is full"):
 		return LimitQuota, 0

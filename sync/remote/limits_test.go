@@ -33,6 +33,7 @@ func TestLimitOf(t *testing.T) {
 		{"Request is throttled. Suggested Backoff Time: 4000000000 minutes", LimitRate, 24 * time.Hour},
 		{"Request is throttled. Suggested Backoff Time: -1 milliseconds", LimitRate, 0},
 		{"[UNAVAILABLE] User's backend down for maintenance.", LimitUnavailable, 0},
+		{"Server Unavailable. 15", LimitUnavailable, 0}, // Exchange
 		{"[INUSE] Mailbox is locked", LimitInUse, 0},
 		{"[OVERQUOTA] Quota exceeded (mailbox for user is full)", LimitQuota, 0},
 		{"Quota exceeded", LimitQuota, 0},
