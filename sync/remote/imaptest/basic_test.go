@@ -104,7 +104,7 @@ func TestStrict(t *testing.T) {
 		S: q BAD ...
 	`)
 	c.send("r NOOP " + strings.Repeat("x", 9000))
-	c.script("S: r BAD Command line is longer than 8192 bytes")
+	c.script("S: r BAD Command line is longer than 8000 bytes")
 }
 
 func TestSelectFetchStore(t *testing.T) {
