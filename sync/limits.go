@@ -84,7 +84,7 @@ func (s *session) goOn(ctx context.Context, quiet bool, err error) (again bool, 
 	s.mu.Unlock()
 	switch {
 	case err != nil:
-		if !s.pool.survives(ctx, err) {
+		if !s.pool.survives(ctx, err, true) {
 			return false, err
 		}
 		s.limits.losses = s.pool.losses()

@@ -1,6 +1,7 @@
 package sync_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -141,14 +142,16 @@ func leave(t *testing.T, c net.Conn) {
 	}
 }
 
-// TestConnectionBreaksAtWork breaks one connection in the middle of each
-// kind of work: the run goes on, and ends as if nothing had happened.
+// TestConnectionBreaksAtWork breaks the connection in the middle of each kind
+// of work. The run ends with that, unless the server broke it because it asks
+// for patience; then it goes on. Either way all ends as if nothing had happened.
 func TestConnectionBreaksAtWork(t *testing.T) {
 	for _, verb := range []string{"LIST", "SELECT", "UID FETCH", "APPEND", "UID MOVE", "UID STORE", "UID EXPUNGE", "CREATE"} {
 		for name, act := range map[string]imaptest.Action{
 			"before": {Fault: imaptest.DropBefore},
 			"after":  {Fault: imaptest.DropAfter},
 			"bye":    {Before: "* BYE Session invalidated - AccessTokenExpired\r\n", Fault: imaptest.DropBefore},
+			"busy":   {Before: "* BYE [UNAVAILABLE] Come back in a moment\r\n", Fault: imaptest.DropBefore},
 		} {
 			t.Run(verb+"/"+name, func(t *testing.T) {
 				r := &refusing{}
@@ -157,17 +160,26 @@ func TestConnectionBreaksAtWork(t *testing.T) {
 				w, _ := s.open(t)
 				defer w.close()
 				w.large("INBOX", 10)
-				hit := false
-				r.arm(func(_ *imaptest.Conn, v, _ string) imaptest.Action {
+				hit, main, first := false, 0, true
+				r.arm(func(c *imaptest.Conn, v, _ string) imaptest.Action {
+					main = cmp.Or(main, c.ID())
 					if v == verb && !hit {
-						hit = true
+						hit, first = true, c.ID() == main
 						return act
 					}
 					return imaptest.Action{}
 				})
-				w.sync()
+				_, err := w.trySync(mailsync.Request{})
 				if !hit {
 					t.Skip("not a command of this scenario")
+				}
+				switch {
+				case (name == "busy" || !first) && err != nil:
+					t.Fatalf("did not go on: %v", err)
+				case name != "busy" && first && mail.KindOf(err) != mail.KindConnection:
+					t.Fatalf("ended with %v", err)
+				case err != nil:
+					w.sync()
 				}
 				w.agree()
 				w.quiet()

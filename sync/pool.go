@@ -75,19 +75,22 @@ func (p *pool) giveUp(err error) error {
 // for ever.
 const maxLost = 4
 
-// survives reports whether work may go on after err on other connections, or
-// on a new one.
-func (p *pool) survives(ctx context.Context, err error) bool {
+// survives reports whether work may go on after err: over the other connections
+// when a further one broke, over a new one when the server asked for patience.
+// When the first one just breaks, the network did, and the run ends (SPEC §2,
+// exit 4): the next one finds out whether it is back.
+func (p *pool) survives(ctx context.Context, err error, first bool) bool {
 	if ctx.Err() != nil || mail.KindOf(err) != mail.KindConnection {
 		return false
 	}
+	limit, _ := remote.LimitOf(err)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.gone != nil || p.lost >= maxLost {
+	if first && limit == remote.NoLimit || p.gone != nil || p.lost >= maxLost {
 		return false
 	}
 	p.lost++
-	if limit, _ := remote.LimitOf(err); limit != remote.NoLimit {
+	if limit != remote.NoLimit {
 		p.full = true // fewer connections are the least that is asked for
 	}
 	p.log.Warn("connection lost", "err", err)
@@ -139,7 +142,7 @@ func (p *pool) run(ctx, stop context.Context, jobs []job) error {
 	defer enough()
 	// work returns an error with broken set when it left a job because of its
 	// connection and others may go on.
-	work := func(c *remote.Conn) (broken bool, err error) {
+	work := func(c *remote.Conn, first bool) (broken bool, err error) {
 		for j := range queue {
 			if gctx.Err() != nil {
 				return false, context.Cause(gctx)
@@ -148,7 +151,7 @@ func (p *pool) run(ctx, stop context.Context, jobs []job) error {
 				return false, nil // the others may finish what they are at
 			}
 			if err := j.run(gctx, c); err != nil {
-				if j.broken == nil || !p.survives(gctx, err) {
+				if j.broken == nil || !p.survives(gctx, err, first) {
 					return false, err
 				}
 				j.broken(err)
@@ -160,7 +163,7 @@ func (p *pool) run(ctx, stop context.Context, jobs []job) error {
 	}
 	g.Go(func() error {
 		for {
-			broken, err := work(main)
+			broken, err := work(main, true)
 			if !broken {
 				return err
 			}
@@ -175,7 +178,7 @@ func (p *pool) run(ctx, stop context.Context, jobs []job) error {
 			if c == nil {
 				return nil // the others do the work
 			}
-			broken, err := work(c)
+			broken, err := work(c, false)
 			if broken {
 				_ = c.Close()
 				return nil // the others go on

@@ -69,8 +69,10 @@ func (c *Conn) Append(ctx context.Context, mailbox string, reqs []AppendRequest,
 		a := flight[0]
 		flight = flight[1:]
 		inFlight -= a.size
-		if err := c.wait(a.cmd); err != nil {
-			return c.dead("append", mailbox, err)
+		if !a.cmd.finished() { // an answer that is there already cost no turn
+			if err := c.wait(a.cmd); err != nil {
+				return c.dead("append", mailbox, err)
+			}
 		}
 		v, uid, _ := wire.ParseAppendUID(nil)
 		if a.cmd.text.Code == "APPENDUID" {
