@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"compress/flate"
 	"crypto/tls"
-	"encoding/base64"
 	"fmt"
 	"io"
 	"strings"
@@ -15,7 +14,7 @@ import (
 func (c *Conn) capabilities() string {
 	caps := c.srv.opts.Caps
 	if c.user != "" {
-		caps &^= CapAuthPlain | CapStartTLS | CapLoginDisabled | CapSASLIR
+		caps &^= capsAuth | CapStartTLS | CapLoginDisabled | CapSASLIR
 	} else if c.protected {
 		caps &^= CapLoginDisabled
 	}
@@ -112,53 +111,6 @@ func runLogin(c *Conn, _ string, p *parser) string {
 	if !c.srv.valid(user, password) {
 		return "NO [AUTHENTICATIONFAILED] Authentication failed"
 	}
-	return c.loggedIn(user)
-}
-
-// freeAuthenticate knows PLAIN, RFC 4616, with an initial response when SASL-IR is on.
-func freeAuthenticate(c *Conn, _ string, p *parser) string {
-	p.sp()
-	mechanism := p.keyword()
-	initial, given := "", false
-	if p.take(' ') {
-		initial, given = p.word("an initial response", func(b byte) bool { return b > ' ' && b < 0x7f }), true
-	}
-	if !p.end() {
-		return ""
-	}
-	if mechanism != "PLAIN" || !c.srv.opts.Caps.Has(CapAuthPlain) {
-		return "NO [CANNOT] Unsupported authentication mechanism"
-	}
-	if given && !c.srv.opts.Caps.Has(CapSASLIR) {
-		return "BAD Initial response not supported"
-	}
-	if c.srv.opts.Caps.Has(CapLoginDisabled) && !c.protected {
-		return "NO [PRIVACYREQUIRED] Plaintext authentication is disabled"
-	}
-	if !given {
-		c.say("+ ")
-		line, bare, err := c.readLine()
-		if err != nil || bare {
-			return "BAD Invalid response"
-		}
-		if initial = string(line); initial == "*" {
-			return "BAD Authentication cancelled"
-		}
-	}
-	raw, err := base64.StdEncoding.DecodeString(initial)
-	if err != nil {
-		return "BAD Invalid base64"
-	}
-	parts := bytes.Split(raw, []byte{0})
-	if len(parts) != 3 {
-		return "BAD Invalid PLAIN message"
-	}
-	user := string(parts[1])
-	if authz := string(parts[0]); authz != "" && authz != user || !c.srv.valid(user, string(parts[2])) {
-		return "NO [AUTHENTICATIONFAILED] Authentication failed"
-	}
-	c.srv.mu.Lock()
-	defer c.srv.mu.Unlock()
 	return c.loggedIn(user)
 }
 

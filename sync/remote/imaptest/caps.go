@@ -8,36 +8,48 @@ type Caps uint64
 // The capabilities that can be switched. What is off is really off: its command answers BAD, its codes and
 // data items are neither sent nor understood.
 const (
-	CapIMAP4rev1     Caps = 1 << iota // always on
-	CapAuthPlain                      // AUTH=PLAIN
-	CapChildren                       // CHILDREN, RFC 3348
-	CapCompress                       // COMPRESS=DEFLATE, RFC 4978
-	CapCondstore                      // CONDSTORE, RFC 7162
-	CapEnable                         // ENABLE, RFC 5161
-	CapESearch                        // ESEARCH, RFC 4731
-	CapID                             // ID, RFC 2971
-	CapIdle                           // IDLE, RFC 2177
-	CapListExtended                   // LIST-EXTENDED, RFC 5258
-	CapListStatus                     // LIST-STATUS, RFC 5819
-	CapLiteralPlus                    // LITERAL+, RFC 7888
-	CapLiteralMinus                   // LITERAL-, RFC 7888; ignored beside LITERAL+
-	CapLoginDisabled                  // LOGINDISABLED, until TLS is active
-	CapMove                           // MOVE, RFC 6851
-	CapMultiAppend                    // MULTIAPPEND, RFC 3502
-	CapNamespace                      // NAMESPACE, RFC 2342
-	CapObjectID                       // OBJECTID, RFC 8474
-	CapQResync                        // QRESYNC, RFC 7162; needs CONDSTORE, and ENABLE to be of use
-	CapSASLIR                         // SASL-IR, RFC 4959
-	CapSpecialUse                     // SPECIAL-USE, RFC 6154
-	CapStartTLS                       // STARTTLS
-	CapStatusSize                     // STATUS=SIZE, RFC 8438
-	CapUIDPlus                        // UIDPLUS, RFC 4315
-	CapUnselect                       // UNSELECT, RFC 3691
+	CapIMAP4rev1       Caps = 1 << iota // always on
+	CapAuthPlain                        // AUTH=PLAIN
+	CapChildren                         // CHILDREN, RFC 3348
+	CapCompress                         // COMPRESS=DEFLATE, RFC 4978
+	CapCondstore                        // CONDSTORE, RFC 7162
+	CapEnable                           // ENABLE, RFC 5161
+	CapESearch                          // ESEARCH, RFC 4731
+	CapID                               // ID, RFC 2971
+	CapIdle                             // IDLE, RFC 2177
+	CapListExtended                     // LIST-EXTENDED, RFC 5258
+	CapListStatus                       // LIST-STATUS, RFC 5819
+	CapLiteralPlus                      // LITERAL+, RFC 7888
+	CapLiteralMinus                     // LITERAL-, RFC 7888; ignored beside LITERAL+
+	CapLoginDisabled                    // LOGINDISABLED, until TLS is active
+	CapMove                             // MOVE, RFC 6851
+	CapMultiAppend                      // MULTIAPPEND, RFC 3502
+	CapNamespace                        // NAMESPACE, RFC 2342
+	CapObjectID                         // OBJECTID, RFC 8474
+	CapQResync                          // QRESYNC, RFC 7162; needs CONDSTORE, and ENABLE to be of use
+	CapSASLIR                           // SASL-IR, RFC 4959
+	CapSpecialUse                       // SPECIAL-USE, RFC 6154
+	CapStartTLS                         // STARTTLS
+	CapStatusSize                       // STATUS=SIZE, RFC 8438
+	CapUIDPlus                          // UIDPLUS, RFC 4315
+	CapUnselect                         // UNSELECT, RFC 3691
+	CapAuthLogin                        // AUTH=LOGIN
+	CapAuthCRAMMD5                      // AUTH=CRAM-MD5, RFC 2195
+	CapAuthSCRAMSHA1                    // AUTH=SCRAM-SHA-1, RFC 5802
+	CapAuthSCRAMSHA256                  // AUTH=SCRAM-SHA-256, RFC 7677
+	CapAuthExternal                     // AUTH=EXTERNAL, RFC 4422; for those who show a certificate, see Options.ClientCA
+	CapAuthOAuthBearer                  // AUTH=OAUTHBEARER, RFC 7628; see Options.Tokens
+	CapAuthXOAuth2                      // AUTH=XOAUTH2
 	capEnd
 )
 
-// DefaultCaps resembles Dovecot 2.3: everything but COMPRESS, LITERAL-, LOGINDISABLED, OBJECTID and STARTTLS.
-const DefaultCaps = (capEnd - 1) &^ (CapCompress | CapLiteralMinus | CapLoginDisabled | CapObjectID | CapStartTLS)
+// capsAuth are the mechanisms, which are of no use after a login.
+const capsAuth = CapAuthPlain | CapAuthLogin | CapAuthCRAMMD5 | CapAuthSCRAMSHA1 | CapAuthSCRAMSHA256 | CapAuthExternal |
+	CapAuthOAuthBearer | CapAuthXOAuth2
+
+// DefaultCaps resembles Dovecot 2.3: everything but COMPRESS, LITERAL-, LOGINDISABLED, OBJECTID and STARTTLS, and of the
+// mechanisms PLAIN only.
+const DefaultCaps = (capEnd-1)&^(CapCompress|CapLiteralMinus|CapLoginDisabled|CapObjectID|CapStartTLS|capsAuth) | CapAuthPlain
 
 // With adds capabilities. Of LITERAL+ and LITERAL- a server announces the former, so take that away to test the latter.
 func (c Caps) With(more ...Caps) Caps {
@@ -132,6 +144,20 @@ func (c Caps) name() string {
 		return "UIDPLUS"
 	case CapUnselect:
 		return "UNSELECT"
+	case CapAuthLogin:
+		return "AUTH=LOGIN"
+	case CapAuthCRAMMD5:
+		return "AUTH=CRAM-MD5"
+	case CapAuthSCRAMSHA1:
+		return "AUTH=SCRAM-SHA-1"
+	case CapAuthSCRAMSHA256:
+		return "AUTH=SCRAM-SHA-256"
+	case CapAuthExternal:
+		return "AUTH=EXTERNAL"
+	case CapAuthOAuthBearer:
+		return "AUTH=OAUTHBEARER"
+	case CapAuthXOAuth2:
+		return "AUTH=XOAUTH2"
 	}
 	return ""
 }

@@ -5,7 +5,9 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
+	"maps"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -139,6 +141,10 @@ func (c *Conn) serve() {
 	var sender sync.WaitGroup
 	sender.Go(c.outbox.run)
 	greeting := "* OK "
+	if c.srv.opts.Preauth {
+		greeting = "* PREAUTH "
+		c.user = slices.Min(slices.Collect(maps.Keys(c.srv.opts.Users)))
+	}
 	if !c.srv.opts.NoGreetingCaps {
 		greeting += "[CAPABILITY " + c.capabilities() + "] "
 	}

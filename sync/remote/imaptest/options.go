@@ -10,6 +10,11 @@ import (
 type Options struct {
 	// Users maps names to passwords; nil means ann with the password secret. All users see the same mailboxes.
 	Users map[string]string
+	// Tokens maps names to the access tokens that OAUTHBEARER and XOAUTH2 take.
+	Tokens map[string]string
+	// ClientCA is PEM that signs the certificates of clients; the common name of one is who EXTERNAL lets in. nil means that
+	// none is asked for.
+	ClientCA []byte
 	// Caps are the capabilities; zero means [DefaultCaps].
 	Caps Caps
 	// Delimiter separates the levels of mailbox names; zero means '/'.
@@ -30,6 +35,9 @@ type Options struct {
 	TooMany        string
 	// NoGreetingCaps and NoLoginCaps leave the CAPABILITY code out of the greeting and of the answer to a login.
 	NoGreetingCaps, NoLoginCaps bool
+
+	// Preauth greets with PREAUTH, as the first of Users by name.
+	Preauth bool
 
 	// TLS makes the listener speak TLS from the first byte. Connections of [Server.Dial] stay plain, and count as protected.
 	TLS bool
@@ -90,7 +98,7 @@ func (o Options) withDefaults() Options {
 	if o.Users == nil {
 		o.Users = map[string]string{"ann": "secret"}
 	}
-	o.Users = maps.Clone(o.Users)
+	o.Users, o.Tokens = maps.Clone(o.Users), maps.Clone(o.Tokens)
 	o.Caps = o.Caps.settle()
 	if o.Delimiter == 0 {
 		o.Delimiter = '/'

@@ -2,6 +2,7 @@ package imaptest
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -41,6 +42,10 @@ func NewServer(o Options) *Server {
 			panic(fmt.Sprintf("imaptest: %v", err))
 		}
 		s.tls, s.certPEM = &tls.Config{Certificates: []tls.Certificate{cert}}, pem
+		if o.ClientCA != nil {
+			s.tls.ClientAuth, s.tls.ClientCAs = tls.VerifyClientCertIfGiven, x509.NewCertPool()
+			s.tls.ClientCAs.AppendCertsFromPEM(o.ClientCA)
+		}
 	}
 	if !o.NoListen {
 		l, err := net.Listen("tcp", "127.0.0.1:0")

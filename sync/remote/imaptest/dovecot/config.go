@@ -47,6 +47,11 @@ func (s *Server) setUp() error {
 	if err := s.writeFile("users", []byte(users.String()), 0o600); err != nil {
 		return err
 	}
+	for name, text := range s.opt.Files {
+		if err := s.writeFile(name, []byte(text), 0o600); err != nil {
+			return err
+		}
+	}
 	if s.opt.TLS {
 		cert, key, err := selfSigned()
 		if err != nil {
@@ -144,7 +149,7 @@ func (s *Server) config() string {
 	if s.opt.Capability != "" {
 		line("imap_capability = %s", s.opt.Capability)
 	}
-	line("%s", s.opt.Extra)
+	line("%s", strings.ReplaceAll(s.opt.Extra, "$DIR", s.dir))
 	return b.String()
 }
 
