@@ -24,6 +24,9 @@ type command struct {
 	compress bool
 	// login: continuation requests belong to go-imap.
 	login bool
+	// answer replaces what go-imap writes in answer to a challenge, without
+	// its line end.
+	answer func(line string) string
 	// cont is told of each continuation request (RFC 3501 §7.5), when set.
 	cont chan struct{}
 

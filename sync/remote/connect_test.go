@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"crypto/tls"
 	"encoding/hex"
 	"encoding/pem"
 	"errors"
@@ -255,7 +256,9 @@ func TestOptions(t *testing.T) {
 		"user":        func(o *Options) { o.User = "" },
 		"cleartext":   func(o *Options) { o.TLS = TLSNone },
 		"mode":        func(o *Options) { o.TLS = "ssl" },
-		"auth":        func(o *Options) { o.Auth = "scram-sha-256" },
+		"auth":        func(o *Options) { o.Auth = "ntlm" },
+		"external":    func(o *Options) { o.Auth = "external" },
+		"certificate": func(o *Options) { o.Host, o.TLS, o.Certificate = "127.0.0.1", TLSNone, &tls.Certificate{} },
 		"fingerprint": func(o *Options) { o.Fingerprint = "sha1:00" },
 		"ca":          func(o *Options) { o.RootCA = []byte("no pem") },
 		"port":        func(o *Options) { o.Port = 70000 },

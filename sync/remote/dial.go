@@ -27,11 +27,7 @@ const sendBuffer = 256 << 10
 func (cl *Client) dial(ctx context.Context) (conn net.Conn, greeting string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, cl.opts.Timeout)
 	defer cancel()
-	dial := cl.opts.Dial
-	if dial == nil {
-		dial = new(net.Dialer).DialContext
-	}
-	conn, err = dial(ctx, "tcp", cl.opts.address())
+	conn, err = cl.socket(ctx)
 	if err != nil {
 		return nil, "", err
 	}
@@ -64,6 +60,17 @@ func (cl *Client) dial(ctx context.Context) (conn net.Conn, greeting string, err
 		return nil, "", context.Cause(ctx)
 	}
 	return secure, greeting, nil
+}
+
+// socket opens what everything else is sent over.
+func (cl *Client) socket(ctx context.Context) (net.Conn, error) {
+	switch {
+	case cl.opts.Tunnel != "":
+		return startTunnel(cl.opts.Tunnel)
+	case cl.opts.Dial != nil:
+		return cl.opts.Dial(ctx, "tcp", cl.opts.address())
+	}
+	return new(net.Dialer).DialContext(ctx, "tcp", cl.opts.address())
 }
 
 func ctxCause(ctx context.Context, err error) error {
@@ -145,9 +152,16 @@ func (e *certError) Unwrap() error { return e.err }
 func (cl *Client) tlsConfig() *tls.Config {
 	pin, pinned := parseFingerprint(cl.opts.Fingerprint)
 	host := strings.Trim(cl.opts.Host, "[]")
+	var own func(*tls.CertificateRequestInfo) (*tls.Certificate, error)
+	if cl.opts.Certificate != nil {
+		// Whatever authorities the server lists: it may know the certificate
+		// by its fingerprint.
+		own = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return cl.opts.Certificate, nil }
+	}
 	return &tls.Config{
-		ServerName: host,
-		MinVersion: tls.VersionTLS12,
+		GetClientCertificate: own,
+		ServerName:           host,
+		MinVersion:           tls.VersionTLS12,
 		// VerifyConnection checks instead, with the certificate at hand for
 		// the hint. It runs on resumed sessions too.
 		InsecureSkipVerify: true,
@@ -205,6 +219,7 @@ func (cl *Client) connectHint(err error) string {
 		expired x509.CertificateInvalidError
 		name    x509.HostnameError
 		closed  *closedEarly
+		refused *net.OpError
 	)
 	if hint := limitHint(err); hint != "" && !errors.As(err, &closed) {
 		return hint
@@ -221,6 +236,13 @@ func (cl *Client) connectHint(err error) string {
 			return "the certificate or this computer's clock is out of date; " + pin
 		}
 		return "set tls_ca to the file with the authority's certificate; or " + pin
+	case errors.As(err, &refused) && refused.Op == "remote error": // an alert of TLS
+		if cl.opts.Certificate != nil {
+			return "the server may not take this client certificate: check tls_cert and tls_key"
+		}
+		return "the server may want a client certificate: set tls_cert and tls_key"
+	case cl.opts.Tunnel != "":
+		return "run the tunnel command in a terminal: an IMAP server must greet there"
 	case errors.As(err, &plain):
 		return "this port speaks clear text first: try tls = \"starttls\", usually port 143"
 	case errors.Is(err, errSpeaksTLS):

@@ -18,10 +18,15 @@ const (
 	CodeUnavailable   = "UNAVAILABLE"
 	CodeInUse         = "INUSE"
 
-	codeLimit        = "LIMIT"
-	codeServerBug    = "SERVERBUG"
-	codeContactAdmin = "CONTACTADMIN"
-	codeThrottled    = "THROTTLED" // no standard has it
+	CodeAuthorizationFailed = "AUTHORIZATIONFAILED"
+	CodeExpired             = "EXPIRED"
+	CodePrivacyRequired     = "PRIVACYREQUIRED"
+	CodeContactAdmin        = "CONTACTADMIN"
+	CodeCannot              = "CANNOT"
+
+	codeLimit     = "LIMIT"
+	codeServerBug = "SERVERBUG"
+	codeThrottled = "THROTTLED" // no standard has it
 )
 
 // ResponseError is the cause of every error that a server answered: NO, or

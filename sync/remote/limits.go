@@ -178,7 +178,7 @@ func limitHint(err error) string {
 		switch re.Code {
 		case codeServerBug:
 			return "the server says that this is a fault of its own; tell its administrator"
-		case codeContactAdmin:
+		case CodeContactAdmin:
 			return "the server says that its administrator has to be asked"
 		}
 	}

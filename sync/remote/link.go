@@ -51,9 +51,9 @@ type link struct {
 	capsSeq  int // how often caps were set
 	greeted  bool
 	preauth  bool
-	received int64 // depth of the deepest answer that was waited for
-	sent     int64 // depth of the deepest command
-	saslLine bool  // the next line go-imap writes answers a challenge
+	received int64    // depth of the deepest answer that was waited for
+	sent     int64    // depth of the deepest command
+	asked    *command // the login whose challenge go-imap's next line answers
 	tags     int
 
 	wmu     sync.Mutex // guards all below; taken before mu

@@ -51,7 +51,9 @@ func (l *link) takeContinuation(line []byte) {
 	defer l.mu.Unlock()
 	for _, c := range l.pending {
 		if c.login {
-			l.saslLine = strings.HasPrefix(c.line, "AUTHENTICATE")
+			if strings.HasPrefix(c.line, "AUTHENTICATE") {
+				l.asked = c
+			}
 			l.out = append(l.out, line...)
 			return
 		}

@@ -247,7 +247,13 @@ func (l *link) Write(p []byte) (int, error) {
 
 func (l *link) writeLine(line string) error {
 	text := strings.TrimRight(line, "\r\n")
-	if !l.midway && !l.takeSASLLine() {
+	if asked := l.takeAsked(); asked != nil && !l.midway {
+		l.goesOn(asked)
+		if asked.answer != nil {
+			text = asked.answer(text)
+			line = text + "\r\n"
+		}
+	} else if !l.midway {
 		tag, rest, _ := strings.Cut(text, " ")
 		c := l.armed
 		l.armed = nil
@@ -271,10 +277,12 @@ func (l *link) writeLine(line string) error {
 	return nil
 }
 
-func (l *link) takeSASLLine() bool {
+// takeAsked returns the login whose challenge the next line answers, nil for
+// none.
+func (l *link) takeAsked() *command {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	was := l.saslLine
-	l.saslLine = false
-	return was
+	c := l.asked
+	l.asked = nil
+	return c
 }

@@ -6,9 +6,9 @@ import (
 	"strings"
 
 	"github.com/emersion/go-imap/v2/imapclient"
-	"github.com/emersion/go-sasl"
 
 	"satchel/sync/mail"
+	"satchel/sync/remote/sasl"
 )
 
 // Connect dials, secures the connection, waits for the greeting and logs in.
@@ -77,36 +77,33 @@ func (c *Conn) freshCaps(seen int) error {
 	return cmd.err()
 }
 
+// login proves to the server who we are, and to us, where the mechanism can,
+// that the server knows the password.
 func (c *Conn) login(ctx context.Context) error {
-	method := c.method()
-	refuse := func(err error, hint string) error {
-		return &mail.Error{Op: "login to " + c.cl.opts.address() + " as " + c.cl.opts.User,
-			Kind: mail.KindConnection, Hint: hint, Err: err}
-	}
-	if method == "" {
-		return refuse(errors.New("the server offers no way to log in that satchel and auth allow"), c.methodHint())
-	}
-	password, err := c.cl.opts.Password(ctx)
+	o := &c.cl.opts
+	method, err := c.mechanism()
 	if err != nil {
-		return refuse(err, "check password_command")
+		return c.loginError(err, c.mechanismHint())
 	}
-	cmd := &command{login: true, line: "AUTHENTICATE"}
-	var call func()
-	user := c.cl.opts.User
-	switch method {
-	case "plain":
-		call = func() { _ = c.imap.Authenticate(sasl.NewPlainClient("", user, password)) }
-	case "login":
-		call = func() { _ = c.imap.Authenticate(&loginMechanism{user: user, password: password}) }
-	default:
-		cmd.line = "LOGIN"
-		call = func() { c.imap.Login(user, password) }
+	secret, err := o.secret(ctx, method)
+	if err != nil {
+		return c.loginError(err, o.LoginHint)
+	}
+	talk, err := o.dialogue(method, secret)
+	if err != nil {
+		return c.loginError(err, o.LoginHint)
+	}
+	cmd := &command{login: true, line: "LOGIN"}
+	call := func() { c.imap.Login(o.User, secret) }
+	if talk != nil {
+		cmd.line, cmd.answer = "AUTHENTICATE", talk.Line
+		call = func() { _ = c.imap.Authenticate(talk) }
 	}
 	if err := c.link.through(cmd, call); err != nil {
 		return c.cl.connectError(err)
 	}
-	// A SASL exchange that go-imap gave up leaves the command open.
-	if method != "LOGIN" {
+	if talk != nil {
+		// An exchange that go-imap gave up leaves the command open.
 		select {
 		case <-cmd.done:
 		case <-c.link.dead:
@@ -117,68 +114,115 @@ func (c *Conn) login(ctx context.Context) error {
 	if err := c.wait(cmd); err != nil {
 		return c.cl.connectError(err)
 	}
-	if err := cmd.err(); err != nil {
-		var re *ResponseError
-		if errors.As(err, &re) && password != "" {
-			re.Text = strings.ReplaceAll(re.Text, password, "...")
-		}
-		hint := "check user and password_command"
-		if limit, _ := LimitOf(err); limit == LimitUnavailable {
-			hint = "the server cannot check passwords now; try again later"
-		} else if limit != NoLimit {
-			hint = limitHint(err)
-		}
-		return refuse(err, hint)
-	}
-	return nil
+	return c.judge(method, secret, talk, cmd.err())
 }
 
-// method chooses between AUTHENTICATE PLAIN, AUTHENTICATE LOGIN (lower case)
-// and the LOGIN command (upper case). PLAIN with an initial response takes
-// one turn of the line and carries any character.
-func (c *Conn) method() string {
-	auth := c.cl.opts.Auth
-	plain := c.Has("AUTH=PLAIN")
-	command := !c.Has("LOGINDISABLED")
+// judge makes an error of the server's answer, with what to do about it.
+func (c *Conn) judge(method, secret string, talk *sasl.Dialogue, answer error) error {
+	var re *ResponseError
+	if errors.As(answer, &re) {
+		if talk != nil {
+			re.Text = talk.Scrub(re.Text)
+		}
+		if secret != "" {
+			re.Text = strings.ReplaceAll(re.Text, secret, "...")
+		}
+	}
+	var why error
+	if talk != nil {
+		why = talk.Err(answer == nil)
+	}
 	switch {
-	case auth == "plain" && plain:
-		return "plain"
-	case auth == "plain":
-		return ""
-	case auth == "auto" && plain && (c.Has("SASL-IR") || !command):
-		return "plain"
-	case command: // RFC 3501 §6.2.3
-		return "LOGIN"
-	case c.Has("AUTH=LOGIN"):
-		return "login"
+	case why == nil && answer == nil:
+		return nil
+	case errors.Is(why, sasl.ErrNoProof):
+		return c.loginError(why, "this may be another server than it says it is: check host and tls before you set auth = \"plain\"")
+	case why != nil && answer != nil:
+		// The server's text only ends what the reason began.
+		return c.loginError(&refusal{why: why, answer: answer}, c.refusalHint(method, re))
+	case why != nil:
+		return c.loginError(why, c.refusalHint(method, nil))
 	}
-	return ""
+	return c.loginError(answer, c.refusalHint(method, re))
 }
 
-func (c *Conn) methodHint() string {
-	if c.Has("LOGINDISABLED") && c.cl.opts.TLS == TLSNone {
+// refusal is a server's answer to a login with the reason that the dialogue
+// gave.
+type refusal struct{ why, answer error }
+
+func (e *refusal) Error() string   { return e.why.Error() }
+func (e *refusal) Unwrap() []error { return []error{e.why, e.answer} }
+
+func (c *Conn) loginError(err error, hint string) error {
+	op := "login to " + c.cl.opts.address()
+	if c.cl.opts.User != "" {
+		op += " as " + c.cl.opts.User
+	}
+	return &mail.Error{Op: op, Kind: mail.KindConnection, Hint: hint, Err: err}
+}
+
+// refusalHint goes by the codes of RFC 5530.
+func (c *Conn) refusalHint(method string, re *ResponseError) string {
+	o := &c.cl.opts
+	code := ""
+	if re != nil {
+		code = re.Code
+		if limit, _ := LimitOf(re); limit != NoLimit && limit != LimitUnavailable {
+			return limitHint(re)
+		}
+	}
+	switch code {
+	case CodeUnavailable:
+		return "the server cannot check passwords now; try again later"
+	case CodeExpired:
+		return "what the server was given has expired: renew it with the provider; " + o.LoginHint
+	case CodePrivacyRequired:
 		return "the server wants TLS before login: set tls = \"starttls\" or \"implicit\""
+	case CodeAuthorizationFailed:
+		return "the login is right, but not for this mailbox: check user"
+	case CodeContactAdmin:
+		return "ask the provider; it says that it must be told"
+	case CodeCannot:
+		return "the server does not know this mechanism after all: set auth to another value that it offers"
 	}
-	return "set auth = \"auto\", or another value that the server offers"
+	if o.Auth == AuthAuto && (method == AuthSCRAMSHA256 || method == AuthSCRAMSHA1 || method == AuthCRAMMD5) {
+		return o.LoginHint + "; if they are right, the server may know the password for auth = \"plain\" only"
+	}
+	return o.LoginHint
 }
 
-// loginMechanism is the LOGIN mechanism as servers speak it: two questions
-// in whatever words, first the user, then the password.
-type loginMechanism struct {
-	user, password string
-	asked          int
+// secret asks for what the mechanism needs.
+func (o *Options) secret(ctx context.Context, method string) (string, error) {
+	switch {
+	case method == AuthExternal:
+		return "", nil
+	case (method == AuthOAuthBearer || method == AuthXOAuth2) && o.Token != nil:
+		return o.Token(ctx)
+	case o.Password == nil:
+		return "", errors.New("no password is configured")
+	}
+	return o.Password(ctx)
 }
 
-func (m *loginMechanism) Start() (mech string, ir []byte, err error) { return "LOGIN", nil, nil }
-
-// Next never fails: go-imap would leave the command unanswered.
-func (m *loginMechanism) Next([]byte) ([]byte, error) {
-	m.asked++
-	switch m.asked {
-	case 1:
-		return []byte(m.user), nil
-	case 2:
-		return []byte(m.password), nil
+// dialogue begins the mechanism; nil stands for the LOGIN command.
+func (o *Options) dialogue(method, secret string) (*sasl.Dialogue, error) {
+	switch method {
+	case AuthExternal:
+		return sasl.External(o.User), nil
+	case AuthOAuthBearer:
+		return sasl.OAuthBearer(o.User, secret, o.Host, o.Port)
+	case AuthXOAuth2:
+		return sasl.XOAuth2(o.User, secret)
+	case AuthSCRAMSHA256:
+		return sasl.SCRAM(sasl.SHA256, o.User, secret)
+	case AuthSCRAMSHA1:
+		return sasl.SCRAM(sasl.SHA1, o.User, secret)
+	case AuthCRAMMD5:
+		return sasl.CRAMMD5(o.User, secret), nil
+	case AuthPlain:
+		return sasl.Plain(o.User, secret)
+	case AuthLogin:
+		return sasl.Login(o.User, secret), nil
 	}
-	return []byte{}, nil
+	return nil, nil // the LOGIN command
 }

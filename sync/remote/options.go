@@ -2,10 +2,12 @@ package remote
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/hex"
 	"errors"
 	"log/slog"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -37,9 +39,24 @@ type Options struct {
 	// AllowCleartext permits TLS "none" to an address that is not loopback.
 	AllowCleartext bool
 
-	User     string
+	// Certificate is shown to the server when it asks for one; nil: none.
+	Certificate *tls.Certificate
+
+	// User may be empty where a certificate or a tunnel says who it is.
+	User string
+	// Password and Token are asked at each login; nil: there is none. Token
+	// gives an OAuth access token.
 	Password func(context.Context) (string, error)
-	Auth     string // auto, plain or login; empty: auto
+	Token    func(context.Context) (string, error)
+	Auth     string // one of AuthValues; empty: auto
+	// LoginHint is what to do when the server refuses the login; empty: check
+	// user and password_command.
+	LoginHint string
+
+	// Tunnel is a shell command whose standard input and output are the
+	// connection, instead of a socket. TLS is none by default then, and what
+	// goes through counts as safe from others.
+	Tunnel string
 
 	// Compress says when to use COMPRESS=DEFLATE; empty: auto.
 	Compress Compression
@@ -58,6 +75,9 @@ func (o *Options) validate() error {
 	}
 	if o.TLS == "" {
 		o.TLS = TLSImplicit
+		if o.Tunnel != "" {
+			o.TLS = TLSNone
+		}
 	}
 	if o.Port == 0 {
 		o.Port = 143
@@ -66,29 +86,38 @@ func (o *Options) validate() error {
 		}
 	}
 	switch {
-	case o.Host == "":
+	case o.Host == "" && (o.Tunnel == "" || o.TLS != TLSNone):
 		return bad("host is missing", "set host")
 	case o.Port < 1 || o.Port > 65535:
 		return bad("port is out of range", "use a port from 1 to 65535")
-	case o.User == "" || o.Password == nil:
+	case o.Tunnel != "" || o.Certificate != nil:
+		// Both may be all that a login takes.
+	case o.User == "" || o.Password == nil && o.Token == nil:
 		return bad("user or password is missing", "set user and password_command")
 	}
 	switch o.TLS {
 	case TLSImplicit, TLSStart:
 	case TLSNone:
-		if !o.AllowCleartext && !isLoopback(o.Host) {
+		if !o.AllowCleartext && o.Tunnel == "" && !isLoopback(o.Host) {
 			return bad("tls = \"none\" would send the password in clear text",
 				"use tls = \"implicit\" or \"starttls\"; allow_cleartext = true overrides this")
 		}
 	default:
 		return bad("unknown tls mode "+strconv.Quote(string(o.TLS)), "use implicit, starttls or none")
 	}
-	switch o.Auth {
-	case "":
-		o.Auth = "auto"
-	case "auto", "plain", "login":
-	default:
-		return bad("auth "+strconv.Quote(o.Auth)+" is not supported", "use auto, plain or login")
+	if o.Auth == "" {
+		o.Auth = AuthAuto
+	}
+	switch {
+	case !slices.Contains(AuthValues(), o.Auth):
+		return bad("auth "+strconv.Quote(o.Auth)+" is not supported", "use one of "+strings.Join(AuthValues(), ", "))
+	case o.Auth == AuthExternal && o.Certificate == nil:
+		return bad("auth \"external\" needs a client certificate", "set tls_cert and tls_key")
+	case o.Certificate != nil && o.TLS == TLSNone:
+		return bad("a client certificate needs TLS", "use tls = \"implicit\" or \"starttls\"")
+	}
+	if o.LoginHint == "" {
+		o.LoginHint = "check user and password_command"
 	}
 	switch o.Compress {
 	case "":
@@ -111,7 +140,14 @@ func (o *Options) validate() error {
 	return nil
 }
 
+// address is where the server is, for people too.
 func (o *Options) address() string {
+	switch {
+	case o.Tunnel != "" && o.Host == "":
+		return "the tunnel"
+	case o.Tunnel != "":
+		return "the tunnel to " + o.Host
+	}
 	return net.JoinHostPort(o.Host, strconv.Itoa(o.Port))
 }
 
