@@ -2,6 +2,7 @@ package sync
 
 import (
 	"context"
+	"crypto/tls"
 	"log/slog"
 	"net"
 	"time"
@@ -20,12 +21,16 @@ type Account struct {
 	Host           string
 	Port           int // 0: 993 for implicit TLS, 143 otherwise
 	TLS            remote.TLSMode
-	TLSCA          []byte // PEM, trusted beside the system's roots
-	TLSFingerprint string // "sha256:..." pins the certificate
-	AllowCleartext bool   // permit TLS none beyond loopback
+	TLSCA          []byte           // PEM, trusted beside the system's roots
+	TLSFingerprint string           // "sha256:..." pins the certificate
+	AllowCleartext bool             // permit TLS none beyond loopback
+	Certificate    *tls.Certificate // the client's, nil: none
 	User           string
 	Password       func(context.Context) (string, error)
-	Auth           string // empty means auto
+	Token          func(context.Context) (string, error) // an OAuth access token
+	Auth           string                                // empty means auto
+	LoginHint      string                                // what to do when the server refuses the login
+	Tunnel         string                                // command to talk IMAP with instead of a socket
 	Compress       remote.Compression
 	Timeout        time.Duration // without progress, 0: 60 s
 	Connections    int           // at once, 0: 4

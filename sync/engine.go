@@ -99,7 +99,8 @@ func (e *Engine) remoteOptions() remote.Options {
 	a := e.account
 	return remote.Options{
 		Host: a.Host, Port: a.Port, TLS: a.TLS, RootCA: a.TLSCA, Fingerprint: a.TLSFingerprint,
-		AllowCleartext: a.AllowCleartext, User: a.User, Password: a.Password, Auth: a.Auth,
+		AllowCleartext: a.AllowCleartext, Certificate: a.Certificate, User: a.User, Password: a.Password, Token: a.Token,
+		Auth: a.Auth, LoginHint: a.LoginHint, Tunnel: a.Tunnel,
 		Compress: a.Compress, Timeout: a.Timeout, Dial: a.Dial, Without: a.WithoutCaps, Logger: e.log,
 	}
 }

@@ -38,6 +38,8 @@ type Account struct {
 	TLS            string
 	TLSCA          string // file name, expanded
 	TLSFingerprint string // "sha256:" and 64 lower-case hexadecimal digits, or empty
+	TLSCert        string // file name of a client certificate, expanded
+	TLSKey         string // file name of its key, expanded; empty: within TLSCert
 	AllowCleartext bool
 
 	User            string
@@ -45,6 +47,8 @@ type Account struct {
 	PasswordCommand Secret // may hold a secret itself
 	PasswordFile    string // expanded
 	Keyring         bool
+	TokenCommand    Secret // prints an OAuth access token
+	OAuth           OAuth
 	Auth            string
 	Tunnel          string
 
@@ -63,6 +67,17 @@ type Account struct {
 
 	lines map[string]int // key to line, for errors found later
 	file  string
+}
+
+// OAuth says who gives access tokens, and for which client. Without a Provider
+// there is none.
+type OAuth struct {
+	Provider                     string // google, microsoft or custom
+	ClientID                     string
+	ClientSecret                 Secret
+	Tenant                       string // of microsoft
+	Scopes                       []string
+	DeviceURL, AuthURL, TokenURL string // of custom
 }
 
 // Env is what a configuration takes from its surroundings.
@@ -111,7 +126,7 @@ func Load(path string, env Env) (*Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	holds := slices.ContainsFunc(c.Accounts, func(a Account) bool { return a.Password != "" })
+	holds := slices.ContainsFunc(c.Accounts, func(a Account) bool { return a.Password != "" || a.OAuth.ClientSecret != "" })
 	if holds && openToOthers(info) {
 		return nil, readable(path, "holds a password and can be read by others")
 	}

@@ -38,6 +38,11 @@ password_command = "pass show mail/home"
 // with is the minimal account and more lines, the first of them line 5.
 func with(lines ...string) string { return minimal + strings.Join(lines, "\n") + "\n" }
 
+// login is an account of three lines and its way to log in, from line 4.
+func login(lines ...string) string {
+	return "[accounts.home]\nhost = \"imap.example.org\"\nuser = \"ann@example.org\"\n" + strings.Join(lines, "\n") + "\n"
+}
+
 func TestErrors(t *testing.T) {
 	tests := []struct {
 		name, text string
@@ -93,10 +98,29 @@ func TestErrors(t *testing.T) {
 		{"no password", "[accounts.home]\nhost = 'x'\nuser = 'a'\n", `c.toml:1: account "home" has no source of its password`, `password_command = "pass show mail/home" (or password_file, keyring = true, password)`},
 		{"two passwords", with(`keyring = true`), `c.toml:5: account "home" has more than one source of its password: password_command, keyring`, "keep one of them"},
 		{"cleartext", with(`tls = "none"`), `c.toml:5: tls = "none" would send the password in clear to imap.example.org`, "allow_cleartext = true"},
-		{"tunnel", with(`tunnel = "ssh x"`), `c.toml:5: tunnel is not supported by this version yet`, "remove the line"},
-		{"auth later", with(`auth = "xoauth2"`), `c.toml:5: auth = "xoauth2" is not supported by this version yet`, `"plain"`},
-		{"auth unknown", with(`auth = "magic"`), `c.toml:5: auth must be one of auto, plain, login, scram-sha-256, oauthbearer, xoauth2, external, cram-md5, not "magic"`, ""},
-		{"several", with(`tunnel = "x"`, `auth = "external"`), "c.toml:5: tunnel is not supported by this version yet\nc.toml:6: auth = \"external\" is not supported by this version yet", ""},
+		{"auth unknown", with(`auth = "magic"`), `c.toml:5: auth must be one of auto, plain, login, scram-sha-256, scram-sha-1, oauthbearer, xoauth2, external, cram-md5, not "magic"`, ""},
+		{"auth nearest key", with(`oauth_client = "x"`), `c.toml:5: unknown key "oauth_client"; the nearest known key is "oauth_client_id"`, ""},
+		{"several", with(`tls_key = "/k"`, `oauth_scopes = ["mail"]`), "c.toml:5: tls_key has no certificate\nc.toml:6: oauth_scopes has no provider", ""},
+
+		{"token and password", with(`token_command = "oama access x"`), `c.toml:5: account "home" has more than one source of what it logs in with: password_command, token_command`, "keep one of them"},
+		{"token with plain", login(`token_command = "x"`, `auth = "plain"`), `c.toml:5: auth = "plain" sends a password, and token_command gives an access token`, `"xoauth2"`},
+		{"oauth with SCRAM", login(`oauth = "google"`, `oauth_client_id = "x"`, `auth = "scram-sha-256"`), `c.toml:6: auth = "scram-sha-256" sends a password, and oauth gives an access token`, "auto"},
+		{"token without user", "[accounts.home]\nhost = 'x'\ntoken_command = 'x'\n", `c.toml:1: account "home" has no user`, `user = `},
+		{"external without certificate", with(`auth = "external"`), `c.toml:5: auth = "external" needs a client certificate`, "tls_cert"},
+		{"certificate without TLS", with(`tls_cert = "/c"`, `tls = "none"`, `allow_cleartext = true`), `c.toml:5: tls_cert needs TLS`, "implicit"},
+		{"certificate with plain", login(`tls_cert = "/c"`, `auth = "plain"`), `c.toml:1: account "home" has no source of its password`, ""},
+		{"oauth unknown", login(`oauth = "yahoo"`), `c.toml:4: oauth must be one of google, microsoft, custom, not "yahoo"`, ""},
+		{"oauth without client", login(`oauth = "google"`), `c.toml:4: oauth has no oauth_client_id`, "registers a client"},
+		{"oauth key alone", with(`oauth_client_id = "x"`), `c.toml:5: oauth_client_id has no provider`, `"google"`},
+		{"oauth tenant", login(`oauth = "google"`, `oauth_client_id = "x"`, `oauth_tenant = "t"`), `c.toml:6: oauth_tenant is not for oauth = "google"`, "microsoft"},
+		{"oauth endpoint", login(`oauth = "google"`, `oauth_client_id = "x"`, `oauth_token_url = "https://x/t"`), `c.toml:6: oauth_token_url is not for oauth = "google"`, "custom"},
+		{"oauth custom without URL", login(`oauth = "custom"`, `oauth_client_id = "x"`), `c.toml:4: oauth = "custom" has no oauth_token_url`, "https://"},
+		{"oauth custom without a way", login(`oauth = "custom"`, `oauth_client_id = "x"`, `oauth_token_url = "https://x/t"`), `c.toml:4: oauth = "custom" has no oauth_device_url`, "oauth_auth_url"},
+		{"oauth in clear", login(`oauth = "custom"`, `oauth_client_id = "x"`, `oauth_token_url = "http://x.example/t"`), `c.toml:6: oauth_token_url must begin with https://, so that tokens are not sent in clear`, ""},
+		{"oauth no URL", login(`oauth = "custom"`, `oauth_token_url = "x"`), `c.toml:5: oauth_token_url must be a URL such as https://login.example.org/token`, ""},
+		{"oauth scopes", login(`oauth = "google"`, `oauth_scopes = "mail"`), `c.toml:5: oauth_scopes must be a list such as ["mail"], not text`, ""},
+		{"tunnel with user alone", "[accounts.home]\ntunnel = 'x'\nuser = 'ann'\n", `c.toml:1: account "home" has no source of its password`, ""},
+		{"tunnel with TLS", "[accounts.home]\ntunnel = 'x'\ntls = 'implicit'\n", `c.toml:1: account "home" has no host`, "host ="},
 
 		{"same maildir", with(`maildir = "/m"`) + "[accounts.work]\nhost='x'\nuser='a'\nkeyring=true\nmaildir='/m/'\n", `c.toml:10: accounts "home" and "work" have the same maildir`, ""},
 		{"maildir inside", with(`maildir = "/m"`) + "[accounts.work]\nhost='x'\nuser='a'\nkeyring=true\nmaildir='/m/w'\n", `c.toml:10: the maildirs of accounts "home" and "work" lie inside one another`, ""},
@@ -140,7 +164,8 @@ func TestDefaults(t *testing.T) {
 	got.Password = nil
 	want := mailsync.Account{
 		Name: "home", Host: "imap.example.org", Port: 993, TLS: remote.TLSImplicit, User: "ann@example.org",
-		Timeout: time.Minute, Connections: 4, Compress: remote.CompressAuto, Maildir: "/home/ann/Mail/home", Layout: maildir.Nested,
+		LoginHint: "check user and password_command",
+		Timeout:   time.Minute, Connections: 4, Compress: remote.CompressAuto, Maildir: "/home/ann/Mail/home", Layout: maildir.Nested,
 		Include: []string{"*"}, UndoDays: 30, MaxDeletePct: 50, StateDir: "/state",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -155,6 +180,16 @@ host = "127.0.0.1"
 port = 1143
 tls = "none"
 tls_ca = ""
+tls_cert = ""
+tls_key = ""
+token_command = ""
+oauth_client_id = ""
+oauth_client_secret = ""
+oauth_tenant = ""
+oauth_scopes = []
+oauth_device_url = ""
+oauth_auth_url = ""
+oauth_token_url = ""
 tls_fingerprint = "SHA256:` + strings.Repeat("AB:", 31) + `ab"
 allow_cleartext = false
 user = "ann"
@@ -192,7 +227,7 @@ timeout = "1m30s"
 	got.Password = nil
 	want := mailsync.Account{
 		Name: "work", Host: "127.0.0.1", Port: 1143, TLS: remote.TLSNone, TLSFingerprint: "sha256:" + strings.Repeat("ab", 32),
-		User: "ann", Auth: "plain", Timeout: 90 * time.Second, Connections: 2, Compress: remote.CompressNever, Maildir: "/srv/mail/work", Layout: maildir.MaildirPP,
+		User: "ann", Auth: "plain", LoginHint: "check user and password", Timeout: 90 * time.Second, Connections: 2, Compress: remote.CompressNever, Maildir: "/srv/mail/work", Layout: maildir.MaildirPP,
 		Include: []string{"INBOX", "Lists/%"}, Exclude: []string{"Lists/noise"}, NoFsync: true, UndoDays: -1, MaxDeletePct: 10,
 		Policy:   conflict.Policy{EditVsDelete: conflict.Delete, Removal: conflict.Trash, MailboxDelete: conflict.Never},
 		StateDir: "/state",

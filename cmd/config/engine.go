@@ -1,17 +1,21 @@
 package config
 
 import (
+	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+	"net/http"
 	"os"
+	"path/filepath"
 
+	"satchel/cmd/oauth"
 	"satchel/maildir"
 	mailsync "satchel/sync"
 	"satchel/sync/mail"
 	"satchel/sync/remote"
 )
 
-// Engine turns a into what the engine wants. It reads the certificate and
+// Engine turns a into what the engine wants. It reads the certificates and
 // looks at the password file, but asks nobody for the password yet.
 func (a Account) Engine(stateDir string) (mailsync.Account, error) {
 	out := mailsync.Account{
@@ -21,7 +25,8 @@ func (a Account) Engine(stateDir string) (mailsync.Account, error) {
 		TLSFingerprint: a.TLSFingerprint,
 		AllowCleartext: a.AllowCleartext,
 		User:           a.User,
-		Password:       a.fetchPassword,
+		LoginHint:      a.loginHint(),
+		Tunnel:         a.Tunnel,
 		Timeout:        a.Timeout,
 		Connections:    a.Connections,
 		Compress:       remote.Compression(a.Compress),
@@ -33,6 +38,9 @@ func (a Account) Engine(stateDir string) (mailsync.Account, error) {
 		Policy:         a.Policy,
 		MaxDeletePct:   a.MaxDeletePercent,
 		StateDir:       stateDir,
+	}
+	if len(a.sources()) > 0 {
+		a.credentials(&out)
 	}
 	if a.UndoDays == 0 {
 		out.UndoDays = -1 // to the engine, zero is "not said"
@@ -59,6 +67,13 @@ func (a Account) Engine(stateDir string) (mailsync.Account, error) {
 			return mailsync.Account{}, err
 		}
 	}
+	if a.TLSCert != "" {
+		cert, err := a.certificate()
+		if err != nil {
+			return mailsync.Account{}, err
+		}
+		out.Certificate = cert
+	}
 	if a.TLSCA != "" {
 		pem, err := os.ReadFile(a.TLSCA)
 		if err == nil && !x509.NewCertPool().AppendCertsFromPEM(pem) {
@@ -70,4 +85,63 @@ func (a Account) Engine(stateDir string) (mailsync.Account, error) {
 		out.TLSCA = pem
 	}
 	return out, nil
+}
+
+// credentials sets what the one source of the account gives.
+func (a Account) credentials(out *mailsync.Account) {
+	switch {
+	case a.TokenCommand != "":
+		out.Token = a.fromTokenCommand
+	case a.OAuth.Provider != "":
+		out.Token = a.OAuthClient(out.StateDir, nil).Token
+	case tokenMechanism(a.Auth):
+		out.Token = a.fetchPassword // who asks for it calls the token a password
+	default:
+		out.Password = a.fetchPassword
+	}
+}
+
+// loginHint is what to do when the server refuses the login.
+func (a Account) loginHint() string {
+	sources := a.sources()
+	switch {
+	case a.OAuth.Provider != "":
+		return "satchel login " + a.Name
+	case len(sources) > 0:
+		return "check user and " + sources[0].key
+	case a.TLSCert != "":
+		return "check user and tls_cert"
+	}
+	return "add user and password_command"
+}
+
+// OAuthClient gets the access tokens of the account. transport carries its
+// requests; nil: the usual one.
+func (a Account) OAuthClient(stateDir string, transport http.RoundTripper) *oauth.Client {
+	o := a.OAuth
+	return oauth.New(oauth.Options{
+		Account: a.Name, Entry: "oauth:" + a.KeyringUser(), File: filepath.Join(stateDir, a.Name+".token"),
+		Provider: o.Provider, Tenant: o.Tenant, ClientID: o.ClientID, ClientSecret: string(o.ClientSecret), Scopes: o.Scopes,
+		DeviceURL: o.DeviceURL, AuthURL: o.AuthURL, TokenURL: o.TokenURL,
+	}, transport)
+}
+
+// certificate reads the client's certificate and its key.
+func (a Account) certificate() (*tls.Certificate, error) {
+	key, keyFile := "tls_key", a.TLSKey
+	if keyFile == "" {
+		key, keyFile = "tls_cert", a.TLSCert
+	}
+	info, err := os.Stat(keyFile)
+	if err == nil && openToOthers(info) {
+		return nil, readable(keyFile, "holds a private key and can be read by others")
+	}
+	if err == nil {
+		var cert tls.Certificate
+		if cert, err = tls.LoadX509KeyPair(a.TLSCert, keyFile); err == nil {
+			return &cert, nil
+		}
+	}
+	return nil, &mail.Error{Op: place(a.file, a.lines[key]), Kind: mail.KindConfig,
+		Hint: "both must be PEM, and the key without a passphrase", Err: fmt.Errorf("%s: %w", key, err)}
 }

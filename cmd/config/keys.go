@@ -9,7 +9,9 @@ import (
 	"time"
 	"unicode"
 
+	"satchel/cmd/oauth"
 	"satchel/conflict"
+	"satchel/sync/remote"
 )
 
 // key is one configuration key: its name and how its value enters an
@@ -27,19 +29,29 @@ func keys() []key {
 		{"tls", choice(func(a *Account) *string { return &a.TLS }, "implicit", "starttls", "none")},
 		{"tls_ca", path(func(a *Account) *string { return &a.TLSCA })},
 		{"tls_fingerprint", fingerprint},
+		{"tls_cert", path(func(a *Account) *string { return &a.TLSCert })},
+		{"tls_key", path(func(a *Account) *string { return &a.TLSKey })},
 		{"allow_cleartext", truth(func(a *Account) *bool { return &a.AllowCleartext })},
 		{"user", text(func(a *Account) *string { return &a.User })},
 		{"password", secret(func(a *Account) *Secret { return &a.Password })},
 		{"password_command", secret(func(a *Account) *Secret { return &a.PasswordCommand })},
 		{"password_file", path(func(a *Account) *string { return &a.PasswordFile })},
 		{"keyring", truth(func(a *Account) *bool { return &a.Keyring })},
-		{"auth", choice(func(a *Account) *string { return &a.Auth },
-			"auto", "plain", "login", "scram-sha-256", "oauthbearer", "xoauth2", "external", "cram-md5")},
+		{"token_command", secret(func(a *Account) *Secret { return &a.TokenCommand })},
+		{"oauth", choice(func(a *Account) *string { return &a.OAuth.Provider }, oauth.Google, oauth.Microsoft, oauth.Custom)},
+		{"oauth_client_id", text(func(a *Account) *string { return &a.OAuth.ClientID })},
+		{"oauth_client_secret", secret(func(a *Account) *Secret { return &a.OAuth.ClientSecret })},
+		{"oauth_tenant", text(func(a *Account) *string { return &a.OAuth.Tenant })},
+		{"oauth_scopes", list(`["mail"]`, "scope", func(a *Account) *[]string { return &a.OAuth.Scopes })},
+		{"oauth_device_url", endpoint(func(a *Account) *string { return &a.OAuth.DeviceURL })},
+		{"oauth_auth_url", endpoint(func(a *Account) *string { return &a.OAuth.AuthURL })},
+		{"oauth_token_url", endpoint(func(a *Account) *string { return &a.OAuth.TokenURL })},
+		{"auth", choice(func(a *Account) *string { return &a.Auth }, remote.AuthValues()...)},
 		{"tunnel", text(func(a *Account) *string { return &a.Tunnel })},
 		{"maildir", path(func(a *Account) *string { return &a.Maildir })},
 		{"layout", choice(func(a *Account) *string { return &a.Layout }, "nested", "maildir++")},
-		{"include", patterns(func(a *Account) *[]string { return &a.Include })},
-		{"exclude", patterns(func(a *Account) *[]string { return &a.Exclude })},
+		{"include", list(`["INBOX", "Lists/*"]`, "pattern", func(a *Account) *[]string { return &a.Include })},
+		{"exclude", list(`["INBOX", "Lists/*"]`, "pattern", func(a *Account) *[]string { return &a.Exclude })},
 		{"connections", number(1, 32, func(a *Account) *int { return &a.Connections })},
 		{"compress", choice(func(a *Account) *string { return &a.Compress }, "auto", "always", "never")},
 		{"delete", policy(func(p *conflict.Policy, i int) { p.Removal = []conflict.Removal{conflict.Expunge, conflict.Trash}[i] },
@@ -172,20 +184,20 @@ func path(field func(*Account) *string) setter {
 	}
 }
 
-func patterns(field func(*Account) *[]string) setter {
+func list(example, element string, field func(*Account) *[]string) setter {
 	return func(a *Account, _ Env, value any) error {
-		list, ok := value.([]any)
+		values, ok := value.([]any)
 		if !ok {
-			return fmt.Errorf("must be a list such as [\"INBOX\", \"Lists/*\"], not %s", typeName(value))
+			return fmt.Errorf("must be a list such as %s, not %s", example, typeName(value))
 		}
-		out := make([]string, 0, len(list))
-		for _, v := range list {
+		out := make([]string, 0, len(values))
+		for _, v := range values {
 			s, ok := v.(string)
 			switch {
 			case !ok:
 				return fmt.Errorf("must hold text in quotes, not %s", typeName(v))
 			case s == "":
-				return errors.New("must not hold an empty pattern")
+				return fmt.Errorf("must not hold an empty %s", element)
 			case strings.ContainsFunc(s, unicode.IsControl):
 				return errors.New("must not hold control characters")
 			}
@@ -193,6 +205,17 @@ func patterns(field func(*Account) *[]string) setter {
 		}
 		*field(a) = out
 		return nil
+	}
+}
+
+// endpoint accepts a URL that secrets can be sent to.
+func endpoint(field func(*Account) *string) setter {
+	set := text(field)
+	return func(a *Account, env Env, value any) error {
+		if err := set(a, env, value); err != nil || *field(a) == "" {
+			return err
+		}
+		return oauth.CheckURL(*field(a))
 	}
 }
 

@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,8 +15,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/zalando/go-keyring"
-
+	"satchel/cmd/keyring"
 	"satchel/sync/mail"
 )
 
@@ -37,13 +37,11 @@ func (Secret) LogValue() slog.Value { return slog.StringValue(hidden) }
 // MarshalText hides the text from encoders.
 func (Secret) MarshalText() ([]byte, error) { return []byte(hidden), nil }
 
-// KeyringService is the service under which the password is looked up in the
-// system's keyring; the user is that of [Account.KeyringUser].
-const KeyringService = "satchel"
-
-// KeyringUser is user@host, as in "ann@example.org@imap.example.org": one
-// name may have different passwords at different servers.
-func (a Account) KeyringUser() string { return a.User + "@" + a.Host }
+// KeyringUser is the name of the account's entry in the system's keyring:
+// user@host, as in "ann@example.org@imap.example.org", because one name may
+// have different passwords at different servers. Behind a tunnel without a
+// host it is user@account.
+func (a Account) KeyringUser() string { return a.User + "@" + cmp.Or(a.Host, a.Name) }
 
 // LogValue keeps a log line to the facts that find the account.
 func (a Account) LogValue() slog.Value {
@@ -64,11 +62,11 @@ func (a Account) fetchPassword(ctx context.Context) (string, error) {
 	case a.Password != "":
 		return string(a.Password), nil
 	case a.PasswordCommand != "":
-		return a.fromCommand(ctx)
+		return a.fromCommand(ctx, "password_command", a.PasswordCommand)
 	case a.PasswordFile != "":
 		return a.fromFile()
 	case a.Keyring:
-		return a.fromKeyring()
+		return a.fromKeyring(ctx)
 	}
 	return "", a.problem("password", mail.KindConfig, "", errors.New("no source of the password"))
 }
@@ -77,32 +75,49 @@ func (a Account) problem(key string, kind mail.Kind, hint string, err error) err
 	return &mail.Error{Op: key + " of account " + a.Name, Kind: kind, Hint: hint, Err: err}
 }
 
-func (a Account) fromCommand(ctx context.Context) (string, error) {
-	if _, bounded := ctx.Deadline(); !bounded && a.Timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, a.Timeout)
-		defer cancel()
+// fromTokenCommand runs token_command, which refreshes as it sees fit.
+func (a Account) fromTokenCommand(ctx context.Context) (string, error) {
+	return a.fromCommand(ctx, "token_command", a.TokenCommand)
+}
+
+// bounded ends ctx after the account's timeout, unless it ends by itself.
+func (a Account) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, ends := ctx.Deadline(); ends || a.Timeout <= 0 {
+		return context.WithCancel(ctx)
 	}
+	return context.WithTimeoutCause(ctx, a.Timeout, fmt.Errorf("%v passed (timeout)", a.Timeout))
+}
+
+// fromCommand runs the command that key holds and returns the first line that
+// it prints.
+func (a Account) fromCommand(ctx context.Context, key string, command Secret) (string, error) {
+	ctx, cancel := a.bounded(ctx)
+	defer cancel()
 	var stdout, stderr bytes.Buffer
-	cmd := exec.CommandContext(ctx, "sh", "-c", string(a.PasswordCommand))
+	cmd := exec.CommandContext(ctx, "sh", "-c", string(command))
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	// A child of the shell may keep the pipes open after the shell is gone.
 	cmd.WaitDelay = time.Second
-	if err := cmd.Run(); err != nil {
+	err := cmd.Run()
+	secret := firstLine(stdout.String())
+	if err != nil {
 		if cause := context.Cause(ctx); cause != nil {
 			err = fmt.Errorf("gave no answer: %w", cause)
 		}
 		if said := lastLines(stderr.String()); said != "" {
+			if secret != "" { // a trace of the shell shows it
+				said = strings.ReplaceAll(said, secret, "...")
+			}
 			err = fmt.Errorf("%w: %s", err, said)
 		}
-		return "", a.problem("password_command", mail.KindConnection, "run the command in a terminal to see what it wants", err)
+		return "", a.problem(key, mail.KindConnection, "run the command in a terminal to see what it wants", err)
 	}
-	password := firstLine(stdout.String())
-	if password == "" {
-		return "", a.problem("password_command", mail.KindConnection, "the password is the first line that the command prints",
+	if secret == "" {
+		what, _, _ := strings.Cut(key, "_")
+		return "", a.problem(key, mail.KindConnection, "the "+what+" is the first line that the command prints",
 			errors.New("printed an empty line or nothing"))
 	}
-	return password, nil
+	return secret, nil
 }
 
 func (a Account) fromFile() (string, error) {
@@ -136,12 +151,13 @@ func (a Account) checkPasswordFile() error {
 	return nil
 }
 
-func (a Account) fromKeyring() (string, error) {
-	password, err := keyring.Get(KeyringService, a.KeyringUser())
+func (a Account) fromKeyring(ctx context.Context) (string, error) {
+	ctx, cancel := a.bounded(ctx)
+	defer cancel()
+	password, err := keyring.Get(ctx, a.KeyringUser())
 	if errors.Is(err, keyring.ErrNotFound) {
-		return "", a.problem("keyring", mail.KindConfig,
-			fmt.Sprintf("store it with: secret-tool store --label=satchel service %s username %s", KeyringService, shellQuote(a.KeyringUser())),
-			fmt.Errorf("no entry for service %s and user %s", KeyringService, a.KeyringUser()))
+		return "", a.problem("keyring", mail.KindConfig, "satchel login "+a.Name,
+			fmt.Errorf("no entry for service %s and user %s", keyring.Service, a.KeyringUser()))
 	}
 	if err != nil {
 		return "", a.problem("keyring", mail.KindConnection, "unlock the keyring, or use password_command", err)

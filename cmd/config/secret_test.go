@@ -26,6 +26,9 @@ func ask(ctx context.Context, t *testing.T, source string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if a.Token != nil {
+		return a.Token(ctx)
+	}
 	return a.Password(ctx)
 }
 
@@ -38,10 +41,12 @@ func TestPasswordSources(t *testing.T) {
 	file := filepath.Join(dir, "secret")
 	write(t, file, "from the file\r\nsecond line\n", 0o600)
 	for source, want := range map[string]string{
-		`password = "plain text"`:                               "plain text",
-		`password_command = "echo 'first one'; echo second"`:    "first one",
-		`password_command = "printf 'no end'"`:                  "no end",
-		`password_command = "echo said >&2; echo ok"`:           "ok",
+		`password = "plain text"`:                            "plain text",
+		`password_command = "echo 'first one'; echo second"`: "first one",
+		`password_command = "printf 'no end'"`:               "no end",
+		`token_command = "echo t0ken; echo 3600"`:            "t0ken",
+		"password_command = 'echo t0ken'\nauth = 'xoauth2'":  "t0ken",
+		`password_command = "echo said >&2; echo ok"`:        "ok",
 		`keyring = true`:                                        "from the ring",
 		fmt.Sprintf("password_file = %q", file):                 "from the file",
 		`password_command = "test \"$0\" = sh && echo 'a  b '"`: "a  b ",
@@ -64,7 +69,9 @@ func TestPasswordFailures(t *testing.T) {
 	}{
 		{`password_command = "echo locked >&2; exit 3"`, "password_command of account home: exit status 3: locked", "in a terminal", mail.KindConnection},
 		{`password_command = "true # hunter2"`, "password_command of account home: printed an empty line or nothing", "first line", mail.KindConnection},
-		{`keyring = true`, "keyring of account home: no entry for service satchel and user ann@example.org@imap.example.org", "secret-tool store", mail.KindConfig},
+		{`password_command = "set -x; echo hunter2; exit 1"`, "password_command of account home: exit status 1: + echo ...; + exit 1", "in a terminal", mail.KindConnection},
+		{`token_command = "true # hunter2"`, "token_command of account home: printed an empty line or nothing", "the token is the first line", mail.KindConnection},
+		{`keyring = true`, "keyring of account home: no entry for service satchel and user ann@example.org@imap.example.org", "satchel login home", mail.KindConfig},
 		{fmt.Sprintf("password_file = %q", open), open + " holds a password and can be read by others", "chmod 600 " + open, mail.KindConfig},
 		{fmt.Sprintf("password_file = %q", empty), "password_file of account home: " + empty + " has an empty first line", "", mail.KindConfig},
 		{fmt.Sprintf("password_file = %q", dir+"/none"), "password_file of account home: " + dir + "/none does not exist", "", mail.KindConfig},

@@ -8,6 +8,9 @@ import (
 
 // complete fills in the defaults that depend on other keys.
 func (p *parser) complete(a *Account, table map[string]any) {
+	if _, written := table["tls"]; !written && a.Tunnel != "" {
+		a.TLS = "none"
+	}
 	if a.Port == 0 {
 		a.Port = 143
 		if a.TLS == "implicit" {
@@ -30,53 +33,16 @@ func (p *parser) complete(a *Account, table map[string]any) {
 func (p *parser) check(a *Account) {
 	write := func(what string) string { return "write below [accounts." + a.Name + "]: " + what }
 	if a.Host == "" {
-		p.errorf(p.at(a, "host"), write(`host = "imap.example.org"`), "account %q has no host", a.Name)
+		if a.Tunnel == "" || a.TLS != "none" { // TLS wants to know whose certificate it should be
+			p.errorf(p.at(a, "host"), write(`host = "imap.example.org"`), "account %q has no host", a.Name)
+		}
 	} else if reason := hostMistake(a.Host); reason != "" {
 		p.errorf(p.at(a, "host"), write(`host = "imap.example.org"`), "host %s", reason)
 	}
-	if a.User == "" {
-		p.errorf(p.at(a, "user"), write(`user = "ann@example.org"`), "account %q has no user", a.Name)
-	}
-	p.checkSource(a, write)
-	if a.TLS == "none" && a.Host != "" && !loopback(a.Host) && !a.AllowCleartext {
+	p.checkLogin(a, write)
+	if a.TLS == "none" && a.Tunnel == "" && a.Host != "" && !loopback(a.Host) && !a.AllowCleartext {
 		p.errorf(p.at(a, "tls"), `write tls = "implicit", or allow_cleartext = true if mail and password may be read on the way`,
 			"tls = \"none\" would send the password in clear to %s", a.Host)
-	}
-	if a.Tunnel != "" {
-		p.errorf(p.at(a, "tunnel"), "remove the line, and connect to host and port instead",
-			"tunnel is not supported by this version yet")
-	}
-	switch a.Auth {
-	case "auto", "plain", "login":
-	default:
-		p.errorf(p.at(a, "auth"), `write auth = "auto", "plain" or "login"`, "auth = %q is not supported by this version yet", a.Auth)
-	}
-}
-
-// checkSource wants exactly one source of the password.
-func (p *parser) checkSource(a *Account, write func(string) string) {
-	var sources []string
-	for _, s := range []struct {
-		key string
-		set bool
-	}{
-		{"password", a.Password != ""},
-		{"password_command", a.PasswordCommand != ""},
-		{"password_file", a.PasswordFile != ""},
-		{"keyring", a.Keyring},
-	} {
-		if s.set {
-			sources = append(sources, s.key)
-		}
-	}
-	switch len(sources) {
-	case 0:
-		p.errorf(a.Line, write(`password_command = "pass show mail/`+a.Name+`" (or password_file, keyring = true, password)`),
-			"account %q has no source of its password", a.Name)
-	case 1:
-	default:
-		p.errorf(p.at(a, sources[1]), "keep one of them", "account %q has more than one source of its password: %s",
-			a.Name, strings.Join(sources, ", "))
 	}
 }
 

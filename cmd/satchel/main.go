@@ -72,6 +72,7 @@ func osDeps() *deps {
 		stdoutTTY: term.IsTerminal(int(os.Stdout.Fd())), stderrTTY: term.IsTerminal(int(os.Stderr.Fd())),
 		env:        config.OSEnv(),
 		configPath: config.DefaultPath(), stateDir: config.DefaultStateDir(),
+		readPassword: passwordFrom(os.Stdin, os.Stderr),
 		newEngine: func(a mailsync.Account, o mailsync.Options) (engine, error) {
 			e, err := mailsync.New(a, o)
 			if err != nil {

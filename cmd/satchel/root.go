@@ -25,6 +25,7 @@ type deps struct {
 	configPath           string // when --config says nothing else
 	stateDir             string
 	newEngine            func(mailsync.Account, mailsync.Options) (engine, error)
+	readPassword         func(ctx context.Context, prompt string) (string, error)
 	now                  func() time.Time // nil: time.Now
 
 	flags globalFlags
@@ -121,6 +122,7 @@ file and delete mail offline with any program that speaks Maildir; the next
 		newCheckCommand(d),
 		newConflictsCommand(d),
 		newUndoCommand(d),
+		newLoginCommand(d),
 		newDemoCommand(d),
 		newVersionCommand(d),
 	)

@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -87,7 +88,7 @@ func (c *Conn) login(ctx context.Context) error {
 	}
 	secret, err := o.secret(ctx, method)
 	if err != nil {
-		return c.loginError(err, o.LoginHint)
+		return c.loginError(err, cmp.Or(mail.HintOf(err), o.LoginHint))
 	}
 	talk, err := o.dialogue(method, secret)
 	if err != nil {

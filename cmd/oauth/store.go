@@ -1,0 +1,83 @@
+package oauth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/google/renameio/v2"
+
+	"satchel/cmd/keyring"
+)
+
+// keyringPatience is how long a keyring may take. A locked one asks the person
+// at the screen.
+const keyringPatience = 30 * time.Second
+
+// errNoToken says that nobody has logged in yet.
+var errNoToken = errors.New("there is no refresh token yet")
+
+// store keeps one refresh token. The file wins where both exist: it is
+// removed when a token goes to the keyring, which may be out of reach when one
+// goes to the file.
+type store struct {
+	entry, file string
+}
+
+func (s store) load(ctx context.Context) (token string, inFile bool, err error) {
+	data, err := os.ReadFile(s.file)
+	if err == nil {
+		if info, err := os.Stat(s.file); err != nil || info.Mode().Perm()&0o077 != 0 {
+			return "", true, errors.Join(fmt.Errorf("%s can be read by others", s.file), err)
+		}
+		if token = strings.TrimSpace(string(data)); token != "" {
+			return token, true, nil
+		}
+		return "", true, errNoToken
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return "", true, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, keyringPatience)
+	defer cancel()
+	token, err = keyring.Get(ctx, s.entry)
+	switch {
+	case errors.Is(err, keyring.ErrNotFound), err == nil && token == "":
+		return "", false, errNoToken
+	case err != nil:
+		return "", false, fmt.Errorf("%w, and no keyring answers (%w)", errNoToken, err)
+	}
+	return token, false, nil
+}
+
+// save keeps the token in the keyring or, when there is none or inFile says
+// so, in the file. It returns where it is, for people.
+func (s store) save(ctx context.Context, token string, inFile bool) (where string, err error) {
+	kctx, cancel := context.WithTimeout(ctx, keyringPatience)
+	defer cancel()
+	if !inFile {
+		if keyring.Set(kctx, s.entry, token) == nil {
+			if err := os.Remove(s.file); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return "", err // it would win
+			}
+			return "the keyring", nil
+		}
+	}
+	if err := os.MkdirAll(filepath.Dir(s.file), 0o700); err != nil {
+		return "", err
+	}
+	return s.file, renameio.WriteFile(s.file, []byte(token+"\n"), 0o600, renameio.WithStaticPermissions(0o600))
+}
+
+// forget removes an older token from the keyring, as far as it can be reached:
+// the file wins anyway.
+func (s store) forget(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, keyringPatience)
+	defer cancel()
+	_ = keyring.Delete(ctx, s.entry)
+}
