@@ -148,7 +148,7 @@ func newHarness(t *testing.T, program string) *harness {
 		users[i] = fmt.Sprintf("user%d", i)
 	}
 	// Dovecot tells of every login; only its warnings matter here.
-	h.srv = dovecot.Start(t, dovecot.Options{Users: users, Extra: "info_log_path = /dev/null"})
+	h.srv = dovecot.Start(t, dovecot.Options{Users: users, Mechanisms: "plain login", Extra: "info_log_path = /dev/null"})
 	h.proxy = netsim.New(t, h.srv.Addr(), netsim.Options{})
 	return h
 }

@@ -89,7 +89,6 @@ port = %[1]s
 tls = "none"
 user = "%[2]s"
 password = "%[3]s"
-auth = "login"
 maildir = "%[4]s"
 `
 	mbsyncConfig = `IMAPStore far

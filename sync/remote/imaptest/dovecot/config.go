@@ -1,6 +1,7 @@
 package dovecot
 
 import (
+	"cmp"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -125,7 +126,7 @@ func (s *Server) config() string {
 		line("ssl = yes\nssl_cert = <%s/cert.pem\nssl_key = <%s/key.pem", s.dir, s.dir)
 	}
 	line("disable_plaintext_auth = no")
-	line("auth_mechanisms = plain login cram-md5 scram-sha-1 scram-sha-256")
+	line("auth_mechanisms = %s", cmp.Or(s.opt.Mechanisms, "plain login cram-md5 scram-sha-1 scram-sha-256"))
 	line("auth_failure_delay = 0")
 	line("auth_verbose = yes")
 	line("passdb {\n  driver = passwd-file\n  args = scheme=PLAIN username_format=%%u %s/users\n}", s.dir)

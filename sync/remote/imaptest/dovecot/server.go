@@ -37,6 +37,7 @@ type Options struct {
 	TLS        bool     // also listen with implicit TLS, and offer STARTTLS
 	Users      []string // who can log in; default ann, bob, carol and dave
 	Password   string   // of every user; default "secret"
+	Mechanisms string   // auth_mechanisms; default the password mechanisms
 	Extra      string   // configuration appended as it is, but for $DIR, the folder of Files
 
 	Files map[string]string // further files, by name
