@@ -2,7 +2,6 @@ package sync
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -95,13 +94,7 @@ func (a *applier) download(ctx context.Context, c *remote.Conn, ops []*plan.Op, 
 			delete(open, name)
 		}
 	}
-	for _, ops := range open {
-		for _, op := range ops {
-			a.skip(op, &mail.Error{Op: "fetch", Mailbox: op.Mailbox, UID: ref(op.Item).uid, Kind: mail.KindMessage,
-				Err: errors.New("the server did not send the message")})
-		}
-	}
-	return nil
+	return a.unsent(ctx, c, open)
 }
 
 // bodyRequests asks for what is still open.

@@ -1,0 +1,38 @@
+package sync
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"satchel/sync/mail"
+	"satchel/sync/plan"
+	"satchel/sync/remote"
+)
+
+// unsent settles what to say of messages that the server was asked for and did
+// not send. RFC 3501 §6.4.8 has it pass over UIDs that are not there, without
+// an error, so the likely reason is that another client removed or moved
+// them since they were listed; then there is nothing to report. A message that
+// the server's own list still has is one that it should have sent.
+func (a *applier) unsent(ctx context.Context, c *remote.Conn, open map[string]map[mail.UID]*plan.Op) error {
+	for _, name := range a.names {
+		if len(open[name]) == 0 {
+			continue
+		}
+		present, err := c.Present(ctx, name, a.validity(a.mailboxes[name]))
+		if err != nil && fatal(ctx, err) {
+			return err
+		}
+		for uid, op := range open[name] {
+			there := err != nil || slices.ContainsFunc(present, func(r mail.UIDRange) bool { return r.Contains(uid) })
+			if !there {
+				a.skip(op, mail.ErrGone)
+				continue
+			}
+			a.skip(op, &mail.Error{Op: "fetch", Mailbox: op.Mailbox, UID: uid, Kind: mail.KindMessage,
+				Err: errors.New("the server did not send the message")})
+		}
+	}
+	return nil
+}
