@@ -149,10 +149,11 @@ func (s *session) knownContent(f *message, known map[mail.Digest][]*state.Messag
 			if mb == nil || mb.detached || s.mailboxes[mb.name] == nil {
 				continue
 			}
-			if mb.blindLocal {
+			origin := s.message(row)
+			if mb.blindLocal || s.leftSince(origin) {
 				// It may have been moved from there; then it is no copy.
 				f.done = true
-				s.hold(false, f.file.Folder)
+				s.hold(false, f.file.Folder, mb.name)
 				return
 			}
 			if d != f.content.Digest {
@@ -160,10 +161,25 @@ func (s *session) knownContent(f *message, known map[mail.Digest][]*state.Messag
 				f.content.Digest, f.content.Form, f.content.Size = d, mail.FormRaw, f.content.DiskSize
 				f.item.Size = f.content.Size
 			}
-			f.item.CopyOf = &s.message(row).item
+			f.item.CopyOf = &origin.item
 			return
 		}
 	}
+}
+
+// leftSince reports whether the file of a message went from where this cycle
+// saw it, so that a new file of the same content may be the same one: folders
+// are listed one after the other. The next cycle tells.
+func (s *session) leftSince(m *message) bool {
+	if !m.onDisk() || m.item.Local.State == plan.Removed {
+		return false
+	}
+	there, err := s.store.Exists(m.file)
+	if err != nil || there {
+		return false
+	}
+	s.moved = true
+	return true
 }
 
 // dropUndelivered forgets rows that were written ahead of a delivery that did

@@ -226,9 +226,11 @@ func (s *session) look(ctx context.Context) error {
 		s.listRest,
 		s.recoverRemoteFlags,
 		s.matchRemote,
+		s.confirmCopies,
 		s.releaseDetached,
 		s.recoverRemoteMoves,
 		s.confirmRemoved,
+		s.confirmVanished,
 	} {
 		if err := step(ctx); err != nil {
 			return err

@@ -1,0 +1,111 @@
+package sync
+
+import (
+	"context"
+	"slices"
+
+	"satchel/sync/mail"
+	"satchel/sync/plan"
+	"satchel/sync/remote"
+)
+
+// Mailboxes of the server are read one after the other, and later cycles of a
+// run read only some of them. So a message that another client moves
+// meanwhile may be seen twice, or not at all. Neither may be believed: the user
+// may have changed the file, and a message that was both changed here and
+// removed there comes back, beside itself. [session.confirmRemoved] does the
+// same for the Maildir.
+
+// confirmCopies looks once more before a message that is new in one mailbox,
+// and still seems to be in another one, is taken for a copy: it may have been
+// moved from a mailbox that was read already to one that was read later.
+func (s *session) confirmCopies(ctx context.Context) error {
+	origins := map[string][]*message{} // new messages by the mailbox of what they copy
+	for _, m := range s.newRemote {
+		if o := m.item.CopyOf; o != nil && o.Remote.State.Present() && o.Remote.Mailbox != m.item.Remote.Mailbox {
+			origins[o.Remote.Mailbox] = append(origins[o.Remote.Mailbox], m)
+		}
+	}
+	if len(origins) == 0 {
+		return nil
+	}
+	c, err := s.pool.first(ctx)
+	if err != nil {
+		return err
+	}
+	for _, name := range s.names {
+		mb := s.mailboxes[name]
+		if len(origins[name]) == 0 || mb.blindRemote || mb.remote == nil {
+			continue
+		}
+		present, err := c.Present(ctx, name, s.validity(mb))
+		if err != nil {
+			if fatal(ctx, err) {
+				return err
+			}
+			s.log.Debug("originals not confirmed", "mailbox", name, "err", err)
+		}
+		for _, m := range origins[name] {
+			uid := ref(m.item.CopyOf).uid
+			if err == nil && slices.ContainsFunc(present, func(r mail.UIDRange) bool { return r.Contains(uid) }) {
+				continue
+			}
+			m.done = true
+			s.moved = true
+			s.hold(true, name, m.item.Remote.Mailbox)
+		}
+	}
+	s.newRemote = slices.DeleteFunc(s.newRemote, func(m *message) bool { return m.done })
+	return nil
+}
+
+// confirmVanished looks once more before messages that seem to be gone from
+// the server are removed from disk: they may have been moved to a mailbox after
+// it was read, or to one that this cycle had no reason to read. One LIST-STATUS
+// tells; when a mailbox has got something new, the next cycle reads it before
+// anything is concluded.
+func (s *session) confirmVanished(ctx context.Context) error {
+	some := false
+	for _, m := range s.messages {
+		some = some || m.item.Remote.State == plan.Removed && m.item.Local.State.Present()
+	}
+	if !some || s.remoteBlind {
+		return nil
+	}
+	c, err := s.pool.first(ctx)
+	if err != nil {
+		return err
+	}
+	list, err := c.Overview(ctx)
+	if err != nil {
+		return err
+	}
+	fresh := make(map[string]*remote.Mailbox, len(list))
+	for i := range list {
+		b := &list[i]
+		fresh[b.Name] = b
+		if b.Selectable && s.wanted(b.Name) && s.grew(b) {
+			s.remoteBlind, s.moved = true, true
+			s.log.Debug("removals wait: new mail meanwhile", "mailbox", b.Name)
+		}
+	}
+	if s.remoteBlind {
+		s.boxes = fresh
+	}
+	return nil
+}
+
+// grew reports whether a mailbox has messages that this cycle did not see.
+// What the last list said counts as seen, or a server whose lists never agree
+// with its mailboxes would hold up all removals.
+func (s *session) grew(b *remote.Mailbox) bool {
+	mb := s.mailboxes[b.Name]
+	if mb == nil || mb.remote == nil {
+		return true // made meanwhile
+	}
+	seen := mb.remote.Status
+	if ch := mb.changes; ch != nil && ch.Cursor.UIDNext > seen.UIDNext {
+		seen = ch.Cursor
+	}
+	return b.Status.UIDValidity == seen.UIDValidity && b.Status.UIDNext > seen.UIDNext
+}
