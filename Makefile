@@ -27,8 +27,9 @@ install: ## install satchel where go install puts programs
 	$(GO) install -trimpath -ldflags '$(LDFLAGS)' ./cmd/satchel
 
 .PHONY: test
-test: ## run all tests, with a real Dovecot (fetched when missing)
+test: ## run all tests, with a real Dovecot and mail programs (fetched when missing)
 	./.ci/dovecot.sh
+	./.ci/mailers.sh
 	$(GO) test -race -shuffle=on -timeout $(TIMEOUT) ./...
 
 .PHONY: check

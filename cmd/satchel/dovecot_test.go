@@ -30,6 +30,9 @@ func TestDovecot(t *testing.T) {
 		"parts":    testParts,
 		"twice":    testTwice,
 		"stopped":  testStopped,
+		"beside":   testBeside,
+		"notmuch":  testNotmuch,
+		"neomutt":  testNeomutt,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -1,0 +1,559 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"satchel/sync/remote/imaptest/dovecot"
+)
+
+// besides runs sync after sync while others work on both sides, until it is
+// told to stop.
+type besides struct {
+	runs atomic.Int64 // ended
+	stop chan struct{}
+	done chan struct{}
+	bad  []string // runs that did not end well; read after done
+	said map[string]int
+}
+
+// syncing starts the loop. What the test does meanwhile is done beside a
+// running sync most of the time: only the start of a process lies between two.
+func (r *rig) syncing() *besides {
+	b := &besides{stop: make(chan struct{}), done: make(chan struct{}), said: map[string]int{}}
+	go func() {
+		defer close(b.done)
+		for {
+			select {
+			case <-b.stop:
+				return
+			case <-r.Context().Done():
+				return
+			default:
+			}
+			cmd, stdout, stderr := r.command("sync")
+			err := cmd.Run()
+			b.runs.Add(1)
+			if out := stdout.String() + stderr.String(); err != nil || out != "" {
+				b.said[out]++
+				if code := cmd.ProcessState.ExitCode(); code != 0 {
+					b.bad = append(b.bad, fmt.Sprintf("run %d: exit %d: %s", b.runs.Load(), code, out))
+				}
+			}
+		}
+	}()
+	r.Cleanup(b.end)
+	return b
+}
+
+// end stops the loop when the present run is done.
+func (b *besides) end() {
+	select {
+	case <-b.stop:
+	default:
+		close(b.stop)
+	}
+	<-b.done
+}
+
+// judge ends the loop and fails the test when a run did not end well.
+func (b *besides) judge(t *testing.T) {
+	t.Helper()
+	b.end()
+	t.Logf("%d runs, which said %q", b.runs.Load(), slices.Sorted(maps.Keys(b.said)))
+	for _, s := range b.bad {
+		t.Error(s)
+	}
+}
+
+// waitFor polls until the condition holds.
+func (r *rig) waitFor(what string, holds func() bool) {
+	r.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(30 * time.Second); !holds(); <-tick.C {
+		if time.Now().After(deadline) {
+			r.Fatalf("never: %s", what)
+		}
+	}
+}
+
+// census is the ledger of a test: where each message must be in the end, and
+// with which flags. Each thing about a message (its place, each flag) is changed
+// by one side only, so there is never a doubt about what must come of it.
+// There is one exception: Dovecot's MOVE takes the flags that its session
+// knows along, and drops what others changed since. So the flags of a message
+// that one side moves and the other one flags are not foretold.
+type census struct {
+	mu    sync.Mutex
+	boxes map[string]bool
+	all   map[string]*resident // by subject, and number of a copy
+	loose map[string]bool      // subjects whose flags are not foretold
+}
+
+type resident struct {
+	subject, mailbox string
+	flags            map[string]bool
+}
+
+func newCensus() *census {
+	return &census{boxes: map[string]bool{}, all: map[string]*resident{}, loose: map[string]bool{}}
+}
+
+func (c *census) change(f func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	f()
+}
+
+func (c *census) born(subject, mailbox string, flags ...string) {
+	c.change(func() {
+		c.boxes[mailbox] = true
+		n := &resident{subject: subject, mailbox: mailbox, flags: map[string]bool{}}
+		for _, f := range flags {
+			n.flags[f] = true
+		}
+		c.all[subject] = n
+	})
+}
+
+func (c *census) moved(subject, mailbox string) {
+	c.change(func() { c.all[subject].mailbox = mailbox })
+}
+func (c *census) removed(subject string) { c.change(func() { delete(c.all, subject) }) }
+
+func (c *census) flag(subject, flag string, on bool) {
+	c.change(func() { c.all[subject].flags[flag] = on })
+}
+
+func (c *census) copied(subject, mailbox string) {
+	c.change(func() {
+		c.all[subject+" copy"] = &resident{subject, mailbox, maps.Clone(c.all[subject].flags)}
+	})
+}
+
+// judge compares what there is with what must be.
+func (c *census) judge(t *testing.T, s letters) {
+	t.Helper()
+	want := slices.Collect(maps.Keys(c.boxes))
+	for _, n := range c.all {
+		l := letter{content: []byte("Subject: " + n.subject + "\n")}
+		for f, on := range n.flags {
+			if on {
+				l.flags = append(l.flags, f)
+			}
+		}
+		slices.Sort(l.flags)
+		want = append(want, n.mailbox+": "+c.brief(l))
+	}
+	slices.Sort(want)
+	if got := s.lines(c.brief); !slices.Equal(got, want) {
+		t.Errorf("not what it should be:\n%s", differ(want, got, "wanted", "present"))
+	}
+}
+
+func (c *census) brief(l letter) string {
+	if c.loose[l.subject()] {
+		l.flags = nil
+	}
+	return brief(l)
+}
+
+// onDiskNow is another program in the Maildir: it knows a message by the
+// unique part of its name, and looks again when a rename finds nothing, as
+// mail programs do.
+type onDiskNow struct {
+	mail string
+	ids  map[string]string // subject -> unique part of the file name
+	// flagsMoved: also change flags of what the server moves.
+	flagsMoved bool
+}
+
+// find looks a message up in a folder.
+func (d *onDiskNow) find(mailbox, id string) (path, flags string) {
+	for _, sub := range []string{"cur", "new"} {
+		dir := filepath.Join(d.mail, mailbox, sub)
+		entries, _ := os.ReadDir(dir)
+		for _, e := range entries {
+			if name, flags, _ := strings.Cut(e.Name(), ":2,"); name == id {
+				return filepath.Join(dir, e.Name()), flags
+			}
+		}
+	}
+	return "", ""
+}
+
+// flag changes one flag of a message, wherever it is by now.
+func (d *onDiskNow) flag(id string, letter byte, on bool) error {
+	for range 1000 {
+		for _, box := range besideBoxes() {
+			path, flags := d.find(box, id)
+			if path == "" {
+				continue
+			}
+			err := os.Rename(path, filepath.Join(d.mail, box, "cur", id+":2,"+toggled(flags, letter, on)))
+			if !os.IsNotExist(err) {
+				return err
+			}
+		}
+	}
+	return fmt.Errorf("%s is nowhere", id)
+}
+
+// move renames a message into another folder, with its flags.
+func (d *onDiskNow) move(from, to, id, newID string) error {
+	for range 1000 {
+		path, flags := d.find(from, id)
+		if path == "" {
+			continue
+		}
+		err := os.Rename(path, filepath.Join(d.mail, to, "cur", newID+":2,"+flags))
+		if !os.IsNotExist(err) {
+			return err
+		}
+	}
+	return fmt.Errorf("%s is not in %s", id, from)
+}
+
+// toggled adds or removes a letter; letters are in order.
+func toggled(flags string, letter byte, on bool) string {
+	b := []byte(strings.ReplaceAll(flags, string(letter), ""))
+	if on {
+		b = append(b, letter)
+		slices.Sort(b)
+	}
+	return string(b)
+}
+
+// testBeside has a mail program work in the Maildir and another client on
+// the server while syncs run.
+func testBeside(t *testing.T, bin string) {
+	for name, capability := range map[string]string{
+		"qresync":   "",
+		"condstore": "IMAP4rev1 SASL-IR LOGIN-REFERRALS ID ENABLE IDLE LITERAL+ NAMESPACE UIDPLUS MOVE CONDSTORE SPECIAL-USE",
+		"plain":     "IMAP4rev1 SASL-IR LITERAL+ NAMESPACE UIDPLUS MOVE",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv := dovecot.Start(t, dovecot.Options{Capability: capability})
+			beside(newRig(t, bin, srv, "/", "", "ann"), name != "plain")
+		})
+	}
+}
+
+// What may happen to a message.
+const (
+	kindStays     = iota // both sides change flags
+	kindDiskMoves        // and the disk moves it
+	kindServerMoves
+	kindDiskRemoves // the server changes \Seen, which brings nothing back
+	kindServerRemoves
+	kindDiskCopies
+	kindServerCopies
+	kinds
+)
+
+func besideBoxes() []string { return []string{"INBOX", "Work", "Archive"} }
+
+// beside needs to be told whether the server gives messages an identity.
+// Without one, a move seen half looks like a new message and a removal, and to
+// have changed the file meanwhile keeps it at its old place as well.
+func beside(r *rig, identity bool) {
+	const each = 6 // messages of each kind in each mailbox
+	ledger := newCensus()
+	disk := &onDiskNow{mail: r.mail, ids: map[string]string{}, flagsMoved: identity}
+	subjects := make([][]string, kinds)
+	for b, box := range besideBoxes() {
+		if box != "INBOX" {
+			r.imap.create(box)
+		}
+		var contents [][]byte
+		for kind := range kinds {
+			for i := range each {
+				subject := fmt.Sprintf("%s-%d-%d", box, kind, i)
+				subjects[kind] = append(subjects[kind], subject)
+				contents = append(contents, withCRLF(text(subject, "")))
+				ledger.born(subject, box, `\Seen`)
+				ledger.loose[subject] = kind == kindDiskMoves || kind == kindServerMoves
+			}
+		}
+		r.imap.appendMany(box, int64(1_600_000_000+b*10_000), contents)
+		// The keyword has its letter everywhere before anybody moves files.
+		r.imap.append(box, `\Seen work`, 1_650_000_000, withCRLF(text("keyword-"+box, "")))
+		ledger.born("keyword-"+box, box, `\Seen`, "work")
+	}
+	r.silent("sync")
+	for _, box := range besideBoxes() {
+		for _, l := range r.folder(filepath.Join(r.mail, box)) {
+			disk.ids[l.subject()] = base(l.name)
+		}
+	}
+
+	const runs = 20
+	loop := r.syncing()
+	var programs sync.WaitGroup
+	failed := make(chan error, 2)
+	for part, act := range []func(*onDiskNow, *census, [][]string, int) error{filesAndFlags, deliveries} {
+		programs.Go(func() {
+			tick := time.NewTicker(time.Duration(5+5*part) * time.Millisecond)
+			defer tick.Stop()
+			for i := 0; loop.runs.Load() < runs; i++ {
+				select {
+				case <-tick.C:
+				case <-r.Context().Done():
+					return
+				}
+				if err := act(disk, ledger, subjects, i); err != nil {
+					failed <- err
+					return
+				}
+			}
+		})
+	}
+	other := &otherClient{r: r, ledger: ledger, subjects: subjects, moves: identity}
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for i := 0; loop.runs.Load() < runs; i++ {
+		other.step(i)
+		<-tick.C
+	}
+	programs.Wait()
+	close(failed)
+	for err := range failed {
+		r.Error(err)
+	}
+	loop.judge(r.T)
+	r.silent("sync")
+	r.silent("sync")
+	ledger.judge(r.T, r.equal())
+	r.idle()
+	if o := r.run("check"); o.code != 0 {
+		r.Errorf("check: %v", o)
+	}
+	r.Logf("%d messages in the end, %d changes on the server", len(ledger.all), other.did)
+}
+
+// filesAndFlags is a mail program in the Maildir. Its flags are \Flagged and
+// \Answered, and \Seen where the server does not use it.
+func filesAndFlags(d *onDiskNow, c *census, subjects [][]string, i int) error {
+	kind := i % kinds
+	n := i / kinds
+	subject := subjects[kind][n%len(subjects[kind])]
+	c.mu.Lock()
+	who := c.all[subject]
+	var from string
+	if who != nil {
+		from = who.mailbox
+	}
+	c.mu.Unlock()
+	round := n / len(subjects[kind])
+	id := d.ids[subject]
+	switch {
+	case kind == kindStays || kind == kindServerMoves && d.flagsMoved || kind == kindDiskMoves && n%3 == 0:
+		flag, letter := `\Flagged`, byte('F')
+		if n%2 == 1 {
+			flag, letter = `\Answered`, 'R'
+		}
+		on := round%2 == 0
+		if err := d.flag(id, letter, on); err != nil {
+			return err
+		}
+		c.flag(subject, flag, on)
+	case kind == kindDiskMoves:
+		boxes := besideBoxes()
+		to := boxes[(slices.Index(boxes, from)+1+n%2)%len(boxes)]
+		newID := id
+		if n%3 == 1 { // some programs make a new name
+			newID = fmt.Sprintf("%d.moved.host", i)
+		}
+		if err := d.move(from, to, id, newID); err != nil {
+			return err
+		}
+		d.ids[subject] = newID
+		c.moved(subject, to)
+	case kind == kindDiskRemoves && who != nil && n%4 == 0: // which in 4 rounds are all
+		for range 1000 {
+			path, _ := d.find(from, id)
+			if path == "" {
+				continue
+			}
+			if err := os.Remove(path); err == nil {
+				c.removed(subject)
+				break
+			} else if !os.IsNotExist(err) {
+				return err
+			}
+		}
+	case kind == kindDiskCopies && round == 0:
+		boxes := besideBoxes()
+		to := boxes[(slices.Index(boxes, from)+1)%len(boxes)]
+		path, flags := d.find(from, id)
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		info, err := os.Stat(path)
+		if err != nil {
+			return err
+		}
+		name := fmt.Sprintf("%d.copy.host", i)
+		tmp := filepath.Join(d.mail, to, "tmp", name)
+		if err := os.WriteFile(tmp, content, 0o600); err != nil {
+			return err
+		}
+		if err := os.Chtimes(tmp, info.ModTime(), info.ModTime()); err != nil {
+			return err
+		}
+		if err := os.Rename(tmp, filepath.Join(d.mail, to, "cur", name+":2,"+flags)); err != nil {
+			return err
+		}
+		c.copied(subject, to)
+	}
+	return nil
+}
+
+// deliveries is a program that delivers mail to new/.
+func deliveries(d *onDiskNow, c *census, _ [][]string, i int) error {
+	if i%16 != 0 {
+		return nil
+	}
+	box := besideBoxes()[i/16%3]
+	subject := fmt.Sprintf("delivered-%d", i)
+	name := fmt.Sprintf("%d.delivery.host", i)
+	tmp := filepath.Join(d.mail, box, "tmp", name)
+	if err := os.WriteFile(tmp, text(subject, ""), 0o600); err != nil {
+		return err
+	}
+	c.born(subject, box)
+	return os.Rename(tmp, filepath.Join(d.mail, box, "new", name))
+}
+
+// otherClient changes the server: the flags $Forwarded, work and \Seen, and
+// the places of its own kinds.
+type otherClient struct {
+	r        *rig
+	ledger   *census
+	subjects [][]string
+	moves    bool // always with MOVE
+	did      int
+}
+
+// uid finds a message, wherever it is by now.
+func (o *otherClient) uid(subject string, boxes ...string) (box, uid string) {
+	for _, box := range boxes {
+		o.r.imap.selected = "" // see what others did
+		o.r.imap.sel(box)
+		for _, rep := range o.r.imap.cmd("UID SEARCH SUBJECT %q", subject) {
+			if f := strings.Fields(rep.text); len(f) == 3 && f[1] == "SEARCH" {
+				return box, f[2]
+			}
+		}
+	}
+	return "", ""
+}
+
+// flag changes one flag, once the server says so of a message that is there.
+func (o *otherClient) flag(subject, flag string, on bool, boxes ...string) {
+	o.r.Helper()
+	var last string
+	sign := map[bool]string{true: "+", false: "-"}[on]
+	for range 100 {
+		_, uid := o.uid(subject, boxes...)
+		if uid == "" {
+			continue
+		}
+		all, status := o.r.imap.try("UID STORE %s %sFLAGS (%s)", uid, sign, flag)
+		last = fmt.Sprint(all, status)
+		if strings.HasPrefix(status, "OK") && !strings.Contains(status, "EXPUNGEISSUED") &&
+			slices.ContainsFunc(all, func(rep reply) bool {
+				return strings.Contains(rep.text, "FETCH") && strings.Contains(rep.text, flag) == on
+			}) {
+			o.did++
+			o.ledger.flag(subject, flag, on)
+			return
+		}
+	}
+	o.r.Errorf("%s is not in %s: %s", subject, boxes, last)
+}
+
+func (o *otherClient) step(i int) {
+	o.r.Helper()
+	kind, n := i%(kinds+1), i/(kinds+1)
+	if kind == kinds {
+		if n%4 != 0 {
+			return
+		}
+		box := besideBoxes()[n%3]
+		subject := fmt.Sprintf("arrived-%d", i)
+		o.ledger.born(subject, box)
+		o.r.imap.append(box, "", 1_700_000_000+int64(i), withCRLF(text(subject, "")))
+		return
+	}
+	subject := o.subjects[kind][n%len(o.subjects[kind])]
+	round := n / len(o.subjects[kind])
+	on := round%2 == 0
+	boxes := besideBoxes()
+	o.ledger.mu.Lock()
+	who := o.ledger.all[subject]
+	home, _, _ := strings.Cut(subject, "-")
+	if who != nil {
+		home = who.mailbox
+	}
+	o.ledger.mu.Unlock()
+	switch kind {
+	case kindStays, kindDiskMoves:
+		if kind == kindStays {
+			boxes = []string{home}
+		}
+		flag := []string{"$Forwarded", "work", `\Seen`}[n%3]
+		if flag == `\Seen` {
+			on = !on // they begin with it
+		}
+		o.flag(subject, flag, on, boxes...)
+	case kindServerMoves:
+		to := boxes[(slices.Index(boxes, home)+1+n%2)%len(boxes)]
+		_, uid := o.uid(subject, home)
+		if uid == "" {
+			o.r.Errorf("%s is not in %s", subject, home)
+			return
+		}
+		if o.moves {
+			o.r.imap.cmd("UID MOVE %s %s", uid, o.r.imap.name(to))
+		} else { // as clients without MOVE do
+			o.r.imap.cmd("UID COPY %s %s", uid, o.r.imap.name(to))
+			o.r.imap.cmd(`UID STORE %s +FLAGS (\Deleted)`, uid)
+			o.r.imap.cmd("UID EXPUNGE %s", uid)
+		}
+		o.did++
+		o.ledger.moved(subject, to)
+	case kindDiskRemoves:
+		// Gone or not, \Seen must not bring it back.
+		if _, uid := o.uid(subject, home); uid != "" {
+			_, _ = o.r.imap.try(`UID STORE %s -FLAGS (\Seen)`, uid)
+			_, _ = o.r.imap.try(`UID STORE %s +FLAGS (\Seen)`, uid)
+		}
+	case kindServerRemoves:
+		if who != nil && n%4 == 0 {
+			o.r.imap.selected = ""
+			o.r.imap.expunge(home, subject)
+			o.ledger.removed(subject)
+			o.did++
+		}
+	case kindServerCopies:
+		if round == 0 {
+			to := boxes[(slices.Index(boxes, home)+1)%len(boxes)]
+			_, uid := o.uid(subject, home)
+			o.r.imap.cmd("UID COPY %s %s", uid, o.r.imap.name(to))
+			o.ledger.copied(subject, to)
+			o.did++
+		}
+	}
+}
