@@ -27,9 +27,13 @@ type Content struct {
 	Digest    mail.Digest // of the server form, which Form tells
 	Form      mail.Form   // as a file of unknown origin would be sent
 	RawDigest mail.Digest // of the bytes as they are; for a file known to be FormRaw
-	ModTime   mail.Date
-	Inode     uint64
-	MessageID string // of the first Message-ID field; "" when there is none
+	// TidyDigest and TidySize are what the server form is for a server that
+	// makes all line ends CRLF (mail.FormTidy); zero when that is as it would be sent.
+	TidyDigest mail.Digest
+	TidySize   int64 // bytes
+	ModTime    mail.Date
+	Inode      uint64
+	MessageID  string // of the first Message-ID field; "" when there is none
 }
 
 // open opens a message. It returns ErrGone when nothing has this name, and
@@ -86,6 +90,7 @@ func (s *Store) Inspect(ctx context.Context, f File) (c Content, err error) {
 	var lf int64
 	var last byte
 	hasCRLF := false
+	var ends lineEnds
 	for {
 		if err := ctx.Err(); err != nil {
 			return Content{}, err
@@ -94,6 +99,7 @@ func (s *Store) Inspect(ctx context.Context, f File) (c Content, err error) {
 		p := in[:n]
 		if n > 0 {
 			_, _ = raw.Write(p) // a hash never fails
+			ends.write(p)
 			head.write(p)
 			hasCRLF = hasCRLF || last == '\r' && p[0] == '\n' || bytes.Contains(p, []byte("\r\n"))
 			last = p[n-1]
@@ -116,6 +122,11 @@ func (s *Store) Inspect(ctx context.Context, f File) (c Content, err error) {
 		c.Form, c.Size = mail.FormLF, c.DiskSize+lf
 		conv.Sum(c.Digest[:0])
 	}
+	if last == '\r' || hasCRLF && ends.broken {
+		if err := s.inspectTidy(ctx, f, &c); err != nil {
+			return Content{}, err
+		}
+	}
 	c.ModTime = mail.DateOf(time.Unix(0, i.ModTime))
 	c.Inode = i.Inode
 	c.MessageID = head.messageID()
@@ -134,7 +145,7 @@ func (s *Store) OpenServerForm(f File, form mail.Form) (io.ReadCloser, error) {
 	return struct {
 		io.Reader
 		io.Closer
-	}{newCRLFReader(h), h}, nil
+	}{serverForm(h, form), h}, nil
 }
 
 // ReadServerRange returns n bytes of the server form from offset off, fewer
@@ -155,7 +166,7 @@ func (s *Store) ReadServerRange(f File, form mail.Form, off, n int64) (data []by
 		r = io.NewSectionReader(h, off, n)
 	} else {
 		// Where a line begins in the server form depends on all lines before.
-		c := newCRLFReader(h)
+		c := serverForm(h, form)
 		if _, err := io.CopyN(io.Discard, c, off); errors.Is(err, io.EOF) {
 			return nil, nil
 		} else if err != nil {

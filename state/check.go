@@ -53,7 +53,7 @@ func invariants() []string {
 		of(`'no file name'`, `m.base = ''`),
 		of(`'a digest of ' || length(m.digest) || ' bytes'`, `length(m.digest) <> 32`),
 		of(`'a size of ' || min(m.size, m.disk_size) || ' bytes'`, `m.size < 0 OR m.disk_size < 0`),
-		of(`'form ' || m.form || ' is not known'`, `m.form NOT IN (0, 1)`),
+		of(`'form ' || m.form || ' is not known'`, `m.form NOT IN (0, 1, 2)`),
 		of(`'kept byte for byte, but of ' || m.size || ' bytes on the server and ' || m.disk_size || ' on disk'`,
 			`m.form = 1 AND m.size <> m.disk_size AND m.size >= 0 AND m.disk_size >= 0`),
 		of(`'larger on disk (' || m.disk_size || ' bytes) than on the server (' || m.size || '), where lines end in CRLF'`,

@@ -89,6 +89,9 @@ func (a *applier) upload(ctx context.Context, c *remote.Conn, ops []*plan.Op) er
 			x.uid, x.err = 0, mail.ErrChanged // it is there; the next cycle finds where
 		}
 	})
+	if err == nil {
+		err = a.sentForms(ctx, c, mb, changes)
+	}
 	nerr := a.commit(ctx, func(tx *state.Tx) error {
 		if err := a.learnValidity(tx, mb, learned); err != nil {
 			return err
@@ -150,8 +153,8 @@ func (a *applier) describe(ctx context.Context, m *message) error {
 	if err != nil {
 		return err
 	}
-	if m.row != nil && c.Digest != m.row.Digest && c.RawDigest == m.row.Digest {
-		c.Digest, c.Form, c.Size = c.RawDigest, mail.FormRaw, c.DiskSize
+	if m.row != nil {
+		c.Is(m.row.Digest) // it goes up again as the server had it
 	}
 	m.content = &c
 	m.item.Size = c.Size

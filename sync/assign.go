@@ -2,8 +2,8 @@ package sync
 
 import (
 	"context"
+	"slices"
 
-	"satchel/maildir"
 	"satchel/state"
 	"satchel/sync/mail"
 	"satchel/sync/plan"
@@ -21,12 +21,24 @@ func (s *session) assign(ctx context.Context, sus *suspect) error {
 	if f != nil {
 		return s.completeUpload(ctx, i, n, f)
 	}
+	// One with other line ends than the server's message comes last.
+	exactly := func(c *message) bool { return c.content != nil && c.content.TidyDigest != sus.digest }
+	slices.SortStableFunc(sus.candidates, func(a, b *message) int {
+		switch x, y := exactly(a), exactly(b); {
+		case x == y:
+			return 0
+		case x:
+			return -1
+		}
+		return 1
+	})
 	for _, c := range sus.candidates {
-		if c.row == nil && !c.done && c.file.Folder == name && hasDigest(c.content, sus.digest) {
-			c.useDigest(sus.digest)
+		if c.row == nil && !c.done && c.file.Folder == name && slices.Contains(c.content.Digests(), sus.digest) {
+			sent := c.content.Digest // as an interrupted upload announced it
+			c.content.Is(sus.digest)
 			c.done = true
 			n.done = true
-			s.inherit(n, sus.digest)
+			s.inherit(n, sent, sus.digest)
 			n.content, n.file = c.content, c.file
 			base := n.item.Local.Base
 			n.item.Local, n.item.Size, n.item.CopyOf = c.item.Local, c.content.Size, nil
@@ -88,17 +100,6 @@ func (s *session) assign(ctx context.Context, sus *suspect) error {
 	return nil
 }
 
-func hasDigest(c *maildir.Content, d mail.Digest) bool {
-	return c != nil && (c.Digest == d || c.RawDigest == d)
-}
-
-// useDigest settles in which form a new file is what the server has.
-func (m *message) useDigest(d mail.Digest) {
-	if m.content.Digest != d {
-		m.content.Digest, m.content.Form, m.content.Size = d, mail.FormRaw, m.content.DiskSize
-	}
-}
-
 // betterOrigin reports whether a is rather than b the message that the server
 // moved to a mailbox: rather one that was moved there on disk as well, rather
 // one that is on disk at all.
@@ -114,9 +115,9 @@ func betterOrigin(a, b *message, to string) bool {
 
 // inherit gives a pair that an interrupted upload or copy made the flags with
 // which it was made, so that what anybody changed since is a change.
-func (s *session) inherit(n *message, d mail.Digest) {
+func (s *session) inherit(n *message, any ...mail.Digest) {
 	for _, i := range s.intents {
-		if i.Kind == state.IntentAppend && i.Digest == d && i.Mailbox == n.item.Remote.Mailbox {
+		if i.Kind == state.IntentAppend && slices.Contains(any, i.Digest) && i.Mailbox == n.item.Remote.Mailbox {
 			n.item.Ancestor = true
 			n.item.Local.Base, n.item.Remote.Base = i.Delta.Add, i.Delta.Add
 			return

@@ -252,8 +252,13 @@ func (c *checker) file(ctx context.Context, mb *state.Mailbox, row *state.Messag
 	c.rep.Messages++
 	c.rep.Bytes += content.DiskSize
 	digest, size := content.Digest, content.Size
-	if row.Form == mail.FormRaw {
+	switch row.Form {
+	case mail.FormRaw:
 		digest, size = content.RawDigest, content.DiskSize
+	case mail.FormTidy:
+		if content.TidySize > 0 {
+			digest, size = content.TidyDigest, content.TidySize
+		}
 	}
 	switch {
 	case digest != row.Digest:

@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 
+	"satchel/maildir"
 	"satchel/state"
 	"satchel/sync/mail"
 	"satchel/sync/remote"
@@ -191,6 +192,8 @@ func (c *checker) resolve(ctx context.Context, conn *remote.Conn, d *doubt) erro
 			switch m, ok := got[row.UID]; {
 			case !ok:
 				c.rep.Waiting++ // gone meanwhile
+			case m.digest != row.Digest && c.otherLineEnds(ctx, row, m.digest, d.mb.Name):
+				c.broken(d.mb, row, "the server holds other line ends: %d bytes, the file is %d; each side keeps its own", m.size, row.DiskSize)
 			case m.digest != row.Digest:
 				c.broken(d.mb, row, "the server's message has %d bytes, the synced one %d; digest %s, should be %s",
 					m.size, row.Size, m.digest, row.Digest)
@@ -203,6 +206,13 @@ func (c *checker) resolve(ctx context.Context, conn *remote.Conn, d *doubt) erro
 		}
 	}
 	return nil
+}
+
+// otherLineEnds reports whether the server's message is the file with other
+// line ends.
+func (c *checker) otherLineEnds(ctx context.Context, row *state.Message, d mail.Digest, folder string) bool {
+	content, err := c.store.Inspect(ctx, maildir.File{Folder: folder, New: row.New, Name: row.Base + row.Info})
+	return err == nil && content.TidySize > 0 && content.TidyDigest == d
 }
 
 func (c *checker) isBroken(mb *state.Mailbox, row *state.Message) bool {

@@ -86,9 +86,9 @@ func (s *session) bestMissing(ctx context.Context, missing map[mail.Digest][]*me
 		return a.row.ID < b.row.ID
 	}
 	var best *message
-	for _, d := range contentDigests(f.content) {
+	for _, d := range f.content.Digests() {
 		for _, m := range missing[d] {
-			if m.item.Local.State != plan.Removed || !s.agrees(by, m, f) {
+			if m.item.Local.State != plan.Removed || !s.agrees(by, m, f) || !sameForm(f.content, d, m.row) {
 				continue
 			}
 			if m.row.Pending && by == byContent {
@@ -110,21 +110,11 @@ func (s *session) bestMissing(ctx context.Context, missing map[mail.Digest][]*me
 	return best, nil
 }
 
-// contentDigests returns the digests that the content may have on the server:
-// as it would be sent, and as the bytes that they are, when they once came
-// down byte for byte.
-func contentDigests(c *maildir.Content) []mail.Digest {
-	if c.RawDigest == c.Digest {
-		return []mail.Digest{c.Digest}
-	}
-	return []mail.Digest{c.Digest, c.RawDigest}
-}
-
 // knownContents looks for messages that new files are copies of.
 func (s *session) knownContents(ctx context.Context) error {
 	var digests []mail.Digest
 	for _, f := range s.newLocal {
-		digests = append(digests, contentDigests(f.content)...)
+		digests = append(digests, f.content.Digests()...)
 	}
 	if len(digests) == 0 {
 		return nil
@@ -143,10 +133,10 @@ func (s *session) knownContents(ctx context.Context) error {
 }
 
 func (s *session) knownContent(f *message, known map[mail.Digest][]*state.Message) {
-	for _, d := range contentDigests(f.content) {
+	for _, d := range f.content.Digests() {
 		for _, row := range known[d] {
 			mb := s.byID[row.MailboxID]
-			if mb == nil || mb.detached || s.mailboxes[mb.name] == nil {
+			if mb == nil || mb.detached || s.mailboxes[mb.name] == nil || !sameForm(f.content, d, row) {
 				continue
 			}
 			origin := s.message(row)
@@ -156,15 +146,18 @@ func (s *session) knownContent(f *message, known map[mail.Digest][]*state.Messag
 				s.hold(false, f.file.Folder, mb.name)
 				return
 			}
-			if d != f.content.Digest {
-				// It came down byte for byte, and goes up so again.
-				f.content.Digest, f.content.Form, f.content.Size = d, mail.FormRaw, f.content.DiskSize
-				f.item.Size = f.content.Size
-			}
+			f.content.Is(d) // in the form in which the server has it
+			f.item.Size = f.content.Size
 			f.item.CopyOf = &origin.item
 			return
 		}
 	}
+}
+
+// sameForm reports whether a file with one of its digests may be the message of
+// a row: one whose line ends the server changed only as another such.
+func sameForm(c *maildir.Content, d mail.Digest, row *state.Message) bool {
+	return d != c.TidyDigest || d == c.Digest || row.Form == mail.FormTidy
 }
 
 // leftSince reports whether the file of a message went from where this cycle

@@ -186,6 +186,9 @@ func (s *session) suspects(ctx context.Context) ([]*suspect, error) {
 			// Its server form may also be the file as it is.
 			in[f.content.DiskSize] = append(in[f.content.DiskSize], f)
 		}
+		if n := f.content.TidySize; n > 0 && n != f.content.Size && n != f.content.DiskSize {
+			in[n] = append(in[n], f) // or with other line ends
+		}
 	}
 	same, err := s.sameIdentity(ctx)
 	if err != nil {

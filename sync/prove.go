@@ -79,6 +79,9 @@ func (s *session) prove(ctx context.Context, suspects []*suspect) error {
 // that appeared beside a new message on the server is compared in full: it
 // would have to be transferred anyway if they were two.
 func (s *session) needsDigest(sus *suspect) bool {
+	if slices.ContainsFunc(sus.candidates, (*message).manyForms) {
+		return true
+	}
 	if sus.m.item.Size <= probeWhole {
 		return slices.ContainsFunc(sus.candidates, func(c *message) bool { return !c.onDisk() })
 	}
@@ -219,16 +222,25 @@ func (s *session) shows(ctx context.Context, c *message, size int64, where func(
 	if bare(c.content.MessageID) != id {
 		return false, nil
 	}
+	if c.manyForms() {
+		return true, nil // its digest will tell
+	}
 	form := c.form()
 	if c.rawFor(size) {
 		form = mail.FormRaw
 	}
-	if c.row != nil && c.row.Digest != c.content.Digest && c.row.Digest != c.content.RawDigest {
+	if c.row != nil && !slices.Contains(c.content.Digests(), c.row.Digest) {
 		return false, nil
 	}
 	off, n := where(size)
 	have, err := s.store.ReadServerRange(c.file, form, off, n)
 	return err == nil && bytes.Equal(have, part), err
+}
+
+// manyForms reports whether the server may hold a new file with other line
+// ends than it has.
+func (m *message) manyForms() bool {
+	return m.row == nil && m.content != nil && m.content.TidySize > 0
 }
 
 // rawFor reports whether a new file could be a message of that size only as
@@ -285,7 +297,7 @@ func (s *session) proveDeep(ctx context.Context, suspects []*suspect) error {
 		var d mail.Digest
 		h.Sum(d[:0])
 		for _, cand := range sus.candidates {
-			if cand.digest() == d || cand.content != nil && cand.row == nil && cand.content.RawDigest == d {
+			if cand.digest() == d || cand.content != nil && cand.row == nil && slices.Contains(cand.content.Digests(), d) {
 				sus.digest = d
 			}
 		}

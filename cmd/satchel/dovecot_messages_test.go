@@ -104,17 +104,46 @@ func oddOnes(r *rig, storage string) {
 	}
 	down()
 	r.idle()
-	// What both hold is not sent again, whatever it is like.
+	sound := func() {
+		r.Helper()
+		r.idle()
+		if o := r.run("check"); o.code != 0 {
+			r.Errorf("check: %v", o)
+		}
+	}
+	sound()
+	// What both hold is not sent again, whatever it is like and whoever changed
+	// the line ends.
+	same := func(when string) {
+		r.Helper()
+		if o := r.json(0, "sync"); o.Counts["upload"]+o.Counts["download"] > 0 {
+			r.Errorf("%s: %v", when, o.Counts)
+		}
+		for name, content := range odd {
+			if got, err := os.ReadFile(filepath.Join(r.mail, "Up/cur", name+".odd:2,S")); err != nil || !bytes.Equal(got, content) {
+				r.Errorf("%s: %s became %.100q (%v)", when, name, got, err)
+			}
+		}
+		sound()
+	}
+	r.must(os.RemoveAll(filepath.Join(r.root, "state")))
+	same("after the state was lost")
+	r.srv.Doveadm(r.T, "mailbox", "update", "--uid-validity", "1234567890", "-u", c.user, "Up")
+	same("after UIDVALIDITY changed")
+	// A move on either side stays one.
+	r.mkdir("Moved")
 	for name := range rewritten() {
-		r.must(os.Remove(filepath.Join(r.mail, "Up/cur", name+".odd:2,S")))
+		r.must(os.Rename(filepath.Join(r.mail, "Up/cur", name+".odd:2,S"), filepath.Join(r.mail, "Moved/cur", name+".other:2,S")))
+	}
+	if o := r.json(0, "sync"); o.Counts["remote-move"] != len(rewritten()) || o.Counts["upload"]+o.Counts["download"]+o.Counts["remote-remove"] > 0 {
+		r.Errorf("moved: %v", o.Counts)
+	}
+	sound()
+	for name := range rewritten() {
+		r.must(os.Remove(filepath.Join(r.mail, "Moved/cur", name+".other:2,S")))
 		delete(odd, name)
 	}
 	r.silent("sync")
-	r.must(os.RemoveAll(filepath.Join(r.root, "state")))
-	if o := r.json(0, "sync"); o.Counts["upload"]+o.Counts["download"] > 0 {
-		r.Errorf("after the state was lost: %v", o.Counts)
-	}
-	r.idle()
 
 	// NUL bytes cannot be sent, and Dovecot takes no message without any byte.
 	// Nothing else has to wait for that.

@@ -86,7 +86,7 @@ func TestIDs(t *testing.T) {
 	if s := (mail.Digest{0: 0xab, 7: 0xcd, 8: 0xff}).String(); s != "ab000000000000cd" {
 		t.Errorf("digest %q", s)
 	}
-	if mail.FormLF.String() != "lf" || mail.FormRaw.String() != "raw" {
+	if mail.FormLF.String() != "lf" || mail.FormRaw.String() != "raw" || mail.FormTidy.String() != "tidy" {
 		t.Error("forms")
 	}
 	at := time.Date(1969, 12, 31, 23, 59, 59, 999, time.FixedZone("", 3600))

@@ -44,11 +44,18 @@ const (
 	FormLF Form = iota
 	// FormRaw is a file that is its server form byte for byte.
 	FormRaw
+	// FormTidy is a file whose lines end in different ways, or in CR CR LF,
+	// and that the server keeps with CRLF at the end of every line, as
+	// Dovecot does with what it is sent. The file stays as it is.
+	FormTidy
 )
 
 func (f Form) String() string {
-	if f == FormRaw {
+	switch f {
+	case FormRaw:
 		return "raw"
+	case FormTidy:
+		return "tidy"
 	}
 	return "lf"
 }

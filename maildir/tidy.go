@@ -1,0 +1,130 @@
+package maildir
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"io"
+
+	"satchel/sync/mail"
+)
+
+// tidyReader reads a message with CRLF at the end of every line, however the
+// lines end in it: CRs before LF, and at the end of all, are dropped. That is
+// what Dovecot keeps of what it is sent.
+type tidyReader struct {
+	r    io.Reader
+	in   []byte // room for what is read at once
+	out  []byte // converted and not yet handed out
+	buf  []byte // room for out
+	crs  int    // CRs at the end of what was read, of which it is not known whether a LF follows
+	fail error
+}
+
+func newTidyReader(r io.Reader) *tidyReader {
+	return &tidyReader{r: r, in: make([]byte, crlfChunk)}
+}
+
+func (t *tidyReader) Read(p []byte) (int, error) {
+	for len(t.out) == 0 {
+		if t.fail != nil {
+			return 0, t.fail
+		}
+		n, err := t.r.Read(t.in)
+		t.fail = err
+		t.buf = t.tidy(t.buf[:0], t.in[:n])
+		t.out = t.buf
+		if len(p) == 0 {
+			break
+		}
+	}
+	n := copy(p, t.out)
+	t.out = t.out[n:]
+	return n, nil
+}
+
+func (t *tidyReader) tidy(dst, src []byte) []byte {
+	for _, b := range src {
+		switch b {
+		case '\r':
+			t.crs++
+			continue
+		case '\n':
+			dst = append(dst, '\r')
+			t.crs = 0
+		}
+		for ; t.crs > 0; t.crs-- {
+			dst = append(dst, '\r')
+		}
+		dst = append(dst, b)
+	}
+	return dst
+}
+
+// serverForm reads the server form of a file that is not FormRaw.
+func serverForm(r io.Reader, form mail.Form) io.Reader {
+	if form == mail.FormTidy {
+		return newTidyReader(r)
+	}
+	return newCRLFReader(r)
+}
+
+// inspectTidy completes what is known of a file with line ends that a server
+// may not keep. Such files are rare, so it reads the file a second time.
+func (s *Store) inspectTidy(ctx context.Context, f File, c *Content) error {
+	r, err := s.OpenServerForm(f, mail.FormTidy)
+	if err != nil {
+		return err
+	}
+	h := sha256.New()
+	n, err := io.Copy(h, &contextReader{ctx, r})
+	if err = errors.Join(err, r.Close()); err != nil {
+		return failed("read "+f.String()+" in", f.Folder, mail.KindMessage, err)
+	}
+	var d mail.Digest
+	h.Sum(d[:0])
+	if d != c.Digest {
+		c.TidyDigest, c.TidySize = d, n
+	}
+	return nil
+}
+
+// contextReader ends with its context.
+type contextReader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (r *contextReader) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.r.Read(p)
+}
+
+// Is reports whether d is what the server form may be, and takes it for that:
+// as the file would be sent, as the bytes that it is, or with all line ends CRLF.
+func (c *Content) Is(d mail.Digest) bool {
+	switch d {
+	case c.Digest:
+	case c.RawDigest:
+		c.Digest, c.Form, c.Size = d, mail.FormRaw, c.DiskSize
+	case c.TidyDigest:
+		c.Digest, c.Form, c.Size = d, mail.FormTidy, c.TidySize
+	default:
+		return false
+	}
+	return true
+}
+
+// Digests returns what the server form's digest may be.
+func (c *Content) Digests() []mail.Digest {
+	all := []mail.Digest{c.Digest}
+	if c.RawDigest != c.Digest {
+		all = append(all, c.RawDigest)
+	}
+	if !c.TidyDigest.IsZero() && c.TidyDigest != c.Digest {
+		all = append(all, c.TidyDigest)
+	}
+	return all
+}

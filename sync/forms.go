@@ -1,0 +1,44 @@
+package sync
+
+import (
+	"context"
+	"crypto/sha256"
+	"io"
+	"slices"
+
+	"satchel/sync/mail"
+	"satchel/sync/remote"
+)
+
+// sentForms finds out what the server made of files whose line ends it may
+// not keep: some make all of them CRLF. The file stays as it is, and the base
+// is told what the server holds, so that the two are known for one message
+// after a lost state as well. Such files are rare, and to fetch one is the
+// only proof.
+func (a *applier) sentForms(ctx context.Context, c *remote.Conn, mb *mailbox, changes []*laneChange) error {
+	odd := map[mail.UID]*laneChange{}
+	req := remote.BodyRequest{Mailbox: mb.name, UIDValidity: a.validity(mb)}
+	for _, x := range changes {
+		if x.err == nil && x.uid != 0 && x.m.content.TidySize > 0 {
+			odd[x.uid] = x
+			req.UIDs = append(req.UIDs, x.uid)
+		}
+	}
+	if len(odd) == 0 {
+		return nil
+	}
+	slices.Sort(req.UIDs)
+	_, err := c.FetchBodies(ctx, []remote.BodyRequest{req}, func(b remote.Body) error {
+		h := sha256.New()
+		if _, err := io.Copy(h, b); err != nil {
+			return err
+		}
+		if x := odd[b.UID]; x != nil {
+			var d mail.Digest
+			h.Sum(d[:0])
+			x.m.content.Is(d)
+		}
+		return nil
+	})
+	return err
+}
