@@ -45,7 +45,7 @@ func (s *Store) CreateFolder(ctx context.Context, name string) error {
 	}
 	if errors.Is(err, errDamaged) {
 		return &mail.Error{Op: op, Mailbox: name, Kind: mail.KindBrake, Err: err,
-			Hint: "restore the directory; if the folder is meant to be empty, make it with mkdir"}
+			Hint: "restore it; if the folder is meant to be empty: mkdir -p " + mail.ShellWord(filepath.Join(dir, "cur")) + " " + mail.ShellWord(filepath.Join(dir, "new"))}
 	}
 	if err != nil {
 		return failedChange(op, name, mail.KindMailbox, err)

@@ -124,7 +124,7 @@ func (s *Store) scanStamp(folder, dir string) (Stamp, error) {
 		path := filepath.Join(dir, missing)
 		return Stamp{}, &mail.Error{Op: "scan folder", Mailbox: folder, Kind: mail.KindBrake,
 			Err:  fmt.Errorf("%s is missing: %w", path, fs.ErrNotExist),
-			Hint: "restore " + path + "; if the folder is meant to be empty, make it with mkdir"}
+			Hint: "restore it; if the folder is meant to be empty: mkdir " + mail.ShellWord(path)}
 	}
 	return st, nil
 }

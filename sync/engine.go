@@ -210,6 +210,10 @@ func (e *Engine) openMaildir(ctx context.Context, db *state.DB, dry bool) (*mail
 		return store, nothing, e.adoptRoot(ctx, db, store, dry)
 	}
 	store, err := maildir.Open(root, e.maildirOptions())
+	var brake *mail.Error
+	if _, lerr := os.Lstat(root); errors.As(err, &brake) && errors.Is(lerr, os.ErrNotExist) {
+		brake.Hint += "; " + e.afresh(db)
+	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -223,10 +227,16 @@ func (e *Engine) openMaildir(ctx context.Context, db *state.DB, dry bool) (*mail
 			reason = "it has no .satchel.json, so it is not the Maildir that was synced before"
 		}
 		return nil, nil, &mail.Error{Op: "open Maildir " + root, Kind: mail.KindBrake, Err: errors.New(reason),
-			Hint: "if a disk is not mounted, mount it; to start afresh with this Maildir, move " + db.Path() +
-				" away: the messages are then paired again and nothing is removed"}
+			Hint: "if a disk is not mounted, mount it; " + e.afresh(db)}
 	}
 	return store, nothing, nil
+}
+
+// afresh says how to go on with another Maildir, or none. Without a state the
+// messages are paired again, and nothing is removed on either side.
+func (e *Engine) afresh(db *state.DB) string {
+	return fmt.Sprintf("to start afresh with what is there, which removes nothing: mv %s %s && satchel sync %s",
+		mail.ShellWord(db.Path()), mail.ShellWord(db.Path()+".old"), e.account.Name)
 }
 
 // adoptRoot ties a new state to the root.

@@ -31,12 +31,16 @@ func lock(path string) (unlock func(), err error) {
 		if readErr != nil || who == "" {
 			who = "another process"
 		}
+		if i, err := os.Stat(path); err == nil {
+			who += fmt.Sprintf(", for %s", time.Since(i.ModTime()).Round(time.Second))
+		}
 		return nil, &mail.Error{Op: "lock the account", Kind: mail.KindBusy,
 			Err: fmt.Errorf("held by %s", who), Hint: "wait until it is done"}
 	}
 	note := fmt.Sprintf("process %d since %s\n", os.Getpid(), time.Now().Format(time.RFC3339))
 	if err := os.WriteFile(path, []byte(note), 0o600); err != nil {
-		return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), l.Unlock())
+		return nil, &mail.Error{Op: "lock the account", Kind: mail.KindConfig, Err: errors.Join(err, l.Unlock()),
+			Hint: "the folder of the state must be writable, with some room: " + filepath.Dir(path)}
 	}
 	return func() { _ = l.Unlock() }, nil
 }

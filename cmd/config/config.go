@@ -158,7 +158,7 @@ func openToOthers(info fs.FileInfo) bool {
 }
 
 func readable(path, what string) error {
-	return &mail.Error{Op: path + " " + what, Kind: mail.KindConfig, Hint: "chmod 600 " + shellQuote(path)}
+	return &mail.Error{Op: path + " " + what, Kind: mail.KindConfig, Hint: "chmod 600 " + mail.ShellWord(path)}
 }
 
 // missing is the error of somebody who runs satchel for the first time, so

@@ -33,6 +33,8 @@ func TestDovecot(t *testing.T) {
 		"beside":   testBeside,
 		"notmuch":  testNotmuch,
 		"neomutt":  testNeomutt,
+		"brakes":   testBrakes,
+		"disks":    testSmallDisks,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
