@@ -295,7 +295,7 @@ func testTwice(t *testing.T, bin string) {
 			t.Fatal("the first run never got that far")
 		}
 	}
-	o := r.fails(3, []string{"sync"}, "satchel: home: ")
+	o := r.fails(3, []string{"sync"}, "satchel: home: ", "held by process ", " since 20", ", for ")
 	if o.took > 2*time.Second {
 		t.Errorf("the second run took %v", o.took)
 	}
@@ -307,6 +307,20 @@ func testTwice(t *testing.T, bin string) {
 		t.Errorf("the first run: %v", o)
 	}
 	r.holds(r.equal(), "INBOX", "INBOX: waits")
+	r.idle()
+
+	// The lock of a run that was killed holds nobody up.
+	r.imap.append("INBOX", "", 1_700_000_000, withCRLF(text("waits too", strings.Repeat("for the line\n", 1000))))
+	line.Reset()
+	line.Configure(netsim.Options{StallDown: 1500})
+	killed := r.start("sync")
+	r.waitFor("a stall", func() bool { return line.Stats().Stalls > 0 })
+	if o := killed(syscall.SIGKILL); o.code != -1 {
+		t.Errorf("killed: %v", o)
+	}
+	line.Configure(netsim.Options{})
+	r.silent("sync")
+	r.holds(r.equal(), "INBOX", "INBOX: waits", "INBOX: waits too")
 	r.idle()
 }
 
