@@ -115,9 +115,9 @@ func betterOrigin(a, b *message, to string) bool {
 
 // inherit gives a pair that an interrupted upload or copy made the flags with
 // which it was made, so that what anybody changed since is a change.
-func (s *session) inherit(n *message, any ...mail.Digest) {
+func (s *session) inherit(n *message, digests ...mail.Digest) {
 	for _, i := range s.intents {
-		if i.Kind == state.IntentAppend && slices.Contains(any, i.Digest) && i.Mailbox == n.item.Remote.Mailbox {
+		if i.Kind == state.IntentAppend && slices.Contains(digests, i.Digest) && i.Mailbox == n.item.Remote.Mailbox {
 			n.item.Ancestor = true
 			n.item.Local.Base, n.item.Remote.Base = i.Delta.Add, i.Delta.Add
 			return

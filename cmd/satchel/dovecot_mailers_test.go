@@ -70,7 +70,7 @@ func (m mailer) run(r *rig, args ...string) (string, error) {
 func (r *rig) lettersOf(id string) (letters string, found bool) {
 	r.Helper()
 	for range 100 { // a rename hides a file from a listing for a moment
-		err := filepath.WalkDir(r.mail, func(path string, d fs.DirEntry, err error) error {
+		err := filepath.WalkDir(r.mail, func(path string, _ fs.DirEntry, err error) error {
 			if name, info, _ := strings.Cut(filepath.Base(path), ":2,"); name == id && err == nil {
 				letters, found = info, true
 			}
