@@ -51,6 +51,7 @@ const (
 	EditedRemoved Kind = iota // one side changed flags or place, the other removed
 	MovedApart                // each side moved the message to another mailbox
 	FlagsMerged               // both sides changed flags of the message
+	RenamedApart              // each side gave the mailbox another name
 )
 
 func (k Kind) String() string {
@@ -61,19 +62,25 @@ func (k Kind) String() string {
 		return "moved to two places"
 	case FlagsMerged:
 		return "flags changed on both sides"
+	case RenamedApart:
+		return "mailbox renamed to two names"
 	}
 	return fmt.Sprintf("conflict %d", uint8(k))
 }
 
-// Conflict is one message that both sides changed, and how it was settled.
+// Conflict is one message, or mailbox, that both sides changed, and how it was
+// settled.
 type Conflict struct {
 	Kind    Kind
 	Mailbox string
-	Message string // "uid 7" or a file name, for people
+	Message string // "uid 7" or a file name, for people; empty: the mailbox itself
 	Outcome string
 }
 
 func (c Conflict) String() string {
+	if c.Message == "" {
+		return fmt.Sprintf("%s: %s; %s", c.Mailbox, c.Kind, c.Outcome)
+	}
 	return fmt.Sprintf("%s %s: %s; %s", c.Mailbox, c.Message, c.Kind, c.Outcome)
 }
 

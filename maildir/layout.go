@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"satchel/sync/mail"
@@ -42,7 +43,7 @@ func reservedPP(name string) bool {
 // Dir returns the directory of a mailbox, whether or not it exists. Whatever
 // the name, the directory lies within the root.
 func (s *Store) Dir(folder string) (string, error) {
-	rel, err := s.rel(Canonical(folder))
+	rel, err := s.rel(s.real(Canonical(folder)))
 	if err != nil {
 		return "", failed("find the folder of", folder, mail.KindMailbox, err)
 	}
@@ -130,4 +131,25 @@ func (s *Store) findInbox(names []string) {
 	s.mu.Lock()
 	s.inbox = found
 	s.mu.Unlock()
+}
+
+// Pretend makes the folder of the mailbox from, and those below it, answer to
+// the name to. So a plan can go on as if the rename that it begins with had
+// been carried out.
+func (s *Store) Pretend(from, to string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.pretended = append(s.pretended, [2]string{Canonical(from), Canonical(to)})
+}
+
+// real returns the name that a mailbox has on disk.
+func (s *Store) real(name string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, p := range slices.Backward(s.pretended) {
+		if rest, ok := strings.CutPrefix(name, p[1]); ok && (rest == "" || rest[0] == '/') {
+			name = p[0] + rest
+		}
+	}
+	return name
 }

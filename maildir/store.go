@@ -54,6 +54,7 @@ type Store struct {
 	slowSyncFS atomic.Bool
 
 	mu         sync.Mutex
+	pretended  [][2]string         // renames that Pretend was told, in their order
 	inbox      string              // directory of INBOX in Nested
 	undoRoot   string              // settled by the first Discard
 	undoMade   map[string]struct{} // undo folders known to exist

@@ -29,6 +29,16 @@ const (
 	// IntentTrash: the message is about to be moved to Mailbox, because it
 	// was removed locally.
 	IntentTrash IntentKind = "trash"
+	// IntentLocalRename and IntentRemoteRename: the mailbox Home is about to
+	// be renamed to Mailbox on that side, with those below it.
+	IntentLocalRename  IntentKind = "local-rename"
+	IntentRemoteRename IntentKind = "remote-rename"
+	// IntentBaseName belongs to the rename before it: once that is carried
+	// out, the mailbox Home of the base is called Mailbox.
+	IntentBaseName IntentKind = "base-name"
+	// IntentSubscription belongs to the rename before it: the subscription of
+	// Home is then to become one of Mailbox.
+	IntentSubscription IntentKind = "subscription"
 )
 
 // Intent is an entry of the journal.

@@ -37,6 +37,7 @@ type session struct {
 	start      time.Time
 	braked     map[string]error // by mailbox, what a safety brake stopped
 	said       map[string]bool  // notices that are this run's to tell
+	unrenamed  map[string]bool  // renames that failed in this run
 
 	// Later cycles ask only about mailboxes that need it.
 	boxes    map[string]*remote.Mailbox    // as the first cycle listed them, with what was made since
@@ -125,7 +126,7 @@ type message struct {
 }
 
 func newSession(e *Engine, req Request, db *state.DB, store *maildir.Store, client *remote.Client, rep *Report) *session {
-	return &session{Engine: e, req: req, db: db, store: store, rep: rep, start: e.now(), said: map[string]bool{}, expected: map[int64]maildir.Fingerprint{}, put: map[int64]*ours{}, unheld: map[string]mail.Flags{}, braked: map[string]error{},
+	return &session{Engine: e, req: req, db: db, store: store, rep: rep, start: e.now(), said: map[string]bool{}, unrenamed: map[string]bool{}, expected: map[int64]maildir.Fingerprint{}, put: map[int64]*ours{}, unheld: map[string]mail.Flags{}, braked: map[string]error{},
 		pool: newPool(client, e.account.Connections, newPatience(e.account.Timeout, e.sleep, e.log), e.log), progress: Progress{Account: e.account.Name}}
 }
 

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"time"
 
+	"satchel/conflict"
 	"satchel/state"
 	"satchel/sync/plan"
 )
@@ -21,6 +22,9 @@ func (s *session) settle(ctx context.Context, p *plan.Plan) error {
 			continue
 		}
 		before := *mb.row
+		if mb.remote != nil && mb.remote.MailboxID != "" {
+			mb.row.MailboxID = mb.remote.MailboxID
+		}
 		if ch := mb.changes; ch != nil {
 			if !mb.holdCursor && !p.RemotePending[name] {
 				mb.row.Cursor = ch.Cursor
@@ -99,8 +103,10 @@ func (s *session) remember(p *plan.Plan) {
 }
 
 // noteConflicts puts what was settled into the report.
-func (s *session) noteConflicts(p *plan.Plan) {
-	for _, c := range p.Conflicts {
+func (s *session) noteConflicts(p *plan.Plan) { s.addConflicts(p.Conflicts) }
+
+func (s *session) addConflicts(list []conflict.Conflict) {
+	for _, c := range list {
 		s.rep.Conflicts = append(s.rep.Conflicts, conflictEntry(c, s.now().Truncate(time.Second)))
 	}
 }

@@ -16,9 +16,31 @@ import (
 	"satchel/sync/remote"
 )
 
-// survey lists the mailboxes of the base and of both sides and joins them by
-// name: one LIST-STATUS, a few stats a folder, one small query. What it finds
-// unchanged is not looked at again.
+// finding is what a survey found.
+type finding struct {
+	rows    []*state.Mailbox
+	folders []maildir.Folder
+	skipped []maildir.Skipped
+	boxes   map[string]*remote.Mailbox
+	// here says where the Maildir has the mailboxes of the base, "" for those
+	// that it has no more.
+	here map[string]string
+}
+
+// movedHere reports whether the Maildir has a mailbox under another name.
+func (f *finding) movedHere() bool {
+	for name, place := range f.here {
+		if place != "" && place != name {
+			return true
+		}
+	}
+	return false
+}
+
+// survey lists the mailboxes of the base and of both sides, brings renames to
+// the side that has the old name still, and joins them by name: one
+// LIST-STATUS, a few stats a folder, one small query. What it finds unchanged
+// is not looked at again.
 func (s *session) survey(ctx context.Context) error {
 	rows, err := s.db.Mailboxes(ctx)
 	if err != nil {
@@ -33,16 +55,14 @@ func (s *session) survey(ctx context.Context) error {
 	if err := s.settleDown(ctx); err != nil {
 		return err
 	}
+	f := &finding{rows: rows, boxes: s.boxes}
 	known := make(map[string]maildir.Stamp, len(rows))
 	for _, r := range rows {
 		known[r.Name] = maildir.Stamp{Dir: r.DirMTime, Cur: r.CurMTime, New: r.NewMTime, Inode: r.Inode}
 	}
-	boxes := s.boxes
-	var folders []maildir.Folder
-	var skipped []maildir.Skipped
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
-		if boxes != nil {
+		if f.boxes != nil {
 			// A later cycle only looks at what this run changed or left open;
 			// what else happens meanwhile is the next run's.
 			return nil
@@ -52,24 +72,37 @@ func (s *session) survey(ctx context.Context) error {
 			return err
 		}
 		list, err := c.Overview(gctx)
-		s.rep.Level = c.Level().String()
-		boxes = make(map[string]*remote.Mailbox, len(list))
-		for i := range list {
-			boxes[list[i].Name] = &list[i]
+		if err != nil {
+			return err
 		}
-		return err
+		s.rep.Level = c.Level().String()
+		f.boxes = make(map[string]*remote.Mailbox, len(list))
+		for i := range list {
+			f.boxes[list[i].Name] = &list[i]
+		}
+		return identify(gctx, c, f, s.wanted)
 	})
 	g.Go(func() (err error) {
-		if folders, skipped, err = s.store.Survey(gctx, known); err == nil {
-			s.ahead = s.lookAhead(gctx, rows, folders)
+		if f.folders, f.skipped, err = s.store.Survey(gctx, known); err != nil {
+			return err
+		}
+		if f.here, err = s.localPlaces(gctx, f); err == nil && !f.movedHere() {
+			s.ahead = s.lookAhead(gctx, rows, f.folders)
 		}
 		return err
 	})
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	s.boxes = boxes
-	s.join(rows, folders, boxes)
+	s.boxes = f.boxes
+	again, err := s.renames(ctx, f)
+	if err != nil {
+		return err
+	}
+	if again {
+		return s.survey(ctx)
+	}
+	s.join(f.rows, f.folders, f.boxes)
 	for _, name := range s.req.Mailboxes {
 		if s.mailboxes[maildir.Canonical(name)] == nil {
 			return &mail.Error{Op: "mailbox " + name, Kind: mail.KindConfig,
@@ -77,7 +110,7 @@ func (s *session) survey(ctx context.Context) error {
 				Hint: "satchel status -v " + s.account.Name + " lists the mailboxes"}
 		}
 	}
-	s.freezeSkipped(skipped)
+	s.freezeSkipped(f.skipped)
 	return s.countBase(ctx)
 }
 

@@ -95,6 +95,7 @@ func phrases() []phrase {
 		{"removed on the server", "", []string{"remote-remove", "remote-trash"}},
 		{"recognised", "", []string{"adopt"}},
 		{"mailbox created", "mailboxes created", []string{"local-create", "remote-create"}},
+		{"mailbox renamed", "mailboxes renamed", []string{"local-rename", "remote-rename"}},
 		{"mailbox removed", "mailboxes removed", []string{"local-delete", "remote-delete"}},
 	}
 }

@@ -33,6 +33,9 @@ const (
 	DeleteLocal
 	DeleteRemote
 	ForgetMailbox // base only
+	LocalRename   // of a mailbox, with what is below
+	RemoteRename
+	AdoptRename // base only: both sides have the mailbox under another name
 )
 
 // String returns the name that plans, reports and --json use.
@@ -78,6 +81,12 @@ func (k Kind) String() string {
 		return "remote-delete"
 	case ForgetMailbox:
 		return "forget-mailbox"
+	case LocalRename:
+		return "local-rename"
+	case RemoteRename:
+		return "remote-rename"
+	case AdoptRename:
+		return "adopt-rename"
 	}
 	return fmt.Sprintf("kind %d", uint8(k))
 }
@@ -85,7 +94,7 @@ func (k Kind) String() string {
 // Local reports whether k changes the Maildir.
 func (k Kind) Local() bool {
 	switch k {
-	case CreateLocal, LocalCopy, Download, LocalMove, LocalFlags, LocalRemove, DeleteLocal:
+	case CreateLocal, LocalCopy, Download, LocalMove, LocalFlags, LocalRemove, DeleteLocal, LocalRename:
 		return true
 	}
 	return false
@@ -94,7 +103,7 @@ func (k Kind) Local() bool {
 // Remote reports whether k changes the server.
 func (k Kind) Remote() bool {
 	switch k {
-	case CreateRemote, RemoteCopy, Upload, RemoteMove, RemoteFlags, RemoteRemove, RemoteTrash, DeleteRemote:
+	case CreateRemote, RemoteCopy, Upload, RemoteMove, RemoteFlags, RemoteRemove, RemoteTrash, DeleteRemote, RemoteRename:
 		return true
 	}
 	return false
@@ -122,7 +131,7 @@ const (
 // Stage returns the stage in which k is applied.
 func (k Kind) Stage() Stage {
 	switch k {
-	case CreateLocal, CreateRemote:
+	case CreateLocal, CreateRemote, LocalRename, RemoteRename, AdoptRename:
 		return StageCreate
 	case Adopt, SettleLocal, SettleRemote:
 		return StageBase

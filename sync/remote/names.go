@@ -2,6 +2,7 @@ package remote
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -163,6 +164,21 @@ func (n *names) rename(from, to string) {
 		}
 	}
 	delete(n.wire, to)
+}
+
+// pretend lets a name lead to the mailbox that has another one on the server,
+// and likewise for those below.
+func (n *names) pretend(from, to string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	moved := map[string]string{}
+	for name, wireName := range n.wire {
+		if rest, ok := strings.CutPrefix(name, from); ok && (rest == "" || rest[0] == '/') {
+			moved[to+rest] = wireName
+			delete(n.wire, name)
+		}
+	}
+	maps.Copy(n.wire, moved)
 }
 
 func escapeLevel(l string) string {

@@ -38,6 +38,8 @@ type Options struct {
 
 	// Preauth greets with PREAUTH, as the first of Users by name.
 	Preauth bool
+	// RenameVoidsUIDs gives mailboxes a new UIDVALIDITY when they are renamed, as some servers do; MAILBOXID stays.
+	RenameVoidsUIDs bool
 
 	// TLS makes the listener speak TLS from the first byte. Connections of [Server.Dial] stay plain, and count as protected.
 	TLS bool

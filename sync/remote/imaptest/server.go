@@ -36,6 +36,7 @@ func NewServer(o Options) *Server {
 	o = o.withDefaults()
 	s := &Server{opts: o, conns: make(map[*Conn]struct{})}
 	s.store = newStore(string(o.Delimiter))
+	s.store.voidUIDs = o.RenameVoidsUIDs
 	if o.TLS || o.Caps.Has(CapStartTLS) {
 		cert, pem, err := selfSigned()
 		if err != nil {

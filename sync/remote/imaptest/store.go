@@ -16,6 +16,7 @@ type store struct {
 	lastValidity uint32 // a mailbox created again under its old name must get a higher one, RFC 3501 §2.3.1.1
 	lastBox      int
 	lastMail     int
+	voidUIDs     bool // RENAME gives a new UIDVALIDITY
 }
 
 // storeError is a refusal, in the words of the tagged reply.
@@ -143,6 +144,10 @@ func (st *store) rename(from, to string) error {
 	}
 	for _, box := range moved {
 		st.boxes[box.name] = box
+		if st.voidUIDs {
+			st.lastValidity++
+			box.renumber(st.lastValidity, 1)
+		}
 	}
 	return nil
 }

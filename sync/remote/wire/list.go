@@ -111,6 +111,8 @@ func (st *Status) set(key, value []byte) {
 	case bytes.EqualFold(key, []byte("APPENDLIMIT")):
 		n, _ := number(value) // NIL: none
 		st.AppendLimit = int64(min(n, 1<<62))
+	case bytes.EqualFold(key, []byte("X-GUID")): // Dovecot's own
+		st.MailboxID = string(bytes.Trim(value, `"`))
 	}
 }
 

@@ -1,0 +1,43 @@
+package state
+
+import "fmt"
+
+// RenameMailboxes gives mailboxes of the base other names, old and new, all at
+// once: what one gives up another may take. The journal speaks of them by the
+// new names from now on. Names that the base does not have are passed over.
+func (t *Tx) RenameMailboxes(changes [][2]string) error {
+	// Names are unique at every moment, so each goes by way of one that no
+	// mailbox can have.
+	way := func(i int) string { return fmt.Sprintf("\x00%d", i) }
+	for i, c := range changes {
+		if err := t.renameMailbox(c[0], way(i)); err != nil {
+			return err
+		}
+	}
+	for i, c := range changes {
+		if err := t.renameMailbox(way(i), c[1]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *Tx) renameMailbox(from, to string) error {
+	for _, query := range []string{
+		`UPDATE mailbox SET name=? WHERE name=?`,
+		`UPDATE intent SET mailbox=? WHERE mailbox=? AND kind NOT IN ('local-rename', 'remote-rename', 'base-name', 'subscription')`,
+		`UPDATE intent SET home=? WHERE home=? AND kind NOT IN ('local-rename', 'remote-rename', 'base-name', 'subscription')`,
+	} {
+		if _, err := t.exec(query, to, from); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// DeleteRenameIntents empties the journal of renames: one is under way at a
+// time.
+func (t *Tx) DeleteRenameIntents() error {
+	_, err := t.exec(`DELETE FROM intent WHERE kind IN ('local-rename', 'remote-rename', 'base-name', 'subscription')`)
+	return err
+}

@@ -1,0 +1,160 @@
+package sync
+
+import (
+	"context"
+
+	"satchel/maildir"
+	"satchel/state"
+	"satchel/sync/remote"
+)
+
+// A mailbox that got another name is the same mailbox where a side proves it.
+// The server does by MAILBOXID (RFC 8474 §4.3: it stays through RENAME), the
+// disk by the folder's inode. Neither is taken at its word alone.
+
+// identify asks the server for identities that its overview did not give: of
+// mailboxes that the base does not know by one, or knows as another
+// generation. So a run with nothing to do asks for none.
+func identify(ctx context.Context, c *remote.Conn, f *finding, wanted func(string) bool) error {
+	known := make(map[string]*state.Mailbox, len(f.rows))
+	missing := false
+	for _, r := range f.rows {
+		known[r.Name] = r
+		missing = missing || f.boxes[r.Name] == nil
+	}
+	var ask []string
+	for name, b := range f.boxes {
+		r := known[name]
+		switch {
+		case !b.Selectable || b.MailboxID != "":
+		case r != nil && r.MailboxID != "" && r.Cursor.UIDValidity == b.Status.UIDValidity:
+			b.MailboxID = r.MailboxID
+		case wanted(name) || missing:
+			ask = append(ask, name)
+		}
+	}
+	ids, err := c.MailboxIDs(ctx, ask)
+	for name, id := range ids {
+		f.boxes[name].MailboxID = id
+	}
+	return err
+}
+
+// remotePlaces returns where the server has the mailboxes of the base now, by
+// their names there; "" for those that it has no more.
+func remotePlaces(f *finding) map[string]string {
+	byID := map[string][]*remote.Mailbox{}
+	for _, b := range f.boxes {
+		if b.Selectable && b.MailboxID != "" {
+			byID[b.MailboxID] = append(byID[b.MailboxID], b)
+		}
+	}
+	rowsOf := map[string]int{}
+	for _, r := range f.rows {
+		rowsOf[r.MailboxID]++
+	}
+	places, proven := map[string]string{}, map[string]bool{}
+	for _, r := range f.rows {
+		here := f.boxes[r.Name]
+		if here != nil && here.Selectable {
+			places[r.Name] = r.Name
+			if r.MailboxID == "" || here.MailboxID == "" || here.MailboxID == r.MailboxID {
+				continue
+			}
+		}
+		// An identity that two mailboxes share identifies neither.
+		if same := byID[r.MailboxID]; len(same) == 1 && rowsOf[r.MailboxID] == 1 && continues(same[0], r) {
+			places[r.Name] = same[0].Name
+			proven[same[0].Name] = true
+		}
+	}
+	unseat(places, proven)
+	return places
+}
+
+// continues reports whether a mailbox can be what a row tells of: within one
+// UIDVALIDITY, UIDs only grow (RFC 3501 §2.3.1.1).
+func continues(b *remote.Mailbox, r *state.Mailbox) bool {
+	return b.Name != "INBOX" && r.Name != "INBOX" &&
+		(b.Status.UIDValidity != r.Cursor.UIDValidity || b.Status.UIDNext >= r.Cursor.UIDNext)
+}
+
+// unseat takes a name from the mailbox that is only believed to have it, when
+// another one is proven to.
+func unseat(places map[string]string, proven map[string]bool) {
+	for name, place := range places {
+		if name == place && proven[place] {
+			places[name] = ""
+		}
+	}
+}
+
+// localPlaces returns where the Maildir has the mailboxes of the base now.
+func (s *session) localPlaces(ctx context.Context, f *finding) (map[string]string, error) {
+	byName, byInode := map[string]*maildir.Folder{}, map[uint64][]*maildir.Folder{}
+	for i := range f.folders {
+		folder := &f.folders[i]
+		byName[folder.Name] = folder
+		if folder.Cur && folder.New {
+			byInode[folder.Stamp.Inode] = append(byInode[folder.Stamp.Inode], folder)
+		}
+	}
+	rowsOf := map[uint64]int{}
+	for _, r := range f.rows {
+		rowsOf[r.Inode]++
+	}
+	places, proven := map[string]string{}, map[string]bool{}
+	for _, r := range f.rows {
+		here := byName[r.Name]
+		if here != nil {
+			places[r.Name] = r.Name
+			if here.Stamp.Inode == r.Inode {
+				continue
+			}
+		}
+		same := byInode[r.Inode]
+		// A Maildir that was brought back has the names of then, which are no
+		// renames by the user.
+		if s.restored || r.Inode == 0 || rowsOf[r.Inode] != 1 || len(same) != 1 || r.Name == "INBOX" || same[0].Name == "INBOX" {
+			continue
+		}
+		is, err := s.sameFolder(ctx, r, same[0])
+		if err != nil {
+			return nil, err
+		}
+		if is {
+			places[r.Name] = same[0].Name
+			proven[same[0].Name] = true
+		}
+	}
+	unseat(places, proven)
+	return places, nil
+}
+
+// sameFolder reports whether a folder with the inode of a row's is that
+// folder. A folder that was removed leaves its inode to the next one, so one
+// of these must hold as well: a directory of messages has the very time that
+// it had, to the nanosecond, or the folder still holds a message of the row
+// under its name.
+func (s *session) sameFolder(ctx context.Context, r *state.Mailbox, f *maildir.Folder) (bool, error) {
+	if r.CurMTime != 0 && r.CurMTime == f.Stamp.Cur || r.NewMTime != 0 && r.NewMTime == f.Stamp.New {
+		return true, nil
+	}
+	listing, err := s.store.Scan(ctx, f.Name)
+	if err != nil {
+		if ctx.Err() != nil {
+			return false, err
+		}
+		return false, nil // what is wrong is said when the folder is compared
+	}
+	have := make(map[string]bool, len(listing.Files))
+	for _, file := range listing.Files {
+		have[file.Base()] = true
+	}
+	same := false
+	err = s.db.Names(ctx, r.ID, func(n *state.Name) error {
+		same = same || have[n.Base]
+		return nil
+	})
+	return same, err
+}

@@ -1,0 +1,335 @@
+package sync
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+
+	"satchel/conflict"
+	"satchel/maildir"
+	"satchel/state"
+	"satchel/sync/mail"
+	"satchel/sync/plan"
+	"satchel/sync/remote"
+)
+
+// Renames come before everything else: once both sides and the base call a
+// mailbox by one name, the rest of a cycle need not know that it ever had
+// another one.
+//
+// A rename is an intent in the journal, the rename itself, and one transaction
+// that gives the base the new names and drops the intent (adr/0004). A run
+// that died in between is recognised by the old name: where the side has it no
+// more, the rename was carried out.
+
+// renames plans and carries out the renames. It reports whether the sides have
+// to be looked at again.
+func (s *session) renames(ctx context.Context, f *finding) (again bool, err error) {
+	if again, err := s.recoverRename(ctx, f); again || err != nil {
+		return again, err
+	}
+	steps := s.planRenames(f)
+	if len(steps) == 0 {
+		return false, nil
+	}
+	s.ahead = nil // was read under the old names
+	for i := range steps {
+		step := &steps[i]
+		if s.req.DryRun {
+			s.pretend(f, step)
+			continue
+		}
+		err := s.rename(ctx, f, step)
+		if err == nil {
+			continue
+		}
+		if fatal(ctx, err) {
+			return false, err
+		}
+		// The messages are moved one by one instead. Planned again, this
+		// rename would fail again.
+		op := step.Ops[0]
+		s.log.Warn("rename failed", "op", op.String(), "err", err)
+		s.unrenamed[op.String()] = true
+		s.boxes = nil
+		return true, s.dropRename(ctx)
+	}
+	return !s.req.DryRun, nil
+}
+
+func (s *session) planRenames(f *finding) []plan.RenameStep {
+	in := plan.RenameInput{Pull: s.req.Pull, Push: s.req.Push}
+	for _, name := range s.req.Mailboxes {
+		in.Only = append(in.Only, maildir.Canonical(name))
+	}
+	there := remotePlaces(f)
+	renamed := false
+	for _, r := range f.rows {
+		p := plan.Place{Name: r.Name, Local: f.here[r.Name], Remote: there[r.Name], ReadOnly: r.ReadOnly}
+		renamed = renamed || p.Local != "" && p.Local != p.Name || p.Remote != "" && p.Remote != p.Name
+		p.Ignored = !slices.ContainsFunc([]string{p.Name, p.Local, p.Remote}, func(n string) bool { return n != "" && s.wanted(n) })
+		in.Places = append(in.Places, p)
+	}
+	if !renamed {
+		return nil
+	}
+	for _, folder := range f.folders {
+		in.LocalNames = append(in.LocalNames, folder.Name)
+	}
+	for _, skipped := range f.skipped {
+		in.LocalNames = append(in.LocalNames, skipped.Name)
+	}
+	in.RemoteNames = slices.Collect(maps.Keys(f.boxes))
+	steps := plan.Renames(in)
+	// Steps build on each other, so those behind one that failed go as well.
+	if i := slices.IndexFunc(steps, func(st plan.RenameStep) bool { return s.unrenamed[st.Ops[0].String()] }); i >= 0 {
+		steps = steps[:i]
+	}
+	return steps
+}
+
+// rename carries out one step.
+func (s *session) rename(ctx context.Context, f *finding, step *plan.RenameStep) error {
+	op := &step.Ops[0]
+	if op.Kind != plan.AdoptRename {
+		if err := s.intendRename(ctx, f, step); err != nil {
+			return err
+		}
+		// What is under way ends, also when the run is told to stop: the
+		// base has to learn of it.
+		work, done := graceful(ctx)
+		defer done()
+		var err error
+		if op.Kind == plan.LocalRename {
+			err = s.store.RenameFolder(work, op.Mailbox, op.To)
+		} else {
+			err = s.renameRemote(work, f, op)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if err := s.renamed(ctx, step.Base, step.Conflicts); err != nil {
+		return err
+	}
+	if op.Kind == plan.RemoteRename {
+		s.boxes = nil // to be listed again: some servers give a new UIDVALIDITY
+	}
+	for _, op := range step.Ops {
+		s.rep.count(op.Kind, op.Mailbox, 1)
+		s.log.Debug("done", "op", op.String())
+	}
+	s.follow(step)
+	return nil
+}
+
+// intendRename writes the journal.
+func (s *session) intendRename(ctx context.Context, f *finding, step *plan.RenameStep) error {
+	op := step.Ops[0]
+	list := []*state.Intent{{Kind: state.IntentLocalRename, Home: op.Mailbox, Mailbox: op.To}}
+	if op.Kind == plan.RemoteRename {
+		list[0].Kind = state.IntentRemoteRename
+		for _, sub := range subscriptions(f, &op) {
+			list = append(list, &state.Intent{Kind: state.IntentSubscription, Home: sub[0], Mailbox: sub[1]})
+		}
+	}
+	for _, c := range step.Base {
+		list = append(list, &state.Intent{Kind: state.IntentBaseName, Home: c[0], Mailbox: c[1]})
+	}
+	return s.db.Update(ctx, func(tx *state.Tx) error { return tx.AddIntents(list) })
+}
+
+// subscriptions returns the subscribed mailboxes that a rename takes along, by
+// their old and new names.
+func subscriptions(f *finding, op *plan.Op) (list [][2]string) {
+	for name, b := range f.boxes {
+		if to, ok := moveName(name, op.Mailbox, op.To); ok && b.Subscribed {
+			list = append(list, [2]string{name, to})
+		}
+	}
+	slices.SortFunc(list, func(a, b [2]string) int { return strings.Compare(a[0], b[0]) })
+	return list
+}
+
+func (s *session) renameRemote(ctx context.Context, f *finding, op *plan.Op) error {
+	c, err := s.pool.first(ctx)
+	if err != nil {
+		return err
+	}
+	subs := subscriptions(f, op)
+	if err := c.Rename(ctx, op.Mailbox, op.To); err != nil {
+		return err
+	}
+	renameBoxes(f.boxes, op)
+	return s.resubscribe(ctx, c, subs)
+}
+
+// resubscribe moves subscriptions, which stay with the old name (RFC 3501
+// §6.3.9). A refusal costs nobody mail, and is noted only.
+func (s *session) resubscribe(ctx context.Context, c *remote.Conn, subs [][2]string) error {
+	for _, sub := range subs {
+		for i, on := range []bool{false, true} {
+			if err := c.Subscribe(ctx, sub[i], on); err != nil {
+				if fatal(ctx, err) {
+					return err
+				}
+				s.log.Warn("subscription not moved", "mailbox", sub[i], "err", err)
+			}
+		}
+	}
+	return nil
+}
+
+// renamed lets the base follow, and empties the journal of renames.
+func (s *session) renamed(ctx context.Context, base [][2]string, conflicts []conflict.Conflict) error {
+	now := s.now()
+	err := s.db.Update(context.WithoutCancel(ctx), func(tx *state.Tx) error {
+		if err := tx.RenameMailboxes(base); err != nil {
+			return err
+		}
+		for _, c := range conflicts {
+			if err := tx.AddConflict(state.Conflict{Time: now, Mailbox: c.Mailbox, Kind: c.Kind.String(), Outcome: c.Outcome}); err != nil {
+				return err
+			}
+		}
+		return tx.DeleteRenameIntents()
+	})
+	if err == nil {
+		s.addConflicts(conflicts)
+	}
+	return err
+}
+
+// dropRename forgets a rename that was refused.
+func (s *session) dropRename(ctx context.Context) error {
+	return s.db.Update(ctx, func(tx *state.Tx) error { return tx.DeleteRenameIntents() })
+}
+
+// recoverRename ends a rename that an interrupted run had begun. A dry run
+// looks at the sides as they are.
+func (s *session) recoverRename(ctx context.Context, f *finding) (again bool, err error) {
+	i := slices.IndexFunc(s.intents, func(i *state.Intent) bool {
+		return i.Kind == state.IntentLocalRename || i.Kind == state.IntentRemoteRename
+	})
+	if i < 0 || s.req.DryRun {
+		return false, nil
+	}
+	begun := s.intents[i]
+	var base, subs [][2]string
+	for _, part := range s.intents[i+1:] {
+		switch pair := [2]string{part.Home, part.Mailbox}; part.Kind {
+		case state.IntentBaseName:
+			base = append(base, pair)
+		case state.IntentSubscription:
+			subs = append(subs, pair)
+		}
+	}
+	var done bool
+	if begun.Kind == state.IntentLocalRename {
+		done, err = s.finishLocalRename(ctx, begun)
+	} else {
+		done, err = s.finishRemoteRename(ctx, f, begun, subs)
+	}
+	if err != nil {
+		return false, err
+	}
+	s.log.Debug("interrupted rename", "from", begun.Home, "to", begun.Mailbox, "done", done)
+	if !done {
+		return true, s.dropRename(ctx)
+	}
+	return true, s.renamed(ctx, base, nil)
+}
+
+// finishLocalRename renames again: in Maildir++ children have directories of
+// their own, and some may have their new name already.
+func (s *session) finishLocalRename(ctx context.Context, i *state.Intent) (done bool, err error) {
+	err = s.store.RenameFolder(ctx, i.Home, i.Mailbox)
+	switch {
+	case err == nil, errors.Is(err, mail.ErrGone):
+		return true, nil
+	case fatal(ctx, err):
+		return false, err
+	}
+	return false, nil
+}
+
+func (s *session) finishRemoteRename(ctx context.Context, f *finding, i *state.Intent, subs [][2]string) (done bool, err error) {
+	if b := f.boxes[i.Home]; b != nil && b.Selectable {
+		return false, nil
+	}
+	c, err := s.pool.first(ctx)
+	if err != nil {
+		return false, err
+	}
+	subs = slices.DeleteFunc(subs, func(sub [2]string) bool { return f.boxes[sub[1]] == nil })
+	return true, s.resubscribe(ctx, c, subs)
+}
+
+// pretend goes on in a dry run as if a step had been carried out.
+func (s *session) pretend(f *finding, step *plan.RenameStep) {
+	for _, op := range step.Ops {
+		if op.Kind.Silent() {
+			continue
+		}
+		s.rep.Operations = append(s.rep.Operations, op.String())
+		s.rep.count(op.Kind, op.Mailbox, 1)
+		if op.Kind == plan.LocalRename {
+			s.store.Pretend(op.Mailbox, op.To)
+			for i := range f.folders {
+				f.folders[i].Name, _ = moveName(f.folders[i].Name, op.Mailbox, op.To)
+			}
+			continue
+		}
+		s.pool.client.Pretend(op.Mailbox, op.To)
+		renameBoxes(f.boxes, &op)
+	}
+	renamed := map[string]string{}
+	for _, c := range step.Base {
+		renamed[c[0]] = c[1]
+	}
+	for _, r := range f.rows {
+		if to, ok := renamed[r.Name]; ok {
+			r.Name = to
+		}
+	}
+	s.addConflicts(step.Conflicts)
+	s.follow(step)
+}
+
+// follow lets a request for a mailbox stand for it under its new name.
+func (s *session) follow(step *plan.RenameStep) {
+	s.req.Mailboxes = slices.Clone(s.req.Mailboxes)
+	for i, name := range s.req.Mailboxes {
+		for _, op := range step.Ops {
+			if to, ok := moveName(maildir.Canonical(name), op.Mailbox, op.To); ok {
+				s.req.Mailboxes[i] = to
+				break
+			}
+		}
+	}
+}
+
+// moveName returns the name that a mailbox gets when from becomes to; ok is
+// false for one that is neither from nor below it.
+func moveName(name, from, to string) (moved string, ok bool) {
+	rest, ok := strings.CutPrefix(name, from)
+	if !ok || rest != "" && rest[0] != '/' {
+		return name, false
+	}
+	return to + rest, true
+}
+
+// renameBoxes gives mailboxes of the server their new names.
+func renameBoxes(boxes map[string]*remote.Mailbox, op *plan.Op) {
+	moved := map[string]*remote.Mailbox{}
+	for name, b := range boxes {
+		if to, ok := moveName(name, op.Mailbox, op.To); ok {
+			b.Name = to
+			moved[to] = b
+			delete(boxes, name)
+		}
+	}
+	maps.Copy(boxes, moved)
+}
