@@ -29,6 +29,8 @@ type world struct {
 	store *maildir.Store // opened on first use, after the first sync
 	n     int            // numbers messages
 	small int            // new messages planned together, if not as many as usual
+	// proves: the server tells the identity of mailboxes.
+	proves bool
 }
 
 // newWorld makes a world that is gone at the end of the test.
@@ -52,7 +54,7 @@ func openWorld(t testing.TB, o imaptest.Options) *world {
 		t.Fatal(err)
 	}
 	o.NoListen = true
-	w := &world{t: t, srv: imaptest.NewServer(o), lines: &lines{}, root: dir}
+	w := &world{t: t, srv: imaptest.NewServer(o), lines: &lines{}, root: dir, proves: o.Caps.Has(imaptest.CapObjectID)}
 	w.lines.dial = w.srv.Dial
 	w.acct = mailsync.Account{
 		Name: "test", Host: "127.0.0.1", Port: 143, TLS: remote.TLSMode("none"), User: "ann",

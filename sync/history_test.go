@@ -183,7 +183,11 @@ func TestRandomHistories(t *testing.T) {
 	for i := range n {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
 			t.Parallel()
-			history(t, uint64(i), imaptest.Options{})
+			o := imaptest.Options{}
+			if i%2 == 1 {
+				o.Caps = imaptest.DefaultCaps.With(imaptest.CapObjectID)
+			}
+			history(t, uint64(i), o)
 		})
 	}
 }
@@ -214,6 +218,11 @@ func history(t *testing.T, seed uint64, o imaptest.Options) {
 				server.create(name)
 			} else {
 				disk.create(name)
+			}
+		}
+		for k := range 2 {
+			if rng.IntN(5) == 0 {
+				ledger.rename(w, k, rng)
 			}
 		}
 		ledger.edit(w, local, disk, w.folders(), rng, rng.IntN(8))

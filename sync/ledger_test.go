@@ -1,6 +1,7 @@
 package sync_test
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -19,7 +20,8 @@ const (
 type ledger struct {
 	start map[string][]string // content ID -> mailboxes
 	by    map[string]*deeds
-	text  []string // for people
+	names map[string]string // mailbox -> what it was called at the start
+	text  []string          // for people
 }
 
 // deeds are what the sides did to one message.
@@ -33,7 +35,44 @@ type deeds struct {
 	flags     map[string]map[int]bool // flag -> side -> last value
 }
 
-func newLedger(s snapshot) *ledger { return &ledger{start: where(s), by: map[string]*deeds{}} }
+func newLedger(s snapshot) *ledger {
+	return &ledger{start: where(s), by: map[string]*deeds{}, names: map[string]string{}}
+}
+
+// rename gives one mailbox of a side another name, with those below it. Where
+// nothing proves what it was, each message in it was moved, out of a mailbox
+// that is gone: one that was removed as well may come back.
+func (l *ledger) rename(w *world, k int, rng *rand.Rand) {
+	boxes, mv, sd := w.folders(), w.mv, side(diskSide{w, rng})
+	if k == onServer {
+		boxes, mv, sd = w.srv.Mailboxes(), w.mvServer, serverSide{w}
+	}
+	from := boxes[rng.IntN(len(boxes))]
+	w.n++
+	to := fmt.Sprintf("Renamed %d", w.n)
+	if from == "INBOX" {
+		return
+	}
+	for _, name := range boxes {
+		if rest, ok := strings.CutPrefix(name, from); ok && (rest == "" || rest[0] == '/') {
+			l.names[to+rest] = l.origin(name)
+			for _, h := range sd.list(name) {
+				if !w.proves {
+					d := l.of(h.id)
+					d.touched, d.movedBy = [2]bool{true, true}, [2]bool{true, true}
+				}
+			}
+		}
+	}
+	l.note("%s: rename %s to %s", [2]string{"local", "remote"}[k], from, to)
+	mv(from, to)
+}
+
+// origin returns what a mailbox was called at the start.
+func (l *ledger) origin(name string) string { return cmp.Or(l.names[name], name) }
+
+// same reports whether two names are, or were, those of one mailbox.
+func (l *ledger) same(a, b string) bool { return l.origin(a) == l.origin(b) }
 
 func (l *ledger) of(id string) *deeds {
 	d := l.by[id]
@@ -172,10 +211,10 @@ func (l *ledger) check(end snapshot) (wrong []string) {
 		switch {
 		case d.movedBy[local] && d.movedBy[onServer]:
 		case d.movedBy[local] || d.movedBy[onServer]:
-			if after[0] != d.place {
+			if !l.same(after[0], d.place) {
 				bad("misplaced: %s was moved to %s and is in %s", id, d.place, after[0])
 			}
-		case len(before) == 1 && after[0] != before[0]:
+		case len(before) == 1 && !l.same(after[0], before[0]):
 			bad("misplaced: %s went from %s to %s", id, before[0], after[0])
 		}
 		for f, sides := range d.flags {

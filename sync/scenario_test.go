@@ -102,6 +102,11 @@ func (s scenario) epoch(w *world, l *ledger, rng *rand.Rand) {
 			disk.create(name)
 		}
 	}
+	for k := range 2 {
+		if rng.IntN(5) == 0 {
+			l.rename(w, k, rng)
+		}
+	}
 	l.edit(w, local, disk, w.folders(), rng, 1+rng.IntN(7))
 	l.edit(w, onServer, serverSide{w}, w.srv.Mailboxes(), rng, 1+rng.IntN(7))
 }
@@ -263,7 +268,49 @@ func trash() scenario {
 	return s
 }
 
-func scenarios() []scenario { return []scenario{everything(), first(), trash(), many()} }
+// renames has mailboxes that both sides renamed, with changes in them.
+func renames(layout maildir.Layout, caps imaptest.Caps) scenario {
+	return scenario{
+		name: fmt.Sprintf("renames, %v, OBJECTID %v", layout, caps.Has(imaptest.CapObjectID)),
+		srv:  imaptest.Options{Caps: caps},
+		acct: func(a *mailsync.Account) { a.Layout = layout },
+		past: func(w *world) {
+			for i, b := range []string{"A", "A/x", "A/x/y", "B", "B/x", "C", "D", "E"} {
+				must(w, w.srv.CreateMailbox(b))
+				w.srv.Subscribe(b, i%2 == 0)
+				for range 2 {
+					serverSide{w}.deliver(b, w.message(), nil)
+				}
+			}
+			w.sync()
+			w.quiet() // notes the folders' times
+		},
+		change: func(w *world) *ledger {
+			disk, server := diskSide{w, rand.New(rand.NewPCG(1, 2))}, serverSide{w}
+			w.mv("A", "Z")
+			w.mv("C", "t")
+			w.mv("D", "C")
+			w.mv("t", "D")
+			disk.deliver("Z/x", w.message(), nil)
+			server.deliver("A/x", w.message(), nil)
+			server.flag(server.list("A")[0], []string{`\Flagged`}, nil)
+			if caps.Has(imaptest.CapObjectID) {
+				w.mvServer("B", "Y")
+				server.deliver("Y", w.message(), nil)
+				disk.deliver("B/x", w.message(), []string{`\Seen`})
+				w.mvServer("E", "There")
+				w.mv("E", "Here")
+			}
+			return nil
+		},
+	}
+}
+
+func scenarios() []scenario {
+	return []scenario{everything(), first(), trash(), many(),
+		renames(maildir.Nested, imaptest.DefaultCaps.With(imaptest.CapObjectID)),
+		renames(maildir.MaildirPP, imaptest.DefaultCaps)}
+}
 
 // where a scenario keeps its undo folder and its state, which are left out of
 // comparisons.

@@ -170,8 +170,12 @@ func (p *Place) side(op Op) (here, there *string) {
 	return &p.Remote, &p.Local
 }
 
-// free reports whether a side has nothing under the new name, nor below it.
+// free reports whether a side has nothing under the new name, nor below it,
+// and whether the new name is not one below the old one.
 func (r *renamer) free(op Op) bool {
+	if within(op.To, op.Mailbox) {
+		return false
+	}
 	for name := range r.names(op) {
 		if within(name, op.To) {
 			return false

@@ -1,6 +1,7 @@
 package plan_test
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"maps"
@@ -11,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"satchel/conflict"
@@ -37,10 +38,10 @@ func TestScenarios(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%s: %v", file, err)
 			}
-			got := show(plan.Make(s.input()))
+			got := s.plan()
 			if !s.oneSided {
-				mirrored := show(plan.Make(s.mirror().input()))
-				if diff := cmp.Diff(unordered(got), unordered(exchange(mirrored))); diff != "" {
+				mirrored := s.mirror().plan()
+				if diff := gocmp.Diff(unordered(got), unordered(exchange(mirrored))); diff != "" {
 					t.Errorf("with the sides exchanged another plan (-as written +exchanged):\n%s", diff)
 				}
 			}
@@ -48,7 +49,7 @@ func TestScenarios(t *testing.T) {
 				rewrite(t, file, a, got)
 				return
 			}
-			if diff := cmp.Diff(s.want, got); diff != "" {
+			if diff := gocmp.Diff(s.want, got); diff != "" {
 				t.Errorf("plan (-want +got):\n%s", diff)
 			}
 		})
@@ -73,11 +74,12 @@ type letter struct {
 // section is base, local or remote.
 type section struct {
 	mailboxes map[string]bool
+	was       map[string]string // mailbox -> its name in the base, as the side proves
 	letters   map[string]letter
 }
 
 func newSection() section {
-	return section{mailboxes: map[string]bool{}, letters: map[string]letter{}}
+	return section{mailboxes: map[string]bool{}, was: map[string]string{}, letters: map[string]letter{}}
 }
 
 type scenario struct {
@@ -138,6 +140,9 @@ func (sec section) parse(text, suffix string) error {
 		}
 		sec.mailboxes[f[1]] = true
 		if f[0] == "mailbox" {
+			if len(f) == 4 && f[2] == "was" {
+				sec.was[f[1]] = f[3]
+			}
 			continue
 		}
 		var flags []string
@@ -244,6 +249,73 @@ func (s *scenario) mirror() *scenario {
 	m.local, m.remote = s.remote, s.local
 	m.in.Pull, m.in.Push = s.in.Push, s.in.Pull
 	return &m
+}
+
+// plan is what becomes of the scenario: renames, then the rest.
+func (s *scenario) plan() string {
+	in := plan.RenameInput{LocalNames: slices.Collect(maps.Keys(s.local.mailboxes)), RemoteNames: slices.Collect(maps.Keys(s.remote.mailboxes)),
+		Pull: s.in.Pull, Push: s.in.Push, Only: s.in.Only}
+	for name := range s.baseLocal.mailboxes {
+		in.Places = append(in.Places, plan.Place{Name: name, Local: s.local.place(name), Remote: s.remote.place(name), ReadOnly: s.readOnly[name]})
+	}
+	after := *s
+	var b strings.Builder
+	for _, step := range plan.Renames(in) {
+		for _, o := range step.Ops {
+			fmt.Fprintln(&b, o)
+			if o.Kind == plan.LocalRename {
+				after.local = after.local.rename(below(o.Mailbox, o.To))
+			} else if o.Kind == plan.RemoteRename {
+				after.remote = after.remote.rename(below(o.Mailbox, o.To))
+			}
+		}
+		for _, c := range step.Conflicts {
+			fmt.Fprintln(&b, "conflict", c)
+		}
+		base := map[string]string{}
+		for _, c := range step.Base {
+			base[c[0]] = c[1]
+		}
+		exact := func(name string) string { return cmp.Or(base[name], name) }
+		after.baseLocal, after.baseRemote = after.baseLocal.rename(exact), after.baseRemote.rename(exact)
+	}
+	return b.String() + show(plan.Make(after.input()))
+}
+
+// place returns where the side has a mailbox of the base.
+func (sec section) place(base string) string {
+	for name, was := range sec.was {
+		if was == base {
+			return name
+		}
+	}
+	if sec.mailboxes[base] && sec.was[base] == "" {
+		return base
+	}
+	return ""
+}
+
+// below returns the renaming of a mailbox with those below it.
+func below(from, to string) func(string) string {
+	return func(name string) string {
+		if rest, ok := strings.CutPrefix(name, from); ok && (rest == "" || rest[0] == '/') {
+			return to + rest
+		}
+		return name
+	}
+}
+
+// rename gives the mailboxes of a section other names.
+func (sec section) rename(name func(string) string) section {
+	to := newSection()
+	for n := range sec.mailboxes {
+		to.mailboxes[name(n)] = true
+	}
+	for id, l := range sec.letters {
+		l.mailbox = name(l.mailbox)
+		to.letters[id] = l
+	}
+	return to
 }
 
 // input derives what each side did from what it holds.

@@ -1,0 +1,160 @@
+package plan_test
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"satchel/sync/plan"
+)
+
+// names is one side: mailbox -> what it was in the base, or "" for a new one.
+type names map[string]string
+
+// rename does what RENAME does, and reports whether a server would.
+func (n names) rename(from, to string) bool {
+	move := below(from, to)
+	if _, ok := n[from]; !ok || from == "INBOX" || to == "INBOX" || strings.HasPrefix(to+"/", from+"/") {
+		return false
+	}
+	for name := range n {
+		if strings.HasPrefix(name+"/", to+"/") {
+			return false
+		}
+	}
+	moved := names{}
+	for name, was := range n {
+		moved[move(name)] = was
+	}
+	clear(n)
+	maps.Copy(n, moved)
+	return true
+}
+
+func (n names) place(base string) string {
+	for name, was := range n {
+		if was == base {
+			return name
+		}
+	}
+	return ""
+}
+
+// TestRenamesAreCarriedOut: whatever both sides renamed, removed and made, each
+// step can be done where those before it were, and nothing is left that the
+// same planner would do next.
+func TestRenamesAreCarriedOut(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		level := rapid.SampledFrom([]string{"INBOX", "a", "b", "c", "a/x", "a/y", "b/x", "a/x/z", "d"})
+		base := rapid.SliceOfNDistinct(level, 1, 6, rapid.ID[string]).Draw(t, "base")
+		local, remote := names{}, names{}
+		for _, b := range base {
+			local[b], remote[b] = b, b
+		}
+		for _, side := range []names{local, remote} {
+			for range rapid.IntRange(0, 5).Draw(t, "changes") {
+				from := rapid.SampledFrom(slices.Sorted(maps.Keys(side))).Draw(t, "from")
+				to := level.Draw(t, "to")
+				switch rapid.IntRange(0, 9).Draw(t, "kind") {
+				case 0:
+					if from != "INBOX" && len(side) > 1 {
+						delete(side, from)
+					}
+				case 1:
+					if _, taken := side[to]; !taken {
+						side[to] = ""
+					}
+				case 2: // in Maildir++, without those below
+					if _, taken := side[to]; !taken && from != "INBOX" && to != "INBOX" {
+						side[to] = side[from]
+						delete(side, from)
+					}
+				default:
+					side.rename(from, to)
+				}
+			}
+		}
+		for round := 0; ; round++ {
+			in := plan.RenameInput{LocalNames: slices.Collect(maps.Keys(local)), RemoteNames: slices.Collect(maps.Keys(remote))}
+			for _, b := range base {
+				in.Places = append(in.Places, plan.Place{Name: b, Local: local.place(b), Remote: remote.place(b)})
+			}
+			steps := plan.Renames(in)
+			if round > 0 && len(steps) > 0 {
+				t.Fatalf("planned again: %v", steps)
+			}
+			if round > 0 {
+				return
+			}
+			for _, step := range steps {
+				for _, op := range step.Ops {
+					side := remote
+					if op.Kind == plan.LocalRename {
+						side = local
+					}
+					if op.Kind != plan.AdoptRename && !side.rename(op.Mailbox, op.To) {
+						t.Fatalf("%v cannot be done in %v", op, side)
+					}
+				}
+				renamed := map[string]string{}
+				for _, c := range step.Base {
+					renamed[c[0]] = c[1]
+				}
+				for i, b := range base {
+					if to, ok := renamed[b]; ok {
+						base[i] = to
+					}
+				}
+				for _, side := range []names{local, remote} {
+					for name, was := range side {
+						if to, ok := renamed[was]; ok {
+							side[name] = to
+						}
+					}
+				}
+				if sorted := slices.Sorted(slices.Values(base)); len(slices.Compact(sorted)) != len(base) {
+					t.Fatalf("two mailboxes of the base have one name: %v", base)
+				}
+			}
+		}
+	})
+}
+
+// TestRenamesFollow: where only one side renamed, the other one follows in
+// all names, however they were exchanged.
+func TestRenamesFollow(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		base := []string{"a", "b", "c", "d", "e"}
+		to := rapid.Permutation([]string{"a", "b", "c", "d", "e", "f", "g"}).Draw(t, "to")
+		mirror := rapid.Bool().Draw(t, "mirror")
+		in := plan.RenameInput{LocalNames: base}
+		for i, b := range base {
+			in.Places = append(in.Places, plan.Place{Name: b, Local: b, Remote: to[i]})
+			in.RemoteNames = append(in.RemoteNames, to[i])
+		}
+		if mirror {
+			in.LocalNames, in.RemoteNames = in.RemoteNames, in.LocalNames
+			for i := range in.Places {
+				p := &in.Places[i]
+				p.Local, p.Remote = p.Remote, p.Local
+			}
+		}
+		other := names{}
+		for _, b := range base {
+			other[b] = b
+		}
+		for _, step := range plan.Renames(in) {
+			if op := step.Ops[0]; op.Kind.Local() == mirror || !other.rename(op.Mailbox, op.To) {
+				t.Fatalf("%v", op)
+			}
+		}
+		for i, b := range base {
+			if other.place(b) != to[i] {
+				t.Fatalf("%s is %s, not %s", b, other.place(b), to[i])
+			}
+		}
+	})
+}
