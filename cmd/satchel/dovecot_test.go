@@ -25,6 +25,7 @@ func TestDovecot(t *testing.T) {
 		"messages": testMessages,
 		"large":    testLarge,
 		"names":    testNames,
+		"renames":  testRenames,
 		"traffic":  testTraffic,
 		"plan":     testPlan,
 		"parts":    testParts,
