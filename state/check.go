@@ -71,7 +71,7 @@ func invariants() []string {
 		`SELECT i.mailbox, 'intent ' || i.id || ' (' || i.kind || ')', 'is about row ' || i.message_id || ', which does not exist'
 			FROM intent i LEFT JOIN message m ON m.id = i.message_id WHERE i.message_id <> 0 AND m.id IS NULL ORDER BY i.id`,
 		`SELECT mailbox, 'intent ' || id, 'its kind "' || kind || '" is not known' FROM intent
-			WHERE kind NOT IN ('append', 'remote-flags', 'local-flags', 'remote-move', 'local-move', 'trash') ORDER BY id`,
+			WHERE kind NOT IN (` + intentKinds + `) ORDER BY id`,
 		`SELECT mailbox, 'intent ' || id || ' (' || kind || ')', 'a digest of ' || length(digest) || ' bytes' FROM intent
 			WHERE length(digest) <> 32 ORDER BY id`,
 		`SELECT mailbox, 'intent ' || id || ' (' || kind || ')', 'a size of ' || size || ' bytes' FROM intent

@@ -41,6 +41,12 @@ const (
 	IntentSubscription IntentKind = "subscription"
 )
 
+// The kinds as SQL lists them: those that belong to a rename, and all.
+const (
+	renameKinds = `'local-rename', 'remote-rename', 'base-name', 'subscription'`
+	intentKinds = `'append', 'remote-flags', 'local-flags', 'remote-move', 'local-move', 'trash', ` + renameKinds
+)
+
 // Intent is an entry of the journal.
 type Intent struct {
 	ID      int64

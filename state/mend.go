@@ -12,7 +12,7 @@ import (
 func (t *Tx) Mend() error {
 	// Intents first: one that makes no sense must not excuse a row.
 	for _, query := range []string{
-		`DELETE FROM intent WHERE kind NOT IN ('append', 'remote-flags', 'local-flags', 'remote-move', 'local-move', 'trash')
+		`DELETE FROM intent WHERE kind NOT IN (` + intentKinds + `)
 			OR length(digest) <> 32 OR size < 0`,
 		`DELETE FROM intent WHERE message_id <> 0 AND message_id NOT IN (SELECT id FROM message)`,
 		`DELETE FROM mailbox WHERE name = ''`,

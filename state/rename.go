@@ -25,8 +25,8 @@ func (t *Tx) RenameMailboxes(changes [][2]string) error {
 func (t *Tx) renameMailbox(from, to string) error {
 	for _, query := range []string{
 		`UPDATE mailbox SET name=? WHERE name=?`,
-		`UPDATE intent SET mailbox=? WHERE mailbox=? AND kind NOT IN ('local-rename', 'remote-rename', 'base-name', 'subscription')`,
-		`UPDATE intent SET home=? WHERE home=? AND kind NOT IN ('local-rename', 'remote-rename', 'base-name', 'subscription')`,
+		`UPDATE intent SET mailbox=? WHERE mailbox=? AND kind NOT IN (` + renameKinds + `)`,
+		`UPDATE intent SET home=? WHERE home=? AND kind NOT IN (` + renameKinds + `)`,
 	} {
 		if _, err := t.exec(query, to, from); err != nil {
 			return err
@@ -38,6 +38,6 @@ func (t *Tx) renameMailbox(from, to string) error {
 // DeleteRenameIntents empties the journal of renames: one is under way at a
 // time.
 func (t *Tx) DeleteRenameIntents() error {
-	_, err := t.exec(`DELETE FROM intent WHERE kind IN ('local-rename', 'remote-rename', 'base-name', 'subscription')`)
+	_, err := t.exec(`DELETE FROM intent WHERE kind IN (` + renameKinds + `)`)
 	return err
 }

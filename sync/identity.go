@@ -89,22 +89,32 @@ func unseat(places map[string]string, proven map[string]bool) {
 	}
 }
 
-// localPlaces returns where the Maildir has the mailboxes of the base now.
-func (s *session) localPlaces(ctx context.Context, f *finding) (map[string]string, error) {
+// folderProof finds folders again that got another name.
+type folderProof struct {
+	db    *state.DB
+	store *maildir.Store
+	// restored: the Maildir was brought back from an older copy. The names in
+	// it are those of then, which are no renames by the user.
+	restored bool
+}
+
+// places returns where the Maildir has the mailboxes of the base now, by their
+// names there; "" for those that it has no more.
+func (p folderProof) places(ctx context.Context, rows []*state.Mailbox, folders []maildir.Folder) (map[string]string, error) {
 	byName, byInode := map[string]*maildir.Folder{}, map[uint64][]*maildir.Folder{}
-	for i := range f.folders {
-		folder := &f.folders[i]
+	for i := range folders {
+		folder := &folders[i]
 		byName[folder.Name] = folder
 		if folder.Cur && folder.New {
 			byInode[folder.Stamp.Inode] = append(byInode[folder.Stamp.Inode], folder)
 		}
 	}
 	rowsOf := map[uint64]int{}
-	for _, r := range f.rows {
+	for _, r := range rows {
 		rowsOf[r.Inode]++
 	}
 	places, proven := map[string]string{}, map[string]bool{}
-	for _, r := range f.rows {
+	for _, r := range rows {
 		here := byName[r.Name]
 		if here != nil {
 			places[r.Name] = r.Name
@@ -113,12 +123,10 @@ func (s *session) localPlaces(ctx context.Context, f *finding) (map[string]strin
 			}
 		}
 		same := byInode[r.Inode]
-		// A Maildir that was brought back has the names of then, which are no
-		// renames by the user.
-		if s.restored || r.Inode == 0 || rowsOf[r.Inode] != 1 || len(same) != 1 || r.Name == "INBOX" || same[0].Name == "INBOX" {
+		if p.restored || r.Inode == 0 || rowsOf[r.Inode] != 1 || len(same) != 1 || r.Name == "INBOX" || same[0].Name == "INBOX" {
 			continue
 		}
-		is, err := s.sameFolder(ctx, r, same[0])
+		is, err := p.same(ctx, r, same[0])
 		if err != nil {
 			return nil, err
 		}
@@ -131,16 +139,16 @@ func (s *session) localPlaces(ctx context.Context, f *finding) (map[string]strin
 	return places, nil
 }
 
-// sameFolder reports whether a folder with the inode of a row's is that
-// folder. A folder that was removed leaves its inode to the next one, so one
-// of these must hold as well: a directory of messages has the very time that
-// it had, to the nanosecond, or the folder still holds a message of the row
-// under its name.
-func (s *session) sameFolder(ctx context.Context, r *state.Mailbox, f *maildir.Folder) (bool, error) {
+// same reports whether a folder with the inode of a row's is that folder. A
+// folder that was removed leaves its inode to the next one, so one of these
+// must hold as well: a directory of messages has the very time that it had,
+// to the nanosecond, or the folder still holds a message of the row under its
+// name.
+func (p folderProof) same(ctx context.Context, r *state.Mailbox, f *maildir.Folder) (bool, error) {
 	if r.CurMTime != 0 && r.CurMTime == f.Stamp.Cur || r.NewMTime != 0 && r.NewMTime == f.Stamp.New {
 		return true, nil
 	}
-	listing, err := s.store.Scan(ctx, f.Name)
+	listing, err := p.store.Scan(ctx, f.Name)
 	if err != nil {
 		if ctx.Err() != nil {
 			return false, err
@@ -152,7 +160,7 @@ func (s *session) sameFolder(ctx context.Context, r *state.Mailbox, f *maildir.F
 		have[file.Base()] = true
 	}
 	same := false
-	err = s.db.Names(ctx, r.ID, func(n *state.Name) error {
+	err = p.db.Names(ctx, r.ID, func(n *state.Name) error {
 		same = same || have[n.Base]
 		return nil
 	})

@@ -373,3 +373,54 @@ func TestSnapshotBroughtBack(t *testing.T) {
 		t.Logf("ended otherwise, which is no loss:\n%s", d)
 	}
 }
+
+// TestRenameInStatusAndCheck: a rename that waits is one change, no damage.
+func TestRenameInStatusAndCheck(t *testing.T) {
+	w := renamed(t, imaptest.Options{Caps: imaptest.DefaultCaps.With(imaptest.CapObjectID)}, maildir.Nested)
+	defer w.close()
+	w.quiet()
+	w.mv("B", "Z")
+	e, err := mailsync.New(w.acct, w.opts)
+	must(w, err)
+	st, err := e.Status(t.Context())
+	must(w, err)
+	if st.LocalChanges != 1 || st.Messages != 18 {
+		t.Errorf("%d changes and %d messages", st.LocalChanges, st.Messages)
+	}
+	c, err := e.Check(t.Context(), mailsync.CheckRequest{})
+	must(w, err)
+	if len(c.Findings) > 0 || c.Waiting == 0 {
+		t.Errorf("check: %+v", c)
+	}
+	w.sync()
+	w.agree()
+	if st, err = e.Status(t.Context()); err != nil || st.LocalChanges != 0 {
+		t.Errorf("%+v, %v", st, err)
+	}
+}
+
+// TestUndoAfterRename: what was removed comes back under the name that its
+// mailbox had then, and is nowhere lost.
+func TestUndoAfterRename(t *testing.T) {
+	w := renamed(t, imaptest.Options{Caps: imaptest.DefaultCaps.With(imaptest.CapObjectID)}, maildir.Nested)
+	defer w.close()
+	gone := serverSide{w}.list("B")[0]
+	serverSide{w}.remove(gone)
+	w.sync()
+	w.mvServer("B", "Z")
+	w.sync()
+	e, err := mailsync.New(w.acct, w.opts)
+	must(w, err)
+	runs, err := e.UndoRuns(t.Context())
+	must(w, err)
+	if len(runs) != 1 {
+		t.Fatalf("%d runs", len(runs))
+	}
+	_, err = e.Restore(t.Context(), runs[0].Run, nil)
+	must(w, err)
+	w.sync()
+	if end := w.agree(); len(end["B"]) != 1 || contentID(end["B"][0]) != gone.id {
+		t.Errorf("B holds %v", end["B"])
+	}
+	w.quiet()
+}

@@ -58,7 +58,7 @@ func (e *Engine) Status(ctx context.Context) (st *Status, err error) {
 // listed, so that the cost follows the change here, too.
 func (e *Engine) statusMailboxes(ctx context.Context, st *Status, db *state.DB, store *maildir.Store, rows []*state.Mailbox, counts map[int64]int) error {
 	st.Complete = true
-	folders := map[string]maildir.Folder{}
+	folders, places := map[string]maildir.Folder{}, map[string]string{}
 	if store != nil {
 		known := make(map[string]maildir.Stamp, len(rows))
 		for _, r := range rows {
@@ -71,21 +71,28 @@ func (e *Engine) statusMailboxes(ctx context.Context, st *Status, db *state.DB, 
 		for _, f := range list {
 			folders[f.Name] = f
 		}
+		if places, err = (folderProof{db: db, store: store}).places(ctx, rows, list); err != nil {
+			return err
+		}
 	}
 	for _, r := range rows {
 		ms := MailboxStatus{Name: r.Name, Messages: counts[r.ID], Complete: uint32(counts[r.ID]) >= r.Cursor.Messages && r.Cursor.UIDValidity != 0}
-		f, there := folders[r.Name]
-		delete(folders, r.Name)
+		place := places[r.Name]
+		f, there := folders[place]
+		delete(folders, place)
 		switch {
 		case store == nil:
 		case !there:
 			ms.LocalChanges = ms.Messages
 		case f.Stamp.Cur != r.CurMTime || f.Stamp.New != r.NewMTime || f.Stamp.Inode != r.Inode:
-			n, err := localChanges(ctx, db, store, r)
+			n, err := localChanges(ctx, db, store, r, place)
 			if err != nil {
 				st.Problem = err.Error()
 			}
 			ms.LocalChanges = n
+		}
+		if there && place != r.Name {
+			ms.LocalChanges++ // the rename
 		}
 		st.add(ms)
 	}
@@ -108,8 +115,8 @@ func (st *Status) add(ms MailboxStatus) {
 }
 
 // localChanges counts the files of a folder that differ from the base.
-func localChanges(ctx context.Context, db *state.DB, store *maildir.Store, r *state.Mailbox) (n int, err error) {
-	l, err := store.Scan(ctx, r.Name)
+func localChanges(ctx context.Context, db *state.DB, store *maildir.Store, r *state.Mailbox, folder string) (n int, err error) {
+	l, err := store.Scan(ctx, folder)
 	if err != nil {
 		return 0, err
 	}

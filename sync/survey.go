@@ -86,7 +86,7 @@ func (s *session) survey(ctx context.Context) error {
 		if f.folders, f.skipped, err = s.store.Survey(gctx, known); err != nil {
 			return err
 		}
-		if f.here, err = s.localPlaces(gctx, f); err == nil && !f.movedHere() {
+		if f.here, err = (folderProof{s.db, s.store, s.restored}).places(gctx, rows, f.folders); err == nil && !f.movedHere() {
 			s.ahead = s.lookAhead(gctx, rows, f.folders)
 		}
 		return err
