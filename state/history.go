@@ -76,6 +76,17 @@ func (db *DB) LastRun(ctx context.Context) (*Run, error) {
 	return &r, nil
 }
 
+// Interrupted reports whether a run before the given one was begun and not
+// ended, since the last that went well.
+func (db *DB) Interrupted(ctx context.Context, before int64) (is bool, err error) {
+	err = db.read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM run WHERE finished = 0 AND id < ?1
+		AND id > coalesce((SELECT max(id) FROM run WHERE outcome = 'ok' AND id < ?1), 0))`, before).Scan(&is)
+	if err != nil {
+		return false, fmt.Errorf("read runs: %w", err)
+	}
+	return is, nil
+}
+
 // Conflict is a settled conflict, kept for people to look at.
 type Conflict struct {
 	Time                            time.Time

@@ -3,6 +3,7 @@ package sync_test
 import (
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -345,5 +346,27 @@ func TestResumeMailboxBack(t *testing.T) {
 			stop(w.world)
 			w.resume("Box 1@test", "Box 2@test")
 		})
+	}
+}
+
+// What a killed run was writing into tmp goes, also where nothing else shows
+// that the folder was touched.
+func TestResumeSweepsTmp(t *testing.T) {
+	w := newBroken(t, imaptest.DefaultCaps)
+	server, _ := w.hands()
+	server.deliver("INBOX", w.message(), nil)
+	w.sync()
+	w.quiet()
+	server.deliver("INBOX", w.message(), nil)
+	w.dieAt(faultfs.Chtimes, 1)
+	server.remove(server.list("INBOX")[1])
+	w.opts = mailsync.Options{}
+	w.sync()
+	dir, err := w.disk().Dir("INBOX")
+	must(w.world, err)
+	left, err := os.ReadDir(filepath.Join(dir, "tmp"))
+	must(w.world, err)
+	if len(left) > 0 {
+		t.Errorf("tmp still holds %v", left)
 	}
 }

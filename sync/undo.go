@@ -200,10 +200,15 @@ func subject(path string) string {
 }
 
 // tidy removes what earlier runs left: messages that were kept long enough,
-// and files in tmp that a stopped run was writing.
+// and files in tmp that a stopped run was writing. They do not show in the
+// stamps of a folder, so after such a run all are looked at.
 func (s *session) tidy(ctx context.Context) error {
+	interrupted, err := s.db.Interrupted(ctx, s.runID)
+	if err != nil {
+		return err
+	}
 	for _, name := range s.names {
-		if mb := s.mailboxes[name]; mb.listing == nil {
+		if mb := s.mailboxes[name]; mb.folder == nil || mb.listing == nil && !interrupted {
 			continue
 		}
 		if err := s.store.SweepTmp(ctx, name, s.start); err != nil {

@@ -26,6 +26,8 @@ func TestDovecot(t *testing.T) {
 		"large":    testLarge,
 		"names":    testNames,
 		"renames":  testRenames,
+		"quota":    testQuota,
+		"acl":      testACL,
 		"traffic":  testTraffic,
 		"plan":     testPlan,
 		"parts":    testParts,

@@ -303,10 +303,11 @@ func (p *maker) flags(it *Item) {
 	}
 }
 
-// holdable leaves out of d the keywords that the server would not keep.
+// holdable leaves out of d the keywords that the server would not keep. What a
+// read-only mailbox would keep it does not say (RFC 3501 §6.3.2).
 func (p *maker) holdable(it *Item, d mail.Delta) mail.Delta {
 	m := p.mailboxes[it.Remote.Mailbox]
-	if m == nil || m.HoldsAny {
+	if m == nil || m.HoldsAny || m.ReadOnly {
 		return d
 	}
 	unheld := d.Add.Minus(m.Holds)
