@@ -111,8 +111,8 @@ func (s *Store) completeFolder(dir string) error {
 }
 
 // checkCase returns an error when dir, or a directory above it, exists only
-// because the disk does not tell upper from lower case. Two mailboxes would
-// become one there.
+// because the disk does not tell upper from lower case, or composed from
+// decomposed letters. Two mailboxes would become one there.
 func (s *Store) checkCase(dir string) error {
 	for ; dir != s.root && len(dir) > len(s.root); dir = filepath.Dir(dir) {
 		if _, err := s.fs.Lstat(dir); err != nil {
@@ -126,13 +126,21 @@ func (s *Store) checkCase(dir string) error {
 		if slices.Contains(names, base) {
 			continue
 		}
-		for _, n := range names {
-			if strings.EqualFold(n, base) {
-				return fmt.Errorf("this disk cannot tell %s from %s; rename one of the two mailboxes", base, n)
-			}
-		}
+		return fmt.Errorf("this disk cannot tell %s from %s; rename one of the two mailboxes", base, s.sameEntry(dir, names))
 	}
 	return nil
+}
+
+// sameEntry returns the name among names that leads where dir does.
+func (s *Store) sameEntry(dir string, names []string) string {
+	want, err := s.fs.Lstat(dir)
+	for _, n := range names {
+		i, ierr := s.fs.Lstat(filepath.Join(filepath.Dir(dir), n))
+		if err == nil && ierr == nil && sameFile(want, i) {
+			return n
+		}
+	}
+	return "another one"
 }
 
 // knownExtra reports whether a file beside cur and new belongs to a mail

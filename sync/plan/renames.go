@@ -64,7 +64,7 @@ func Renames(in RenameInput) []RenameStep {
 	// Each round but the last brings a mailbox to its place, or opens a ring;
 	// the bound is for safety.
 	for range 3*len(r.places) + 1 {
-		if !r.adopt() && !r.round() && !r.openRing() {
+		if !r.adopt() && !r.round(true) && !r.openRing() && !r.round(false) {
 			break
 		}
 	}
@@ -143,15 +143,34 @@ func (r *renamer) wanted(p *Place) (op Op, ok bool) {
 	return op, true
 }
 
-// round does the renames whose new name is free.
-func (r *renamer) round() (did bool) {
+// round does the renames whose new name is free. With patience, what goes
+// along with a parent waits for that.
+func (r *renamer) round(patient bool) (did bool) {
 	for _, p := range r.places {
-		if op, ok := r.wanted(p); ok && r.free(op) && r.takesAlong(p, op) {
+		op, ok := r.wanted(p)
+		if ok && patient && r.goesAlong(p, op) {
+			continue
+		}
+		if ok && op.Kind == LocalRename && strings.EqualFold(op.Mailbox, op.To) {
+			// A disk that does not tell upper from lower case takes the new
+			// name for the old one, so it is reached in two steps.
+			op.To = r.unused(op.Mailbox)
+		}
+		if ok && r.free(op) && r.takesAlong(p, op) {
 			r.do(p, op)
 			did = true
 		}
 	}
 	return did
+}
+
+// goesAlong reports whether the rename of a parent, which is still to come,
+// brings p to its place.
+func (r *renamer) goesAlong(p *Place, op Op) bool {
+	return slices.ContainsFunc(r.places, func(q *Place) bool {
+		up, ok := r.wanted(q)
+		return ok && q != p && up.Kind == op.Kind && within(op.Mailbox, up.Mailbox) && up.To+strings.TrimPrefix(op.Mailbox, up.Mailbox) == op.To
+	})
 }
 
 // names returns the names that are in use on the side that op changes.

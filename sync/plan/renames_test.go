@@ -127,11 +127,16 @@ func TestRenamesAreCarriedOut(t *testing.T) {
 // all names, however they were exchanged.
 func TestRenamesFollow(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		base := []string{"a", "b", "c", "d", "e"}
-		to := rapid.Permutation([]string{"a", "b", "c", "d", "e", "f", "g"}).Draw(t, "to")
+		base := []string{"a", "b", "c", "d", "e", "a/x", "b/y", "b/y/z"}
+		to := rapid.Permutation([]string{"a", "b", "c", "d", "e", "f", "A"}).Draw(t, "to")
+		to = append(to[:5], to[0]+"/x", to[1]+"/y", to[1]+"/y/z")
 		mirror := rapid.Bool().Draw(t, "mirror")
 		in := plan.RenameInput{LocalNames: base}
+		moved := 0
 		for i, b := range base {
+			if b != to[i] && i < 5 {
+				moved++
+			}
 			in.Places = append(in.Places, plan.Place{Name: b, Local: b, Remote: to[i]})
 			in.RemoteNames = append(in.RemoteNames, to[i])
 		}
@@ -146,7 +151,11 @@ func TestRenamesFollow(t *testing.T) {
 		for _, b := range base {
 			other[b] = b
 		}
-		for _, step := range plan.Renames(in) {
+		steps := plan.Renames(in)
+		if len(steps) > 2*moved {
+			t.Errorf("%d steps for %d renames", len(steps), moved)
+		}
+		for _, step := range steps {
 			if op := step.Ops[0]; op.Kind.Local() == mirror || !other.rename(op.Mailbox, op.To) {
 				t.Fatalf("%v", op)
 			}
