@@ -67,6 +67,11 @@ crash: ## stop, cut and break syncs everywhere, long form (CRASH_STEP=1: every n
 	$(GO) test -count=1 -timeout 0 ./sync -run '^Test(Interrupt|RandomHistories|PowerLoss|Wire|DiskFaults|ServerFaults|Mailbox|Kill|Resume|Fault)' \
 		-crash -crash.step $(or $(CRASH_STEP),1)
 
+.PHONY: variants
+variants: ## random histories with kills on all variants of Dovecot (VARIANTS=10 each, SEED=1)
+	./.ci/dovecot.sh
+	$(GO) test -count=1 -timeout 0 ./cmd/satchel -run '^TestDovecotVariants$$' -variants $(or $(VARIANTS),10) -variants.seed $(or $(SEED),1)
+
 .PHONY: golden
 golden: ## rewrite golden files from what the code does now; review the diff
 	@pkgs=$$(grep -rlE --include='*_test.go' 'flag\.Bool(Var)?\(.*"update"' . | xargs -r -n1 dirname | sort -u); \

@@ -71,6 +71,14 @@ func (s *saga) add(side int, box, subject string, content []byte) {
 	s.put(filepath.Join(box, "cur", fmt.Sprintf("%d.%d_%s.elsewhere:2,S", time.Now().Unix(), s.n, subject)), date, content)
 }
 
+// park leaves the client in a mailbox that nobody renames: Dovecot ends a
+// session whose mailbox is gone.
+func (s *saga) park() {
+	s.Helper()
+	s.imap.selected = ""
+	s.imap.cmd(`SELECT "INBOX"`)
+}
+
 // onServer selects a mailbox anew, so that the client sees it as it is.
 func (s *saga) onServer(box string) *imapClient {
 	s.imap.selected = ""
@@ -140,8 +148,7 @@ func (s *saga) remove(side int, box string, l letter) {
 func (s *saga) move(side int, from, to string) {
 	s.Helper()
 	if side == 1 {
-		s.imap.selected = ""
-		s.imap.cmd(`SELECT "INBOX"`)
+		s.park()
 		s.imap.cmd("RENAME %s %s", s.imap.name(from), s.imap.name(to))
 		return
 	}
