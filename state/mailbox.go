@@ -89,3 +89,9 @@ func (t *Tx) Detach(id int64) error {
 	_, err := t.exec(`DELETE FROM message WHERE mailbox_id=?`, id)
 	return err
 }
+
+// DetachBelow is Detach for the messages with a UID below limit.
+func (t *Tx) DetachBelow(id int64, limit mail.UID) error {
+	_, err := t.exec(`DELETE FROM message WHERE mailbox_id=? AND uid<?`, id, limit)
+	return err
+}

@@ -83,17 +83,28 @@ func (a *applier) startAnewLocally(ctx context.Context, mb *mailbox) error {
 
 // startAnew voids the UIDs of a mailbox that was made again on the server,
 // before new messages take the same ones. Until they are uploaded its files
-// are new ones.
+// are new ones. Messages that the server has elsewhere now keep their rows,
+// by which a run that resumes finds them there again, under UIDs that no
+// message will have.
 func (a *applier) startAnew(ctx context.Context, mb *mailbox) error {
+	var moved []*state.Message
 	for _, m := range a.messages {
-		if m.row.MailboxID == mb.row.ID {
+		switch {
+		case m.row.MailboxID != mb.row.ID:
+		case m.item.Remote.State == plan.Moved && m.row.ID > 0:
+			moved = append(moved, m.row)
+			m.row.UID = ^mail.UID(0) - mail.UID(len(moved))
+		default:
 			m.row.ID, m.id = 0, 0
 		}
 	}
 	mb.row.Cursor = mail.Cursor{}
 	delete(a.put, mb.row.ID)
 	return a.commit(ctx, func(tx *state.Tx) error {
-		if err := tx.Detach(mb.row.ID); err != nil {
+		if err := tx.PutMessages(moved); err != nil {
+			return err
+		}
+		if err := tx.DetachBelow(mb.row.ID, ^mail.UID(0)-mail.UID(len(moved))); err != nil {
 			return err
 		}
 		return tx.PutMailbox(mb.row)

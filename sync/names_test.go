@@ -145,12 +145,10 @@ func TestHostileNames(t *testing.T) {
 			if l := w.localSnapshot(); len(l["Good"]) != 1 || len(l["../../../../outside"]) != 1 || len(l[".."]) != 1 || len(l[".satchel.json"]) != 1 {
 				t.Errorf("on disk are %d mailboxes, %v of Good", len(l), l["Good"])
 			}
-			outside := 0
-			must(w, filepath.WalkDir(w.root, func(path string, d fs.DirEntry, err error) error {
+			must(w, filepath.WalkDir(w.root, func(path string, _ fs.DirEntry, err error) error {
 				if !strings.HasPrefix(path, w.acct.Maildir) && !isState(path) && path != w.root && path != w.acct.StateDir {
 					t.Errorf("made %s", path)
 				}
-				outside++
 				return err
 			}))
 			for p := filepath.Dir(w.root); p != "/"; p = filepath.Dir(p) {

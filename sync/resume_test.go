@@ -370,3 +370,29 @@ func TestResumeSweepsTmp(t *testing.T) {
 		t.Errorf("tmp still holds %v", left)
 	}
 }
+
+// A run makes a mailbox again on the server whose messages went elsewhere
+// there, with a rename that nothing proves, and dies at any step: they are
+// neither doubled nor taken back.
+func TestResumeMadeAgain(t *testing.T) {
+	s := historyScenario(1)
+	s.name = "made again"
+	s.past = func(w *world) {
+		must(w, w.srv.CreateMailbox("Archive"))
+		for range 2 {
+			serverSide{w}.deliver("Archive", w.message(), nil)
+		}
+		w.sync()
+	}
+	s.change = func(w *world) *ledger {
+		w.mvServer("Archive", "Renamed")
+		diskSide{w, rand.New(rand.NewPCG(1, 1))}.deliver("Archive", w.message(), nil)
+		return nil
+	}
+	want, n := s.wantFor(t)
+	for k := 1; k <= n; k++ {
+		if msg := s.interrupt(t, point{k: k}, want); msg != "" {
+			t.Error(msg)
+		}
+	}
+}

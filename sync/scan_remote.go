@@ -99,6 +99,13 @@ func (s *session) scanRemote(ctx context.Context) error {
 // compareRemote turns one mailbox's answer into states of messages.
 func (s *session) compareRemote(ctx context.Context, mb *mailbox) error {
 	ch := mb.changes
+	if mb.row != nil && mb.row.Cursor.UIDValidity == 0 {
+		// Made again on the server by a run that was stopped: what has a row
+		// still is elsewhere by now; see startAnew.
+		if err := s.removedRange(ctx, mb, mail.UIDRange{Start: 0, Stop: ^mail.UID(0)}); err != nil {
+			return err
+		}
+	}
 	if mb.row != nil && !mb.detached {
 		vanished, err := s.vanished(ctx, mb)
 		if err != nil || mb.blindRemote {

@@ -263,9 +263,10 @@ func (s *scenario) plan() string {
 	for _, step := range plan.Renames(in) {
 		for _, o := range step.Ops {
 			fmt.Fprintln(&b, o)
-			if o.Kind == plan.LocalRename {
+			switch o.Kind {
+			case plan.LocalRename:
 				after.local = after.local.rename(below(o.Mailbox, o.To))
-			} else if o.Kind == plan.RemoteRename {
+			case plan.RemoteRename:
 				after.remote = after.remote.rename(below(o.Mailbox, o.To))
 			}
 		}
