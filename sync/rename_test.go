@@ -15,8 +15,8 @@ import (
 	"satchel/sync/remote/imaptest"
 )
 
-// renamed is a world of a few mailboxes with mail in them, ready to be renamed.
-func renamed(t testing.TB, o imaptest.Options, layout maildir.Layout) *world {
+// renameWorld is a world of a few mailboxes with mail in them, ready to be renamed.
+func renameWorld(t testing.TB, o imaptest.Options, layout maildir.Layout) *world {
 	t.Helper()
 	w := openWorld(t, o)
 	w.acct.Layout = layout
@@ -165,7 +165,7 @@ func TestMailboxRenames(t *testing.T) {
 			for name, story := range renameStories() {
 				t.Run(fmt.Sprintf("%s/%v/%s", server, layout, name), func(t *testing.T) {
 					t.Parallel()
-					w := renamed(t, o, layout)
+					w := renameWorld(t, o, layout)
 					defer w.close()
 					story.change(w)
 					planned, err := w.trySync(mailsync.Request{DryRun: true})
@@ -230,7 +230,7 @@ func sameCounts(got, want map[string]int) bool {
 // TestRenameSubscriptions: the subscription goes along, and only there where
 // there was one.
 func TestRenameSubscriptions(t *testing.T) {
-	w := renamed(t, imaptest.Options{}, maildir.Nested)
+	w := renameWorld(t, imaptest.Options{}, maildir.Nested)
 	defer w.close()
 	w.srv.Subscribe("A/x", false)
 	w.mv("A", "Z")
@@ -252,7 +252,7 @@ func TestRenameRefused(t *testing.T) {
 		}
 		return imaptest.Action{}
 	}
-	w := renamed(t, o, maildir.Nested)
+	w := renameWorld(t, o, maildir.Nested)
 	defer w.close()
 	w.mv("A", "Z")
 	rep := w.sync()
@@ -270,7 +270,7 @@ func TestRenameRefused(t *testing.T) {
 func TestRenameOfExcluded(t *testing.T) {
 	for _, side := range []string{"server", "disk"} {
 		t.Run(side, func(t *testing.T) {
-			w := renamed(t, imaptest.Options{Caps: imaptest.DefaultCaps.With(imaptest.CapObjectID)}, maildir.Nested)
+			w := renameWorld(t, imaptest.Options{Caps: imaptest.DefaultCaps.With(imaptest.CapObjectID)}, maildir.Nested)
 			defer w.close()
 			w.acct.Exclude = []string{"Private", "Private/*"}
 			there, back := w.mvServer, w.mvServer
@@ -297,7 +297,7 @@ func TestRenameOfExcluded(t *testing.T) {
 
 // TestRenameOneWay: --pull and --push leave the other side's names alone.
 func TestRenameOneWay(t *testing.T) {
-	w := renamed(t, imaptest.Options{Caps: imaptest.DefaultCaps.With(imaptest.CapObjectID)}, maildir.Nested)
+	w := renameWorld(t, imaptest.Options{Caps: imaptest.DefaultCaps.With(imaptest.CapObjectID)}, maildir.Nested)
 	defer w.close()
 	w.mv("B", "Z")
 	_, err := w.trySync(mailsync.Request{Pull: true})
@@ -317,7 +317,7 @@ func TestRenameOneWay(t *testing.T) {
 // TestInodeUsedAgain: a new folder with the inode of one that was removed is
 // not that folder.
 func TestInodeUsedAgain(t *testing.T) {
-	w := renamed(t, imaptest.Options{Caps: imaptest.DefaultCaps.With(imaptest.CapObjectID)}, maildir.Nested)
+	w := renameWorld(t, imaptest.Options{Caps: imaptest.DefaultCaps.With(imaptest.CapObjectID)}, maildir.Nested)
 	defer w.close()
 	dir, err := w.disk().Dir("B")
 	must(w, err)
@@ -355,7 +355,7 @@ func (f *inodeFS) as(name string, stat func(string) (maildir.Info, error)) (mail
 // TestSnapshotBroughtBack: a Maildir from before a rename, inodes and all, is
 // no rename back.
 func TestSnapshotBroughtBack(t *testing.T) {
-	w := renamed(t, imaptest.Options{Caps: imaptest.DefaultCaps.With(imaptest.CapObjectID)}, maildir.Nested)
+	w := renameWorld(t, imaptest.Options{Caps: imaptest.DefaultCaps.With(imaptest.CapObjectID)}, maildir.Nested)
 	defer w.close()
 	mark := filepath.Join(w.acct.Maildir, ".satchel.json")
 	old, err := os.ReadFile(mark)
@@ -376,7 +376,7 @@ func TestSnapshotBroughtBack(t *testing.T) {
 
 // TestRenameInStatusAndCheck: a rename that waits is one change, no damage.
 func TestRenameInStatusAndCheck(t *testing.T) {
-	w := renamed(t, imaptest.Options{Caps: imaptest.DefaultCaps.With(imaptest.CapObjectID)}, maildir.Nested)
+	w := renameWorld(t, imaptest.Options{Caps: imaptest.DefaultCaps.With(imaptest.CapObjectID)}, maildir.Nested)
 	defer w.close()
 	w.quiet()
 	w.mv("B", "Z")
@@ -402,7 +402,7 @@ func TestRenameInStatusAndCheck(t *testing.T) {
 // TestUndoAfterRename: what was removed comes back under the name that its
 // mailbox had then, and is nowhere lost.
 func TestUndoAfterRename(t *testing.T) {
-	w := renamed(t, imaptest.Options{Caps: imaptest.DefaultCaps.With(imaptest.CapObjectID)}, maildir.Nested)
+	w := renameWorld(t, imaptest.Options{Caps: imaptest.DefaultCaps.With(imaptest.CapObjectID)}, maildir.Nested)
 	defer w.close()
 	gone := serverSide{w}.list("B")[0]
 	serverSide{w}.remove(gone)
