@@ -35,19 +35,15 @@ type names struct {
 	wire map[string]string
 }
 
-// maxName is how long a name on the wire may be, in bytes. RENAME has two of
-// them, and servers end a session over a longer line than 8,000 (RFC 7162 §4).
-const maxName = 3000
-
 func newNames(prefix string, delim byte) *names {
 	return &names{prefix: prefix, delim: delim, wire: map[string]string{"INBOX": "INBOX"}}
 }
 
 // add learns a name as LIST sent it. ok is false for names that cannot be
-// told from another one, that have an empty level, or are too long to be sent.
+// told from another one or that have an empty level.
 func (n *names) add(wireName string) (canonical string, ok bool) {
 	canonical, ok = n.canonical(decodeName(wireName))
-	if !ok || len(wireName) > maxName {
+	if !ok {
 		return "", false
 	}
 	n.mu.Lock()
@@ -140,12 +136,7 @@ func (n *names) toWire(canonical string) (string, error) {
 	if !n.reserved(text) {
 		text = n.prefix + text
 	}
-	name := wire.EncodeName(text)
-	if len(name) > maxName {
-		return "", &mail.Error{Op: "name mailbox", Mailbox: canonical, Kind: mail.KindMailbox,
-			Hint: "rename the mailbox, or exclude it", Err: fmt.Errorf("its name would be %d bytes long, and no command may be so long", len(name))}
-	}
-	return name, nil
+	return wire.EncodeName(text), nil
 }
 
 func unusableName(canonical string, delim byte) error {

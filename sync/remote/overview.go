@@ -218,7 +218,7 @@ func (c *Conn) mailboxes(li *listing, extended bool, patterns []string) ([]Mailb
 			continue
 		}
 		if !ok {
-			c.log.Warn("mailbox left out: its name is empty in part, too long, or like another one", "mailbox", asText(l.Name))
+			c.log.Warn("mailbox left out: its name is empty in part, or like another one", "mailbox", asText(l.Name))
 			continue
 		}
 		seen[name] = true
