@@ -99,13 +99,13 @@ func (s *session) confirmVanished(ctx context.Context) error {
 // What the last list said counts as seen, or a server whose lists never agree
 // with its mailboxes would hold up all removals.
 func (s *session) grew(b *remote.Mailbox) bool {
-	mb := s.mailboxes[b.Name]
-	if mb == nil || mb.remote == nil {
+	before := s.boxes[b.Name]
+	if before == nil {
 		return true // made meanwhile
 	}
-	seen := mb.remote.Status
-	if ch := mb.changes; ch != nil && ch.Cursor.UIDNext > seen.UIDNext {
-		seen = ch.Cursor
+	seen := before.Status
+	if mb := s.mailboxes[b.Name]; mb != nil && mb.changes != nil && mb.changes.Cursor.UIDNext > seen.UIDNext {
+		seen = mb.changes.Cursor
 	}
 	return b.Status.UIDValidity == seen.UIDValidity && b.Status.UIDNext > seen.UIDNext
 }

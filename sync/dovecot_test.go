@@ -119,7 +119,7 @@ plugin {
 
 // TestDovecotCompressed syncs both ways over compressed connections.
 func TestDovecotCompressed(t *testing.T) {
-	w, _ := onDovecot(t, dovecot.Options{Extra: "protocol imap {\n  mail_plugins = imap_zlib\n}"})
+	w, _ := onDovecot(t, dovecot.Options{Mechanisms: "plain", Extra: "protocol imap {\n  mail_plugins = imap_zlib\n}"})
 	w.acct.NoFsync = true
 	w.sync()
 	_, disk := w.hands()
