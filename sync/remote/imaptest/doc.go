@@ -34,6 +34,12 @@
 //		},
 //	})
 //
+// A [Liar] tells the lies that are known from the field, one by one or all of them, always or at random, and can be made
+// honest again:
+//
+//	liar := imaptest.NewLiar(seed, 0.3, imaptest.LieMove|imaptest.LieVanishedMost)
+//	srv := imaptest.NewServer(liar.Install(imaptest.Options{}))
+//
 // # Invariants
 //
 // UIDs only grow; a UIDVALIDITY is never used twice for one name; each change has a mod-sequence above all those before
