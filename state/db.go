@@ -22,7 +22,7 @@ var schema string
 
 const (
 	applicationID = 0x53617463 // "Satc"
-	version       = 2          // user_version of the schema that this program writes
+	version       = 3          // user_version of the schema that this program writes
 )
 
 // Options are what tests may want beside the file.
@@ -178,6 +178,7 @@ func migrations() []string {
 		schema,
 		`ALTER TABLE mailbox ADD COLUMN files INTEGER NOT NULL DEFAULT -1;
 		 ALTER TABLE mailbox ADD COLUMN names INTEGER NOT NULL DEFAULT 0`,
+		distrustTable,
 	}
 }
 
