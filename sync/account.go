@@ -35,6 +35,7 @@ type Account struct {
 	Timeout        time.Duration // without progress, 0: 60 s
 	Connections    int           // at once, 0: 4
 	WithoutCaps    []string      // capabilities to ignore
+	Level          Level         // the highest to use; empty: the server's best
 	Maildir        string        // absolute path of the root
 	Layout         maildir.Layout
 	Include        []string // IMAP patterns; empty means everything
@@ -63,6 +64,9 @@ type Options struct {
 	// together; 0 means 4096, and bounds the memory of a first sync.
 	Window int
 	State  state.Options
+	// SearchGain is how many bytes it must save to search for flags instead of
+	// fetching them, where the server does not say what changed; 0: 16 KB.
+	SearchGain int
 }
 
 // Request says what one run is to do.

@@ -239,6 +239,11 @@ func (a *applier) skip(op *plan.Op, err error) {
 	if !op.Kind.Remote() {
 		a.hold(true, places...)
 	}
+	if op.Kind == plan.Upload && ref(op.Item).row != nil {
+		// That it is gone from its old place must be seen again, or it would
+		// not be recognised where this brought it.
+		a.hold(true, ref(op.Item).home)
+	}
 	if !op.Kind.Local() {
 		a.hold(false, places...)
 	}
@@ -337,7 +342,7 @@ func (a *applier) base(ctx context.Context, ops []plan.Op) error {
 		mb := a.mailboxes[n]
 		return !mb.detached || mb.frozen() || mb.row == nil
 	})
-	if len(silent)+len(a.touched)+len(detached) == 0 {
+	if len(silent)+len(a.touched)+len(detached)+len(a.evicted) == 0 {
 		return nil
 	}
 	for _, op := range silent {
@@ -362,6 +367,9 @@ func (a *applier) base(ctx context.Context, ops []plan.Op) error {
 			}
 		}
 		var n notes
+		if err := tx.DeleteMessages(a.evicted...); err != nil {
+			return err
+		}
 		for _, op := range silent {
 			m := ref(op.Item)
 			switch op.Kind {
@@ -376,6 +384,12 @@ func (a *applier) base(ctx context.Context, ops []plan.Op) error {
 				m.place(m.row.MailboxID, m.file)
 			}
 			n.put(m.row)
+		}
+		// UIDs may change places, and no two rows may have one at any time.
+		for _, m := range a.touched {
+			if err := tx.ParkUID(m.row.ID); err != nil {
+				return err
+			}
 		}
 		for _, m := range a.touched {
 			home := a.byID[m.row.MailboxID]

@@ -235,6 +235,10 @@ func (a *applier) storeFlags(ctx context.Context, c *remote.Conn, mb *mailbox, g
 				x.err = results[i].Err
 			case slices.Contains(results[i].Modified, x.m.uid):
 				x.err = mail.ErrChanged
+			case slices.Contains(results[i].NotDone, x.m.uid):
+				x.err = &mail.Error{Op: "store", Mailbox: mb.name, UID: x.m.uid, Kind: mail.KindMessage,
+					Err:  &remote.NotDoneError{Op: "store", UIDs: []mail.UID{x.m.uid}},
+					Hint: "the change stays in the Maildir and is tried again"}
 			}
 		}
 	}
@@ -338,7 +342,7 @@ func (a *applier) transferSet(ctx context.Context, group []*laneChange, to strin
 	for _, x := range group {
 		x.uid = pairs[x.sourceUID()]
 		known := a.validity(dest)
-		if x.uid == 0 || known != 0 && res.UIDValidity != known {
+		if x.uid == 0 || known != 0 && res.UIDValidity != known || !a.plausible(dest, x.uid) {
 			x.uid = 0
 			if x.op.Kind != plan.RemoteTrash {
 				x.err = mail.ErrChanged
@@ -370,8 +374,11 @@ func (a *applier) expunge(ctx context.Context, c *remote.Conn, mb *mailbox, grou
 		if fatal(ctx, err) {
 			return err
 		}
+		stayed := remote.NotDone(err)
 		for _, x := range ready {
-			x.err = err
+			if stayed == nil || slices.Contains(stayed, x.m.uid) {
+				x.err = err
+			}
 		}
 	}
 	return nil
@@ -384,6 +391,13 @@ func (a *applier) noteRemote(tx *state.Tx, changes []*laneChange, fatal error) e
 	for _, x := range changes {
 		if fatal != nil && x.err != nil {
 			continue
+		}
+		if x.op.Kind == plan.RemoteMove || x.op.Kind == plan.RemoteCopy {
+			if taken, err := a.taken(tx, a.mailboxes[x.op.To], x); err != nil {
+				return err
+			} else if taken {
+				x.uid, x.err = 0, mail.ErrChanged
+			}
 		}
 		// A copy or move whose end is unknown is recognised by its intent, and
 		// so is the \Deleted of a message that the server would not expunge.

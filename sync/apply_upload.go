@@ -85,7 +85,7 @@ func (a *applier) upload(ctx context.Context, c *remote.Conn, ops []*plan.Op) er
 		learned = max(learned, v)
 		answered[i] = true
 		x.uid, x.err = uid, err
-		if err == nil && (uid == 0 || known != 0 && v != known) {
+		if err == nil && (uid == 0 || known != 0 && v != known || !a.plausible(mb, uid)) {
 			x.uid, x.err = 0, mail.ErrChanged // it is there; the next cycle finds where
 		}
 	})
@@ -98,6 +98,11 @@ func (a *applier) upload(ctx context.Context, c *remote.Conn, ops []*plan.Op) er
 		}
 		var n notes
 		for i, x := range changes {
+			if taken, err := a.taken(tx, mb, x); err != nil {
+				return err
+			} else if taken {
+				x.uid, x.err = 0, mail.ErrChanged
+			}
 			if !answered[i] || errors.Is(x.err, mail.ErrChanged) {
 				continue // keeps its intent
 			}

@@ -38,6 +38,7 @@ type Engine struct {
 	afterUpload  time.Duration
 	window       int
 	stateOptions state.Options
+	searchGain   int
 }
 
 // New validates the account. It does no I/O.
@@ -50,6 +51,9 @@ func New(a Account, o Options) (*Engine, error) {
 		return nil, &mail.Error{Op: "account " + a.Name, Kind: mail.KindConfig,
 			Err: errors.New("maildir and state folder must be absolute paths")}
 	}
+	if err := a.Level.validate(); err != nil {
+		return nil, err
+	}
 	if a.Connections <= 0 {
 		a.Connections = defaultConnections
 	}
@@ -60,7 +64,7 @@ func New(a Account, o Options) (*Engine, error) {
 		a.UndoDays = defaultUndoDays
 	}
 	e := &Engine{account: a, log: o.Logger, notify: o.Progress, now: o.Now, sleep: o.Sleep,
-		fs: o.FS, stateOptions: o.State, afterUpload: afterUpload}
+		fs: o.FS, stateOptions: o.State, searchGain: o.SearchGain, afterUpload: afterUpload}
 	if o.AfterUpload != 0 {
 		e.afterUpload = o.AfterUpload
 	}
@@ -101,7 +105,7 @@ func (e *Engine) remoteOptions() remote.Options {
 		Host: a.Host, Port: a.Port, TLS: a.TLS, RootCA: a.TLSCA, Fingerprint: a.TLSFingerprint,
 		AllowCleartext: a.AllowCleartext, Certificate: a.Certificate, User: a.User, Password: a.Password, Token: a.Token,
 		Auth: a.Auth, LoginHint: a.LoginHint, Tunnel: a.Tunnel,
-		Compress: a.Compress, Timeout: a.Timeout, Dial: a.Dial, Without: a.WithoutCaps, Logger: e.log,
+		Compress: a.Compress, Timeout: a.Timeout, Dial: a.Dial, Without: a.Level.without(a.WithoutCaps), Logger: e.log,
 	}
 }
 

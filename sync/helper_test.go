@@ -31,6 +31,33 @@ type world struct {
 	small int            // new messages planned together, if not as many as usual
 	// proves: the server tells the identity of mailboxes.
 	proves bool
+
+	prefix, delim string // of the server's names
+}
+
+// wire returns a mailbox's name as the server has it, canonical the reverse.
+func (w *world) wire(name string) string {
+	if name == "INBOX" {
+		return name
+	}
+	return w.prefix + strings.ReplaceAll(name, "/", w.delim)
+}
+
+func (w *world) canonical(name string) string {
+	if name == "INBOX" {
+		return name
+	}
+	return strings.ReplaceAll(strings.TrimPrefix(name, w.prefix), w.delim, "/")
+}
+
+// mailboxes lists the server's by their canonical names.
+func (w *world) mailboxes() []string {
+	var names []string
+	for _, n := range w.srv.Mailboxes() {
+		names = append(names, w.canonical(n))
+	}
+	slices.Sort(names)
+	return names
 }
 
 // newWorld makes a world that is gone at the end of the test.
@@ -54,7 +81,10 @@ func openWorld(t testing.TB, o imaptest.Options) *world {
 		t.Fatal(err)
 	}
 	o.NoListen = true
-	w := &world{t: t, srv: imaptest.NewServer(o), lines: &lines{}, root: dir, proves: o.Caps.Has(imaptest.CapObjectID)}
+	w := &world{t: t, srv: imaptest.NewServer(o), lines: &lines{}, root: dir, prefix: o.Prefix, delim: "/", proves: o.Caps.Has(imaptest.CapObjectID)}
+	if o.Delimiter != 0 {
+		w.delim = string(o.Delimiter)
+	}
 	w.lines.dial = w.srv.Dial
 	w.acct = mailsync.Account{
 		Name: "test", Host: "127.0.0.1", Port: 143, TLS: remote.TLSMode("none"), User: "ann",
@@ -144,12 +174,13 @@ func describe(content string, flags []string) string {
 func (w *world) remoteSnapshot() snapshot {
 	s := snapshot{}
 	for _, name := range w.srv.Mailboxes() {
-		s[name] = []string{}
+		box := w.canonical(name)
+		s[box] = []string{}
 		for _, m := range w.srv.Messages(name) {
 			flags := slices.DeleteFunc(slices.Clone(m.Flags), func(f string) bool { return strings.EqualFold(f, `\Recent`) })
-			s[name] = append(s[name], describe(string(m.Content), flags))
+			s[box] = append(s[box], describe(string(m.Content), flags))
 		}
-		slices.Sort(s[name])
+		slices.Sort(s[box])
 	}
 	return s
 }

@@ -44,25 +44,29 @@ func contentID(content string) string {
 type serverSide struct{ w *world }
 
 func (s serverSide) deliver(mailbox string, content []byte, flags []string) {
-	if s.w.srv.Append(mailbox, flags, time.Unix(1_700_000_000, 0).Add(time.Duration(s.w.n)*time.Minute), content) == 0 {
+	if s.w.srv.Append(s.w.wire(mailbox), flags, time.Unix(1_700_000_000, 0).Add(time.Duration(s.w.n)*time.Minute), content) == 0 {
 		s.w.t.Fatal("append failed")
 	}
 }
 
 func (s serverSide) list(mailbox string) (list []handle) {
-	for _, m := range s.w.srv.Messages(mailbox) {
+	for _, m := range s.w.srv.Messages(s.w.wire(mailbox)) {
 		list = append(list, handle{mailbox, contentID(string(m.Content)), m.UID, m.Flags})
 	}
 	return list
 }
 
 func (s serverSide) flag(h handle, add, remove []string) {
-	s.w.srv.StoreFlags(h.mailbox, h.key.(uint32), add, remove)
+	s.w.srv.StoreFlags(s.w.wire(h.mailbox), h.key.(uint32), add, remove)
 }
-func (s serverSide) move(h handle, to string) { s.w.srv.Move(h.mailbox, h.key.(uint32), to) }
-func (s serverSide) copy(h handle, to string) { s.w.srv.Copy(h.mailbox, h.key.(uint32), to) }
-func (s serverSide) remove(h handle)          { s.w.srv.Expunge(h.mailbox, h.key.(uint32)) }
-func (s serverSide) create(mailbox string)    { _ = s.w.srv.CreateMailbox(mailbox) }
+func (s serverSide) move(h handle, to string) {
+	s.w.srv.Move(s.w.wire(h.mailbox), h.key.(uint32), s.w.wire(to))
+}
+func (s serverSide) copy(h handle, to string) {
+	s.w.srv.Copy(s.w.wire(h.mailbox), h.key.(uint32), s.w.wire(to))
+}
+func (s serverSide) remove(h handle)       { s.w.srv.Expunge(s.w.wire(h.mailbox), h.key.(uint32)) }
+func (s serverSide) create(mailbox string) { _ = s.w.srv.CreateMailbox(s.w.wire(mailbox)) }
 
 // diskSide changes the Maildir as a mail program would.
 type diskSide struct {
@@ -202,7 +206,7 @@ func history(t *testing.T, seed uint64, o imaptest.Options) {
 	}
 	boxes := []string{"INBOX", "Archive", "Work"}
 	for _, b := range boxes[1:] {
-		must(w, w.srv.CreateMailbox(b))
+		must(w, w.srv.CreateMailbox(w.wire(b)))
 	}
 	server, disk := serverSide{w}, diskSide{w, rng}
 	for range rng.IntN(12) {
@@ -226,7 +230,7 @@ func history(t *testing.T, seed uint64, o imaptest.Options) {
 			}
 		}
 		ledger.edit(w, local, disk, w.folders(), rng, rng.IntN(8))
-		ledger.edit(w, onServer, server, w.srv.Mailboxes(), rng, rng.IntN(8))
+		ledger.edit(w, onServer, server, w.mailboxes(), rng, rng.IntN(8))
 		w.sync()
 		end := w.agree()
 		w.quiet()

@@ -20,6 +20,7 @@ type suspect struct {
 	left       []*message  // candidates that all evidence so far speaks for
 	noID       bool        // it has no Message-ID
 	unsure     bool        // a candidate's file could not be read just now
+	whole      bool        // its size is not to be believed, so nothing else will do either
 	deep       bool        // only the digest of the whole message will do
 	digest     mail.Digest // proven; zero when it is none of them
 }
@@ -229,7 +230,50 @@ func (s *session) suspects(ctx context.Context) ([]*suspect, error) {
 			list = append(list, sus)
 		}
 	}
-	return list, nil
+	return s.suspectUploads(list), nil
+}
+
+// suspectUploads takes into account servers that tell a wrong RFC822.SIZE: an
+// upload that must have led to a message, and that no message has the size of,
+// may be any that nothing else is known of.
+func (s *session) suspectUploads(list []*suspect) []*suspect {
+	suspected := map[*message]bool{}
+	candidate := map[*message]bool{}
+	for _, sus := range list {
+		suspected[sus.m] = true
+		for _, c := range sus.candidates {
+			candidate[c] = true
+		}
+	}
+	for _, m := range s.newRemote {
+		if suspected[m] || !m.hasMeta {
+			continue
+		}
+		sus := &suspect{m: m, whole: true}
+		for _, i := range s.intendedAppends(m.item.Remote.Mailbox) {
+			if c := s.uploaded(i); c != nil && !candidate[c] && !slices.Contains(sus.candidates, c) {
+				sus.candidates = append(sus.candidates, c)
+			}
+		}
+		if len(sus.candidates) > 0 {
+			list = append(list, sus)
+		}
+	}
+	return list
+}
+
+// uploaded returns what an interrupted upload was about: a new file, or a
+// message that was to come back.
+func (s *session) uploaded(i *state.Intent) *message {
+	if f := s.intended(i); f != nil {
+		return f
+	}
+	for _, m := range s.messages {
+		if m.item.Remote.State == plan.Removed && m.onDisk() && m.row.Digest == i.Digest {
+			return m
+		}
+	}
+	return nil
 }
 
 // sameIdentity returns the messages on disk that the server says are the same

@@ -55,7 +55,7 @@ func (s *session) prove(ctx context.Context, suspects []*suspect) error {
 		for _, sus := range open {
 			whole := sus.m.item.Size <= probeWhole
 			switch {
-			case len(sus.left) == 0:
+			case len(sus.left) == 0, sus.whole:
 			case round == 0:
 				now = append(now, sus) // also where the digest decides: most differ here
 			case !sus.deep && !whole && (round == 1 || s.startsAnew(sus.m)):
@@ -79,7 +79,7 @@ func (s *session) prove(ctx context.Context, suspects []*suspect) error {
 // that appeared beside a new message on the server is compared in full: it
 // would have to be transferred anyway if they were two.
 func (s *session) needsDigest(sus *suspect) bool {
-	if slices.ContainsFunc(sus.candidates, (*message).manyForms) {
+	if sus.whole || slices.ContainsFunc(sus.candidates, (*message).manyForms) {
 		return true
 	}
 	if sus.m.item.Size <= probeWhole {
@@ -262,46 +262,80 @@ func (s *session) proveDeep(ctx context.Context, suspects []*suspect) error {
 	if len(suspects) == 0 {
 		return nil
 	}
-	reqs := map[string]*remote.BodyRequest{}
 	at := map[string]map[mail.UID]*suspect{}
 	for _, sus := range suspects {
 		name := sus.m.item.Remote.Mailbox
-		if reqs[name] == nil {
-			reqs[name] = &remote.BodyRequest{Mailbox: name, UIDValidity: s.mailboxes[name].changes.Cursor.UIDValidity}
+		if at[name] == nil {
 			at[name] = map[mail.UID]*suspect{}
 		}
-		reqs[name].UIDs = append(reqs[name].UIDs, sus.m.uid)
 		at[name][sus.m.uid] = sus
-	}
-	list := make([]remote.BodyRequest, 0, len(reqs))
-	for _, name := range s.names {
-		if r := reqs[name]; r != nil {
-			slices.Sort(r.UIDs)
-			list = append(list, *r)
-		}
 	}
 	c, err := s.pool.first(ctx)
 	if err != nil {
 		return err
 	}
-	_, err = c.FetchBodies(ctx, list, func(b remote.Body) error {
-		h := sha256.New()
-		n, err := io.Copy(h, b)
-		if err != nil {
-			return err
-		}
-		sus := at[b.Mailbox][b.UID]
-		if sus == nil || n != b.Size {
+	for range 2 { // servers leave messages out, and send them when asked again
+		list := s.deepRequests(at)
+		if len(list) == 0 {
 			return nil
 		}
-		var d mail.Digest
-		h.Sum(d[:0])
-		for _, cand := range sus.candidates {
-			if cand.digest() == d || cand.content != nil && cand.row == nil && slices.Contains(cand.content.Digests(), d) {
-				sus.digest = d
+		if _, err := c.FetchBodies(ctx, list, func(b remote.Body) error {
+			h := sha256.New()
+			n, err := io.Copy(h, b)
+			if err != nil {
+				return err
+			}
+			sus := at[b.Mailbox][b.UID]
+			if sus == nil || n != b.Size {
+				return nil
+			}
+			delete(at[b.Mailbox], b.UID)
+			var d mail.Digest
+			h.Sum(d[:0])
+			for _, cand := range sus.candidates {
+				if cand.digest() == d || cand.content != nil && cand.row == nil && slices.Contains(cand.content.Digests(), d) {
+					sus.digest = d
+				}
+			}
+			return nil
+		}); err != nil {
+			return err
+		}
+	}
+	s.unproven(at)
+	return nil
+}
+
+// deepRequests asks for the messages that are still open.
+func (s *session) deepRequests(open map[string]map[mail.UID]*suspect) []remote.BodyRequest {
+	var list []remote.BodyRequest
+	for _, name := range s.names {
+		if len(open[name]) == 0 {
+			continue
+		}
+		r := remote.BodyRequest{Mailbox: name, UIDValidity: s.mailboxes[name].changes.Cursor.UIDValidity}
+		for uid := range open[name] {
+			r.UIDs = append(r.UIDs, uid)
+		}
+		slices.Sort(r.UIDs)
+		list = append(list, r)
+	}
+	return list
+}
+
+// unproven leaves mailboxes alone in which a message may be one that is here,
+// and the server does not send it: taken for another, it would become two.
+func (s *session) unproven(open map[string]map[mail.UID]*suspect) {
+	for name, suspects := range open {
+		for _, sus := range suspects {
+			sus.unsure = true
+			s.freeze(s.mailboxes[name], false, errUndescribed(name))
+			for _, c := range sus.candidates {
+				if c.row != nil {
+					home := s.byID[c.row.MailboxID]
+					s.freeze(home, false, errUndescribed(home.name))
+				}
 			}
 		}
-		return nil
-	})
-	return err
+	}
 }

@@ -86,6 +86,7 @@ type MailboxStatus struct {
 	Messages     int    `json:"messages"`
 	LocalChanges int    `json:"local_changes"`
 	Complete     bool   `json:"complete"`
+	Level        string `json:"level,omitempty"` // how changes on the server are found: qresync, condstore or plain
 }
 
 func newReport(account string, dry bool, now time.Time) *Report {

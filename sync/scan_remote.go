@@ -25,8 +25,13 @@ func (s *session) askRemote(ctx context.Context) error {
 		if s.req.Full {
 			known = mail.Cursor{UIDValidity: known.UIDValidity} // all is reported anew
 		}
+		compare, err := s.comparison(ctx, mb)
+		if err != nil {
+			return err
+		}
 		req := remote.ChangesRequest{
 			Mailbox: name, Known: known, ReadOnly: s.req.DryRun, ListNew: true,
+			Distrust: s.doubtsAbout(name) | compare, Base: s.baseFlags(ctx, mb), Keywords: namedFlags(mb), SearchGain: s.searchGain,
 			Expunges: mb.again || known.UIDNext == 0 || known.UIDNext != mb.remote.Status.UIDNext || known.Messages != mb.remote.Status.Messages,
 		}
 		if err := s.held(ctx, &req, mb); err != nil {
@@ -54,8 +59,10 @@ func (s *session) ask(ctx context.Context, reqs []remote.ChangesRequest) (again 
 	if err != nil {
 		return nil, err
 	}
+	s.trustEnable(c)
 	err = c.Changes(ctx, reqs, func(ch *remote.Changes) error {
 		mb := s.mailboxes[ch.Mailbox]
+		s.doubt(ch.Mailbox, ch.Doubts)
 		switch {
 		case mb == nil:
 		case ch.Err != nil:
@@ -106,8 +113,12 @@ func (s *session) compareRemote(ctx context.Context, mb *mailbox) error {
 			return err
 		}
 	}
+	known, err := s.rowsByUID(ctx, mb, ch)
+	if err != nil {
+		return err
+	}
 	if mb.row != nil && !mb.detached {
-		vanished, err := s.vanished(ctx, mb)
+		vanished, err := s.vanished(ctx, mb, known)
 		if err != nil || mb.blindRemote {
 			return err
 		}
@@ -116,9 +127,7 @@ func (s *session) compareRemote(ctx context.Context, mb *mailbox) error {
 				return err
 			}
 		}
-	}
-	known, err := s.rowsByUID(ctx, mb, ch)
-	if err != nil {
+	} else if err := s.listedAll(ctx, mb); err != nil || mb.blindRemote {
 		return err
 	}
 	for _, f := range ch.Flags {
@@ -130,12 +139,14 @@ func (s *session) compareRemote(ctx context.Context, mb *mailbox) error {
 			s.newMessage(mb, remote.NewMessage{UID: f.UID, Flags: f.Flags})
 		}
 	}
+	var strangers []remote.NewMessage
 	for _, n := range ch.New {
 		if row := known[n.UID]; row != nil {
 			s.sawFlags(row, n.Flags)
 			s.sawIdentity(row, n.EmailID)
 		} else {
 			s.newMessage(mb, n)
+			strangers = append(strangers, n)
 		}
 	}
 	for _, n := range ch.Named {
@@ -143,14 +154,14 @@ func (s *session) compareRemote(ctx context.Context, mb *mailbox) error {
 			s.sawIdentity(row, n.EmailID)
 		}
 	}
-	return nil
+	return s.misplaced(ctx, mb, strangers)
 }
 
 // rowsByUID loads the rows of the messages that the server reported.
 func (s *session) rowsByUID(ctx context.Context, mb *mailbox, ch *remote.Changes) (map[mail.UID]*state.Message, error) {
 	rows := map[mail.UID]*state.Message{}
-	if mb.row == nil || mb.detached {
-		return rows, nil
+	if mb.row == nil || mb.detached || mb.row.Cursor.UIDValidity == 0 {
+		return rows, nil // whatever UIDs they have are void
 	}
 	uids := make([]mail.UID, 0, len(ch.Flags)+len(ch.New))
 	for _, f := range ch.Flags {
@@ -185,88 +196,19 @@ func (s *session) rowsByUID(ctx context.Context, mb *mailbox, ch *remote.Changes
 	return rows, nil
 }
 
-// vanished returns the UIDs that went. A set that covers most of a mailbox is
-// believed only when a UID list confirms it (SPEC §7).
-func (s *session) vanished(ctx context.Context, mb *mailbox) ([]mail.UIDRange, error) {
-	ch := mb.changes
-	if ch.HasPresent {
-		return s.notPresent(ctx, mb, ch.Present)
-	}
-	n := 0
-	for _, r := range ch.Vanished {
-		if err := s.db.Range(ctx, mb.row.ID, r, func(*state.Message) error { n++; return nil }); err != nil {
-			return nil, err
-		}
-	}
-	if n == 0 || n*100 <= mb.baseCount*s.account.MaxDeletePct {
-		return ch.Vanished, nil
-	}
-	c, err := s.pool.first(ctx)
-	if err != nil {
-		return nil, err
-	}
-	present, err := c.Present(ctx, mb.name, ch.Cursor.UIDValidity)
-	if err != nil {
-		if ctx.Err() != nil || mail.KindOf(err) == mail.KindConnection {
-			return nil, err
-		}
-		s.freeze(mb, false, err)
-		return nil, nil
-	}
-	confirmed, err := s.notPresent(ctx, mb, present)
-	if err != nil {
-		return nil, err
-	}
-	if !covers(ch.Vanished, confirmed) || count(confirmed) < uint64(n) {
-		s.rep.notice("%s: the server called %d messages vanished that its own list still has; they stay", mb.name, n)
-	}
-	return confirmed, nil
-}
-
-// notPresent returns the UIDs of the base that are not in the server's list.
-func (s *session) notPresent(ctx context.Context, mb *mailbox, present []mail.UIDRange) ([]mail.UIDRange, error) {
-	var gone []mail.UIDRange
-	i := 0
-	err := s.db.UIDs(ctx, mb.row.ID, 0, func(uid mail.UID) {
-		for i < len(present) && present[i].Stop < uid {
-			i++
-		}
-		if i < len(present) && present[i].Contains(uid) {
-			return
-		}
-		if n := len(gone); n > 0 && gone[n-1].Stop+1 == uid {
-			gone[n-1].Stop = uid
-		} else {
-			gone = append(gone, mail.UIDRange{Start: uid, Stop: uid})
-		}
-	})
-	return gone, err
-}
-
-func covers(set, part []mail.UIDRange) bool {
-	for _, p := range part {
-		if !slices.ContainsFunc(set, func(r mail.UIDRange) bool { return r.Start <= p.Start && p.Stop <= r.Stop }) {
-			return false
-		}
-	}
-	return true
-}
-
-func count(set []mail.UIDRange) (n uint64) {
-	for _, r := range set {
-		n += uint64(r.Stop-r.Start) + 1
-	}
-	return n
-}
-
 // removedRange marks the messages of the base in r as gone from the server.
 func (s *session) removedRange(ctx context.Context, mb *mailbox, r mail.UIDRange) error {
 	return s.db.Range(ctx, mb.row.ID, r, func(row *state.Message) error {
-		m := s.message(row)
-		m.item.Remote.State = plan.Removed
-		m.uid = 0
+		s.removed(row)
 		return nil
 	})
+}
+
+// removed notes that the server has a message of the base no more.
+func (s *session) removed(row *state.Message) {
+	m := s.message(row)
+	m.item.Remote.State = plan.Removed
+	m.uid = 0
 }
 
 // sawFlags notes a known message's flags on the server.

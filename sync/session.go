@@ -39,6 +39,9 @@ type session struct {
 	said       map[string]bool  // notices that are this run's to tell
 	unrenamed  map[string]bool  // renames that failed in this run
 
+	compared map[string]bool     // mailboxes of which this run fetched all flags
+	distrust map[fault]time.Time // what the server was caught at, since when
+
 	// Later cycles ask only about mailboxes that need it.
 	boxes    map[string]*remote.Mailbox    // as the first cycle listed them, with what was made since
 	askAgain map[string]bool               // mailboxes that the last cycle changed or left open
@@ -49,9 +52,10 @@ type session struct {
 	mu       sync.Mutex      // guards all below, which workers change
 	put      map[int64]*ours // by row, what this run put on the server
 	progress Progress
-	planned  Progress              // the totals of what was planned, without what is not listed yet
-	moved    bool                  // the world moved under an operation: look again
-	unheld   map[string]mail.Flags // keywords for which a folder has no letter left
+	planned  Progress                     // the totals of what was planned, without what is not listed yet
+	given    map[string]map[mail.UID]bool // by mailbox, the UIDs that APPENDUID and COPYUID named in this run
+	moved    bool                         // the world moved under an operation: look again
+	unheld   map[string]mail.Flags        // keywords for which a folder has no letter left
 	limits   limits
 }
 
@@ -67,6 +71,7 @@ type view struct {
 	paired    []*message // new on both sides, joined
 	touched   []*message // only the place of the file or the UID is to be noted
 	intents   []*state.Intent
+	evicted   []int64 // rows whose UID turned out to be another message's
 	// What seems to be missing on a side may be in a mailbox that could not
 	// be looked at, or may have moved meanwhile.
 	localBlind, remoteBlind bool
@@ -87,6 +92,7 @@ type mailbox struct {
 	// that nothing may be concluded from what seems to be missing there.
 	blindLocal, blindRemote bool
 	unread                  []int64 // sizes on disk of new files there that could not be read; guarded by session.mu
+	undescribed             bool    // the server lists messages and tells nothing about them
 	detached                bool    // UIDVALIDITY changed: all pairs are void
 
 	listing  *maildir.Listing // set when the folder was compared in this cycle
@@ -127,6 +133,7 @@ type message struct {
 
 func newSession(e *Engine, req Request, db *state.DB, store *maildir.Store, client *remote.Client, rep *Report) *session {
 	return &session{Engine: e, req: req, db: db, store: store, rep: rep, start: e.now(), said: map[string]bool{}, unrenamed: map[string]bool{}, expected: map[int64]maildir.Fingerprint{}, put: map[int64]*ours{}, unheld: map[string]mail.Flags{}, braked: map[string]error{},
+		compared: map[string]bool{}, given: map[string]map[mail.UID]bool{},
 		pool: newPool(client, e.account.Connections, newPatience(e.account.Timeout, e.sleep, e.log), e.log), progress: Progress{Account: e.account.Name}}
 }
 
@@ -142,7 +149,10 @@ func (s *session) run(ctx context.Context) error {
 			return err
 		}
 	}
-	err := s.cycles(ctx)
+	err := s.recallDistrust(ctx)
+	if err == nil {
+		err = s.cycles(ctx)
+	}
 	if err == nil {
 		err = s.brakes()
 	}
@@ -229,6 +239,7 @@ func (s *session) look(ctx context.Context) error {
 		s.matchRemote,
 		s.confirmCopies,
 		s.releaseDetached,
+		s.postponeUndescribed,
 		s.recoverRemoteMoves,
 		s.confirmRemoved,
 		s.confirmVanished,
@@ -280,6 +291,12 @@ func (s *session) finish(ctx context.Context, err error) error {
 			if err := tx.SetMeta(state.MetaLevel, s.rep.Level); err != nil {
 				return err
 			}
+		}
+		if err := s.noteCompared(tx); err != nil {
+			return err
+		}
+		if err := s.rememberDistrust(tx); err != nil {
+			return err
 		}
 		return tx.FinishRun(s.runID, s.now(), outcome)
 	})

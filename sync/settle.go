@@ -55,6 +55,7 @@ func (s *session) settle(ctx context.Context, p *plan.Plan) error {
 	}
 	s.noteConflicts(p)
 	s.noteUnheld(p)
+	s.noteDistrusted()
 	if len(changed) == 0 && len(p.Conflicts) == 0 && len(s.rep.Notices) == 0 {
 		return nil
 	}

@@ -6,6 +6,7 @@ import (
 
 	"satchel/maildir"
 	"satchel/state"
+	"satchel/sync/remote"
 )
 
 // Status says what is known without the network.
@@ -51,12 +52,37 @@ func (e *Engine) Status(ctx context.Context) (st *Status, err error) {
 		st.Problem = err.Error()
 		store = nil
 	}
-	return st, e.statusMailboxes(ctx, st, db, store, rows, counts)
+	levels, err := e.levels(ctx, st.Level, db, rows)
+	if err != nil {
+		return st, err
+	}
+	return st, e.statusMailboxes(ctx, st, db, store, rows, counts, levels)
+}
+
+// levels returns, by mailbox, how changes on the server are found.
+func (e *Engine) levels(ctx context.Context, server string, db *state.DB, rows []*state.Mailbox) (map[string]string, error) {
+	list, err := db.Distrusts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	doubts := map[string]remote.Doubts{}
+	for _, d := range list {
+		for one, name := range doubtNames() {
+			if name == d.Fault && e.now().Sub(d.Since) <= distrustFor {
+				doubts[d.Mailbox] |= one
+			}
+		}
+	}
+	levels := map[string]string{}
+	for _, r := range rows {
+		levels[r.Name] = levelOf(server, r, doubts[r.Name])
+	}
+	return levels, nil
 }
 
 // statusMailboxes fills in the mailboxes. Only folders whose stamps moved are
 // listed, so that the cost follows the change here, too.
-func (e *Engine) statusMailboxes(ctx context.Context, st *Status, db *state.DB, store *maildir.Store, rows []*state.Mailbox, counts map[int64]int) error {
+func (e *Engine) statusMailboxes(ctx context.Context, st *Status, db *state.DB, store *maildir.Store, rows []*state.Mailbox, counts map[int64]int, levels map[string]string) error {
 	st.Complete = true
 	folders, places := map[string]maildir.Folder{}, map[string]string{}
 	if store != nil {
@@ -76,7 +102,8 @@ func (e *Engine) statusMailboxes(ctx context.Context, st *Status, db *state.DB, 
 		}
 	}
 	for _, r := range rows {
-		ms := MailboxStatus{Name: r.Name, Messages: counts[r.ID], Complete: uint32(counts[r.ID]) >= r.Cursor.Messages && r.Cursor.UIDValidity != 0}
+		ms := MailboxStatus{Name: r.Name, Messages: counts[r.ID], Complete: uint32(counts[r.ID]) >= r.Cursor.Messages && r.Cursor.UIDValidity != 0,
+			Level: levels[r.Name]}
 		place := places[r.Name]
 		f, there := folders[place]
 		delete(folders, place)

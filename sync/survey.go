@@ -254,6 +254,9 @@ func (s *session) dirtyRemote(mb *mailbox) bool {
 		return true
 	}
 	first := s.rep.Cycles == 1
+	if s.doubtsAbout(mb.name)&remote.DoubtModSeq != 0 {
+		mb.remote.Status.HighestModSeq = 0 // it says nothing
+	}
 	if first && mb.row.ReadOnly && s.dirtyLocal(mb) {
 		return true // what waits may be allowed by now, which no counter tells
 	}

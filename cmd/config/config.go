@@ -59,6 +59,7 @@ type Account struct {
 
 	Connections      int
 	Compress         string
+	Level            string
 	Policy           conflict.Policy
 	MaxDeletePercent int
 	UndoDays         int // 0: removed files are not kept

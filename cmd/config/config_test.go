@@ -203,6 +203,7 @@ include = ["INBOX", "Lists/%"]
 exclude = ["Lists/noise"]
 connections = 2
 compress = "never"
+level = "condstore"
 delete = "trash"
 edit_vs_delete = "delete"
 mailbox_delete = "never"
@@ -227,7 +228,7 @@ timeout = "1m30s"
 	got.Password = nil
 	want := mailsync.Account{
 		Name: "work", Host: "127.0.0.1", Port: 1143, TLS: remote.TLSNone, TLSFingerprint: "sha256:" + strings.Repeat("ab", 32),
-		User: "ann", Auth: "plain", LoginHint: "check user and password", Timeout: 90 * time.Second, Connections: 2, Compress: remote.CompressNever, Maildir: "/srv/mail/work", Layout: maildir.MaildirPP,
+		User: "ann", Auth: "plain", LoginHint: "check user and password", Timeout: 90 * time.Second, Connections: 2, Compress: remote.CompressNever, Level: mailsync.LevelCondstore, Maildir: "/srv/mail/work", Layout: maildir.MaildirPP,
 		Include: []string{"INBOX", "Lists/%"}, Exclude: []string{"Lists/noise"}, NoFsync: true, UndoDays: -1, MaxDeletePct: 10,
 		Policy:   conflict.Policy{EditVsDelete: conflict.Delete, Removal: conflict.Trash, MailboxDelete: conflict.Never},
 		StateDir: "/state",

@@ -48,6 +48,9 @@ func (a Account) Engine(stateDir string) (mailsync.Account, error) {
 	if a.Auth != "auto" {
 		out.Auth = a.Auth
 	}
+	if a.Level != "auto" {
+		out.Level = mailsync.Level(a.Level)
+	}
 	switch a.TLS {
 	case "implicit":
 		out.TLS = remote.TLSImplicit

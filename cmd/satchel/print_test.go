@@ -19,8 +19,8 @@ func TestStatus(t *testing.T) {
 	b := newBench(t, func(a mailsync.Account, _ mailsync.Options) *fakeEngine {
 		s := &mailsync.Status{Account: a.Name, Complete: true, Messages: 0}
 		if a.Name == "home" {
-			s = &mailsync.Status{Account: a.Name, LastSync: now.Add(-3 * time.Minute), Messages: 120, LocalChanges: 2, Conflicts: 1, Complete: true,
-				Mailboxes: []mailsync.MailboxStatus{{Name: "INBOX", Messages: 100, LocalChanges: 2, Complete: true}, {Name: "Lists/go", Messages: 20}},
+			s = &mailsync.Status{Account: a.Name, LastSync: now.Add(-3 * time.Minute), Messages: 120, LocalChanges: 2, Conflicts: 1, Complete: true, Level: "qresync",
+				Mailboxes: []mailsync.MailboxStatus{{Name: "INBOX", Messages: 100, LocalChanges: 2, Complete: true, Level: "plain"}, {Name: "Lists/go", Messages: 20}},
 				Problem:   "one folder could not be read"}
 		}
 		return &fakeEngine{status: s}
@@ -28,9 +28,9 @@ func TestStatus(t *testing.T) {
 	if code := b.run(t, "status"); code != 0 {
 		t.Errorf("exit %d", code)
 	}
-	want := `account  last sync      messages  local changes  conflicts  complete offline
-home     3 minutes ago  120       2              1          yes
-work     never          0         0              0          no
+	want := `account  last sync      messages  local changes  conflicts  complete offline  level
+home     3 minutes ago  120       2              1          yes               qresync
+work     never          0         0              0          no                -
 `
 	if diff := cmp.Diff(want, b.stdout.String()); diff != "" {
 		t.Error(diff)
@@ -39,10 +39,10 @@ work     never          0         0              0          no
 		t.Errorf("stderr %q", b.stderr.String())
 	}
 	b.run(t, "status", "-v", "home")
-	want = `account     last sync      messages  local changes  conflicts  complete offline
-home        3 minutes ago  120       2              1          yes
-  INBOX                    100       2                         yes
-  Lists/go                 20        0                         no
+	want = `account     last sync      messages  local changes  conflicts  complete offline  level
+home        3 minutes ago  120       2              1          yes               qresync
+  INBOX                    100       2                         yes               plain
+  Lists/go                 20        0                         no                -
 `
 	if diff := cmp.Diff(want, b.stdout.String()); diff != "" {
 		t.Error(diff)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,7 +20,8 @@ func newStatusCommand(d *deps) *cobra.Command {
 		Short: "show what is known without the network",
 		Long: `status shows, without the network, when each account was synced, how many messages
 it holds, what changed on disk since, how many conflicts were settled, and whether all
-of the mail is complete offline. With -v it lists mailboxes as well.`,
+of the mail is complete offline, and how changes on the server are found: qresync,
+condstore or plain. With -v it lists mailboxes as well.`,
 		ValidArgsFunction: d.completeAccounts,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runStatus(cmd.Context(), d, args)
@@ -70,16 +72,16 @@ func ask[T any](d *deps, t target, question func(engine) (T, error)) (T, error) 
 }
 
 func statusRows(all []*mailsync.Status, now time.Time, mailboxes bool) []string {
-	rows := []string{"account\tlast sync\tmessages\tlocal changes\tconflicts\tcomplete offline"}
+	rows := []string{"account\tlast sync\tmessages\tlocal changes\tconflicts\tcomplete offline\tlevel"}
 	for _, s := range all {
-		rows = append(rows, fmt.Sprintf("%s\t%s\t%d\t%d\t%d\t%s", printable(s.Account), ago(s.LastSync, now),
-			s.Messages, s.LocalChanges, s.Conflicts, completeness(s)))
+		rows = append(rows, fmt.Sprintf("%s\t%s\t%d\t%d\t%d\t%s\t%s", printable(s.Account), ago(s.LastSync, now),
+			s.Messages, s.LocalChanges, s.Conflicts, completeness(s), level(s.Level)))
 		if !mailboxes {
 			continue
 		}
 		for _, m := range s.Mailboxes {
-			rows = append(rows, fmt.Sprintf("  %s\t\t%s\t%s\t\t%s", printable(m.Name),
-				strconv.Itoa(m.Messages), strconv.Itoa(m.LocalChanges), yes(m.Complete)))
+			rows = append(rows, fmt.Sprintf("  %s\t\t%s\t%s\t\t%s\t%s", printable(m.Name),
+				strconv.Itoa(m.Messages), strconv.Itoa(m.LocalChanges), yes(m.Complete), level(m.Level)))
 		}
 	}
 	return rows
@@ -94,6 +96,9 @@ func yes(b bool) string {
 	}
 	return "no"
 }
+
+// level is "-" before the first sync.
+func level(name string) string { return cmp.Or(printable(name), "-") }
 
 func ago(t, now time.Time) string {
 	if t.IsZero() {

@@ -27,6 +27,20 @@ type ChangesRequest struct {
 	// them, it knows all, because it put them there: they do not count as new,
 	// only their flags are told, and of the Nameless ones the EMAILID.
 	Held, Ours, Nameless []mail.UIDRange
+	// Distrust lists what the server was caught to get wrong about the
+	// mailbox; it is asked in another way.
+	Distrust Doubts
+	// Base gives the flags that the caller knows. It is asked for, at most once
+	// a try, where the server does not say what changed; then Changes.Flags
+	// holds what differs. Nil: Changes.Flags holds every message.
+	Base func() (*FlagRuns, error)
+	// Keywords are flags that messages of the mailbox may have beside those in
+	// Base.
+	Keywords mail.Flags
+	// SearchGain is how many bytes searching for flags must save; 0: 16 KB.
+	SearchGain int
+
+	reconsidered bool // asked once more, because what came was not to be believed
 }
 
 // MessageFlags are the flags of a message that is not new.
@@ -67,7 +81,9 @@ type Changes struct {
 	New                []NewMessage    // UID >= Known.UIDNext, sorted; without Ours
 	Named              []MessageName   // of Nameless
 	Present            []mail.UIDRange // all UIDs, where Vanished cannot be told; else nil
-	HasPresent         bool            // Present was asked for and is complete; an empty mailbox has none
+	HasPresent         bool            // Present was asked for; an empty mailbox has none
+	Short              bool            // Present is shorter than the mailbox, so that absence from it proves nothing
+	Doubts             Doubts          // what the server was caught at
 	Permanent          mail.Flags      // what can be stored for good
 	PermanentAny       bool            // \*: new keywords too
 	ReadOnly           bool
@@ -97,21 +113,32 @@ func (c *Conn) Changes(ctx context.Context, reqs []ChangesRequest, yield func(*C
 		return err
 	}
 	var plain, condstore, again []ChangesRequest
+	caught := map[string]Doubts{}
+	var looking []*inquiry
 	deliver := func(in *inquiry) error {
 		switch {
 		case in.refused != nil && c.refusedIdentity(in.refused), in.refused != nil && in.identity && c.noIdentity:
 			again = append(again, in.req)
 			return nil
+		case in.needsPlain && in.req.reconsidered && in.level == Plain && in.searches == nil:
+			in.changes.Err = mailboxError("list messages", in.req.Mailbox, ErrIncomplete)
 		case in.needsPlain:
+			caught[in.req.Mailbox] |= in.doubts
 			plain = append(plain, in.req)
+			return nil
+		case len(in.look) > 0 && in.changes.Err == nil && !in.changes.UIDValidityChanged:
+			looking = append(looking, in)
+			in.changes.Doubts |= caught[in.req.Mailbox] | in.doubts
 			return nil
 		case in.sel != nil && in.sel.garbled && in.level == QResync:
 			// What is gone is then found by looking at what is there.
 			c.log.Warn("unreadable VANISHED; comparing UIDs instead", "mailbox", in.req.Mailbox)
+			caught[in.req.Mailbox] |= DoubtVanished
 			in.req.Expunges = true
 			condstore = append(condstore, in.req)
 			return nil
 		}
+		in.changes.Doubts |= caught[in.req.Mailbox] | in.doubts
 		return yield(in.changes)
 	}
 	if err := c.inquire(reqs, c.Level(), deliver); err != nil {
@@ -125,7 +152,27 @@ func (c *Conn) Changes(ctx context.Context, reqs []ChangesRequest, yield func(*C
 	if err := c.inquire(condstore, Condstore, deliver); err != nil {
 		return err
 	}
-	return c.inquire(plain, Plain, deliver)
+	for try := 0; len(plain) > 0; try++ {
+		asked := plain
+		plain = nil
+		for i := range asked {
+			// Searches that lead nowhere are tried once more, then the flags
+			// are fetched, which leads on.
+			asked[i].reconsidered = asked[i].reconsidered || try > 0
+		}
+		if err := c.inquire(asked, Plain, deliver); err != nil {
+			return err
+		}
+	}
+	if err := c.lookAt(looking); err != nil {
+		return err
+	}
+	for _, in := range looking {
+		if err := yield(in.changes); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // inquire runs the requests at a level, a window of them at a time.
@@ -134,7 +181,7 @@ func (c *Conn) inquire(reqs []ChangesRequest, level Level, deliver func(*inquiry
 	for len(reqs) > 0 || len(flight) > 0 {
 		c.link.cork()
 		for len(reqs) > 0 && len(flight) < selectWindow {
-			in := &inquiry{req: reqs[0], level: level}
+			in := &inquiry{req: reqs[0], level: min(level, reqs[0].Distrust.level())}
 			reqs = reqs[1:]
 			if err := in.start(c); err != nil {
 				if isDead(err) {
@@ -174,10 +221,16 @@ type inquiry struct {
 	changes *Changes
 	// needsPlain: the mailbox keeps no mod-sequences, which nobody knew.
 	needsPlain bool
+	doubts     Doubts
 	identity   bool  // an identity was asked for
 	refused    error // what follows SELECT was answered NO or BAD
 
 	collect  collector
+	searches []*flagSearch   // instead of fetching all flags
+	look     []mail.UIDRange // where they found something else than is known
+	count    uint64          // of all messages, by a search
+	counted  bool
+	counting *command // the search for it
 	present  []mail.UIDRange
 	searched bool
 	expunged uint64
@@ -202,6 +255,11 @@ func (in *inquiry) start(c *Conn) error {
 	in.sel.fetched = in.collect.take
 	in.sel.reset = in.collect.reset
 	params, byModSeq := "", in.known() && in.req.Known.HighestModSeq > 0
+	if in.known() && (!byModSeq || in.level == Plain) {
+		if err := in.planSearch(c); err != nil {
+			return err
+		}
+	}
 	switch {
 	case in.level == QResync && byModSeq:
 		// New messages are listed by what follows, with all that is to be
@@ -213,8 +271,7 @@ func (in *inquiry) start(c *Conn) error {
 	if err := c.startSelect(in.sel, params); err != nil {
 		return err
 	}
-	for _, line := range in.followUps(c, byModSeq) {
-		cmd := &command{line: line, untagged: in.take}
+	for _, cmd := range in.followUps(c, byModSeq) {
 		if err := c.link.begin(cmd); err != nil {
 			return c.dead("changes", in.req.Mailbox, err)
 		}
@@ -225,17 +282,33 @@ func (in *inquiry) start(c *Conn) error {
 
 // followUps are the commands behind SELECT. Ranges end in the largest UID,
 // because Cyrus takes "*" for a message that is still there.
-func (in *inquiry) followUps(c *Conn, byModSeq bool) []string {
-	var lines []string
+func (in *inquiry) followUps(c *Conn, byModSeq bool) []*command {
+	var list []*command
+	add := func(line string, take func(wire.Response)) *command {
+		list = append(list, &command{line: line, untagged: take})
+		return list[len(list)-1]
+	}
 	if in.known() {
+		plain := !byModSeq || in.level == Plain
 		switch {
-		case !byModSeq || in.level == Plain:
-			lines = append(lines, "UID FETCH "+allUIDs+" (UID FLAGS)")
+		case plain && in.searches == nil:
+			add("UID FETCH "+allUIDs+" (UID FLAGS)", in.take)
+		case plain:
+			for _, s := range in.searches {
+				s.cmd = add(s.line(c), in.takeSearch)
+			}
+			if c.Has("ESEARCH") && !in.wantsPresent(byModSeq) {
+				in.counting = add("UID SEARCH RETURN (COUNT) ALL", in.takeSearch)
+			}
 		case in.level == Condstore:
-			lines = append(lines, fmt.Sprintf("UID FETCH %s (UID FLAGS) (CHANGEDSINCE %d)", allUIDs, in.req.Known.HighestModSeq))
+			add(fmt.Sprintf("UID FETCH %s (UID FLAGS) (CHANGEDSINCE %d)", allUIDs, in.req.Known.HighestModSeq), in.take)
 		}
-		if in.wantsPresent(byModSeq) {
-			lines = append(lines, searchAll(c))
+		switch {
+		case !in.wantsPresent(byModSeq):
+		case plain && in.searches == nil:
+			in.searched = true // all that are there were fetched
+		default:
+			add(searchAll(c), in.take)
 		}
 	}
 	if in.req.ListNew {
@@ -247,21 +320,21 @@ func (in *inquiry) followUps(c *Conn, byModSeq bool) []string {
 			items += " " + id
 			in.identity = true
 		}
-		lines = append(lines, "UID FETCH "+in.newUIDs()+" ("+items+")")
+		add("UID FETCH "+in.newUIDs()+" ("+items+")", in.take)
 		if id := c.identityItem(); id != "" && len(in.req.Nameless) > 0 {
 			items := " (UID " + id + ")"
 			for _, set := range wire.FormatSets(in.req.Nameless, setRoom("UID FETCH ", items)) {
-				lines = append(lines, "UID FETCH "+set+items)
+				add("UID FETCH "+set+items, in.take)
 			}
 		}
 	}
-	return lines
+	return list
 }
 
 // wantsPresent: with QRESYNC the mailbox itself may have no mod-sequences, and
 // then nothing else tells what is gone.
 func (in *inquiry) wantsPresent(byModSeq bool) bool {
-	return in.req.Expunges && (in.level < QResync || !byModSeq)
+	return (in.req.Expunges || in.req.Distrust&DoubtModSeq != 0) && (in.level < QResync || !byModSeq)
 }
 
 func (in *inquiry) take(r wire.Response) {
@@ -321,7 +394,16 @@ func (in *inquiry) finish(c *Conn) error {
 		ch.UIDValidityChanged = true
 		return nil
 	}
+	if in.doubtCursor(ch) {
+		return nil
+	}
 	if in.sel.noModSeq && in.level > Plain && (refused != nil || in.known() && in.req.Known.HighestModSeq > 0) {
+		in.needsPlain = true
+		return nil
+	}
+	if refused != nil && in.searches != nil && in.req.Distrust&DoubtSearch == 0 {
+		// It may be a search that is refused; fetched it must be then.
+		in.req.Distrust |= DoubtSearch
 		in.needsPlain = true
 		return nil
 	}
@@ -332,10 +414,15 @@ func (in *inquiry) finish(c *Conn) error {
 		ch.Err = mailboxError("list messages", in.req.Mailbox, refused)
 		return nil
 	}
+	if in.judgeSearch() {
+		in.needsPlain = true
+		return nil
+	}
 	in.collect.result(ch)
 	ch.Vanished = wire.Merge(in.sel.vanished)
-	if ch.Cursor.UIDNext == 0 && in.req.ListNew {
-		ch.Cursor.UIDNext = max(in.firstNew(), in.collect.highest+1)
+	in.settleUIDNext(ch)
+	if in.level == Plain && in.req.Distrust&DoubtModSeq != 0 || in.doubts&DoubtModSeq != 0 {
+		ch.Cursor.HighestModSeq = 0
 	}
 	if in.req.Last != 0 {
 		ch.Cursor.UIDNext = min(ch.Cursor.UIDNext, in.req.Last+1)
@@ -344,8 +431,8 @@ func (in *inquiry) finish(c *Conn) error {
 	return nil
 }
 
-// settlePresent checks that the list of UIDs is whole. What is missing from
-// it will be removed elsewhere, so a list that is too short is an error.
+// settlePresent checks whether the list of UIDs is whole. What is missing from
+// it would be removed elsewhere, so a list that is too short says so.
 func (in *inquiry) settlePresent(ch *Changes) error {
 	byModSeq := in.known() && in.req.Known.HighestModSeq > 0
 	if !in.known() || !in.wantsPresent(byModSeq) {
@@ -358,10 +445,12 @@ func (in *inquiry) settlePresent(ch *Changes) error {
 	for _, m := range ch.New {
 		in.present = wire.Add(in.present, m.UID)
 	}
+	in.present = append(in.present, in.collect.same...)
 	in.present = wire.Merge(in.present)
-	if !in.searched || wire.Count(in.present)+in.expunged < uint64(ch.Cursor.Messages) {
+	if !in.searched {
 		return mailboxError("list messages", in.req.Mailbox, ErrIncomplete)
 	}
 	ch.Present, ch.HasPresent = in.present, true
+	ch.Short = wire.Count(in.present)+in.expunged < uint64(ch.Cursor.Messages)
 	return nil
 }

@@ -3,6 +3,8 @@ package remote
 import (
 	"crypto/x509"
 	"errors"
+	"maps"
+	"slices"
 	"sync"
 
 	"satchel/sync/mail"
@@ -21,6 +23,7 @@ type Client struct {
 	// §4), by canonical name.
 	limits map[string]int64
 	stats  Stats
+	wrong  map[string]bool // capabilities that the server announces and gets wrong
 }
 
 // Stats counts what went over all connections of a Client.
@@ -59,6 +62,31 @@ func (cl *Client) Stats() Stats {
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
 	return cl.stats
+}
+
+// Distrusted lists the capabilities that the server announces and gets wrong,
+// as far as was found out.
+func (cl *Client) Distrusted() []string {
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	return slices.Sorted(maps.Keys(cl.wrong))
+}
+
+// Distrust makes the client do without a capability for which it knows another
+// way; so far that is MOVE.
+func (cl *Client) Distrust(capability string) {
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	if cl.wrong == nil {
+		cl.wrong = map[string]bool{}
+	}
+	cl.wrong[capability] = true
+}
+
+func (cl *Client) distrusts(capability string) bool {
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	return cl.wrong[capability]
 }
 
 func (cl *Client) count(f func(*Stats)) {

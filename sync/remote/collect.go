@@ -22,6 +22,11 @@ type collector struct {
 	named    []MessageName
 	unsorted bool // flags or fresh hold a UID twice, or out of order
 
+	// base is what the caller knows, and same those whose flags are as known.
+	base *FlagRuns
+	same []mail.UIDRange
+	seen mail.UID // the highest one compared so far
+
 	// interned spares work and memory: a mailbox has thousands of messages
 	// and a handful of different flag lists.
 	interned map[string]mail.Flags
@@ -29,6 +34,7 @@ type collector struct {
 
 func (co *collector) reset() {
 	co.flags, co.fresh, co.named, co.highest, co.unsorted = nil, nil, nil, 0, false
+	co.same, co.seen = nil, 0
 }
 
 func (co *collector) take(f *wire.Fetch) {
@@ -48,10 +54,19 @@ func (co *collector) take(f *wire.Fetch) {
 	if !f.HasFlags {
 		return
 	}
+	flags := co.parse(f.Flags)
+	if co.base != nil && f.UID > co.seen {
+		// One that is told twice is kept, since the last answer counts.
+		co.seen = f.UID
+		if was, known := co.base.find(f.UID); known && was == flags {
+			co.same = wire.Add(co.same, f.UID)
+			return
+		}
+	}
 	if n := len(co.flags); n > 0 && co.flags[n-1].UID >= f.UID {
 		co.unsorted = true
 	}
-	co.flags = append(co.flags, MessageFlags{UID: f.UID, Flags: co.parse(f.Flags), ModSeq: f.ModSeq})
+	co.flags = append(co.flags, MessageFlags{UID: f.UID, Flags: flags, ModSeq: f.ModSeq})
 }
 
 func (co *collector) takeNew(f *wire.Fetch) {

@@ -26,7 +26,11 @@
 //   - What follows a SELECT that failed, or that found another UIDVALIDITY, is
 //     thrown away.
 //   - Absence is never guessed. A list of UIDs that is shorter than the
-//     mailbox is an error, not a deletion.
+//     mailbox says so, and There asks for each message.
+//   - OK is not proof. After MOVE, EXPUNGE and STORE the server must tell of
+//     each message, or is asked; what it did not do is done in another way, or
+//     is an error.
+//   - A search says where to look, never what is so.
 //   - Without progress for Options.Timeout the connection ends with an error.
 //     The first error sticks; after it the Conn is dead.
 //   - Names and UIDs are sent as the server gave them. No range is expanded,

@@ -29,7 +29,8 @@ var errNoUIDPlus = errors.New("the server can only expunge everything marked \\D
 // Copy copies messages of the selected mailbox.
 func (c *Conn) Copy(ctx context.Context, uids []mail.UID, dest string) (MoveResult, error) {
 	defer c.guard(ctx)()
-	return c.transfer("copy", uids, dest)
+	res, _, err := c.transfer("copy", uids, dest)
+	return res, err
 }
 
 // Move moves messages of the selected mailbox (RFC 6851). Without MOVE it
@@ -37,16 +38,29 @@ func (c *Conn) Copy(ctx context.Context, uids []mail.UID, dest string) (MoveResu
 // is returned together with the pairs.
 func (c *Conn) Move(ctx context.Context, uids []mail.UID, dest string) (MoveResult, error) {
 	defer c.guard(ctx)()
-	if c.Has("MOVE") {
-		return c.transfer("move", uids, dest)
+	if c.Has("MOVE") && !c.cl.distrusts("MOVE") {
+		res, left, err := c.transfer("move", uids, dest)
+		if err != nil || len(left) == 0 {
+			return res, err
+		}
+		// The server says OK and moves nothing.
+		c.cl.Distrust("MOVE")
+		rest, err := c.copyAndRemove(left, dest)
+		res.Pairs = append(res.Pairs, rest.Pairs...)
+		res.UIDValidity = max(res.UIDValidity, rest.UIDValidity)
+		return res, err
 	}
+	return c.copyAndRemove(uids, dest)
+}
+
+func (c *Conn) copyAndRemove(uids []mail.UID, dest string) (MoveResult, error) {
 	if !c.Has("UIDPLUS") {
 		// Checked before the copy, so that nothing is doubled for nothing.
 		if err := c.othersDeleted(uids); err != nil {
 			return MoveResult{}, err
 		}
 	}
-	res, err := c.transfer("copy", uids, dest)
+	res, _, err := c.transfer("copy", uids, dest)
 	if err != nil {
 		return res, err
 	}
@@ -66,7 +80,7 @@ func (c *Conn) remove(uids []mail.UID) error {
 		}
 	}
 	res := make([]StoreResult, 1)
-	if err := c.storeFlight(storeCommands(0, sortedUIDs(uids), "+", `(\Deleted)`, 0), res); err != nil {
+	if err := c.storeFlight(storeCommands(0, sortedUIDs(uids), mail.Delta{Add: mail.Flags{System: mail.Deleted}}, 0, true), res); err != nil {
 		return err
 	}
 	if res[0].Err != nil {
@@ -77,6 +91,7 @@ func (c *Conn) remove(uids []mail.UID) error {
 
 // Expunge removes those of the messages that are marked \Deleted. Without
 // UIDPLUS it refuses when others are marked too: they are not ours to remove.
+// Messages that stay although the server says OK are in a [NotDoneError].
 func (c *Conn) Expunge(ctx context.Context, uids []mail.UID) error {
 	defer c.guard(ctx)()
 	return c.expunge(uids)
@@ -88,18 +103,37 @@ func (c *Conn) expunge(uids []mail.UID) error {
 	if len(uids) == 0 {
 		return nil
 	}
+	var told removals
+	all := pieces(sortedUIDs(uids), setRoom("UID EXPUNGE "))
 	if !c.Has("UIDPLUS") {
 		if err := c.othersDeleted(uids); err != nil {
 			return err
 		}
-		return c.runThrough(op, mailbox, &command{}, func() { c.imap.Expunge() })
-	}
-	const verb = "UID EXPUNGE "
-	for _, p := range pieces(sortedUIDs(uids), setRoom(verb)) {
-		cmd := &command{line: verb + p.set}
-		if err := c.runThrough(op, mailbox, cmd, func() { c.imap.UIDExpunge(imap.UIDSetNum(imap.UID(p.uids[0]))) }); err != nil {
+		if err := c.runThrough(op, mailbox, &command{untagged: told.take}, func() { c.imap.Expunge() }); err != nil {
 			return err
 		}
+		if uint64(told) >= uint64(len(uids)) {
+			return nil
+		}
+		told = 0
+	}
+	var stayed []mail.UID
+	for _, p := range all {
+		if c.Has("UIDPLUS") {
+			told = 0
+			cmd := &command{line: "UID EXPUNGE " + p.set, untagged: told.take}
+			if err := c.runThrough(op, mailbox, cmd, func() { c.imap.UIDExpunge(imap.UIDSetNum(imap.UID(p.uids[0]))) }); err != nil {
+				return err
+			}
+		}
+		left, err := c.left(op, told, p)
+		if err != nil {
+			return err
+		}
+		stayed = append(stayed, left...)
+	}
+	if len(stayed) > 0 {
+		return mailboxError(op, mailbox, &NotDoneError{Op: op, UIDs: stayed})
 	}
 	return nil
 }
@@ -139,13 +173,13 @@ func covers(set []mail.UIDRange, r mail.UIDRange) bool {
 	return slices.ContainsFunc(set, func(s mail.UIDRange) bool { return s.Start <= r.Start && r.Stop <= s.Stop })
 }
 
-// transfer runs UID COPY or UID MOVE.
-func (c *Conn) transfer(op string, uids []mail.UID, dest string) (MoveResult, error) {
-	var res MoveResult
+// transfer runs UID COPY or UID MOVE. left are the messages that the server
+// did not move, although it said so.
+func (c *Conn) transfer(op string, uids []mail.UID, dest string) (res MoveResult, left []mail.UID, err error) {
 	mailbox := c.selected.mailbox
 	quoted, err := c.quotedName(dest)
 	if err != nil {
-		return res, err
+		return res, nil, err
 	}
 	for _, p := range pieces(sortedUIDs(uids), setRoom("UID COPY ", quoted)) {
 		note := func(t wire.Text) {
@@ -155,10 +189,12 @@ func (c *Conn) transfer(op string, uids []mail.UID, dest string) (MoveResult, er
 		}
 		// MOVE tells COPYUID before the messages vanish (RFC 6851 §4.3), COPY
 		// in its tagged answer.
+		var told removals
 		cmd := &command{untagged: func(r wire.Response) {
 			if r.Kind == "OK" {
 				note(wire.ParseText(r.Rest))
 			}
+			told.take(r)
 		}}
 		one := imap.UIDSetNum(imap.UID(p.uids[0]))
 		call := func() { c.imap.Copy(one, dest) }
@@ -169,14 +205,25 @@ func (c *Conn) transfer(op string, uids []mail.UID, dest string) (MoveResult, er
 		}
 		err := c.runThrough(op, mailbox, cmd, call)
 		if isDead(err) {
-			return res, err // and the command still belongs to the reader
+			return res, left, err // and the command still belongs to the reader
 		}
 		note(cmd.text)
 		if err != nil {
-			return res, err
+			return res, left, err
+		}
+		if op == "move" {
+			stayed, err := c.left(op, told, p)
+			if err != nil {
+				return res, left, err
+			}
+			left = append(left, stayed...)
 		}
 	}
-	return res, nil
+	if len(left) > 0 {
+		// What it says of where they went is worth nothing either.
+		res.Pairs = slices.DeleteFunc(res.Pairs, func(p UIDPair) bool { return slices.Contains(left, p.From) })
+	}
+	return res, left, nil
 }
 
 // note adds the pairs of a COPYUID (RFC 4315 §3): two sets of equal size, to

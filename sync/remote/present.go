@@ -2,13 +2,14 @@ package remote
 
 import (
 	"context"
+	"errors"
 
 	"satchel/sync/mail"
 	"satchel/sync/remote/wire"
 )
 
 // Present lists all UIDs of a mailbox, to confirm a VANISHED that is hard to
-// believe. The list is whole, or there is an error: ErrIncomplete when it is
+// believe. Its error is ErrIncomplete, together with the list, when that is
 // shorter than the mailbox, mail.ErrUIDValidityChanged when v is another.
 func (c *Conn) Present(ctx context.Context, mailbox string, v mail.UIDValidity) ([]mail.UIDRange, error) {
 	const op = "list messages"
@@ -46,8 +47,11 @@ func (c *Conn) Present(ctx context.Context, mailbox string, v mail.UIDValidity) 
 		return nil, mailboxError(op, mailbox, err)
 	}
 	set := wire.Merge(in.present)
-	if !in.searched || wire.Count(set)+in.expunged < uint64(sel.cursor.Messages) {
-		return nil, mailboxError(op, mailbox, ErrIncomplete)
+	if !in.searched {
+		return nil, mailboxError(op, mailbox, errors.New("the server did not answer a search"))
+	}
+	if wire.Count(set)+in.expunged < uint64(sel.cursor.Messages) {
+		return set, mailboxError(op, mailbox, ErrIncomplete)
 	}
 	return set, nil
 }

@@ -24,6 +24,9 @@ type StoreResult struct {
 	// Modified are messages that somebody else changed first, sorted. A
 	// message is here if any part of its change was not carried out.
 	Modified []mail.UID
+	// NotDone are messages whose flags stayed as they were although the server
+	// answered OK, twice; sorted.
+	NotDone []mail.UID
 	// Refused are flags that cannot be written in IMAP; they were left out.
 	Refused mail.Flags
 	Err     error // of the server, for at least one command
@@ -35,6 +38,7 @@ type storing struct {
 	uids  []mail.UID
 	cmd   *command
 
+	delta    mail.Delta // of this command
 	modified []mail.UIDRange
 	modSeq   mail.ModSeq // highest that the command gave out
 	told     map[mail.UID]bool
@@ -52,20 +56,21 @@ func (c *Conn) Store(ctx context.Context, reqs []StoreRequest) ([]StoreResult, e
 	defer c.guard(ctx)()
 	results := make([]StoreResult, len(reqs))
 	var first []*storing
+	silent := !c.selected.noModSeq && c.Level() >= Condstore // the mod-sequence says that it was done
 	for i, req := range reqs {
 		add, refusedAdd := flagList(req.Delta.Add)
 		remove, refusedRemove := flagList(req.Delta.Remove)
 		results[i].Refused = refusedAdd.Union(refusedRemove)
 		since := req.UnchangedSince
-		if c.selected.noModSeq || c.Level() < Condstore {
+		if !silent {
 			since = 0
 		}
 		uids := sortedUIDs(req.UIDs)
 		switch {
 		case add != "()":
-			first = append(first, storeCommands(i, uids, "+", add, since)...)
+			first = append(first, storeCommands(i, uids, mail.Delta{Add: req.Delta.Add.Minus(refusedAdd)}, since, silent)...)
 		case remove != "()":
-			first = append(first, storeCommands(i, uids, "-", remove, since)...)
+			first = append(first, storeCommands(i, uids, mail.Delta{Remove: req.Delta.Remove.Minus(refusedRemove)}, since, silent)...)
 		}
 	}
 	if err := c.storeFlight(first, results); err != nil {
@@ -75,14 +80,17 @@ func (c *Conn) Store(ctx context.Context, reqs []StoreRequest) ([]StoreResult, e
 	for _, st := range first {
 		req := reqs[st.index]
 		add, _ := flagList(req.Delta.Add)
-		remove, _ := flagList(req.Delta.Remove)
+		remove, refused := flagList(req.Delta.Remove)
 		if add == "()" || remove == "()" || st.failed() {
 			continue
 		}
 		done := slices.DeleteFunc(slices.Clone(st.uids), func(u mail.UID) bool { return wire.Contains(st.modified, u) })
-		second = append(second, storeCommands(st.index, done, "-", remove, st.nextCondition(req, done))...)
+		second = append(second, storeCommands(st.index, done, mail.Delta{Remove: req.Delta.Remove.Minus(refused)}, st.nextCondition(req, done), silent)...)
 	}
 	if err := c.storeFlight(second, results); err != nil {
+		return results, err
+	}
+	if err := c.verifyStored(append(first, second...), results); err != nil {
 		return results, err
 	}
 	for i := range results {
@@ -122,16 +130,27 @@ func (st *storing) nextCondition(req StoreRequest, uids []mail.UID) mail.ModSeq 
 	return st.modSeq
 }
 
-func storeCommands(index int, uids []mail.UID, sign, flags string, since mail.ModSeq) []*storing {
+// storeCommands writes the commands for a change that only sets, or only
+// clears.
+func storeCommands(index int, uids []mail.UID, delta mail.Delta, since mail.ModSeq, silent bool) []*storing {
+	sign, list := "+", delta.Add
+	if list.IsEmpty() {
+		sign, list = "-", delta.Remove
+	}
+	flags, _ := flagList(list)
+	item := "FLAGS "
+	if silent {
+		item = "FLAGS.SILENT "
+	}
 	condition := ""
 	if since > 0 {
 		condition = fmt.Sprintf("(UNCHANGEDSINCE %d) ", since)
 	}
 	var out []*storing
 	const verb = "UID STORE "
-	change := " " + condition + sign + "FLAGS.SILENT " + flags
+	change := " " + condition + sign + item + flags
 	for _, piece := range pieces(uids, setRoom(verb, change)) {
-		st := &storing{index: index, uids: piece.uids}
+		st := &storing{index: index, uids: piece.uids, delta: delta}
 		st.cmd = &command{
 			line:     verb + piece.set + change,
 			untagged: st.take,
@@ -146,17 +165,31 @@ func (st *storing) take(r wire.Response) {
 		return
 	}
 	f, ok := wire.ParseFetch(r.Rest)
-	// With flags it would be somebody else's change that we are told of.
-	if !ok || f.UID == 0 || f.ModSeq == 0 || f.HasFlags {
+	switch {
+	case !ok || f.UID == 0:
+		return
+	case f.ModSeq == 0 && f.HasFlags:
+		// Without mod-sequences the flags are asked for, and prove it.
+		flags := mail.NewFlags(wire.ParseWords(f.Flags)...)
+		if flags.Apply(st.delta).Equal(flags) {
+			st.tell(f.UID)
+		}
+		return
+	case f.ModSeq == 0 || f.HasFlags:
+		// With flags it would be somebody else's change that we are told of.
 		return
 	}
-	if st.told == nil {
-		st.told = map[mail.UID]bool{}
-	}
-	st.told[f.UID] = true
+	st.tell(f.UID)
 	if _, ours := slices.BinarySearch(st.uids, f.UID); ours {
 		st.modSeq = max(st.modSeq, f.ModSeq)
 	}
+}
+
+func (st *storing) tell(uid mail.UID) {
+	if st.told == nil {
+		st.told = map[mail.UID]bool{}
+	}
+	st.told[uid] = true
 }
 
 func (c *Conn) storeFlight(flight []*storing, results []StoreResult) error {

@@ -252,3 +252,39 @@ func ParseAppendUID(b []byte) (v mail.UIDValidity, uid mail.UID, ok bool) {
 	}
 	return mail.UIDValidity(n), set[0].Start, true
 }
+
+// ParseESearchCount reads COUNT from the rest of an ESEARCH response.
+func ParseESearchCount(b []byte) (n uint64, ok bool) {
+	words := ParseWords(b)
+	for i, w := range words {
+		if w == "COUNT" && i+1 < len(words) {
+			return number([]byte(words[i+1]))
+		}
+	}
+	return 0, false
+}
+
+// ESearchTag reads the tag of the command that an ESEARCH response answers, ""
+// when there is none.
+func ESearchTag(b []byte) string {
+	s := scanner{b: b}
+	s.space()
+	if s.peek() != '(' {
+		return ""
+	}
+	list, ok := s.list()
+	if !ok {
+		return ""
+	}
+	in := scanner{b: list}
+	in.space()
+	if !bytes.EqualFold(in.word(), []byte("TAG")) {
+		return ""
+	}
+	in.space()
+	v, _, ok := in.str()
+	if !ok {
+		v = in.word()
+	}
+	return string(v)
+}

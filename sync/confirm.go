@@ -1,0 +1,244 @@
+package sync
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"satchel/state"
+	"satchel/sync/mail"
+	"satchel/sync/remote"
+)
+
+// What a server says is gone will be removed from the Maildir, so it must add
+// up: the messages of the base, without those that went and with those that
+// are new, are as many as the mailbox holds. Where they are not, or most of the
+// mailbox is said to be gone, the server is asked for each of them before
+// anything is believed (SPEC §7).
+
+// vanished returns the UIDs of the base that went from the server.
+func (s *session) vanished(ctx context.Context, mb *mailbox, known map[mail.UID]*state.Message) ([]mail.UIDRange, error) {
+	ch := mb.changes
+	claimed, err := s.claimedGone(ctx, mb)
+	if err != nil {
+		return nil, err
+	}
+	n := count(claimed)
+	fresh := 0
+	for _, f := range ch.Flags {
+		if known[f.UID] == nil {
+			fresh++
+		}
+	}
+	for _, m := range ch.New {
+		if known[m.UID] == nil {
+			fresh++
+		}
+	}
+	addsUp := int64(mb.baseCount)-int64(n)+int64(fresh) == int64(ch.Cursor.Messages) ||
+		s.windowed(mb) // the rest is not listed yet
+	mass := n*100 > uint64(mb.baseCount*s.account.MaxDeletePct)
+	if addsUp && !mass && !ch.Short {
+		return claimed, nil
+	}
+	gone, err := s.confirmGone(ctx, mb, claimed, addsUp && !ch.Short)
+	switch {
+	case err == nil:
+		return gone, nil
+	case ctx.Err() != nil || mail.KindOf(err) == mail.KindConnection:
+		return nil, err
+	}
+	s.freeze(mb, false, err)
+	return nil, nil
+}
+
+// claimedGone returns the UIDs of the base that are gone if the server is
+// right.
+func (s *session) claimedGone(ctx context.Context, mb *mailbox) ([]mail.UIDRange, error) {
+	ch := mb.changes
+	if ch.HasPresent {
+		return s.notPresent(ctx, mb, ch.Present)
+	}
+	var claimed []mail.UIDRange
+	for _, r := range ch.Vanished {
+		// The range may reach to 4294967295.
+		if err := s.db.Range(ctx, mb.row.ID, r, func(m *state.Message) error { claimed = addUID(claimed, m.UID); return nil }); err != nil {
+			return nil, err
+		}
+	}
+	return claimed, nil
+}
+
+// confirmGone finds out what is really gone. Unless the numbers add up the
+// server lists its messages anew; then it is asked for each that seems to be
+// missing. Absent is what neither of the answers has.
+func (s *session) confirmGone(ctx context.Context, mb *mailbox, claimed []mail.UIDRange, addsUp bool) ([]mail.UIDRange, error) {
+	ch := mb.changes
+	c, err := s.pool.first(ctx)
+	if err != nil {
+		return nil, err
+	}
+	gone := claimed
+	var present []mail.UIDRange
+	if !addsUp {
+		present, err = c.Present(ctx, mb.name, ch.Cursor.UIDValidity)
+		if err != nil && !errors.Is(err, remote.ErrIncomplete) {
+			return nil, err
+		}
+		present = union(present, ch.Present)
+		if gone, err = s.notPresent(ctx, mb, present); err != nil {
+			return nil, err
+		}
+	}
+	var there []mail.UIDRange
+	if len(gone) > 0 {
+		if there, err = c.There(ctx, mb.name, ch.Cursor.UIDValidity, gone); err != nil {
+			return nil, err
+		}
+		gone = without(gone, there)
+	}
+	if len(there) > 0 && (!addsUp || ch.HasPresent) {
+		s.doubt(mb.name, remote.DoubtSearch)
+	}
+	if !ch.HasPresent && !slices.Equal(claimed, gone) {
+		s.doubt(mb.name, remote.DoubtVanished)
+	}
+	if addsUp {
+		return gone, nil
+	}
+	present = union(present, there)
+	if n := count(present); n != uint64(ch.Cursor.Messages) && n <= 1<<31 {
+		// EXISTS is wrong, or something came or went meanwhile; what STATUS says
+		// next time is compared with what was seen.
+		ch.Cursor.Messages = uint32(n)
+	}
+	return gone, s.foundUnknown(ctx, mb, present)
+}
+
+// listedAll makes sure that no message is missing from the list of a mailbox
+// that is paired from the start.
+func (s *session) listedAll(ctx context.Context, mb *mailbox) error {
+	ch := mb.changes
+	if uint64(len(ch.New)) >= uint64(ch.Cursor.Messages) || s.windowed(mb) {
+		return nil
+	}
+	c, err := s.pool.first(ctx)
+	if err != nil {
+		return err
+	}
+	present, err := c.Present(ctx, mb.name, ch.Cursor.UIDValidity)
+	if err == nil || errors.Is(err, remote.ErrIncomplete) {
+		err = s.foundUnknown(ctx, mb, present)
+	}
+	if err != nil && ctx.Err() == nil && mail.KindOf(err) != mail.KindConnection {
+		s.freeze(mb, false, err)
+		return nil
+	}
+	return err
+}
+
+// foundUnknown takes for new what the server holds and neither the base nor
+// its answer has: FETCH left it out, or an earlier run was told that it is gone.
+func (s *session) foundUnknown(ctx context.Context, mb *mailbox, present []mail.UIDRange) error {
+	ch := mb.changes
+	var known []mail.UIDRange
+	if mb.row != nil && !mb.detached {
+		if err := s.db.UIDs(ctx, mb.row.ID, 0, func(uid mail.UID) { known = addUID(known, uid) }); err != nil {
+			return err
+		}
+	}
+	var old, fresh []mail.UIDRange
+	for _, f := range ch.Flags {
+		old = addUID(old, f.UID)
+	}
+	for _, n := range ch.New {
+		fresh = addUID(fresh, n.UID)
+	}
+	unknown := without(without(without(present, known), old), fresh)
+	if next := ch.Cursor.UIDNext; next > 0 {
+		// What came since is the next run's.
+		unknown = without(unknown, []mail.UIDRange{{Start: next, Stop: ^mail.UID(0)}})
+	}
+	if len(unknown) == 0 || count(unknown) > uint64(ch.Cursor.Messages)+1 {
+		return nil // a range that reaches beyond what there can be
+	}
+	c, err := s.pool.first(ctx)
+	if err != nil {
+		return err
+	}
+	found, err := c.Describe(ctx, mb.name, ch.Cursor.UIDValidity, unknown)
+	if err != nil {
+		return err
+	}
+	for _, n := range found {
+		s.newMessage(mb, n)
+		unknown = without(unknown, []mail.UIDRange{{Start: n.UID, Stop: n.UID}})
+	}
+	for _, r := range unknown {
+		for uid := uint64(r.Start); uid <= uint64(r.Stop); uid++ {
+			s.newMessage(mb, remote.NewMessage{UID: mail.UID(uid)})
+		}
+	}
+	mb.undescribed = len(unknown) > 0
+	return nil
+}
+
+// postponeUndescribed leaves alone, in a mailbox that is paired from the start,
+// what may be two halves of one: files that found no message, and messages of
+// which the server tells nothing.
+func (s *session) postponeUndescribed(context.Context) error {
+	waits := func(name string) bool {
+		mb := s.mailboxes[name]
+		return mb != nil && mb.undescribed && (mb.detached || mb.cursorOf().UIDNext == 0)
+	}
+	for _, name := range s.names {
+		mb := s.mailboxes[name]
+		if !mb.undescribed || mb.frozen() {
+			continue
+		}
+		if slices.ContainsFunc(s.intendedAppends(name), func(i *state.Intent) bool { return s.uploaded(i) != nil }) {
+			// One of them may be what was uploaded.
+			s.freeze(mb, false, errUndescribed(name))
+		}
+	}
+	files := map[string]bool{}
+	s.newLocal = slices.DeleteFunc(s.newLocal, func(m *message) bool {
+		wait := waits(m.file.Folder)
+		if wait {
+			files[m.file.Folder] = true
+			s.hold(false, m.file.Folder)
+		}
+		return wait
+	})
+	s.newRemote = slices.DeleteFunc(s.newRemote, func(m *message) bool {
+		name := m.item.Remote.Mailbox
+		wait := !m.hasMeta && waits(name) && files[name]
+		if wait {
+			s.hold(true, name)
+			s.rep.problem(name, uidKey(m.uid), errUndescribed(name))
+		}
+		return wait
+	})
+	return nil
+}
+
+func errUndescribed(mailbox string) error {
+	return &mail.Error{Op: "fetch", Mailbox: mailbox, Kind: mail.KindMailbox,
+		Err:  errors.New("the server lists messages and sends nothing of them, and they may be ones that are here already"),
+		Hint: "nothing was lost; the next sync tries again"}
+}
+
+// notPresent returns the UIDs of the base that are not in the server's list.
+func (s *session) notPresent(ctx context.Context, mb *mailbox, present []mail.UIDRange) ([]mail.UIDRange, error) {
+	var gone []mail.UIDRange
+	i := 0
+	err := s.db.UIDs(ctx, mb.row.ID, 0, func(uid mail.UID) {
+		for i < len(present) && present[i].Stop < uid {
+			i++
+		}
+		if i == len(present) || !present[i].Contains(uid) {
+			gone = addUID(gone, uid)
+		}
+	})
+	return gone, err
+}

@@ -1,0 +1,114 @@
+package sync
+
+import (
+	"context"
+	"slices"
+
+	"satchel/state"
+	"satchel/sync/mail"
+	"satchel/sync/remote"
+)
+
+// APPENDUID and COPYUID (RFC 4315 §3) spare a look for what was just put on the
+// server. Servers leave them out, send 0, or name another message: then a row
+// of the base would stand for a message that it is not, which would be lost
+// on disk. So what they say is believed only as far as nothing speaks against
+// it; otherwise the message is found by what it holds.
+
+// misplaced finds rows that this run gave a UID by APPENDUID or COPYUID which is
+// another message's. A message that is new in the mailbox, and that nobody
+// expected, may be the one that was put there; only then are those of its size
+// looked at.
+func (s *session) misplaced(ctx context.Context, mb *mailbox, strangers []remote.NewMessage) error {
+	if mb.row == nil || mb.detached || len(strangers) == 0 {
+		return nil
+	}
+	s.mu.Lock()
+	var ours []mail.UID
+	if o := s.put[mb.row.ID]; o != nil {
+		ours = slices.Clone(o.uids)
+	}
+	s.mu.Unlock()
+	slices.Sort(ours)
+	rows := map[mail.UID]*state.Message{}
+	var look []mail.UIDRange
+	for _, r := range ranges(slices.Compact(ours)) {
+		err := s.db.Range(ctx, mb.row.ID, r, func(row *state.Message) error {
+			like := slices.ContainsFunc(strangers, func(n remote.NewMessage) bool { return n.Size == row.Size || !n.HasMeta })
+			if _, put := slices.BinarySearch(ours, row.UID); put && like {
+				rows[row.UID] = row
+				look = addUID(look, row.UID)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if len(look) == 0 {
+		return nil
+	}
+	c, err := s.pool.first(ctx)
+	if err != nil {
+		return err
+	}
+	found, err := c.Describe(ctx, mb.name, mb.changes.Cursor.UIDValidity, look)
+	if err != nil {
+		return err
+	}
+	for _, n := range found {
+		row := rows[n.UID]
+		delete(rows, n.UID)
+		if row != nil && (n.Size != row.Size || row.Date != 0 && n.Date != row.Date) {
+			s.evict(row)
+			s.newMessage(mb, n)
+		}
+	}
+	for _, row := range rows {
+		s.evict(row) // there is no such message
+	}
+	return nil
+}
+
+// evict voids the pair of a misplaced row, as if UIDVALIDITY had changed for it
+// alone.
+func (s *session) evict(row *state.Message) {
+	s.evicted = append(s.evicted, row.ID)
+	s.removed(row)
+	s.message(row).detached = true
+}
+
+// taken reports whether another message of the base has the UID that the server
+// gave to this one.
+func (a *applier) taken(tx *state.Tx, mb *mailbox, x *laneChange) (bool, error) {
+	if x.err != nil || x.uid == 0 {
+		return false, nil
+	}
+	var own int64
+	if x.m.row != nil {
+		own = x.m.row.ID
+	}
+	return tx.HasUID(mb.row.ID, x.uid, own)
+}
+
+// plausible reports whether a UID that the server gave a message just now can
+// be one: not below the UIDNEXT that it named, and given out once.
+func (a *applier) plausible(mb *mailbox, uid mail.UID) bool {
+	next := mb.cursorOf().UIDNext
+	if mb.changes != nil {
+		next = max(next, mb.changes.Cursor.UIDNext)
+	}
+	if uid >= next && uid != ^mail.UID(0) {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		if a.given[mb.name] == nil {
+			a.given[mb.name] = map[mail.UID]bool{}
+		}
+		if !a.given[mb.name][uid] {
+			a.given[mb.name][uid] = true
+			return true
+		}
+	}
+	a.rep.notice("%s: the server says that a message got a UID which is another one's; messages are looked for", mb.name)
+	return false
+}

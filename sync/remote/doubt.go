@@ -1,0 +1,88 @@
+package remote
+
+// Doubts are things that a server was caught to get wrong about a mailbox.
+type Doubts uint8
+
+// The doubts.
+const (
+	// DoubtVanished: VANISHED named messages that are there, or not those
+	// that are gone. The mailbox is then treated as on a server with
+	// CONDSTORE only.
+	DoubtVanished Doubts = 1 << iota
+	// DoubtModSeq: HIGHESTMODSEQ went backwards. The mailbox is then treated
+	// as on a server without mod-sequences.
+	DoubtModSeq
+	// DoubtUIDNext: UIDNEXT named a UID that was given out already. What was
+	// seen of the messages counts instead.
+	DoubtUIDNext
+	// DoubtSearch: SEARCH left messages out.
+	DoubtSearch
+)
+
+// level is the highest level at which the server may still be asked.
+func (d Doubts) level() Level {
+	switch {
+	case d&DoubtModSeq != 0:
+		return Plain
+	case d&DoubtVanished != 0:
+		return Condstore
+	}
+	return QResync
+}
+
+// doubtCursor looks for numbers that went backwards under the same
+// UIDVALIDITY, which they never do on a server that is right (RFC 3501
+// §2.3.1.1, RFC 7162 §3.1). What is asked by them would hide changes, so the
+// mailbox is compared message by message. It reports that this is to be done.
+func (in *inquiry) doubtCursor(ch *Changes) bool {
+	if !in.known() || in.full() {
+		return false
+	}
+	was, now := in.req.Known, ch.Cursor
+	if now.HighestModSeq > 0 && now.HighestModSeq < was.HighestModSeq && in.req.Distrust&DoubtModSeq == 0 {
+		in.doubts |= DoubtModSeq
+	}
+	if now.UIDNext > 0 && now.UIDNext < was.UIDNext && in.req.Distrust&DoubtUIDNext == 0 {
+		in.doubts |= DoubtUIDNext
+	}
+	if in.doubts == 0 {
+		return false
+	}
+	in.needsPlain = true
+	in.req.reconsidered = true
+	in.req.Expunges, in.req.Distrust = true, in.req.Distrust|in.doubts
+	return true
+}
+
+// full reports whether this inquiry lists all messages anyway.
+func (in *inquiry) full() bool {
+	return in.wantsPresent(false) && (in.level == Plain || in.req.Known.HighestModSeq == 0)
+}
+
+// settleUIDNext makes up for a UIDNEXT that is missing or wrong. One that went
+// back although a message has a UID above it is just wrong. Without such a
+// message the server may give UIDs out again, so that those of before mean
+// nothing any more, as if UIDVALIDITY had changed.
+func (in *inquiry) settleUIDNext(ch *Changes) {
+	was, now := in.req.Known.UIDNext, ch.Cursor.UIDNext
+	highest := in.collect.highest
+	if n := len(in.present); n > 0 {
+		highest = max(highest, in.present[n-1].Stop)
+	}
+	highest = max(highest, in.collect.seen)
+	for _, f := range in.collect.flags {
+		highest = max(highest, f.UID)
+	}
+	switch {
+	case now == 0 && in.req.ListNew, now > 0 && now <= highest:
+		ch.Cursor.UIDNext = max(in.firstNew(), highest+1)
+		if now > 0 && in.known() && now < was {
+			in.doubts |= DoubtUIDNext
+		}
+	case !in.known() || now == 0 || now >= was:
+	case in.req.Distrust&DoubtUIDNext != 0 && in.doubts&DoubtUIDNext == 0 && !in.req.reconsidered:
+		ch.Cursor.UIDNext = was
+	case in.full():
+		*ch = Changes{Mailbox: ch.Mailbox, Cursor: ch.Cursor, UIDValidityChanged: true, MailboxID: ch.MailboxID, NoModSeq: ch.NoModSeq}
+	}
+}

@@ -1,0 +1,89 @@
+package remote
+
+import (
+	"slices"
+
+	"satchel/sync/mail"
+	"satchel/sync/remote/wire"
+)
+
+// A server may answer OK to STORE and keep the flags as they were. One that
+// knows of mod-sequences names each message that it changed (RFC 7162 §3.1.3),
+// and is believed; of the others the flags are asked for.
+
+// verifyStored finds the messages for which a STORE did nothing, tries those
+// once more, and notes what is left in results.
+func (c *Conn) verifyStored(flight []*storing, results []StoreResult) error {
+	undone, err := c.undone(flight)
+	if err != nil || len(undone) == 0 {
+		return err
+	}
+	c.log.Warn("STORE answered OK and changed nothing; trying once more", "mailbox", c.selected.mailbox)
+	if err := c.storeFlight(undone, results); err != nil {
+		return err
+	}
+	for _, st := range undone {
+		st.told = nil
+	}
+	if undone, err = c.undone(undone); err != nil {
+		return err
+	}
+	for _, st := range undone {
+		res := &results[st.index]
+		res.NotDone = append(res.NotDone, st.uids...)
+		slices.Sort(res.NotDone)
+		res.NotDone = slices.Compact(res.NotDone)
+	}
+	return nil
+}
+
+// undone returns, as commands that are ready to be sent again, what did not
+// happen.
+func (c *Conn) undone(flight []*storing) ([]*storing, error) {
+	mailbox := c.selected.mailbox
+	doubtful := map[*storing][]mail.UID{}
+	var uids []mail.UID
+	for _, st := range flight {
+		if st.failed() {
+			continue
+		}
+		for _, uid := range st.uids {
+			if !st.told[uid] && !wire.Contains(st.modified, uid) {
+				doubtful[st] = append(doubtful[st], uid)
+				uids = append(uids, uid)
+			}
+		}
+	}
+	if len(uids) == 0 {
+		return nil, nil
+	}
+	have := map[mail.UID]mail.Flags{}
+	var parse collector
+	for _, p := range pieces(sortedUIDs(uids), setRoom("UID FETCH ", " (UID FLAGS)")) {
+		cmd := &command{line: "UID FETCH " + p.set + " (UID FLAGS)", untagged: func(r wire.Response) {
+			if f, ok := fetchOf(r); ok && f.HasFlags {
+				have[f.UID] = parse.parse(f.Flags)
+			}
+		}}
+		if err := c.run("store", mailbox, cmd); err != nil {
+			if isDead(err) {
+				return nil, err
+			}
+			return nil, nil // no answer is no proof; the next look tells
+		}
+	}
+	var again []*storing
+	for _, st := range flight {
+		var left []mail.UID
+		for _, uid := range doubtful[st] {
+			// A message without an answer is gone.
+			if flags, there := have[uid]; there && !flags.Apply(st.delta).Equal(flags) {
+				left = append(left, uid)
+			}
+		}
+		if len(left) > 0 {
+			again = append(again, storeCommands(st.index, left, st.delta, 0, true)...)
+		}
+	}
+	return again, nil
+}

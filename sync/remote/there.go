@@ -1,0 +1,138 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"satchel/sync/mail"
+	"satchel/sync/remote/wire"
+)
+
+// There asks for messages by UID and returns those of set that the mailbox
+// holds, to confirm one by one what is said to be gone: lists of UIDs are cut
+// short and VANISHED is made up by servers in the field, while a FETCH that
+// answers for a message that does not exist was never seen.
+func (c *Conn) There(ctx context.Context, mailbox string, v mail.UIDValidity, set []mail.UIDRange) ([]mail.UIDRange, error) {
+	defer c.guard(ctx)()
+	var there []mail.UIDRange
+	visit := &visit{mailbox: mailbox, uidValidity: v}
+	var steps []*step
+	for _, part := range wire.FormatSets(set, setRoom("UID FETCH ", " (UID)")) {
+		steps = append(steps, &step{visit: visit, line: "UID FETCH " + part + " (UID)", setup: func(st *step) {
+			st.cmd.untagged = func(r wire.Response) {
+				if f, ok := fetchOf(r); ok && wire.Contains(set, f.UID) {
+					there = wire.Add(there, f.UID)
+				}
+			}
+		}})
+	}
+	if err := c.fly("list messages", steps, nil, nil); err != nil {
+		return nil, err
+	}
+	if err := failures(steps)[mailbox]; err != nil {
+		return nil, err
+	}
+	return wire.Merge(there), nil
+}
+
+// fetchOf reads a FETCH response that names its UID.
+func fetchOf(r wire.Response) (wire.Fetch, bool) {
+	if r.Kind != "FETCH" {
+		return wire.Fetch{}, false
+	}
+	f, ok := wire.ParseFetch(r.Rest)
+	return f, ok && f.UID != 0
+}
+
+// removals counts the messages of which a server says that they left the
+// selected mailbox.
+type removals uint64
+
+func (n *removals) take(r wire.Response) {
+	switch r.Kind {
+	case "EXPUNGE":
+		*n++
+	case "VANISHED":
+		if set, earlier, ok := wire.ParseVanished(r.Rest); ok && !earlier {
+			*n += removals(wire.Count(wire.Merge(set)))
+		}
+	}
+}
+
+// left returns those of the messages that are still in the selected mailbox
+// after a command that was to take them out of it. A server that told of as
+// many removals is believed (RFC 3501 §6.4.3 and RFC 6851 §4.3 make it tell);
+// otherwise it is asked.
+func (c *Conn) left(op string, told removals, p piece) ([]mail.UID, error) {
+	if uint64(told) >= uint64(len(p.uids)) {
+		return nil, nil
+	}
+	var there []mail.UIDRange
+	cmd := &command{line: "UID FETCH " + p.set + " (UID)", untagged: func(r wire.Response) {
+		if f, ok := fetchOf(r); ok {
+			there = wire.Add(there, f.UID)
+		}
+	}}
+	if err := c.run(op, c.selected.mailbox, cmd); err != nil {
+		return nil, err
+	}
+	there = wire.Merge(there)
+	var left []mail.UID
+	for _, uid := range p.uids {
+		if wire.Contains(there, uid) {
+			left = append(left, uid)
+		}
+	}
+	return left, nil
+}
+
+// NotDoneError is about messages for which the server said OK and did nothing.
+type NotDoneError struct {
+	Op   string // "expunge" or "store"
+	UIDs []mail.UID
+}
+
+func (e *NotDoneError) Error() string {
+	return fmt.Sprintf("the server answered OK to %s and did nothing for %d messages", e.Op, len(e.UIDs))
+}
+
+// NotDone returns the messages for which the command behind err did nothing,
+// though the server says it did.
+func NotDone(err error) []mail.UID {
+	var e *NotDoneError
+	if errors.As(err, &e) {
+		return e.UIDs
+	}
+	return nil
+}
+
+// Describe tells of messages what Changes tells of new ones. Those of which the
+// server says nothing are left out.
+func (c *Conn) Describe(ctx context.Context, mailbox string, v mail.UIDValidity, set []mail.UIDRange) ([]NewMessage, error) {
+	defer c.guard(ctx)()
+	items := "UID FLAGS INTERNALDATE RFC822.SIZE"
+	if id := c.identityItem(); id != "" {
+		items += " " + id
+	}
+	co := collector{firstNew: 1}
+	visit := &visit{mailbox: mailbox, uidValidity: v}
+	var steps []*step
+	for _, part := range wire.FormatSets(set, setRoom("UID FETCH ", " (", items, ")")) {
+		steps = append(steps, &step{visit: visit, line: "UID FETCH " + part + " (" + items + ")", setup: func(st *step) {
+			st.cmd.untagged = func(r wire.Response) {
+				if f, ok := fetchOf(r); ok && wire.Contains(set, f.UID) {
+					co.take(&f)
+				}
+			}
+		}})
+	}
+	if err := c.fly("list messages", steps, nil, nil); err != nil {
+		return nil, err
+	}
+	if err := failures(steps)[mailbox]; err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(co.fresh, func(m NewMessage) bool { return !m.HasMeta }), nil
+}
