@@ -69,7 +69,7 @@ func (s *session) confirmVanished(ctx context.Context) error {
 	for _, m := range s.messages {
 		some = some || m.item.Remote.State == plan.Removed && m.item.Local.State.Present()
 	}
-	if !some || s.remoteBlind {
+	if !some || s.remoteBlind || s.req.DryRun || s.listsLie() {
 		return nil
 	}
 	c, err := s.pool.first(ctx)
@@ -81,23 +81,40 @@ func (s *session) confirmVanished(ctx context.Context) error {
 		return err
 	}
 	fresh := make(map[string]*remote.Mailbox, len(list))
+	s.grown = nil
 	for i := range list {
 		b := &list[i]
 		fresh[b.Name] = b
 		if b.Selectable && s.wanted(b.Name) && s.grew(b) {
 			s.remoteBlind, s.moved = true, true
+			s.grown = append(s.grown, b.Name)
 			s.log.Debug("removals wait: new mail meanwhile", "mailbox", b.Name)
 		}
 	}
 	if s.remoteBlind {
 		s.boxes = fresh
+		s.waits++
 	}
 	return nil
 }
 
+// maxWaits is how often the removals of a run wait for another look.
+const maxWaits = 2
+
+// listsLie reports whether the mailboxes that had grown according to the last
+// look turned out to have nothing new, or something new each time. Removals do
+// not wait for such a server for ever.
+func (s *session) listsLie() bool {
+	if s.waits == 0 {
+		return false
+	}
+	return s.waits == maxWaits || !slices.ContainsFunc(s.grown, func(name string) bool {
+		mb := s.mailboxes[name]
+		return mb == nil || mb.changes == nil || len(mb.changes.New) > 0
+	})
+}
+
 // grew reports whether a mailbox has messages that this cycle did not see.
-// What the last list said counts as seen, or a server whose lists never agree
-// with its mailboxes would hold up all removals.
 func (s *session) grew(b *remote.Mailbox) bool {
 	before := s.boxes[b.Name]
 	if before == nil {

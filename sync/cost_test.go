@@ -177,7 +177,7 @@ func works() []work {
 		},
 		{
 			"removed on the server", agreed(2, 30), thenServer(1, removed), "local-remove:1", "",
-			[...]cost{{3, 332, 1179}, {3, 350, 1268}, {3, 413, 1223}, {3, 465, 3438}}, false,
+			[...]cost{{4, 455, 1484}, {4, 483, 1613}, {4, 536, 1528}, {4, 542, 3650}}, false,
 		},
 		{
 			"removed on disk", agreed(2, 30), thenDisk(1, removed), "remote-remove:1", "",
@@ -185,7 +185,7 @@ func works() []work {
 		},
 		{
 			"copied on the server", agreed(2, 30), thenServer(1, copied), "download:1", "local-copy:1",
-			[...]cost{{4, 387, 5449}, {3, 351, 1378}, {4, 468, 5572}, {4, 519, 7785}}, false,
+			[...]cost{{4, 387, 5449}, {4, 403, 1760}, {4, 468, 5572}, {4, 487, 7726}}, false,
 		},
 		{
 			"copied on disk", agreed(2, 30), thenDisk(1, copied), "remote-copy:1", "",
@@ -205,7 +205,7 @@ func works() []work {
 		},
 		{
 			"300 moved on disk", agreed(2, 300), renamed(300), "remote-move:300", "",
-			[...]cost{{5, 515, 19621}, {5, 541, 19812}, {5, 674, 23520}, {6, 803, 52676}}, true,
+			[...]cost{{5, 515, 19621}, {5, 541, 19812}, {5, 674, 23520}, {6, 911, 28487}}, true,
 		},
 	}
 }

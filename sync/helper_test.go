@@ -47,7 +47,7 @@ func (w *world) canonical(name string) string {
 	if name == "INBOX" {
 		return name
 	}
-	return strings.ReplaceAll(strings.TrimPrefix(name, w.prefix), w.delim, "/")
+	return canonical(name, w.delim, w.prefix)
 }
 
 // mailboxes lists the server's by their canonical names.

@@ -45,7 +45,7 @@ func newLedger(s snapshot) *ledger {
 func (l *ledger) rename(w *world, k int, rng *rand.Rand) {
 	boxes, mv, sd := w.folders(), w.mv, side(diskSide{w, rng})
 	if k == onServer {
-		boxes, mv, sd = w.srv.Mailboxes(), w.mvServer, serverSide{w}
+		boxes, mv, sd = w.mailboxes(), func(from, to string) { w.mvServer(w.wire(from), w.wire(to)) }, serverSide{w}
 	}
 	from := boxes[rng.IntN(len(boxes))]
 	w.n++

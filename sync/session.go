@@ -41,6 +41,8 @@ type session struct {
 
 	compared map[string]bool     // mailboxes of which this run fetched all flags
 	distrust map[fault]time.Time // what the server was caught at, since when
+	grown    []string            // mailboxes for which removals wait, because they have got new mail
+	waits    int                 // how often they did
 
 	// Later cycles ask only about mailboxes that need it.
 	boxes    map[string]*remote.Mailbox    // as the first cycle listed them, with what was made since
