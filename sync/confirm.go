@@ -7,6 +7,7 @@ import (
 
 	"satchel/state"
 	"satchel/sync/mail"
+	"satchel/sync/plan"
 	"satchel/sync/remote"
 )
 
@@ -38,7 +39,8 @@ func (s *session) vanished(ctx context.Context, mb *mailbox, known map[mail.UID]
 	addsUp := int64(mb.baseCount)-int64(n)+int64(fresh) == int64(ch.Cursor.Messages) ||
 		s.windowed(mb) // the rest is not listed yet
 	mass := n*100 > uint64(mb.baseCount*s.account.MaxDeletePct)
-	if addsUp && !mass && !ch.Short {
+	if addsUp && !ch.Short && (!mass || !s.windowed(mb)) {
+		mb.massGone = mass // asked for when it is known what was only moved
 		return claimed, nil
 	}
 	gone, err := s.confirmGone(ctx, mb, claimed, addsUp && !ch.Short)
@@ -50,6 +52,52 @@ func (s *session) vanished(ctx context.Context, mb *mailbox, known map[mail.UID]
 	}
 	s.freeze(mb, false, err)
 	return nil, nil
+}
+
+// confirmMass asks for each message of a mailbox that is said to have lost most
+// of them, when they were not found elsewhere.
+func (s *session) confirmMass(ctx context.Context) error {
+	gone := map[int64][]*message{}
+	for _, m := range s.messages {
+		if m.item.Remote.State == plan.Removed && !m.detached {
+			gone[m.row.MailboxID] = append(gone[m.row.MailboxID], m)
+		}
+	}
+	for _, name := range s.names {
+		mb := s.mailboxes[name]
+		if !mb.massGone || mb.blindRemote || len(gone[mb.row.ID])*100 <= mb.baseCount*s.account.MaxDeletePct {
+			continue
+		}
+		var claimed []mail.UID
+		for _, m := range gone[mb.row.ID] {
+			claimed = append(claimed, m.row.UID)
+		}
+		slices.Sort(claimed)
+		c, err := s.pool.first(ctx)
+		if err != nil {
+			return err
+		}
+		there, err := c.There(ctx, name, mb.changes.Cursor.UIDValidity, ranges(claimed))
+		if err != nil {
+			if ctx.Err() != nil || mail.KindOf(err) == mail.KindConnection {
+				return err
+			}
+			s.freeze(mb, false, err)
+			continue
+		}
+		if len(there) == 0 {
+			continue
+		}
+		s.doubt(name, remote.DoubtVanished)
+		s.hold(true, name)
+		for _, m := range gone[mb.row.ID] {
+			if slices.ContainsFunc(there, func(r mail.UIDRange) bool { return r.Contains(m.row.UID) }) {
+				m.item.Remote.State, m.uid = plan.Same, m.row.UID
+				m.refresh(name)
+			}
+		}
+	}
+	return nil
 }
 
 // claimedGone returns the UIDs of the base that are gone if the server is

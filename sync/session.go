@@ -96,6 +96,7 @@ type mailbox struct {
 	unread                  []int64 // sizes on disk of new files there that could not be read; guarded by session.mu
 	undescribed             bool    // the server lists messages and tells nothing about them
 	detached                bool    // UIDVALIDITY changed: all pairs are void
+	massGone                bool    // the server says that most messages went, and nothing contradicts it
 
 	listing  *maildir.Listing // set when the folder was compared in this cycle
 	keywords *maildir.Keywords
@@ -239,6 +240,7 @@ func (s *session) look(ctx context.Context) error {
 		s.listRest,
 		s.recoverRemoteFlags,
 		s.matchRemote,
+		s.confirmMass,
 		s.confirmCopies,
 		s.releaseDetached,
 		s.postponeUndescribed,
