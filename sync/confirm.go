@@ -3,6 +3,7 @@ package sync
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"satchel/state"
@@ -45,13 +46,28 @@ func (s *session) vanished(ctx context.Context, mb *mailbox, known map[mail.UID]
 	}
 	gone, err := s.confirmGone(ctx, mb, claimed, addsUp && !ch.Short)
 	switch {
-	case err == nil:
+	case err == nil && (!mass || count(gone) == n):
 		return gone, nil
-	case ctx.Err() != nil || mail.KindOf(err) == mail.KindConnection:
+	case err == nil && mb.baseCount <= plan.SmallMailbox:
+		return gone, nil
+	case err != nil && (ctx.Err() != nil || mail.KindOf(err) == mail.KindConnection):
 		return nil, err
+	case mass:
+		err = s.unconfirmed(mb, n, err)
 	}
 	s.freeze(mb, false, err)
 	return nil, nil
+}
+
+// unconfirmed is the brake for a server that calls most of a mailbox gone and
+// does not stand by it (SPEC §7). The next run, which knows, compares UIDs.
+func (s *session) unconfirmed(mb *mailbox, n uint64, err error) error {
+	if err == nil {
+		err = errors.New("asked for them one by one, it still has some")
+	}
+	return &mail.Error{Op: "safety brake", Mailbox: mb.name, Kind: mail.KindBrake,
+		Err:  fmt.Errorf("the server says that %d of %d messages are gone, and this is not confirmed: %w; nothing was removed there", n, mb.baseCount, err),
+		Hint: "compare everything: satchel sync --full " + mail.ShellWord(s.account.Name)}
 }
 
 // confirmMass asks for each message of a mailbox that is said to have lost most
@@ -82,13 +98,16 @@ func (s *session) confirmMass(ctx context.Context) error {
 			if ctx.Err() != nil || mail.KindOf(err) == mail.KindConnection {
 				return err
 			}
-			s.freeze(mb, false, err)
+			s.freeze(mb, false, s.unconfirmed(mb, uint64(len(claimed)), err))
 			continue
 		}
 		if len(there) == 0 {
 			continue
 		}
 		s.doubt(name, remote.DoubtVanished)
+		if mb.baseCount > plan.SmallMailbox {
+			s.freeze(mb, false, s.unconfirmed(mb, uint64(len(claimed)), nil))
+		}
 		s.hold(true, name)
 		for _, m := range gone[mb.row.ID] {
 			if slices.ContainsFunc(there, func(r mail.UIDRange) bool { return r.Contains(m.row.UID) }) {

@@ -5,9 +5,9 @@ import (
 	"slices"
 )
 
-// brakeFloor is the size up to which a mailbox may be emptied without a
+// SmallMailbox is the size up to which a mailbox may be emptied without a
 // question (SPEC §7): people do empty small mailboxes.
-const brakeFloor = 20
+const SmallMailbox = 20
 
 // Halt is a safety brake that was pulled: nothing is removed in the mailbox.
 type Halt struct {
@@ -71,7 +71,7 @@ func (o Op) home() string {
 
 // deletesTooMany is the brake on mass deletion.
 func deletesTooMany(m *Mailbox, n, percent int) (Halt, bool) {
-	if m.BaseMessages <= brakeFloor || n*100 <= percent*m.BaseMessages {
+	if m.BaseMessages <= SmallMailbox || n*100 <= percent*m.BaseMessages {
 		return Halt{}, false
 	}
 	return Halt{Mailbox: m.Name, Reason: fmt.Sprintf("would remove %d of %d messages", n, m.BaseMessages)}, true
