@@ -2,6 +2,7 @@ package sync
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -193,7 +194,52 @@ func (s *session) nextWindow(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := s.leftOut(ctx, now, pending); err != nil {
+		return err
+	}
 	return s.settleWindows(ctx, now, pending)
+}
+
+// leftOut looks for messages that the server has and did not list, in mailboxes
+// whose last window was applied.
+func (s *session) leftOut(ctx context.Context, now []*window, pending map[string]bool) error {
+	s.forget()
+	for _, w := range now {
+		mb := w.mb
+		if uint64(w.last)+1 < uint64(mb.remote.Status.UIDNext) || w.held || pending[mb.name] || mb.holdCursor || mb.row == nil || mb.frozen() {
+			continue
+		}
+		n, err := s.db.Count(ctx, mb.row.ID)
+		if err != nil {
+			return err
+		}
+		if uint64(n) >= uint64(mb.changes.Cursor.Messages) {
+			continue
+		}
+		c, err := s.pool.first(ctx)
+		if err != nil {
+			return err
+		}
+		present, err := c.Present(ctx, mb.name, s.validity(mb))
+		if err == nil || errors.Is(err, remote.ErrIncomplete) {
+			mb.changes.Cursor.UIDNext = w.last + 1
+			err = s.foundUnknown(ctx, mb, present)
+		}
+		if err != nil {
+			if fatal(ctx, err) {
+				return err
+			}
+			s.freeze(mb, false, err)
+		}
+	}
+	if len(s.newRemote) == 0 {
+		return nil
+	}
+	more, err := s.applyNew(ctx)
+	for name := range more {
+		pending[name] = true
+	}
+	return err
 }
 
 // listWindow lists the next part of what is queued, within the budget.

@@ -71,3 +71,28 @@ func TestWindows(t *testing.T) {
 		})
 	}
 }
+
+// A message that FETCH leaves out once is found by counting.
+func TestWindowLeavesOut(t *testing.T) {
+	var mu sync.Mutex
+	left := 0
+	w := newWorld(t, imaptest.Options{Mangle: func(_ *imaptest.Conn, line string) string {
+		mu.Lock()
+		defer mu.Unlock()
+		if left == 0 && strings.Contains(line, "FETCH (UID 17 ") && strings.Contains(line, "RFC822.SIZE") {
+			left++
+			return ""
+		}
+		return line
+	}})
+	w.small = 5
+	for range 20 {
+		w.srv.Append("INBOX", nil, time.Unix(1700000000, 0), w.message())
+	}
+	w.sync()
+	w.agree()
+	if left != 1 {
+		t.Error("nothing was left out")
+	}
+	w.quiet()
+}
