@@ -31,6 +31,37 @@ type namedFile struct {
 	file maildir.File
 }
 
+// lookahead is the reading of folders that goes on while the server is being
+// asked. Whoever starts it has to wait for it.
+type lookahead struct {
+	done  chan struct{}
+	looks map[string]*folderLook // valid when done is closed
+}
+
+func (l *lookahead) start(read func() map[string]*folderLook) {
+	l.wait()
+	done := make(chan struct{})
+	l.done = done
+	go func() {
+		defer close(done)
+		l.looks = read()
+	}()
+}
+
+// wait returns what was read, once it is.
+func (l *lookahead) wait() map[string]*folderLook {
+	if l.done != nil {
+		<-l.done
+	}
+	return l.looks
+}
+
+// forget waits, too, but nothing was read then.
+func (l *lookahead) forget() {
+	l.wait()
+	l.looks = nil
+}
+
 // lookAhead reads the folders whose stamps moved, and the new files in them,
 // while the server is being asked: neither needs to wait for the other.
 // Nothing is concluded yet.

@@ -34,7 +34,7 @@ func (s *session) renames(ctx context.Context, f *finding) (again bool, err erro
 	if len(steps) == 0 {
 		return false, nil
 	}
-	s.ahead = nil // was read under the old names
+	s.ahead.forget() // was read under the old names
 	for i := range steps {
 		step := &steps[i]
 		if s.req.DryRun {

@@ -19,6 +19,7 @@ import (
 // rows whose file is not under its name as Removed and unknown files in
 // newLocal; matchLocal brings together what belongs together.
 func (s *session) scanLocal(ctx context.Context) error {
+	ahead := s.ahead.wait()
 	for _, name := range s.names {
 		mb := s.mailboxes[name]
 		if mb.blindLocal || !s.dirtyLocal(mb) {
@@ -30,7 +31,7 @@ func (s *session) scanLocal(ctx context.Context) error {
 			}
 			continue
 		}
-		look := s.ahead[name]
+		look := ahead[name]
 		if look == nil || mb.detached { // all pairs are void: that was not known then
 			look = s.lookAt(ctx, mb)
 		}

@@ -15,7 +15,7 @@ import (
 // again from the start.
 func (s *session) askRemote(ctx context.Context) error {
 	var reqs []remote.ChangesRequest
-	budget := s.budget()
+	budget := s.window
 	for _, name := range s.names {
 		mb := s.mailboxes[name]
 		if mb.blindRemote || mb.remote == nil || !s.dirtyRemote(mb) {

@@ -67,7 +67,7 @@ type view struct {
 	byID      map[int64]*mailbox
 	names     []string // sorted
 	messages  map[int64]*message
-	ahead     map[string]*folderLook // folders that were read while the server was being asked
+	ahead     lookahead
 	newLocal  []*message
 	newRemote []*message
 	paired    []*message // new on both sides, joined
@@ -192,6 +192,7 @@ func (s *session) cycles(ctx context.Context) error {
 func (s *session) cycle(ctx context.Context) (again bool, err error) {
 	s.view = view{messages: map[int64]*message{}}
 	s.moved = false
+	defer func() { s.ahead.wait() }()
 	if err := s.look(ctx); err != nil {
 		return false, err
 	}

@@ -87,7 +87,7 @@ func (s *session) survey(ctx context.Context) error {
 			return err
 		}
 		if f.here, err = (folderProof{s.db, s.store, s.restored}).places(gctx, rows, f.folders); err == nil && !f.movedHere() {
-			s.ahead = s.lookAhead(gctx, rows, f.folders)
+			s.ahead.start(func() map[string]*folderLook { return s.lookAhead(ctx, rows, f.folders) })
 		}
 		return err
 	})

@@ -38,23 +38,23 @@ type window struct {
 	held   bool     // something of it could not be applied; the cursor stays
 }
 
-// budget returns how many new messages may be listed before anything is
-// applied.
-func (s *session) budget() int {
+// divisible reports whether new messages may be listed in parts, as far as is
+// known before the server is asked.
+func (s *session) divisible() bool {
 	if s.req.DryRun || s.req.Full || s.restored || len(s.intents) > 0 {
-		return math.MaxInt
+		return false
 	}
-	for _, look := range s.ahead {
+	for _, look := range s.ahead.wait() {
 		if look.err != nil || look.listing.Unsettled || len(look.fresh) > 0 || look.removed > 0 {
-			return math.MaxInt
+			return false
 		}
 	}
 	for _, mb := range s.mailboxes {
 		if mb.blindLocal || mb.folder == nil && mb.row != nil {
-			return math.MaxInt // messages went from the disk
+			return false // messages went from the disk
 		}
 	}
-	return s.window
+	return true
 }
 
 // limit cuts a request for changes down to the budget, and queues the rest. It
@@ -63,6 +63,9 @@ func (s *session) limit(req *remote.ChangesRequest, mb *mailbox, budget *int) bo
 	next := max(req.Known.UIDNext, 1)
 	st := mb.remote.Status
 	n := int(min(st.Messages, uint32(st.UIDNext)-min(uint32(next), uint32(st.UIDNext))))
+	if n > *budget && !s.divisible() {
+		*budget = math.MaxInt
+	}
 	if n <= *budget || st.UIDNext == 0 || mb.detached {
 		*budget -= min(n, *budget)
 		return true

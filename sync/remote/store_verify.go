@@ -37,18 +37,40 @@ func (c *Conn) verifyStored(flight []*storing, results []StoreResult) error {
 	return nil
 }
 
+// toldElsewhere returns the messages that one command of the flight changes,
+// and that the server told of while another one was the oldest: Dovecot answers
+// several before it ends the first.
+func toldElsewhere(flight []*storing) map[mail.UID]bool {
+	in := map[mail.UID]int{}
+	for _, st := range flight {
+		for _, uid := range st.uids {
+			in[uid]++
+		}
+	}
+	told := map[mail.UID]bool{}
+	for _, st := range flight {
+		for uid := range st.told {
+			if in[uid] == 1 {
+				told[uid] = true
+			}
+		}
+	}
+	return told
+}
+
 // undone returns, as commands that are ready to be sent again, what did not
 // happen.
 func (c *Conn) undone(flight []*storing) ([]*storing, error) {
 	mailbox := c.selected.mailbox
 	doubtful := map[*storing][]mail.UID{}
 	var uids []mail.UID
+	elsewhere := toldElsewhere(flight)
 	for _, st := range flight {
 		if st.failed() {
 			continue
 		}
 		for _, uid := range st.uids {
-			if !st.told[uid] && !wire.Contains(st.modified, uid) {
+			if !st.told[uid] && !elsewhere[uid] && !wire.Contains(st.modified, uid) {
 				doubtful[st] = append(doubtful[st], uid)
 				uids = append(uids, uid)
 			}
