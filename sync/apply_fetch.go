@@ -179,7 +179,7 @@ const deliverMessages = 1024
 
 // How long a batch waits for the next message, and in all.
 const (
-	gatherQuiet  = 10 * time.Millisecond
+	gatherQuiet  = 20 * time.Millisecond
 	gatherAtMost = 200 * time.Millisecond
 )
 

@@ -3,6 +3,7 @@ package sync
 import (
 	"context"
 	"errors"
+	"iter"
 	"log/slog"
 	"sync"
 
@@ -24,12 +25,16 @@ type pool struct {
 	patience *patience
 	log      *slog.Logger
 
-	mu    sync.Mutex
-	main  *remote.Conn
-	extra []*remote.Conn // idle
-	full  bool           // the server refused another one
-	lost  int            // connections that broke at work
-	gone  error          // why there is no connection to be had any more
+	mu     sync.Mutex
+	main   *remote.Conn
+	extra  []*remote.Conn     // idle
+	full   bool               // the server refused another one
+	coming chan struct{}      // closed when a connection made in advance is there, or not to be had
+	cancel context.CancelFunc // ends the making of it
+	lost   int                // connections that broke at work
+	gone   error              // why there is no connection to be had any more
+
+	wg sync.WaitGroup // the making of connections
 }
 
 // job is a piece of work on one connection.
@@ -131,19 +136,21 @@ func (p *pool) run(ctx, stop context.Context, jobs []job) error {
 	}
 	var weight int64
 	queue := make(chan job, len(jobs))
-	for _, j := range jobs {
-		weight += j.weight
+	for _, j := range jobs[1:] {
 		queue <- j
 	}
 	close(queue)
+	for _, j := range jobs {
+		weight += j.weight
+	}
 	g, gctx := errgroup.WithContext(ctx)
 	// A connection that is still being made when all is done is not needed.
 	connecting, enough := context.WithCancel(gctx)
 	defer enough()
 	// work returns an error with broken set when it left a job because of its
 	// connection and others may go on.
-	work := func(c *remote.Conn, first bool) (broken bool, err error) {
-		for j := range queue {
+	work := func(c *remote.Conn, first bool, mine []job) (broken bool, err error) {
+		for j := range chain(mine, queue) {
 			if gctx.Err() != nil {
 				return false, context.Cause(gctx)
 			}
@@ -162,8 +169,10 @@ func (p *pool) run(ctx, stop context.Context, jobs []job) error {
 		return false, nil
 	}
 	g.Go(func() error {
-		for {
-			broken, err := work(main, true)
+		// The first job is the first connection's: as a rule it has the mailbox
+		// selected.
+		for mine := jobs[:1]; ; mine = nil {
+			broken, err := work(main, true, mine)
 			if !broken {
 				return err
 			}
@@ -172,13 +181,13 @@ func (p *pool) run(ctx, stop context.Context, jobs []job) error {
 			}
 		}
 	})
-	for range min(p.max-1, len(jobs)-1, int(weight/perConnection)) {
+	for range min(p.max-1, len(jobs)-1, max(int(weight/perConnection), p.atHand())) {
 		g.Go(func() error {
 			c := p.take(connecting)
 			if c == nil {
 				return nil // the others do the work
 			}
-			broken, err := work(c, false)
+			broken, err := work(c, false, nil)
 			if broken {
 				_ = c.Close()
 				return nil // the others go on
@@ -193,10 +202,36 @@ func (p *pool) run(ctx, stop context.Context, jobs []job) error {
 	return g.Wait()
 }
 
+// chain yields what is in the list and then what comes from the queue.
+func chain(list []job, queue <-chan job) iter.Seq[job] {
+	return func(yield func(job) bool) {
+		for _, j := range list {
+			if !yield(j) {
+				return
+			}
+		}
+		for j := range queue {
+			if !yield(j) {
+				return
+			}
+		}
+	}
+}
+
 // take returns an idle connection or makes one; nil when there is none to be
 // had, which is no error, since the first connection does the work then.
 func (p *pool) take(ctx context.Context) *remote.Conn {
 	p.mu.Lock()
+	if coming := p.coming; coming != nil && len(p.extra) == 0 {
+		p.coming = nil // it is this caller's
+		p.mu.Unlock()
+		select {
+		case <-coming:
+		case <-ctx.Done():
+			return nil
+		}
+		p.mu.Lock()
+	}
 	if n := len(p.extra); n > 0 {
 		c := p.extra[n-1]
 		p.extra = p.extra[:n-1]
@@ -208,23 +243,57 @@ func (p *pool) take(ctx context.Context) *remote.Conn {
 	if full {
 		return nil
 	}
+	return p.further(ctx)
+}
+
+// further makes one more connection; nil when the server refuses.
+func (p *pool) further(ctx context.Context) *remote.Conn {
 	c, err := p.client.Connect(ctx)
 	if err == nil {
 		err = c.Compress(ctx)
 	}
-	if err != nil {
-		if c != nil {
-			_ = c.Close()
-		}
-		if ctx.Err() == nil {
-			p.log.Info("no further connection", "err", err)
-			p.mu.Lock()
-			p.full = true
-			p.mu.Unlock()
-		}
-		return nil
+	if err == nil {
+		return c
 	}
-	return c
+	if c != nil {
+		_ = c.Close()
+	}
+	if ctx.Err() == nil {
+		p.log.Info("no further connection", "err", err)
+		p.mu.Lock()
+		p.full = true
+		p.mu.Unlock()
+	}
+	return nil
+}
+
+// prepare begins to make a further connection, for work that is sure to come: it
+// takes four turns of the line, in which the rest is found out and planned.
+func (p *pool) prepare(ctx context.Context) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.max < 2 || p.full || p.coming != nil || p.cancel != nil || len(p.extra) > 0 {
+		return
+	}
+	ctx, p.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	coming := make(chan struct{})
+	p.coming = coming
+	p.wg.Go(func() {
+		defer close(coming)
+		if c := p.further(ctx); c != nil {
+			p.put(c)
+		}
+	})
+}
+
+// atHand returns how many further connections there are, or soon will be.
+func (p *pool) atHand() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.coming != nil && len(p.extra) == 0 {
+		return 1
+	}
+	return len(p.extra)
 }
 
 func (p *pool) put(c *remote.Conn) {
@@ -234,6 +303,13 @@ func (p *pool) put(c *remote.Conn) {
 }
 
 func (p *pool) close() {
+	p.mu.Lock()
+	if p.cancel != nil {
+		p.cancel()
+		p.cancel, p.coming = nil, nil
+	}
+	p.mu.Unlock()
+	p.wg.Wait() // for the connection that was being made
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var wg sync.WaitGroup

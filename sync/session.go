@@ -235,6 +235,7 @@ func (s *session) look(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
 		s.askRemote, // network first: what follows is decided on one picture
 		s.scanLocal,
+		s.prepare,
 		s.matchLocal,
 		s.recoverLocal,
 		s.scanRemote,
@@ -252,6 +253,30 @@ func (s *session) look(ctx context.Context) error {
 		if err := step(ctx); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// bothWays is how many bytes must be waiting on each side for a second
+// connection to be worth its login: then they cross.
+const bothWays = 64 << 10
+
+// prepare has a second connection made while the rest is being found out, when
+// much is to be sent and much to be fetched.
+func (s *session) prepare(ctx context.Context) error {
+	var here, there int64
+	for _, m := range s.newLocal {
+		here += m.item.Size
+	}
+	for _, mb := range s.mailboxes {
+		if mb.changes != nil {
+			for _, n := range mb.changes.New {
+				there += n.Size
+			}
+		}
+	}
+	if !s.req.DryRun && min(here, there) >= bothWays {
+		s.pool.prepare(ctx)
 	}
 	return nil
 }
