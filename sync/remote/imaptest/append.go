@@ -58,6 +58,9 @@ func runAppend(c *Conn, _ string, p *parser) string {
 		if limit := c.srv.opts.appendLimit(box.name); limit > 0 && int64(len(a.data)) > limit {
 			return "NO [TOOBIG] Message is too big"
 		}
+		if c.srv.refusesKeyword(a.flags) {
+			return refusedKeyword
+		}
 		if len(a.data) == 0 {
 			return "NO Message is empty"
 		}
@@ -80,5 +83,5 @@ func runAppend(c *Conn, _ string, p *parser) string {
 	if !c.srv.opts.Caps.Has(CapUIDPlus) {
 		return "OK Append completed"
 	}
-	return fmt.Sprintf("OK [APPENDUID %d %s] Append completed", box.uidValidity, setOf(uids))
+	return fmt.Sprintf("OK [APPENDUID %d %s] Append completed", box.uidValidity, inOrder(uids))
 }

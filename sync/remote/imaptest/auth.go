@@ -24,13 +24,20 @@ func (c *Conn) capabilities() string {
 	if c.compressed {
 		caps &^= CapCompress
 	}
+	words := caps.String()
+	switch o := c.srv.opts; {
+	case o.Exchange != nil:
+		words = "IMAP4 " + words
+	case o.Gmail != nil && c.user != "":
+		words += gmailWords
+	}
 	switch o := c.srv.opts; {
 	case len(o.AppendLimits) > 0:
-		return caps.String() + " APPENDLIMIT"
+		words += " APPENDLIMIT"
 	case o.AppendLimit > 0:
-		return fmt.Sprintf("%s APPENDLIMIT=%d", caps, o.AppendLimit)
+		words += fmt.Sprintf(" APPENDLIMIT=%d", o.AppendLimit)
 	}
-	return caps.String()
+	return words
 }
 
 func runCapability(c *Conn, _ string, p *parser) string {

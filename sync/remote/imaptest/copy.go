@@ -25,13 +25,14 @@ func copyHandler(byUID, move bool) func(*Conn, string, *parser) string {
 		case len(msgs) == 0:
 			return "OK No messages found"
 		}
+		sources := uidsOf(msgs)
 		copies, err := st.copy(src, msgs, dst)
 		if err != nil {
 			return err.Error()
 		}
 		code := ""
 		if c.srv.opts.Caps.Has(CapUIDPlus) {
-			code = fmt.Sprintf("[COPYUID %d %s %s] ", dst.uidValidity, setOf(uidsOf(msgs)), setOf(copies))
+			code = fmt.Sprintf("[COPYUID %d %s %s] ", dst.uidValidity, setOf(sources), inOrder(copies))
 		}
 		if !move {
 			return "OK " + code + "Copy completed"
@@ -39,7 +40,7 @@ func copyHandler(byUID, move bool) func(*Conn, string, *parser) string {
 		if code != "" {
 			c.out.printf("* OK %sMoved", code)
 		}
-		src.remove(uidsOf(msgs))
+		src.takeOut(sources)
 		if lost {
 			return expungeIssued
 		}
@@ -72,7 +73,7 @@ func (c *Conn) expunge(only numSet) string {
 	if c.sel.readOnly || c.sel.box.readOnly {
 		return errReadOnly.Error()
 	}
-	removed := c.sel.box.remove(c.sel.deleted(only))
+	removed := c.sel.box.expunge(c.sel.deleted(only))
 	return "OK " + c.highestModSeq(len(removed) > 0) + "Expunge completed"
 }
 

@@ -104,6 +104,9 @@ func (s *Server) Message(name string, uid uint32) (msg Message, ok bool) {
 func (s *Server) StoreFlags(name string, uid uint32, add, remove []string) (ok bool) {
 	s.do(name, func(box *mailbox) {
 		m := box.get(uid)
+		if s.opts.Exchange != nil {
+			add = s.permitted(add) // no client of such a server can set more
+		}
 		plus, fits := box.set(add)
 		if m == nil || !fits {
 			return
@@ -122,7 +125,7 @@ func (s *Server) StoreFlags(name string, uid uint32, add, remove []string) (ok b
 // Expunge removes messages, whatever their flags, and returns how many there were.
 func (s *Server) Expunge(name string, uids ...uint32) (n int) {
 	uids = slices.Sorted(slices.Values(uids))
-	s.do(name, func(box *mailbox) { n = len(box.remove(uids)) })
+	s.do(name, func(box *mailbox) { n = len(box.expunge(uids)) })
 	return n
 }
 
@@ -145,7 +148,7 @@ func (s *Server) transfer(from string, uid uint32, to string, move bool) (newUID
 		if uids, err := s.store.copy(src, []*message{m}, dst); err == nil {
 			newUID = uids[0]
 			if move {
-				src.remove([]uint32{uid})
+				src.takeOut([]uint32{uid})
 			}
 		}
 	})

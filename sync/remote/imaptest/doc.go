@@ -20,6 +20,10 @@
 //
 // MIME is not parsed: BODYSTRUCTURE calls each message plain text, and SEARCH does not decode what it looks through.
 //
+// # Manners
+//
+// [GmailOptions] and [ExchangeOptions] describe servers that behave as those two are documented to.
+//
 // # Faults
 //
 // [Options].Hook can refuse, delay or stall a command or drop its connection, before or after the command had its effect.

@@ -95,6 +95,11 @@ func (c *Conn) parseItem(p *parser, f *fetching, alone bool) {
 			p.fail("%s is not supported", word)
 		}
 		f.add(word)
+	case "X-GM-MSGID", "X-GM-LABELS":
+		if c.srv.opts.Gmail == nil {
+			p.fail("%s is not supported", word)
+		}
+		f.add(word)
 	case "RFC822":
 		f.items = append(f.items, fetchItem{name: word, section: &section{}, seen: true})
 	case "RFC822.HEADER":
@@ -200,9 +205,13 @@ func (c *Conn) fetchOne(f fetching, m *message, turned bool) {
 		case "INTERNALDATE":
 			o.text(quote(m.date.Format(dateTimeLayout)))
 		case "RFC822.SIZE":
-			o.text(itoa(len(m.content.data)))
+			o.text(itoa(c.srv.size(m)))
 		case "EMAILID":
 			o.text("(" + m.content.id + ")")
+		case "X-GM-MSGID":
+			o.text(m.content.id)
+		case "X-GM-LABELS":
+			o.text(c.srv.store.gmail.labels(m.content))
 		case "THREADID":
 			o.text("NIL")
 		case "ENVELOPE":

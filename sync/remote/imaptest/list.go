@@ -216,7 +216,7 @@ func (c *Conn) listLine(l listing, name string, children, childInfo bool) {
 	if (l.subscribed || l.retSubscribed) && st.subscribed[name] {
 		attrs = append(attrs, `\Subscribed`)
 	}
-	if box != nil && box.specialUse != "" && caps.Has(CapSpecialUse) {
+	if box != nil && box.specialUse != "" && (caps.Has(CapSpecialUse) || c.srv.opts.Exchange != nil) {
 		attrs = append(attrs, box.specialUse)
 	}
 	info := ""

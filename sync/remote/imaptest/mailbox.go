@@ -24,6 +24,7 @@ type mailbox struct {
 	forgot   uint64    // expunges up to this mod-sequence are forgotten; 0 means none are
 
 	selections map[*selection]struct{}
+	gmail      *gmail // nil: an ordinary mailbox
 }
 
 type message struct {
@@ -86,10 +87,14 @@ func (b *mailbox) add(flags flagSet, date time.Time, body *content) *message {
 // mod-sequence alone. by is the session that tells its own client itself; nil tells all of them.
 func (b *mailbox) setFlags(msgs []*message, change func(flagSet) flagSet, by *selection) {
 	bumped := false
+	var changed []*message
 	for _, m := range msgs {
 		flags := change(m.flags)
 		if flags == m.flags {
 			continue
+		}
+		if b.gmail != nil {
+			changed = append(changed, m)
 		}
 		if !bumped {
 			b.modSeq++
@@ -102,6 +107,9 @@ func (b *mailbox) setFlags(msgs []*message, change func(flagSet) flagSet, by *se
 				sel.wake()
 			}
 		}
+	}
+	if b.gmail != nil {
+		b.gmail.flagsChanged(b, changed)
 	}
 }
 

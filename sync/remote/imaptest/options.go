@@ -33,6 +33,10 @@ type Options struct {
 	// without a word when it is empty.
 	MaxConnections int
 	TooMany        string
+	// Gmail makes the server behave as Gmail does; see [GmailOptions]. Nil: an ordinary server.
+	Gmail *Gmail
+	// Exchange makes the server behave as Exchange Online does; see [ExchangeOptions]. Nil: an ordinary server.
+	Exchange *Exchange
 	// NoGreetingCaps and NoLoginCaps leave the CAPABILITY code out of the greeting and of the answer to a login.
 	NoGreetingCaps, NoLoginCaps bool
 

@@ -160,7 +160,7 @@ func runClose(c *Conn, _ string, p *parser) string {
 	s := c.sel
 	c.unselect()
 	if !s.readOnly {
-		s.box.remove(s.deleted(nil))
+		s.box.expunge(s.deleted(nil))
 	}
 	return "OK Close completed"
 }

@@ -211,6 +211,8 @@ func (c *Conn) enableCondstore() {
 func (c *Conn) modSeqLine(box *mailbox) {
 	if box.noModSeq {
 		c.out.printf("* OK [NOMODSEQ] No mod-sequences here")
+	} else if box.gmail != nil {
+		c.out.printf("* OK [HIGHESTMODSEQ %d]", box.modSeq)
 	} else {
 		c.out.printf("* OK [HIGHESTMODSEQ %d] Highest", box.modSeq)
 	}

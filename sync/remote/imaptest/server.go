@@ -37,6 +37,12 @@ func NewServer(o Options) *Server {
 	s := &Server{opts: o, conns: make(map[*Conn]struct{})}
 	s.store = newStore(string(o.Delimiter))
 	s.store.voidUIDs = o.RenameVoidsUIDs
+	if o.Gmail != nil {
+		s.store.beGmail(*o.Gmail)
+	}
+	if o.Exchange != nil {
+		s.store.beExchange()
+	}
 	if o.TLS || o.Caps.Has(CapStartTLS) {
 		cert, pem, err := selfSigned()
 		if err != nil {

@@ -17,6 +17,7 @@ type store struct {
 	lastBox      int
 	lastMail     int
 	voidUIDs     bool // RENAME gives a new UIDVALIDITY
+	gmail        *gmail // nil: an ordinary server
 }
 
 // storeError is a refusal, in the words of the tagged reply.
@@ -73,7 +74,7 @@ func (st *store) create(name string) (*mailbox, error) {
 	st.lastBox++
 	box := &mailbox{
 		name: name, id: fmt.Sprintf("F%06d", st.lastBox), uidValidity: st.lastValidity, uidNext: 1, firstRecent: 1, modSeq: 1,
-		selections: make(map[*selection]struct{}),
+		selections: make(map[*selection]struct{}), gmail: st.gmail,
 	}
 	st.boxes[name] = box
 	return box, nil
@@ -178,6 +179,9 @@ func (st *store) append(box *mailbox, flags []string, date time.Time, data []byt
 	if !ok {
 		return nil, errKeywords
 	}
+	if st.gmail != nil {
+		return st.gmail.append(box, set, date, data), nil
+	}
 	return box.add(set, date, st.newMail(data)), nil
 }
 
@@ -196,6 +200,10 @@ func (st *store) copy(from *mailbox, msgs []*message, to *mailbox) ([]uint32, er
 	}
 	uids := make([]uint32, 0, len(msgs))
 	for _, m := range msgs {
+		if st.gmail != nil {
+			uids = append(uids, st.gmail.label(to, nil, m.date, m.content).uid)
+			continue
+		}
 		uids = append(uids, to.add(sets[m.flags], m.date, m.content).uid)
 	}
 	return uids, nil

@@ -101,6 +101,9 @@ func storeHandler(byUID bool) func(*Conn, string, *parser) string {
 		if c.sel.readOnly || c.sel.box.readOnly {
 			return "NO [NOPERM] Mailbox is read-only"
 		}
+		if c.srv.refusesKeyword(st.flags) {
+			return refusedKeyword
+		}
 		if st.limited {
 			c.enableCondstore()
 			msgs = st.filter(msgs)
