@@ -22,7 +22,7 @@ var schema string
 
 const (
 	applicationID = 0x53617463 // "Satc"
-	version       = 3          // user_version of the schema that this program writes
+	version       = 4          // user_version of the schema that this program writes
 )
 
 // Options are what tests may want beside the file.
@@ -179,6 +179,9 @@ func migrations() []string {
 		`ALTER TABLE mailbox ADD COLUMN files INTEGER NOT NULL DEFAULT -1;
 		 ALTER TABLE mailbox ADD COLUMN names INTEGER NOT NULL DEFAULT 0`,
 		distrustTable,
+		// Flags that the server refused to store, or dropped, whatever
+		// PERMANENTFLAGS says.
+		`ALTER TABLE mailbox ADD COLUMN refused TEXT NOT NULL DEFAULT ''`,
 	}
 }
 

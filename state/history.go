@@ -17,6 +17,8 @@ const (
 	MetaGeneration = "generation"
 	// MetaLevel is what the server was last seen to offer.
 	MetaLevel = "level"
+	// MetaSizes says whether RFC822.SIZE is exact, as far as is known.
+	MetaSizes = "sizes"
 )
 
 // Meta returns a remembered value, "" when there is none.

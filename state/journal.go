@@ -29,6 +29,11 @@ const (
 	// IntentTrash: the message is about to be moved to Mailbox, because it
 	// was removed locally.
 	IntentTrash IntentKind = "trash"
+	// IntentExpunge: the message was removed locally, or is what a move left
+	// behind, and there is a copy where one was asked for. Only its removal
+	// from Home is missing, which may have to wait for other clients. Unlike
+	// the others this one outlives runs.
+	IntentExpunge IntentKind = "expunge"
 	// IntentLocalRename and IntentRemoteRename: the mailbox Home is about to
 	// be renamed to Mailbox on that side, with those below it.
 	IntentLocalRename  IntentKind = "local-rename"
@@ -44,7 +49,7 @@ const (
 // The kinds as SQL lists them: those that belong to a rename, and all.
 const (
 	renameKinds = `'local-rename', 'remote-rename', 'base-name', 'subscription'`
-	intentKinds = `'append', 'remote-flags', 'local-flags', 'remote-move', 'local-move', 'trash', ` + renameKinds
+	intentKinds = `'append', 'remote-flags', 'local-flags', 'remote-move', 'local-move', 'trash', 'expunge', ` + renameKinds
 )
 
 // Intent is an entry of the journal.

@@ -17,7 +17,10 @@ type Mailbox struct {
 	Permanent    mail.Flags
 	PermanentAny bool
 	ReadOnly     bool
-	MailboxID    string // OBJECTID (RFC 8474 §4); empty where the server gives none
+	// Refused are flags that the server refused to store, or dropped, although
+	// Permanent or PermanentAny say that it keeps them.
+	Refused   mail.Flags
+	MailboxID string // OBJECTID (RFC 8474 §4); empty where the server gives none
 	// What the folder looked like when it was last compared completely:
 	// mtimes in nanoseconds, 0 when not to be trusted.
 	DirMTime, CurMTime, NewMTime int64
@@ -32,7 +35,7 @@ type Mailbox struct {
 // cost does not depend on the number of messages.
 func (db *DB) Mailboxes(ctx context.Context) ([]*Mailbox, error) {
 	rows, err := db.read.QueryContext(ctx, `SELECT id, name, uidvalidity, uidnext, highestmodseq, messages, mailboxid,
-		permanent, permanent_any, read_only, dir_mtime, cur_mtime, new_mtime, inode, files+1, names FROM mailbox ORDER BY name`)
+		permanent, permanent_any, read_only, dir_mtime, cur_mtime, new_mtime, inode, files+1, names, refused FROM mailbox ORDER BY name`)
 	if err != nil {
 		return nil, fmt.Errorf("read mailboxes: %w", err)
 	}
@@ -41,14 +44,14 @@ func (db *DB) Mailboxes(ctx context.Context) ([]*Mailbox, error) {
 	for rows.Next() {
 		m := &Mailbox{}
 		var modseq, inode, names int64
-		var permanent string
+		var permanent, refused string
 		if err := rows.Scan(&m.ID, &m.Name, &m.Cursor.UIDValidity, &m.Cursor.UIDNext, &modseq, &m.Cursor.Messages,
-			&m.MailboxID, &permanent, &m.PermanentAny, &m.ReadOnly, &m.DirMTime, &m.CurMTime, &m.NewMTime, &inode, &m.Files, &names); err != nil {
+			&m.MailboxID, &permanent, &m.PermanentAny, &m.ReadOnly, &m.DirMTime, &m.CurMTime, &m.NewMTime, &inode, &m.Files, &names, &refused); err != nil {
 			return nil, fmt.Errorf("read mailboxes: %w", err)
 		}
 		m.Cursor.HighestModSeq, m.Inode = mail.ModSeq(modseq), uint64(inode)
 		m.Names = uint64(names)
-		m.Permanent = decodeFlags(permanent)
+		m.Permanent, m.Refused = decodeFlags(permanent), decodeFlags(refused)
 		list = append(list, m)
 	}
 	if err := rows.Err(); err != nil {
@@ -62,15 +65,15 @@ func (t *Tx) PutMailbox(m *Mailbox) error {
 	c := m.Cursor
 	if m.ID != 0 {
 		_, err := t.exec(`UPDATE mailbox SET name=?, uidvalidity=?, uidnext=?, highestmodseq=?, messages=?, mailboxid=?, permanent=?, permanent_any=?, read_only=?,
-			dir_mtime=?, cur_mtime=?, new_mtime=?, inode=?, files=?, names=? WHERE id=?`,
+			dir_mtime=?, cur_mtime=?, new_mtime=?, inode=?, files=?, names=?, refused=? WHERE id=?`,
 			m.Name, c.UIDValidity, c.UIDNext, int64(c.HighestModSeq), c.Messages, m.MailboxID, encodeFlags(m.Permanent), m.PermanentAny, m.ReadOnly,
-			m.DirMTime, m.CurMTime, m.NewMTime, int64(m.Inode), m.Files-1, int64(m.Names), m.ID)
+			m.DirMTime, m.CurMTime, m.NewMTime, int64(m.Inode), m.Files-1, int64(m.Names), encodeFlags(m.Refused), m.ID)
 		return err
 	}
 	res, err := t.exec(`INSERT INTO mailbox(name, uidvalidity, uidnext, highestmodseq, messages, mailboxid,
-		permanent, permanent_any, read_only, dir_mtime, cur_mtime, new_mtime, inode, files, names) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
+		permanent, permanent_any, read_only, dir_mtime, cur_mtime, new_mtime, inode, files, names, refused) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
 		m.Name, c.UIDValidity, c.UIDNext, int64(c.HighestModSeq), c.Messages, m.MailboxID, encodeFlags(m.Permanent), m.PermanentAny, m.ReadOnly,
-		m.DirMTime, m.CurMTime, m.NewMTime, int64(m.Inode), m.Files-1, int64(m.Names))
+		m.DirMTime, m.CurMTime, m.NewMTime, int64(m.Inode), m.Files-1, int64(m.Names), encodeFlags(m.Refused))
 	if err != nil {
 		return err
 	}

@@ -8,7 +8,8 @@ CREATE TABLE meta (
 -- mtimes are nanoseconds, 0 when they are not to be trusted. permanent is
 -- PERMANENTFLAGS, permanent_any whether it held \*. Version 2 adds files and
 -- names, the fingerprint of the folder at those mtimes; files is -1 when it is
--- not known.
+-- not known. Version 4 adds refused, the flags that the server refused to store
+-- or dropped, whatever PERMANENTFLAGS says.
 CREATE TABLE mailbox (
     id            INTEGER PRIMARY KEY,
     name          TEXT NOT NULL UNIQUE,

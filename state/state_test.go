@@ -281,7 +281,7 @@ func TestMailboxes(t *testing.T) {
 	want := []*state.Mailbox{
 		{Name: "Archive"},
 		{Name: "INBOX", Cursor: mail.Cursor{UIDValidity: ^mail.UIDValidity(0), UIDNext: ^mail.UID(0), HighestModSeq: 1<<63 - 1, Messages: 1 << 31},
-			Permanent: mail.NewFlags(`\Seen`, "work"), PermanentAny: true, ReadOnly: true, MailboxID: "F-1",
+			Permanent: mail.NewFlags(`\Seen`, "work"), PermanentAny: true, ReadOnly: true, Refused: mail.NewFlags("$Forwarded", "x"), MailboxID: "F-1",
 			DirMTime: 1, CurMTime: -2, NewMTime: 3, Inode: ^uint64(0)},
 		{Name: "Lists/Grüße/日本", PermanentAny: true},
 	}

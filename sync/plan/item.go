@@ -99,9 +99,20 @@ type Mailbox struct {
 	// means that it accepts new keywords (\*).
 	Holds    mail.Flags
 	HoldsAny bool
+	// Refused is what the server does not store although Holds or HoldsAny
+	// say that it does.
+	Refused mail.Flags
 	// ReadOnly means that the server lets nothing be changed here.
 	ReadOnly bool
 	// Frozen means that a side could not be compared, so that nothing may be
 	// concluded from what seems to be missing.
 	Frozen bool
+}
+
+// Stores returns those of f that the server keeps for good.
+func (m *Mailbox) Stores(f mail.Flags) mail.Flags {
+	if !m.HoldsAny {
+		f = f.Intersect(m.Holds)
+	}
+	return f.Minus(m.Refused)
 }

@@ -39,8 +39,12 @@ type Plan struct {
 	LocalPending, RemotePending map[string]bool
 	// NoTrash counts removals that wait because there is no mailbox for them.
 	NoTrash int
-	// Unheld lists flags that a mailbox on the server cannot store.
-	Unheld map[string]mail.Flags
+	// Unheld lists flags that a mailbox on the server cannot store, Stuck
+	// those that it does not let be cleared.
+	Unheld, Stuck map[string]mail.Flags
+	// Denied names mailboxes in which local changes wait because the server
+	// does not let them be made there.
+	Denied map[string]bool
 }
 
 // Make is the planner: changes in, operations and conflicts out.
@@ -52,6 +56,8 @@ func Make(in Input) *Plan {
 			LocalPending:  map[string]bool{},
 			RemotePending: map[string]bool{},
 			Unheld:        map[string]mail.Flags{},
+			Stuck:         map[string]mail.Flags{},
+			Denied:        map[string]bool{},
 		},
 	}
 	for i := range in.Mailboxes {
@@ -141,7 +147,7 @@ func (p *maker) item(it *Item) {
 		p.movedBoth(it)
 	case l == Moved:
 		p.flags(it)
-		if !p.writable(it.Remote.Mailbox, it.Local.Mailbox) {
+		if !p.removable(it.Remote.Mailbox) || !p.writable(it.Local.Mailbox) {
 			p.plan.LocalPending[it.Local.Mailbox] = true
 			p.plan.LocalPending[it.Remote.Mailbox] = true
 			return
@@ -207,7 +213,7 @@ func (p *maker) removedLocally(it *Item) {
 			p.conflict(conflict.EditedRemoved, it, "removed")
 		}
 		switch {
-		case !p.writable(from):
+		case !p.removable(from):
 			p.wait(it)
 		case p.in.Policy.Removal == conflict.Trash && p.in.Trash == "":
 			p.plan.NoTrash++
@@ -303,28 +309,46 @@ func (p *maker) flags(it *Item) {
 	}
 }
 
-// holdable leaves out of d the keywords that the server would not keep. What a
-// read-only mailbox would keep it does not say (RFC 3501 §6.3.2).
+// holdable leaves out of d what the server would not keep: that stays as it is
+// on each side. What a read-only mailbox would keep it does not say (RFC 3501
+// §6.3.2).
 func (p *maker) holdable(it *Item, d mail.Delta) mail.Delta {
 	m := p.mailboxes[it.Remote.Mailbox]
-	if m == nil || m.HoldsAny || m.ReadOnly {
+	if m == nil || m.ReadOnly {
 		return d
 	}
-	unheld := d.Add.Minus(m.Holds)
-	if unheld.IsEmpty() {
-		return d
+	note := func(in map[string]mail.Flags, left mail.Flags) {
+		if !left.IsEmpty() {
+			in[m.Name] = in[m.Name].Union(left)
+		}
 	}
-	p.plan.Unheld[m.Name] = p.plan.Unheld[m.Name].Union(unheld)
-	d.Add = d.Add.Minus(unheld)
-	return d
+	can := mail.Delta{Add: m.Stores(d.Add), Remove: m.Stores(d.Remove)}
+	note(p.plan.Unheld, d.Add.Minus(can.Add))
+	note(p.plan.Stuck, d.Remove.Minus(can.Remove))
+	return can
 }
 
-// writable reports whether the server lets all the named mailboxes be changed.
-func (p *maker) writable(names ...string) bool {
-	for _, n := range names {
-		if m := p.mailboxes[n]; m != nil && m.ReadOnly {
-			return false
-		}
+// writable reports whether the server lets the mailbox be changed.
+func (p *maker) writable(name string) bool {
+	m := p.mailboxes[name]
+	if m == nil || !m.ReadOnly {
+		return true
+	}
+	p.plan.Denied[name] = true
+	return false
+}
+
+// removable reports whether the server lets messages be taken out of the
+// mailbox: without the right to do so \Deleted is not among the flags that can
+// be stored (RFC 4314).
+func (p *maker) removable(name string) bool {
+	deleted := mail.Flags{System: mail.Deleted}
+	if !p.writable(name) {
+		return false
+	}
+	if m := p.mailboxes[name]; m != nil && m.Stores(deleted).IsEmpty() {
+		p.plan.Denied[name] = true
+		return false
 	}
 	return true
 }

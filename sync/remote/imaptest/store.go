@@ -16,7 +16,7 @@ type store struct {
 	lastValidity uint32 // a mailbox created again under its old name must get a higher one, RFC 3501 §2.3.1.1
 	lastBox      int
 	lastMail     int
-	voidUIDs     bool // RENAME gives a new UIDVALIDITY
+	voidUIDs     bool   // RENAME gives a new UIDVALIDITY
 	gmail        *gmail // nil: an ordinary server
 }
 
