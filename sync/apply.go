@@ -30,19 +30,14 @@ func (s *session) plan() *plan.Plan {
 	for _, name := range s.names {
 		mb := s.mailboxes[name]
 		pm := plan.Mailbox{Name: name, InBase: mb.row != nil, Local: mb.folder != nil, Remote: mb.remote != nil,
-			BaseMessages: mb.baseCount, HoldsAny: true, Frozen: mb.frozen()}
+			BaseMessages: mb.baseCount, Frozen: mb.frozen()}
 		if mb.remote != nil {
 			pm.Subscribed = mb.remote.Subscribed
 			if mb.remote.SpecialUse == `\Trash` {
 				in.Trash = name
 			}
 		}
-		// What EXAMINE answers in a dry run is about a read-only session.
-		if ch := mb.changes; ch != nil && !s.req.DryRun {
-			pm.Holds, pm.HoldsAny, pm.ReadOnly = ch.Permanent, ch.PermanentAny, ch.ReadOnly
-		} else if mb.row != nil {
-			pm.Holds, pm.HoldsAny, pm.ReadOnly = mb.row.Permanent, mb.row.PermanentAny, mb.row.ReadOnly
-		}
+		s.describeHeld(&pm, mb)
 		in.Mailboxes = append(in.Mailboxes, pm)
 	}
 	for _, m := range s.messages {
@@ -322,7 +317,7 @@ func (m *message) place(mailboxID int64, f maildir.File) {
 // newRow joins a file and a message of the server; flags are the caller's.
 func (s *session) newRow(mb *mailbox, local, rem *message) *state.Message {
 	f, c := local.file, local.content
-	row := &state.Message{MailboxID: mb.row.ID, UID: rem.uid, Base: f.Base(), New: f.New, Info: f.Name[len(f.Base()):],
+	row := &state.Message{ID: rem.replaces, MailboxID: mb.row.ID, UID: rem.uid, Base: f.Base(), New: f.New, Info: f.Name[len(f.Base()):],
 		Digest: c.Digest, Size: c.Size, DiskSize: c.DiskSize, Form: c.Form, Date: rem.date, EmailID: rem.emailID}
 	if row.Date == 0 {
 		row.Date = local.date

@@ -298,7 +298,7 @@ func (d *deliverer) deliver(ctx context.Context, batch []*delivery) error {
 		for i, x := range ready {
 			if pubs[i].Err == nil {
 				n.deliver(x.row)
-			} else {
+			} else if x.m.replaces == 0 { // else it stays pending
 				n.remove(x.row)
 			}
 		}
@@ -320,6 +320,7 @@ func (d *deliverer) deliver(ctx context.Context, batch []*delivery) error {
 			continue
 		}
 		a.fileAdded(pubs[i].Target)
+		a.sawSize(x.op.Item.Size, x.spooled.Size)
 		x.op.Item.Size = x.spooled.Size
 		a.done(x.op)
 	}
@@ -338,7 +339,7 @@ func (a *applier) target(x *delivery) (maildir.File, error) {
 	}
 	base := x.spooled.Base
 	f, unheld := k.Name(maildir.File{Folder: mb.name, New: true, Name: base}, x.flags, base)
-	row := &state.Message{}
+	row := &state.Message{ID: x.m.replaces}
 	if x.m.row != nil {
 		row.ID = x.m.row.ID // it comes back
 	}

@@ -74,17 +74,18 @@ func (a *applier) localBatch(ctx context.Context, ops []*plan.Op) error {
 		changes = append(changes, c)
 	}
 	var intents []*state.Intent
-	var copies []*state.Message
+	var copies []*localChange
 	for _, c := range changes {
 		if c.intent != nil {
 			intents = append(intents, c.intent)
 		}
 		if c.op.Kind == plan.LocalCopy {
-			copies = append(copies, c.m.row)
+			copies = append(copies, c)
 		}
 	}
 	err := a.commit(ctx, func(tx *state.Tx) error {
-		return errors.Join(tx.AddIntents(intents), tx.PutMessages(copies))
+		expected, err := a.expectCopies(tx, copies)
+		return errors.Join(err, tx.AddIntents(intents), tx.PutMessages(expected))
 	})
 	if err != nil {
 		return err
@@ -93,6 +94,9 @@ func (a *applier) localBatch(ctx context.Context, ops []*plan.Op) error {
 	for _, c := range changes {
 		if ctx.Err() != nil {
 			c.err = context.Cause(ctx)
+			continue
+		}
+		if c.err != nil {
 			continue
 		}
 		c.err = diskFull(a.changeLocal(ctx, c))
@@ -224,7 +228,7 @@ func (a *applier) prepareCopy(c *localChange) error {
 	}
 	base := a.store.NewBase()
 	c.target, c.unheld = k.Name(maildir.File{Folder: c.op.To, New: true, Name: base}, c.m.item.Remote.Flags, base)
-	c.m.row = &state.Message{MailboxID: to.row.ID, UID: c.m.uid, Base: base, New: c.target.New, Info: c.target.Name[len(base):],
+	c.m.row = &state.Message{ID: c.m.replaces, MailboxID: to.row.ID, UID: c.m.uid, Base: base, New: c.target.New, Info: c.target.Name[len(base):],
 		LocalFlags: c.m.item.Remote.Flags.Minus(c.unheld), RemoteFlags: c.m.item.Remote.Flags,
 		Digest: src.row.Digest, Size: src.row.Size, DiskSize: src.row.DiskSize, Form: src.row.Form,
 		Date: c.m.date, EmailID: c.m.emailID, Pending: true}
@@ -280,7 +284,9 @@ func (a *applier) noteLocal(tx *state.Tx, changes []*localChange) error {
 		m := c.m
 		switch {
 		case c.op.Kind == plan.LocalCopy && c.err != nil:
-			n.remove(m.row)
+			if m.replaces == 0 && m.row.ID != 0 {
+				n.remove(m.row)
+			}
 		case c.err != nil:
 		case c.op.Kind == plan.LocalCopy:
 			n.deliver(m.row)

@@ -55,7 +55,11 @@ func (a *applier) lane(ctx context.Context, c *remote.Conn, mb *mailbox, ops []*
 		a.touches(op.To)
 	}
 	readOnly, err := c.Select(ctx, mb.name, a.validity(mb))
-	if err == nil && readOnly {
+	switch {
+	case err != nil || !readOnly:
+	case mb.changes == nil || !mb.changes.ReadOnly && a.rep.Cycles < maxCycles:
+		err = mail.ErrChanged // the next cycle knows
+	default:
 		err = &mail.Error{Op: "change", Mailbox: mb.name, Kind: mail.KindMailbox, Err: mail.ErrReadOnly,
 			Hint: "the server lets nothing be changed there; undo the local changes, or exclude the mailbox"}
 	}
@@ -68,7 +72,11 @@ func (a *applier) lane(ctx context.Context, c *remote.Conn, mb *mailbox, ops []*
 		}
 		return nil
 	}
-	for batch := range slices.Chunk(ops, laneBatch) {
+	size := laneBatch
+	if !c.Has("UIDPLUS") {
+		size = len(ops) // EXPUNGE takes all that is marked, so all of it must be ours
+	}
+	for batch := range slices.Chunk(ops, size) {
 		if err := a.laneBatch(ctx, c, mb, batch); err != nil {
 			return err
 		}
@@ -84,6 +92,10 @@ type laneChange struct {
 	uid    mail.UID // where a move or copy ended; 0 when the server did not say
 	err    error
 	unheld mail.Flags // what the server refused to store
+	merged bool       // it was there already, so the file is one too many
+	kept   bool       // a move left it where it was
+	// unmarked: it was to be expunged, stayed, and is not marked any more.
+	unmarked bool
 }
 
 func (a *applier) laneBatch(ctx context.Context, c *remote.Conn, mb *mailbox, ops []*plan.Op) error {
@@ -103,7 +115,14 @@ func (a *applier) laneBatch(ctx context.Context, c *remote.Conn, mb *mailbox, op
 	if err != nil {
 		return err
 	}
+	if err := a.dropMerged(ctx, changes); err != nil {
+		return err
+	}
 	for _, x := range changes {
+		if errors.Is(x.err, errWaits) {
+			a.postponed(x)
+			continue
+		}
 		if x.err != nil {
 			a.skip(x.op, x.err)
 			continue
@@ -168,7 +187,11 @@ func (a *applier) changeRemote(ctx context.Context, c *remote.Conn, mb *mailbox,
 		case plan.RemoteCopy:
 			err = a.transfer(ctx, group, c.Copy)
 		case plan.RemoteMove, plan.RemoteTrash:
-			err = a.transfer(ctx, group, c.Move)
+			if c.RemovesExactly() {
+				err = a.transfer(ctx, group, c.Move)
+			} else {
+				err = a.copyAway(ctx, c, mb, kind, group)
+			}
 		case plan.RemoteRemove:
 			err = a.expunge(ctx, c, mb, group)
 		}
@@ -227,7 +250,22 @@ func (a *applier) storeFlags(ctx context.Context, c *remote.Conn, mb *mailbox, g
 	if err != nil {
 		return err
 	}
+	var groups [][]*laneChange
 	for i, key := range order {
+		first := byDelta[key][0]
+		if isRefusal(results[i].Err) && first.op.Kind == plan.RemoteFlags {
+			refused, err := a.findRefused(ctx, c, mb, first)
+			if err != nil {
+				return err
+			}
+			if !refused.IsEmpty() {
+				results[i].Err = errRefused
+				if err := a.refuse(ctx, mb, refused); err != nil {
+					return err
+				}
+			}
+		}
+		groups = append(groups, byDelta[key])
 		for _, x := range byDelta[key] {
 			x.unheld = results[i].Refused
 			switch {
@@ -242,7 +280,7 @@ func (a *applier) storeFlags(ctx context.Context, c *remote.Conn, mb *mailbox, g
 			}
 		}
 	}
-	return nil
+	return a.checkStored(ctx, c, mb, groups)
 }
 
 // unchangedSince returns the mod-sequence up to which the mailbox was seen.
@@ -341,6 +379,7 @@ func (a *applier) transferSet(ctx context.Context, group []*laneChange, to strin
 	}
 	for _, x := range group {
 		x.uid = pairs[x.sourceUID()]
+		x.kept = slices.Contains(res.Kept, x.sourceUID())
 		known := a.validity(dest)
 		if x.uid == 0 || known != 0 && res.UIDValidity != known || !a.plausible(dest, x.uid) {
 			x.uid = 0
@@ -350,98 +389,4 @@ func (a *applier) transferSet(ctx context.Context, group []*laneChange, to strin
 		}
 	}
 	return nil
-}
-
-// expunge removes what nobody changed since we looked: first a conditional
-// \Deleted, then UID EXPUNGE of exactly those that took it.
-func (a *applier) expunge(ctx context.Context, c *remote.Conn, mb *mailbox, group []*laneChange) error {
-	err := a.storeFlags(ctx, c, mb, group, func(*laneChange) mail.Delta {
-		return mail.Delta{Add: mail.Flags{System: mail.Deleted}}
-	})
-	if err != nil {
-		return err
-	}
-	var ready []*laneChange
-	for _, x := range group {
-		if x.err == nil {
-			ready = append(ready, x)
-		}
-	}
-	if len(ready) == 0 {
-		return nil
-	}
-	if err := c.Expunge(ctx, uidsOf(ready)); err != nil {
-		if fatal(ctx, err) {
-			return err
-		}
-		stayed := remote.NotDone(err)
-		for _, x := range ready {
-			if stayed == nil || slices.Contains(stayed, x.m.uid) {
-				x.err = err
-			}
-		}
-	}
-	return nil
-}
-
-// noteRemote brings the base up to what was done. After an error of the
-// connection, operations whose outcome is unknown keep their intent.
-func (a *applier) noteRemote(tx *state.Tx, changes []*laneChange, fatal error) error {
-	var n notes
-	for _, x := range changes {
-		if fatal != nil && x.err != nil {
-			continue
-		}
-		if x.op.Kind == plan.RemoteMove || x.op.Kind == plan.RemoteCopy {
-			if taken, err := a.taken(tx, a.mailboxes[x.op.To], x); err != nil {
-				return err
-			} else if taken {
-				x.uid, x.err = 0, mail.ErrChanged
-			}
-		}
-		// A copy or move whose end is unknown is recognised by its intent, and
-		// so is the \Deleted of a message that the server would not expunge.
-		changed := errors.Is(x.err, mail.ErrChanged)
-		keep := x.err != nil && (changed && (x.op.Kind == plan.RemoteCopy || x.op.Kind == plan.RemoteMove) ||
-			!changed && x.op.Kind == plan.RemoteRemove)
-		if !keep {
-			n.over(x.intent)
-		}
-		if x.err == nil {
-			a.noteRemoteChange(&n, x)
-		}
-	}
-	return n.write(tx)
-}
-
-func (a *applier) noteRemoteChange(n *notes, x *laneChange) {
-	m := x.m
-	switch x.op.Kind {
-	case plan.RemoteRemove, plan.RemoteTrash:
-		n.remove(m.row)
-		return
-	case plan.RemoteFlags:
-		m.settled(x.op, x.unheld)
-		m.item.Remote.Flags = m.item.Remote.Flags.Apply(x.op.Delta).Minus(x.unheld)
-		if m.onDisk() && a.byID[m.row.MailboxID].name == m.file.Folder {
-			m.place(m.row.MailboxID, m.file)
-		}
-	case plan.RemoteMove:
-		m.uid = x.uid
-		m.row.UID = x.uid
-		m.place(a.mailboxes[x.op.To].row.ID, m.file)
-		a.putThere(a.mailboxes[x.op.To], m.row, true)
-	case plan.RemoteCopy:
-		// The copy has the flags of its source; how the file differs from
-		// them is a change like any other, which the next cycle carries
-		// over.
-		src := ref(x.op.Source)
-		m.uid, m.date = x.uid, src.date
-		m.row = a.newRow(a.mailboxes[x.op.To], m, m)
-		m.row.LocalFlags, m.row.RemoteFlags = src.item.Remote.Flags, src.item.Remote.Flags
-		m.place(m.row.MailboxID, m.file)
-		a.hold(false, x.op.To)
-		a.putThere(a.mailboxes[x.op.To], m.row, true)
-	}
-	n.put(m.row)
 }

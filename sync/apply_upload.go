@@ -108,7 +108,9 @@ func (a *applier) upload(ctx context.Context, c *remote.Conn, ops []*plan.Op) er
 			}
 			n.over(x.intent)
 			if x.err == nil {
-				n.put(a.uploaded(mb, x))
+				if err := a.uploaded(tx, &n, mb, x); err != nil {
+					return err
+				}
 			}
 		}
 		return n.write(tx)
@@ -125,6 +127,9 @@ func (a *applier) upload(ctx context.Context, c *remote.Conn, ops []*plan.Op) er
 				x.err = err
 			}
 		}
+	}
+	if err := a.dropMerged(ctx, changes); err != nil {
+		return err
 	}
 	for _, x := range changes {
 		if x.err != nil {
@@ -170,44 +175,37 @@ func (a *applier) describe(ctx context.Context, m *message) error {
 }
 
 func (a *applier) appendRequest(mb *mailbox, m *message) remote.AppendRequest {
-	flags := m.item.Local.Flags
-	if !a.holdsAny(mb) {
-		unheld := flags.Minus(a.holds(mb))
-		if len(unheld.Keywords()) > 0 {
-			flags = flags.Minus(unheld)
-		}
-	}
+	// A keyword that the server has not shown to keep follows by STORE, whose
+	// outcome is looked at.
+	flags := a.keeps(mb).Stores(m.item.Local.Flags)
+	m.later = a.unshown(mb, flags)
+	flags = flags.Minus(m.later)
 	m.sent = flags
 	return remote.AppendRequest{Flags: flags, Date: m.date, Size: m.content.Size, Open: func() (io.ReadCloser, error) {
 		return a.store.OpenServerForm(m.file, m.content.Form)
 	}}
 }
 
-// uploaded returns the row of what was uploaded.
-func (a *applier) uploaded(mb *mailbox, x *laneChange) *state.Message {
+// uploaded notes the row of what was uploaded.
+func (a *applier) uploaded(tx *state.Tx, n *notes, mb *mailbox, x *laneChange) error {
 	m := x.m
+	if merged, err := a.merged(tx, n, mb, x, m.row); err != nil || merged {
+		return err
+	}
 	m.uid = x.uid
 	m.emailID = "" // the server gave it a new one; the next cycle is told
 	row := a.newRow(mb, m, m)
 	if m.row != nil {
 		row.ID = m.row.ID
 	}
-	row.LocalFlags, row.RemoteFlags = m.item.Local.Flags, m.sent
+	row.LocalFlags, row.RemoteFlags = m.item.Local.Flags.Minus(m.later), m.sent
 	m.row = row
+	if !m.later.IsEmpty() {
+		m.place(mb.row.ID, m.file)
+		a.hold(false, mb.name)
+		a.unexpected(mb.name)
+	}
 	a.putThere(mb, row, false)
-	return row
-}
-
-func (s *session) holdsAny(mb *mailbox) bool {
-	if mb.changes != nil {
-		return mb.changes.PermanentAny
-	}
-	return mb.row == nil || mb.row.PermanentAny
-}
-
-func (s *session) holds(mb *mailbox) mail.Flags {
-	if mb.changes != nil {
-		return mb.changes.Permanent
-	}
-	return mb.row.Permanent
+	n.put(row)
+	return nil
 }

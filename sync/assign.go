@@ -14,6 +14,10 @@ import (
 func (s *session) assign(ctx context.Context, sus *suspect) error {
 	n := sus.m
 	name := n.item.Remote.Mailbox
+	if n.replaces != 0 {
+		copyOf(n, sus)
+		return nil
+	}
 	i, f, err := s.uploadedBefore(ctx, n, sus.digest)
 	if err != nil {
 		return err
@@ -91,13 +95,18 @@ func (s *session) assign(ctx context.Context, sus *suspect) error {
 		s.touched = append(s.touched, from)
 		return nil
 	}
+	copyOf(n, sus)
+	return nil
+}
+
+// copyOf makes n a copy of a candidate.
+func copyOf(n *message, sus *suspect) {
 	for _, c := range sus.candidates {
 		if c.row != nil && c.digest() == sus.digest && c.onDisk() {
 			n.item.CopyOf = &c.item
-			return nil
+			return
 		}
 	}
-	return nil
 }
 
 // betterOrigin reports whether a is rather than b the message that the server
@@ -139,13 +148,24 @@ func (s *session) splitMove(ctx context.Context, n, from *message) error {
 		row.New, row.Base = from.file.New, from.file.Base()
 		row.Info = from.file.Name[len(row.Base):]
 	}
+	if s.pool.shares() {
+		return s.keptMove(ctx, n, from, &row)
+	}
+	// The original has its copy, so what is left of it goes to no trash.
+	rest := &state.Intent{Kind: state.IntentExpunge, Message: from.row.ID, Mailbox: from.item.Remote.Mailbox, Home: from.item.Remote.Mailbox, UID: from.uid}
 	if !s.req.DryRun {
-		if err := s.db.Update(ctx, func(tx *state.Tx) error { return tx.PutMessage(&row) }); err != nil {
+		if err := s.db.Update(ctx, func(tx *state.Tx) error {
+			if err := tx.AddIntents([]*state.Intent{rest}); err != nil {
+				return err
+			}
+			return tx.PutMessage(&row)
+		}); err != nil {
 			return err
 		}
 	} else {
 		row.ID = -int64(len(s.messages)) - 1
 	}
+	s.intents = append(s.intents, rest)
 	m := s.message(&row)
 	m.file, m.content = from.file, from.content
 	m.item.Local = from.item.Local
@@ -154,6 +174,28 @@ func (s *session) splitMove(ctx context.Context, n, from *message) error {
 	from.removeLocal()
 	n.done = true
 	return nil
+}
+
+// keptMove is splitMove where messages have several places: the original is
+// not one half of a move, but a place that the server keeps. It is delivered
+// there again.
+func (s *session) keptMove(ctx context.Context, n, from *message, row *state.Message) error {
+	n.done = true
+	s.hold(true, n.item.Remote.Mailbox)
+	if s.req.DryRun {
+		return nil
+	}
+	kept := *from.row
+	kept.Pending = true
+	s.moved = true
+	delete(s.messages, kept.ID)
+	s.hold(false, from.item.Local.Mailbox, s.byID[kept.MailboxID].name)
+	return s.db.Update(ctx, func(tx *state.Tx) error {
+		if err := tx.PutMessage(&kept); err != nil {
+			return err
+		}
+		return tx.PutMessage(row)
+	})
 }
 
 // uploadedBefore returns the intent and the new file of an interrupted upload

@@ -22,18 +22,21 @@ func TestHistoriesOnEveryServer(t *testing.T) {
 		"plain":          {Caps: all.Without(imaptest.CapCondstore, imaptest.CapQResync)},
 		"objectid":       {Caps: all.With(imaptest.CapObjectID)},
 		"compressed":     {Caps: all.With(imaptest.CapCompress)},
-		// Without UIDPLUS too much else is different.
-		"nothing":   {Caps: imaptest.CapIMAP4rev1 | imaptest.CapUIDPlus},
-		"prefix":    {Prefix: "INBOX.", Delimiter: '.'},
-		"late caps": {NoGreetingCaps: true, NoLoginCaps: true},
+		"nothing":        {Caps: imaptest.CapIMAP4rev1},
+		"prefix":         {Prefix: "INBOX.", Delimiter: '.'},
+		"late caps":      {NoGreetingCaps: true, NoLoginCaps: true},
 	}
 	for name, c := range map[string]imaptest.Caps{
+		"uidplus": imaptest.CapUIDPlus, "idle": imaptest.CapIdle, "special-use": imaptest.CapSpecialUse, "children": imaptest.CapChildren,
+		"unselect": imaptest.CapUnselect, "multiappend": imaptest.CapMultiAppend, "status=size": imaptest.CapStatusSize,
 		"move": imaptest.CapMove, "list-extended": imaptest.CapListExtended,
 		"list-status": imaptest.CapListStatus, "literal+": imaptest.CapLiteralPlus, "namespace": imaptest.CapNamespace,
 		"enable": imaptest.CapEnable, "esearch": imaptest.CapESearch, "sasl-ir": imaptest.CapSASLIR, "id": imaptest.CapID,
 	} {
 		servers["without "+name] = imaptest.Options{Caps: all.Without(c)}
 	}
+	servers["without uidplus and move"] = imaptest.Options{Caps: all.Without(imaptest.CapUIDPlus, imaptest.CapMove)}
+	servers["literal-"] = imaptest.Options{Caps: all.Without(imaptest.CapLiteralPlus).With(imaptest.CapLiteralMinus)}
 	n := 4
 	if testing.Short() {
 		n = 1

@@ -184,7 +184,9 @@ func (s *session) dropUndelivered(ctx context.Context) error {
 		switch {
 		case (m.row.Pending || s.restored && !m.detached) && m.item.Local.State == plan.Removed:
 			drop = append(drop, m)
-			dropIDs = append(dropIDs, m.row.ID)
+			if !s.passed(m) { // else the row is all that speaks of it until it is delivered
+				dropIDs = append(dropIDs, m.row.ID)
+			}
 		case m.row.Pending && m.item.Local.State.Present() && m.file.Name != "" && s.seenOnDisk(m):
 			delivered = append(delivered, m)
 			deliveredIDs = append(deliveredIDs, m.row.ID)
@@ -207,7 +209,10 @@ func (s *session) dropUndelivered(ctx context.Context) error {
 	for _, m := range drop {
 		delete(s.messages, m.row.ID)
 		mb := s.byID[m.row.MailboxID]
-		mb.undelivered = append(mb.undelivered, m.row.UID)
+		if !s.passed(m) {
+			m.row.ID = 0
+		}
+		mb.undelivered = append(mb.undelivered, m.row)
 	}
 	return nil
 }

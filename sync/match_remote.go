@@ -195,9 +195,19 @@ func (s *session) suspects(ctx context.Context) ([]*suspect, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := s.learnSizes(ctx); err != nil {
+		return nil, err
+	}
 	var list []*suspect
 	for _, m := range s.newRemote {
 		if !m.hasMeta {
+			continue
+		}
+		if m.replaces != 0 {
+			// It was here before, so it is nothing that moved.
+			if c := same[m.emailID]; len(c) > 0 {
+				list = append(list, &suspect{m: m, candidates: c})
+			}
 			continue
 		}
 		sus := &suspect{m: m, candidates: slices.Clone(newHere[m.item.Remote.Mailbox][m.item.Size])}
@@ -230,7 +240,7 @@ func (s *session) suspects(ctx context.Context) ([]*suspect, error) {
 			list = append(list, sus)
 		}
 	}
-	return s.suspectUploads(list), nil
+	return s.byEstimate(s.suspectUploads(list)), nil
 }
 
 // suspectUploads takes into account servers that tell a wrong RFC822.SIZE: an
@@ -293,6 +303,12 @@ func (s *session) sameIdentity(ctx context.Context) (map[string][]*message, erro
 		return nil, err
 	}
 	same := make(map[string][]*message, len(rows))
+	// What satchel itself put there got its identity just now.
+	for _, c := range s.touched {
+		if id := c.row.EmailID; id != "" && c.onDisk() {
+			same[id] = append(same[id], c)
+		}
+	}
 	for id, list := range rows {
 		for _, row := range list {
 			if mb := s.byID[row.MailboxID]; mb == nil || mb.detached || s.mailboxes[mb.name] == nil {

@@ -10,6 +10,7 @@ import (
 // go: removals first, so that a row may take the place of another.
 type notes struct {
 	intents   []int64 // that are over
+	announced []*state.Intent
 	removed   []int64
 	rows      []*state.Message
 	delivered []int64
@@ -26,6 +27,6 @@ func (n *notes) deliver(row *state.Message) {
 }
 
 func (n *notes) write(tx *state.Tx) error {
-	return errors.Join(tx.DeleteIntents(n.intents...), tx.DeleteMessages(n.removed...),
+	return errors.Join(tx.DeleteIntents(n.intents...), tx.AddIntents(n.announced), tx.DeleteMessages(n.removed...),
 		tx.PutMessages(n.rows), tx.Delivered(n.delivered...))
 }

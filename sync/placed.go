@@ -14,14 +14,20 @@ import (
 // of the base would stand for a message that it is not, which would be lost
 // on disk. So what they say is believed only as far as nothing speaks against
 // it; otherwise the message is found by what it holds.
+//
+// Where mailboxes are labels, a message may well end at the UID of one that is
+// there already, which is the same then; see merged.
 
 // misplaced finds rows that this run gave a UID by APPENDUID or COPYUID which is
 // another message's. A message that is new in the mailbox, and that nobody
 // expected, may be the one that was put there; only then are those of its size
 // looked at.
 func (s *session) misplaced(ctx context.Context, mb *mailbox, strangers []remote.NewMessage) error {
-	if mb.row == nil || mb.detached || len(strangers) == 0 {
+	if mb.row == nil || mb.detached || len(strangers) == 0 || s.pool.shares() {
 		return nil
+	}
+	if err := s.recallSizes(ctx); err != nil {
+		return err
 	}
 	s.mu.Lock()
 	var ours []mail.UID
@@ -34,7 +40,7 @@ func (s *session) misplaced(ctx context.Context, mb *mailbox, strangers []remote
 	var look []mail.UIDRange
 	for _, r := range ranges(slices.Compact(ours)) {
 		err := s.db.Range(ctx, mb.row.ID, r, func(row *state.Message) error {
-			like := slices.ContainsFunc(strangers, func(n remote.NewMessage) bool { return n.Size == row.Size || !n.HasMeta })
+			like := slices.ContainsFunc(strangers, func(n remote.NewMessage) bool { return !n.HasMeta || s.mayHaveSize(row.Size, n.Size) })
 			if _, put := slices.BinarySearch(ours, row.UID); put && like {
 				rows[row.UID] = row
 				look = addUID(look, row.UID)
@@ -59,7 +65,12 @@ func (s *session) misplaced(ctx context.Context, mb *mailbox, strangers []remote
 	for _, n := range found {
 		row := rows[n.UID]
 		delete(rows, n.UID)
-		if row != nil && (n.Size != row.Size || row.Date != 0 && n.Date != row.Date) {
+		if row != nil && n.Size != row.Size && s.sizes == "" {
+			if err := s.trySize(ctx, mb, n.UID, n.Size); err != nil {
+				return err
+			}
+		}
+		if row != nil && (!s.mayHaveSize(row.Size, n.Size) || row.Date != 0 && n.Date != row.Date) {
 			s.evict(row)
 			s.newMessage(mb, n)
 		}
@@ -81,7 +92,7 @@ func (s *session) evict(row *state.Message) {
 // taken reports whether another message of the base has the UID that the server
 // gave to this one.
 func (a *applier) taken(tx *state.Tx, mb *mailbox, x *laneChange) (bool, error) {
-	if x.err != nil || x.uid == 0 {
+	if x.err != nil || x.uid == 0 || a.pool.shares() {
 		return false, nil
 	}
 	var own int64
@@ -94,6 +105,9 @@ func (a *applier) taken(tx *state.Tx, mb *mailbox, x *laneChange) (bool, error) 
 // plausible reports whether a UID that the server gave a message just now can
 // be one: not below the UIDNEXT that it named, and given out once.
 func (a *applier) plausible(mb *mailbox, uid mail.UID) bool {
+	if a.pool.shares() {
+		return true
+	}
 	next := mb.cursorOf().UIDNext
 	if mb.changes != nil {
 		next = max(next, mb.changes.Cursor.UIDNext)

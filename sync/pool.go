@@ -33,6 +33,7 @@ type pool struct {
 	cancel context.CancelFunc // ends the making of it
 	lost   int                // connections that broke at work
 	gone   error              // why there is no connection to be had any more
+	label  bool               // a change in one mailbox shows in others
 
 	wg sync.WaitGroup // the making of connections
 }
@@ -58,6 +59,9 @@ func (p *pool) first(ctx context.Context) (*remote.Conn, error) {
 		c, err := p.client.Connect(ctx)
 		if err == nil {
 			p.main = c
+			p.mu.Lock()
+			p.label = c.SharesMessages()
+			p.mu.Unlock()
 			break
 		}
 		if err := p.patience.wait(ctx, err); err != nil {
@@ -119,6 +123,13 @@ func (p *pool) losses() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.lost
+}
+
+// shares reports whether a change in one mailbox may show in others.
+func (p *pool) shares() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.label
 }
 
 // run does the jobs, side by side when there is enough to do, and returns the

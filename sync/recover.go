@@ -66,6 +66,7 @@ func (s *session) recoverRemoteMoves(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.recoverPostponed()
 	return s.dropIntents(ctx)
 }
 
@@ -136,7 +137,7 @@ func (s *session) dropIntents(ctx context.Context) error {
 	frozen := func(name string) bool { mb := s.mailboxes[name]; return mb != nil && mb.frozen() }
 	var over []int64
 	for _, i := range s.intents {
-		if !frozen(i.Mailbox) && !frozen(i.Home) {
+		if !frozen(i.Mailbox) && !frozen(i.Home) && !s.stillPostponed(i) {
 			over = append(over, i.ID)
 		}
 	}

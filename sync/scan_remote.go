@@ -76,6 +76,7 @@ func (s *session) ask(ctx context.Context, reqs []remote.ChangesRequest) (again 
 			s.rep.notice("%s: UIDVALIDITY changed; pairing the messages again", mb.name)
 			again = append(again, remote.ChangesRequest{Mailbox: mb.name, ReadOnly: s.req.DryRun, ListNew: true, Expunges: true})
 		default:
+			mb.forgetRefused(ch)
 			mb.changes = ch
 		}
 		return nil
@@ -98,7 +99,9 @@ func (s *session) scanRemote(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		s.redeliver(mb)
+		if err := s.redeliver(ctx, mb); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -131,6 +134,7 @@ func (s *session) compareRemote(ctx context.Context, mb *mailbox) error {
 		return err
 	}
 	for _, f := range ch.Flags {
+		mb.sawHeld(f.Flags)
 		if row := known[f.UID]; row != nil {
 			s.sawFlags(row, f.Flags)
 		} else {
@@ -141,6 +145,7 @@ func (s *session) compareRemote(ctx context.Context, mb *mailbox) error {
 	}
 	var strangers []remote.NewMessage
 	for _, n := range ch.New {
+		mb.sawHeld(n.Flags)
 		if row := known[n.UID]; row != nil {
 			s.sawFlags(row, n.Flags)
 			s.sawIdentity(row, n.EmailID)
@@ -183,7 +188,7 @@ func (s *session) rowsByUID(ctx context.Context, mb *mailbox, ch *remote.Changes
 			j++
 		}
 		err := s.db.Range(ctx, mb.row.ID, mail.UIDRange{Start: uids[i], Stop: uids[j-1]}, func(row *state.Message) error {
-			if _, reported := slices.BinarySearch(uids[i:j], row.UID); reported {
+			if _, reported := slices.BinarySearch(uids[i:j], row.UID); reported && !mb.redelivers(row) {
 				rows[row.UID] = row
 			}
 			return nil
@@ -199,7 +204,9 @@ func (s *session) rowsByUID(ctx context.Context, mb *mailbox, ch *remote.Changes
 // removedRange marks the messages of the base in r as gone from the server.
 func (s *session) removedRange(ctx context.Context, mb *mailbox, r mail.UIDRange) error {
 	return s.db.Range(ctx, mb.row.ID, r, func(row *state.Message) error {
-		s.removed(row)
+		if !mb.redelivers(row) {
+			s.removed(row)
+		}
 		return nil
 	})
 }
@@ -237,19 +244,6 @@ func (s *session) newMessage(mb *mailbox, n remote.NewMessage) {
 	m.item = plan.Item{Ref: m, Size: n.Size,
 		Remote: plan.Side{State: plan.New, Mailbox: mb.name, Key: uidKey(n.UID), Flags: n.Flags}}
 	s.newRemote = append(s.newRemote, m)
-}
-
-// redeliver makes messages new again whose delivery an interrupted run had
-// begun, unless the server reported them anyway or they are gone.
-func (s *session) redeliver(mb *mailbox) {
-	for _, uid := range mb.undelivered {
-		reported := slices.ContainsFunc(s.newRemote, func(m *message) bool {
-			return m.uid == uid && m.item.Remote.Mailbox == mb.name
-		})
-		if !reported && !s.gone(mb, uid) {
-			s.newMessage(mb, remote.NewMessage{UID: uid})
-		}
-	}
 }
 
 // gone reports whether the server's answer shows that it does not have a

@@ -52,6 +52,7 @@ type session struct {
 	view // what the present cycle found
 
 	mu       sync.Mutex      // guards all below, which workers change
+	sizes    string          // whether RFC822.SIZE is exact; empty: not known
 	put      map[int64]*ours // by row, what this run put on the server
 	progress Progress
 	planned  Progress                     // the totals of what was planned, without what is not listed yet
@@ -102,9 +103,9 @@ type mailbox struct {
 	keywords *maildir.Keywords
 	changes  *remote.Changes // set when the server was asked in this cycle
 
-	// undelivered are UIDs whose delivery was begun by an interrupted run
+	// undelivered are rows whose delivery was begun by an interrupted run
 	// and did not happen; the server need not report them again.
-	undelivered []mail.UID
+	undelivered []*state.Message
 
 	// expected are the files that the folder holds if only this run changes
 	// it; nil when that is not known. Guarded by session.mu.
@@ -130,6 +131,8 @@ type message struct {
 	emailID  string
 	hasMeta  bool       // size and date of a new message on the server are known
 	sent     mail.Flags // what an upload gave the server
+	later    mail.Flags // what it kept back for the next cycle
+	replaces int64      // the pending row that stood for a new message on the server, if any
 	detached bool       // its UID is void, because UIDVALIDITY changed
 	done     bool       // matched to something, so no longer new on its own
 }
@@ -317,6 +320,11 @@ func (s *session) finish(ctx context.Context, err error) error {
 		outcome = fmt.Sprintf("%d problems", len(s.rep.Problems))
 	}
 	return s.db.Update(ctx, func(tx *state.Tx) error {
+		if s.sizes != "" {
+			if err := tx.SetMeta(state.MetaSizes, s.sizes); err != nil {
+				return err
+			}
+		}
 		if s.rep.Level != "" {
 			if err := tx.SetMeta(state.MetaLevel, s.rep.Level); err != nil {
 				return err

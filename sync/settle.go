@@ -115,7 +115,13 @@ func (s *session) addConflicts(list []conflict.Conflict) {
 // noteUnheld says, once, which flags a side cannot hold.
 func (s *session) noteUnheld(p *plan.Plan) {
 	for name, flags := range p.Unheld {
-		s.rep.notice("%s: the server does not store %s; it stays in the Maildir", name, flags)
+		s.noticeUnheld(name, flags)
+	}
+	for name, flags := range p.Stuck {
+		s.rep.notice("%s: the server does not let %s be cleared; it stays there", name, flags)
+	}
+	for name := range p.Denied {
+		s.rep.notice("%s: the server does not let everything be changed there; what you did in the Maildir waits, and nothing of it is lost", name)
 	}
 	s.mu.Lock()
 	unheld := maps.Clone(s.unheld)

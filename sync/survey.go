@@ -62,7 +62,7 @@ func (s *session) survey(ctx context.Context) error {
 	}
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
-		if f.boxes != nil {
+		if f.boxes != nil && !s.pool.shares() {
 			// A later cycle only looks at what this run changed or left open;
 			// what else happens meanwhile is the next run's.
 			return nil
@@ -257,7 +257,7 @@ func (s *session) dirtyRemote(mb *mailbox) bool {
 	if s.doubtsAbout(mb.name)&remote.DoubtModSeq != 0 {
 		mb.remote.Status.HighestModSeq = 0 // it says nothing
 	}
-	if first && mb.row.ReadOnly && s.dirtyLocal(mb) {
+	if first && s.denies(mb) && s.dirtyLocal(mb) {
 		return true // what waits may be allowed by now, which no counter tells
 	}
 	return first && mb.remote.Status.HighestModSeq == 0 || mb.remote.Status != mb.row.Cursor

@@ -41,8 +41,11 @@ type window struct {
 // divisible reports whether new messages may be listed in parts, as far as is
 // known before the server is asked.
 func (s *session) divisible() bool {
-	if s.req.DryRun || s.req.Full || s.restored || len(s.intents) > 0 {
+	if s.req.DryRun || s.req.Full || s.restored {
 		return false
+	}
+	if slices.ContainsFunc(s.intents, func(i *state.Intent) bool { return i.Kind != state.IntentExpunge }) {
+		return false // what was begun may be found anywhere
 	}
 	for _, look := range s.ahead.wait() {
 		if look.err != nil || look.listing.Unsettled || len(look.fresh) > 0 || look.removed > 0 {

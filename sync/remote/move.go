@@ -20,11 +20,18 @@ type UIDPair struct{ From, To mail.UID }
 type MoveResult struct {
 	Pairs       []UIDPair
 	UIDValidity mail.UIDValidity // of the destination; 0: not told
+	// Kept are messages that were moved and are still where they were too:
+	// Gmail keeps every message in All Mail.
+	Kept []mail.UID
 }
 
-// errNoUIDPlus: without UIDPLUS only EXPUNGE is left, which takes whatever is
-// marked.
-var errNoUIDPlus = errors.New("the server can only expunge everything marked \\Deleted, and more is marked than was asked for")
+// ErrOthersDeleted says why nothing was expunged: without UIDPLUS only EXPUNGE
+// is left, which takes whatever is marked.
+var ErrOthersDeleted = errors.New("the server can only expunge everything marked \\Deleted, and more is marked than was asked for")
+
+// RemovesExactly reports whether the server can take just the messages that
+// are named out of a mailbox, by moving or by expunging them.
+func (c *Conn) RemovesExactly() bool { return c.Has("MOVE") || c.Has("UIDPLUS") }
 
 // Copy copies messages of the selected mailbox.
 func (c *Conn) Copy(ctx context.Context, uids []mail.UID, dest string) (MoveResult, error) {
@@ -43,8 +50,14 @@ func (c *Conn) Move(ctx context.Context, uids []mail.UID, dest string) (MoveResu
 		if err != nil || len(left) == 0 {
 			return res, err
 		}
-		// The server says OK and moves nothing.
+		if c.SharesMessages() {
+			res.Kept = left
+			return res, nil
+		}
+		// The server says OK and moves nothing, so what it says of where they
+		// went is worth nothing either.
 		c.cl.Distrust("MOVE")
+		res.Pairs = slices.DeleteFunc(res.Pairs, func(p UIDPair) bool { return slices.Contains(left, p.From) })
 		rest, err := c.copyAndRemove(left, dest)
 		res.Pairs = append(res.Pairs, rest.Pairs...)
 		res.UIDValidity = max(res.UIDValidity, rest.UIDValidity)
@@ -90,8 +103,9 @@ func (c *Conn) remove(uids []mail.UID) error {
 }
 
 // Expunge removes those of the messages that are marked \Deleted. Without
-// UIDPLUS it refuses when others are marked too: they are not ours to remove.
-// Messages that stay although the server says OK are in a [NotDoneError].
+// UIDPLUS it refuses with [ErrOthersDeleted] when others are marked too: they
+// are not ours to remove (docs/adr/0007). Messages that stay although the
+// server says OK, as in Gmail's All Mail, are in a [NotDoneError].
 func (c *Conn) Expunge(ctx context.Context, uids []mail.UID) error {
 	defer c.guard(ctx)()
 	return c.expunge(uids)
@@ -161,7 +175,7 @@ func (c *Conn) othersDeleted(uids []mail.UID) error {
 	for _, r := range marked {
 		// Ranges that SEARCH listed are as long as its answer; no expansion.
 		if !wire.Contains(ours, r.Start) || !wire.Contains(ours, r.Stop) || !covers(ours, r) {
-			return &mail.Error{Op: op, Mailbox: mailbox, Kind: mail.KindMailbox, Err: errNoUIDPlus,
+			return &mail.Error{Op: op, Mailbox: mailbox, Kind: mail.KindMailbox, Err: ErrOthersDeleted,
 				Hint: "expunge or unmark the other messages with another mail program"}
 		}
 	}
@@ -174,7 +188,7 @@ func covers(set []mail.UIDRange, r mail.UIDRange) bool {
 }
 
 // transfer runs UID COPY or UID MOVE. left are the messages that the server
-// did not move, although it said so.
+// left in their mailbox although it answered OK.
 func (c *Conn) transfer(op string, uids []mail.UID, dest string) (res MoveResult, left []mail.UID, err error) {
 	mailbox := c.selected.mailbox
 	quoted, err := c.quotedName(dest)
@@ -218,10 +232,6 @@ func (c *Conn) transfer(op string, uids []mail.UID, dest string) (res MoveResult
 			}
 			left = append(left, stayed...)
 		}
-	}
-	if len(left) > 0 {
-		// What it says of where they went is worth nothing either.
-		res.Pairs = slices.DeleteFunc(res.Pairs, func(p UIDPair) bool { return slices.Contains(left, p.From) })
 	}
 	return res, left, nil
 }

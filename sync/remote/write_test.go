@@ -152,11 +152,11 @@ func TestExpungeWithoutUIDPlus(t *testing.T) {
 		"remove":  c.Remove(t.Context(), uids[:1]),
 		"expunge": c.Expunge(t.Context(), uids[:1]),
 	} {
-		if !errors.Is(err, errNoUIDPlus) {
+		if !errors.Is(err, ErrOthersDeleted) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
-	if _, err := c.Move(t.Context(), uids[:1], "dest"); !errors.Is(err, errNoUIDPlus) || len(srv.Messages("dest")) != 0 {
+	if _, err := c.Move(t.Context(), uids[:1], "dest"); !errors.Is(err, ErrOthersDeleted) || len(srv.Messages("dest")) != 0 {
 		t.Errorf("move: %v", err)
 	}
 	if n := len(srv.Messages("INBOX")); n != 4 {

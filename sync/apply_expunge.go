@@ -1,0 +1,178 @@
+package sync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"satchel/state"
+	"satchel/sync/mail"
+	"satchel/sync/plan"
+	"satchel/sync/remote"
+)
+
+// A server without UIDPLUS has EXPUNGE alone, which takes every message that
+// is marked \Deleted, whoever marked it. So a removal waits, marked, until
+// nothing else in the mailbox is marked (docs/adr/0007). The journal remembers
+// it, because a message that is missing on disk and marked on the server looks
+// the same whether it is in the trash already or not.
+
+// errWaits is a removal that must wait for others.
+var errWaits = errors.New("other messages are marked \\Deleted")
+
+// expunge removes what nobody changed since we looked: first a conditional
+// \Deleted, then UID EXPUNGE of exactly those that took it.
+func (a *applier) expunge(ctx context.Context, c *remote.Conn, mb *mailbox, group []*laneChange) error {
+	err := a.storeFlags(ctx, c, mb, group, func(*laneChange) mail.Delta {
+		return mail.Delta{Add: mail.Flags{System: mail.Deleted}}
+	})
+	if err != nil {
+		return err
+	}
+	var ready []*laneChange
+	for _, x := range group {
+		if x.err == nil {
+			ready = append(ready, x)
+		}
+	}
+	if len(ready) == 0 {
+		return nil
+	}
+	err = c.Expunge(ctx, uidsOf(ready))
+	if err == nil {
+		return nil
+	}
+	if fatal(ctx, err) {
+		return err
+	}
+	stayed := remote.NotDone(err)
+	if stayed != nil && c.SharesMessages() {
+		return a.comesBack(ctx, c, ready, stayed)
+	}
+	if errors.Is(err, remote.ErrOthersDeleted) {
+		err = errWaits
+	}
+	for _, x := range ready {
+		if stayed == nil || slices.Contains(stayed, x.m.uid) {
+			x.err = err
+		}
+	}
+	return nil
+}
+
+// copyAway is for servers that cannot take single messages out of a mailbox.
+// A move is done by halves: its copy is recognised by the next cycle, which
+// removes the original as any other.
+func (a *applier) copyAway(ctx context.Context, c *remote.Conn, mb *mailbox, kind plan.Kind, group []*laneChange) error {
+	if err := a.transfer(ctx, group, c.Copy); err != nil || kind != plan.RemoteTrash {
+		return err
+	}
+	var copied []*laneChange
+	for _, x := range group {
+		if x.err == nil {
+			copied = append(copied, x)
+		}
+	}
+	if len(copied) == 0 {
+		return nil
+	}
+	return a.expunge(ctx, c, mb, copied)
+}
+
+// errKept is a message that the server kept although it answered OK. That it
+// was marked and is still there is no change of the user's, so it is
+// delivered again.
+var errKept = fmt.Errorf("the server keeps it: %w", mail.ErrChanged)
+
+// comesBack takes our mark off messages that EXPUNGE left.
+func (a *applier) comesBack(ctx context.Context, c *remote.Conn, group []*laneChange, left []mail.UID) error {
+	deleted := mail.Flags{System: mail.Deleted}
+	var unmark []mail.UID
+	for _, x := range group {
+		if !slices.Contains(left, x.m.uid) {
+			continue
+		}
+		x.err = errKept
+		if x.unmarked = !x.m.item.Remote.Flags.Has(deleted) || a.markedByUs(x.m); x.unmarked {
+			unmark = append(unmark, x.m.uid)
+		}
+		a.rep.notice("%s: the server keeps what is expunged there, so it comes back; delete = \"trash\" removes it", x.op.Mailbox)
+	}
+	_, err := c.Store(ctx, []remote.StoreRequest{{UIDs: unmark, Delta: mail.Delta{Remove: deleted}}})
+	return err
+}
+
+// markedByUs reports whether an interrupted run was marking the message, so
+// that its mark is not the user's.
+func (s *session) markedByUs(m *message) bool {
+	return slices.ContainsFunc(s.intents, func(i *state.Intent) bool {
+		return i.Kind == state.IntentRemoteFlags && i.Message == m.row.ID && i.Delta.Add.System&mail.Deleted != 0
+	})
+}
+
+// noteKept makes the row one whose file is still to be delivered.
+func (a *applier) noteKept(n *notes, x *laneChange) {
+	n.over(x.intent)
+	if x.unmarked {
+		x.m.row.RemoteFlags = x.m.row.RemoteFlags.Minus(mail.Flags{System: mail.Deleted})
+	}
+	x.m.row.MailboxID, x.m.row.UID, x.m.row.Pending = a.mailboxes[x.op.Mailbox].row.ID, x.m.uid, true
+	a.unexpected(x.op.Mailbox)
+	n.put(x.m.row)
+}
+
+// postponed tells about a removal that waits. It is no error: the message is
+// out of sight, and the next run tries again.
+func (a *applier) postponed(x *laneChange) {
+	a.hold(false, x.op.Mailbox, x.m.home)
+	a.unexpected(x.op.Mailbox, x.m.home)
+	if x.op.Kind == plan.RemoteTrash {
+		a.did.Store(true) // the copy is there, and comes down in the next cycle
+	}
+	a.rep.notice("%s: what you removed is marked \\Deleted and waits there: the server can only expunge all that is marked, and other messages are", x.op.Mailbox)
+}
+
+// notePostponed notes that a message is marked and waits.
+func (a *applier) notePostponed(n *notes, x *laneChange) {
+	n.over(x.intent)
+	m := x.m
+	m.row.MailboxID, m.row.UID = a.mailboxes[x.op.Mailbox].row.ID, m.uid
+	m.row.RemoteFlags = m.row.RemoteFlags.Union(mail.Flags{System: mail.Deleted})
+	n.put(m.row)
+	if a.postponedBefore(m.row.ID) == nil {
+		n.announced = append(n.announced, &state.Intent{Kind: state.IntentExpunge, Message: m.row.ID, Mailbox: x.op.Mailbox, Home: x.op.Mailbox, UID: m.uid})
+	}
+}
+
+// postponedBefore returns the journal's entry about a removal that waits.
+func (s *session) postponedBefore(message int64) *state.Intent {
+	for _, i := range s.intents {
+		if i.Kind == state.IntentExpunge && i.Message == message {
+			return i
+		}
+	}
+	return nil
+}
+
+// recoverPostponed makes the planner see that only the removal is left to do.
+func (s *session) recoverPostponed() {
+	for _, i := range s.intents {
+		if m := s.messages[i.Message]; s.stillPostponed(i) {
+			m.item.Trashed = true
+		}
+	}
+}
+
+// stillPostponed reports whether a removal still waits: the message has not
+// come back, is not gone, and nobody took our mark off.
+func (s *session) stillPostponed(i *state.Intent) bool {
+	if i.Kind != state.IntentExpunge {
+		return false
+	}
+	m := s.messages[i.Message]
+	if m == nil || m.item.Local.State != plan.Removed || !m.item.Remote.State.Present() || m.item.Remote.Mailbox != i.Mailbox {
+		return false
+	}
+	return (m.item.Remote.Base.System&^m.item.Remote.Flags.System)&mail.Deleted == 0
+}

@@ -1,0 +1,99 @@
+package sync
+
+import (
+	"errors"
+
+	"satchel/state"
+	"satchel/sync/mail"
+	"satchel/sync/plan"
+)
+
+// noteRemote brings the base up to what was done. After an error of the
+// connection, operations whose outcome is unknown keep their intent.
+func (a *applier) noteRemote(tx *state.Tx, changes []*laneChange, fatal error) error {
+	var n notes
+	for _, x := range changes {
+		if fatal != nil && x.err != nil {
+			continue
+		}
+		if errors.Is(x.err, errWaits) || errors.Is(x.err, errKept) {
+			note := a.notePostponed
+			if errors.Is(x.err, errKept) {
+				note = a.noteKept
+			}
+			note(&n, x)
+			continue
+		}
+		if x.op.Kind == plan.RemoteMove || x.op.Kind == plan.RemoteCopy {
+			if taken, err := a.taken(tx, a.mailboxes[x.op.To], x); err != nil {
+				return err
+			} else if taken {
+				x.uid, x.err = 0, mail.ErrChanged
+			}
+		}
+		// A copy or move whose end is unknown is recognised by its intent, and
+		// so is the \Deleted of a message that the server would not expunge.
+		changed := errors.Is(x.err, mail.ErrChanged)
+		keep := x.err != nil && (changed && (x.op.Kind == plan.RemoteCopy || x.op.Kind == plan.RemoteMove || x.op.Kind == plan.RemoteTrash) ||
+			errors.Is(x.err, errRefused) || !changed && x.op.Kind == plan.RemoteRemove)
+		if !keep {
+			n.over(x.intent)
+		}
+		if x.err == nil {
+			if err := a.noteRemoteChange(tx, &n, x); err != nil {
+				return err
+			}
+		}
+	}
+	return n.write(tx)
+}
+
+func (a *applier) noteRemoteChange(tx *state.Tx, n *notes, x *laneChange) error {
+	m := x.m
+	switch x.op.Kind {
+	case plan.RemoteRemove, plan.RemoteTrash:
+		if i := a.postponedBefore(m.row.ID); i != nil {
+			n.over(i)
+		}
+		a.leave(n, x)
+		return nil
+	case plan.RemoteFlags:
+		m.settled(x.op, x.unheld)
+		m.item.Remote.Flags = m.item.Remote.Flags.Apply(x.op.Delta).Minus(x.unheld)
+		if m.onDisk() && a.byID[m.row.MailboxID].name == m.file.Folder {
+			m.place(m.row.MailboxID, m.file)
+		}
+	case plan.RemoteMove:
+		if merged, err := a.merged(tx, n, a.mailboxes[x.op.To], x, m.row); err != nil || merged {
+			a.leave(n, x)
+			return err
+		}
+		if x.kept {
+			// The row goes with the file; what stays is another message.
+			a.leave(n, x)
+			row := *m.row
+			row.ID = 0
+			m.row = &row
+		}
+		m.uid = x.uid
+		m.row.MailboxID, m.row.UID = a.mailboxes[x.op.To].row.ID, x.uid
+		m.place(a.mailboxes[x.op.To].row.ID, m.file)
+		a.putThere(a.mailboxes[x.op.To], m.row, true)
+	case plan.RemoteCopy:
+		if merged, err := a.merged(tx, n, a.mailboxes[x.op.To], x, nil); err != nil || merged {
+			return err
+		}
+		// The copy has the flags of its source; how the file differs from
+		// them is a change like any other, which the next cycle carries
+		// over.
+		src := ref(x.op.Source)
+		m.uid, m.date = x.uid, src.date
+		m.row = a.newRow(a.mailboxes[x.op.To], m, m)
+		m.row.LocalFlags, m.row.RemoteFlags = src.item.Remote.Flags, src.item.Remote.Flags
+		m.place(m.row.MailboxID, m.file)
+		a.hold(false, x.op.To)
+		a.putThere(a.mailboxes[x.op.To], m.row, true)
+	}
+	n.put(m.row)
+	return nil
+}

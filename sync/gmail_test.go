@@ -1,0 +1,417 @@
+package sync_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"satchel/conflict"
+	"satchel/sync/remote/imaptest"
+)
+
+// gmailWorld is a world on a server in the manner of Gmail, with two labels.
+func gmailWorld(t *testing.T, set imaptest.Gmail) (*world, diskSide) {
+	t.Helper()
+	w := newWorld(t, imaptest.GmailOptions(set))
+	w.acct.NoFsync, w.acct.MaxDeletePct = true, 100
+	for _, b := range []string{"Work", "Lists/go"} {
+		must(w, w.srv.CreateMailbox(b))
+	}
+	return w, diskSide{w, rand.New(rand.NewPCG(1, 2))}
+}
+
+// labelled stores a message with labels and returns its ID.
+func (w *world) labelled(flags []string, labels ...string) string {
+	w.t.Helper()
+	c := w.message()
+	for _, l := range labels {
+		if w.srv.Append(l, flags, time.Unix(1_700_000_000, 0), c) == 0 {
+			w.t.Fatal("append failed")
+		}
+	}
+	return contentID(string(c))
+}
+
+// labels returns where both sides have a message; they must agree.
+func (w *world) labels(id string) string {
+	w.t.Helper()
+	return strings.Join(where(w.agree())[id], ", ")
+}
+
+// on returns the message on a side.
+func on(sd side, box, id string) handle {
+	for _, h := range sd.list(box) {
+		if h.id == id {
+			return h
+		}
+	}
+	return handle{}
+}
+
+// TestGmailFiveLabels: a message in five places is downloaded once.
+func TestGmailFiveLabels(t *testing.T) {
+	w, _ := gmailWorld(t, imaptest.Gmail{})
+	var ids []string
+	for range 20 {
+		ids = append(ids, w.labelled([]string{`\Flagged`}, "INBOX", "Work", "Lists/go"))
+	}
+	rep := w.sync()
+	if rep.Counts["download"] != 20 || rep.Counts["local-copy"] != 80 {
+		t.Errorf("did %v", rep.Counts)
+	}
+	for _, id := range ids {
+		if got := w.labels(id); got != "INBOX, Lists/go, Work, [Gmail]/All Mail, [Gmail]/Starred" {
+			t.Errorf("%s is in %s", id, got)
+		}
+	}
+	w.srv.ResetStats()
+	w.quiet()
+	st := w.srv.Stats()
+	if st.Commands["UID SEARCH"]+st.Commands["UID FETCH"]+st.Commands["SELECT"] > 0 || st.RoundTrips > 3 {
+		t.Errorf("with nothing to do: %v, %d round trips", st.Commands, st.RoundTrips)
+	}
+	// New mail later, too.
+	w.labelled(nil, "INBOX", "Work", "Lists/go")
+	if rep := w.sync(); rep.Counts["download"] != 1 {
+		t.Errorf("did %v", rep.Counts)
+	}
+	w.agree()
+	w.quiet()
+}
+
+// TestGmailLabels: removals and moves on either side are changes of labels.
+func TestGmailLabels(t *testing.T) {
+	const all, starred, trash = imaptest.GmailAll, imaptest.GmailStarred, imaptest.GmailTrash
+	for _, x := range []struct {
+		name   string
+		labels []string
+		flags  []string
+		change func(sd side, id string)
+		want   string
+	}{
+		{"label off", []string{"INBOX", "Work"}, nil, func(sd side, id string) { sd.remove(on(sd, "Work", id)) }, "INBOX, " + all},
+		{"last label off", []string{"Work"}, nil, func(sd side, id string) { sd.remove(on(sd, "Work", id)) }, all},
+		{"move", []string{"INBOX"}, nil, func(sd side, id string) { sd.move(on(sd, "INBOX", id), "Work") }, "Work, " + all},
+		{"move to a label that it has", []string{"INBOX", "Work"}, nil, func(sd side, id string) { sd.move(on(sd, "INBOX", id), "Work") }, "Work, " + all},
+		{"archive", []string{"INBOX"}, nil, func(sd side, id string) { sd.move(on(sd, "INBOX", id), all) }, all},
+		{"label on", []string{"INBOX"}, nil, func(sd side, id string) { sd.copy(on(sd, "INBOX", id), "Work") }, "INBOX, Work, " + all},
+		{"label on twice", []string{"INBOX", "Work"}, nil, func(sd side, id string) { sd.copy(on(sd, "INBOX", id), "Work") }, "INBOX, Work, " + all},
+		{"out of the archive", []string{"Work"}, nil, func(sd side, id string) { sd.copy(on(sd, all, id), "INBOX") }, "INBOX, Work, " + all},
+		{"trash", []string{"INBOX", "Work"}, nil, func(sd side, id string) { sd.move(on(sd, "INBOX", id), trash) }, trash},
+		{"star off", []string{"INBOX"}, []string{`\Flagged`}, func(sd side, id string) { sd.remove(on(sd, starred, id)) }, "INBOX, " + all},
+		{"delete in All Mail", []string{"INBOX", "Work"}, nil, func(sd side, id string) { sd.remove(on(sd, all, id)) }, "INBOX, Work, " + all},
+	} {
+		for _, who := range []string{"maildir", "server"} {
+			t.Run(x.name+"/"+who, func(t *testing.T) {
+				w, disk := gmailWorld(t, imaptest.Gmail{})
+				id := w.labelled(x.flags, x.labels...)
+				other := w.labelled(nil, "INBOX", "Lists/go")
+				w.sync()
+				w.agree()
+				if who == "maildir" {
+					x.change(disk, id)
+				} else {
+					x.change(serverSide{w}, id)
+				}
+				rep := w.sync()
+				if n := rep.Counts["download"]; n > 0 && x.name != "delete in All Mail" || rep.Counts["upload"] > 0 {
+					t.Errorf("transferred: %v", rep.Counts)
+				}
+				if got := w.labels(id); got != x.want {
+					t.Errorf("it is in %s, want %s", got, x.want)
+				}
+				if got := w.labels(other); got != "INBOX, Lists/go, "+all {
+					t.Errorf("the other one is in %s", got)
+				}
+				w.quiet()
+				if rep := w.full(); rep.Changed() {
+					t.Errorf("a full run did %v", rep.Counts)
+				}
+			})
+		}
+	}
+}
+
+// TestGmailDeleteInAllMail: with the other settings of the server.
+func TestGmailDeleteInAllMail(t *testing.T) {
+	for set, want := range map[imaptest.LastExpunge]string{imaptest.MoveToTrash: imaptest.GmailTrash, imaptest.DeleteForever: ""} {
+		w, disk := gmailWorld(t, imaptest.Gmail{OnLastExpunge: set})
+		id := w.labelled(nil, "INBOX", "Work")
+		w.sync()
+		disk.remove(on(disk, imaptest.GmailAll, id))
+		rep := w.sync()
+		if got := w.labels(id); got != want {
+			t.Errorf("setting %d: it is in %q, want %q; did %v", set, got, want, rep.Counts)
+		}
+		w.quiet()
+	}
+}
+
+// TestGmailTrash: with delete = "trash" a removal anywhere is a removal.
+func TestGmailTrash(t *testing.T) {
+	w, disk := gmailWorld(t, imaptest.Gmail{})
+	w.acct.Policy.Removal = conflict.Trash
+	id := w.labelled(nil, "INBOX", "Work")
+	w.sync()
+	disk.remove(on(disk, imaptest.GmailAll, id))
+	w.sync()
+	if got := w.labels(id); got != imaptest.GmailTrash {
+		t.Errorf("it is in %s", got)
+	}
+	w.quiet()
+	disk.remove(on(disk, imaptest.GmailTrash, id))
+	w.sync()
+	if got := w.labels(id); got != "" {
+		t.Errorf("it is in %s", got)
+	}
+	w.quiet()
+}
+
+// TestGmailAutoExpunge: the default of Gmail, where \Deleted removes.
+func TestGmailAutoExpunge(t *testing.T) {
+	w, disk := gmailWorld(t, imaptest.Gmail{AutoExpunge: true})
+	id, marked := w.labelled(nil, "INBOX", "Work"), w.labelled(nil, "INBOX", "Work")
+	w.sync()
+	disk.remove(on(disk, "Work", id))
+	disk.flag(on(disk, "Work", marked), []string{`\Deleted`}, nil)
+	w.sync()
+	for _, x := range []string{id, marked} {
+		if got := w.labels(x); got != "INBOX, "+imaptest.GmailAll {
+			t.Errorf("it is in %s", got)
+		}
+	}
+	w.quiet()
+}
+
+// TestGmailFlags: a flag that is set in one folder is in all of them after
+// the same run, and nothing goes to and fro.
+func TestGmailFlags(t *testing.T) {
+	w, disk := gmailWorld(t, imaptest.Gmail{})
+	id := w.labelled(nil, "INBOX", "Work")
+	w.sync()
+	disk.flag(on(disk, "INBOX", id), []string{`\Seen`, "$Forwarded", "work"}, nil)
+	w.sync()
+	for _, box := range []string{"INBOX", "Work", imaptest.GmailAll} {
+		if f := on(disk, box, id).flags; fmt.Sprint(f) != `[$Forwarded \Seen work]` {
+			t.Errorf("%s: %v", box, f)
+		}
+	}
+	w.agree()
+	w.quiet()
+	// Two folders say opposite things.
+	disk.flag(on(disk, "INBOX", id), []string{`\Answered`}, []string{`\Seen`})
+	disk.flag(on(disk, "Work", id), []string{`\Draft`}, nil)
+	w.sync()
+	for _, box := range []string{"INBOX", "Work", imaptest.GmailAll} {
+		if f := on(disk, box, id).flags; fmt.Sprint(f) != `[\Draft $Forwarded \Answered work]` {
+			t.Errorf("%s: %v", box, f)
+		}
+	}
+	w.agree()
+	w.quiet()
+	// A star on disk makes a message appear in Starred.
+	disk.flag(on(disk, "Work", id), []string{`\Flagged`}, nil)
+	w.sync()
+	if got := w.labels(id); !strings.Contains(got, imaptest.GmailStarred) {
+		t.Errorf("it is in %s", got)
+	}
+	w.quiet()
+}
+
+// TestGmailUpload: a new file gets its place in All Mail without coming down
+// again, and a second copy in the folder is no second message.
+func TestGmailUpload(t *testing.T) {
+	w, disk := gmailWorld(t, imaptest.Gmail{})
+	w.labelled(nil, "INBOX")
+	w.sync()
+	c := w.message()
+	id := contentID(string(c))
+	disk.deliver("Work", c, []string{`\Seen`})
+	disk.deliver("Lists/go", c, nil)
+	rep := w.sync()
+	if rep.Counts["download"] > 0 || rep.Counts["upload"] > 2 {
+		t.Errorf("did %v", rep.Counts)
+	}
+	if got := w.labels(id); got != "Lists/go, Work, "+imaptest.GmailAll {
+		t.Errorf("it is in %s", got)
+	}
+	w.quiet()
+	disk.deliver("Work", c, []string{`\Seen`})
+	w.sync()
+	if got := w.labels(id); got != "Lists/go, Work, "+imaptest.GmailAll {
+		t.Errorf("it is in %s", got)
+	}
+	w.quiet()
+}
+
+// TestGmailLostState: all is recognised, in all its places.
+func TestGmailLostState(t *testing.T) {
+	w, _ := gmailWorld(t, imaptest.Gmail{})
+	for range 5 {
+		w.labelled([]string{`\Flagged`}, "INBOX", "Work", "Lists/go")
+	}
+	w.sync()
+	before := w.agree()
+	must(w, os.RemoveAll(w.acct.StateDir))
+	rep := w.sync()
+	if rep.Counts["download"]+rep.Counts["upload"]+rep.Counts["local-copy"]+rep.Counts["remote-copy"] > 0 {
+		t.Errorf("did %v", rep.Counts)
+	}
+	if d := diff(before, w.agree()); d != "" {
+		t.Error(d)
+	}
+	w.quiet()
+}
+
+// TestGmailHistories changes labels at random on both sides. What must hold:
+// both sides agree, a second run does nothing, every message is on the server
+// as long as nobody removed it from the trash, and has each label once.
+func TestGmailHistories(t *testing.T) {
+	n := 20
+	switch {
+	case testing.Short():
+		n = 6
+	case *crashLong:
+		n = 300
+	}
+	for seed := range n {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
+			w, disk := gmailWorld(t, imaptest.Gmail{})
+			if seed%3 == 1 {
+				w.acct.Policy.Removal = conflict.Trash
+			}
+			rng := rand.New(rand.NewPCG(uint64(seed), 9))
+			boxes := []string{"INBOX", "Work", "Lists/go", imaptest.GmailAll, imaptest.GmailStarred}
+			var ids []string
+			downloads := 0
+			for range 6 {
+				w.labelled(nil, boxes[:3][rng.IntN(3)])
+			}
+			w.sync()
+			for range 6 {
+				before := where(w.agree())
+				ids = ids[:0]
+				for id := range before {
+					ids = append(ids, id)
+				}
+				slices.Sort(ids)
+				var story []string
+				edit := func(who string, sd side) {
+					for range rng.IntN(6) {
+						box, to := boxes[rng.IntN(len(boxes))], boxes[rng.IntN(4)]
+						list := sd.list(box)
+						slices.SortFunc(list, func(a, b handle) int { return strings.Compare(a.id, b.id) })
+						op, pick := rng.IntN(6), rng.IntN(1<<20)
+						flag := []string{`\Seen`, `\Flagged`, `\Answered`, "$Forwarded"}[rng.IntN(4)]
+						if op == 0 {
+							story = append(story, who+" delivers")
+							sd.deliver(boxes[rng.IntN(3)], w.message(), nil)
+							continue
+						}
+						if len(list) == 0 {
+							continue
+						}
+						h := list[pick%len(list)]
+						story = append(story, fmt.Sprintf("%s: %s in %s, %d, to %s or %s", who, h.id, box, op, to, flag))
+						switch {
+						case op == 1 && slices.Contains(h.flags, flag):
+							sd.flag(h, nil, []string{flag})
+						case op <= 2:
+							sd.flag(h, []string{flag}, nil)
+						case op == 3 && to != box:
+							sd.move(h, to)
+						case op == 4 && to != box:
+							sd.copy(h, to)
+						case op == 5:
+							sd.remove(h)
+						}
+					}
+				}
+				edit("maildir", disk)
+				edit("server", serverSide{w})
+				t.Logf("%s", strings.Join(story, "\n"))
+				rep := w.sync()
+				downloads += rep.Counts["download"]
+				now := w.agree()
+				after := where(now)
+				for _, id := range ids {
+					if len(after[id]) == 0 {
+						t.Errorf("lost: %s was in %v", id, before[id])
+					}
+				}
+				for id, places := range after {
+					if len(slices.Compact(slices.Clone(places))) != len(places) {
+						t.Errorf("doubled: %s is in %v", id, places)
+					}
+				}
+				w.quiet()
+				w.agree()
+			}
+		})
+	}
+}
+
+// gmailScenario has every change of labels on both sides.
+func gmailScenario() scenario {
+	const all = imaptest.GmailAll
+	var ids []string
+	return scenario{
+		name: "gmail",
+		srv:  imaptest.GmailOptions(imaptest.Gmail{}),
+		past: func(w *world) {
+			ids = nil
+			for _, b := range []string{"Work", "Lists/go"} {
+				must(w, w.srv.CreateMailbox(b))
+			}
+			for range 12 {
+				ids = append(ids, w.labelled(nil, "INBOX", "Work"))
+			}
+			w.sync()
+		},
+		change: func(w *world) *ledger {
+			disk, server := diskSide{w, rand.New(rand.NewPCG(3, 2))}, serverSide{w}
+			disk.remove(on(disk, "Work", ids[0]))
+			disk.move(on(disk, "INBOX", ids[1]), "Work")
+			disk.move(on(disk, "INBOX", ids[2]), all)
+			disk.move(on(disk, all, ids[3]), "Lists/go")
+			disk.copy(on(disk, "INBOX", ids[4]), "Work")
+			disk.copy(on(disk, "INBOX", ids[4]), "Lists/go")
+			disk.remove(on(disk, all, ids[5]))
+			disk.flag(on(disk, "INBOX", ids[6]), []string{`\Flagged`, `\Seen`}, nil)
+			disk.flag(on(disk, "Work", ids[6]), []string{`\Answered`}, nil)
+			c := w.message()
+			disk.deliver("Work", c, []string{`\Seen`})
+			disk.deliver("Lists/go", c, []string{`\Seen`})
+			server.move(on(server, "INBOX", ids[7]), "Lists/go")
+			server.remove(on(server, "Work", ids[8]))
+			server.move(on(server, "Work", ids[9]), imaptest.GmailTrash)
+			server.flag(on(server, all, ids[10]), []string{`\Flagged`}, nil)
+			w.labelled([]string{`\Seen`}, "INBOX", "Work", "Lists/go")
+			return nil
+		},
+	}
+}
+
+// TestInterruptGmail stops such a run at every step and resumes.
+func TestInterruptGmail(t *testing.T) {
+	limit := 150
+	if testing.Short() {
+		limit = 20
+	}
+	clock := startWatch()
+	s := gmailScenario()
+	want, n := s.wantFor(t)
+	for _, k := range points(n, limit, 1) {
+		if clock.over() {
+			break
+		}
+		if msg := s.interrupt(t, point{k: k}, want); msg != "" {
+			t.Error(msg)
+		}
+	}
+}

@@ -1,0 +1,58 @@
+package sync
+
+import (
+	"context"
+	"slices"
+
+	"satchel/state"
+	"satchel/sync/remote"
+)
+
+// A row that is pending stands for a message of the server whose file is not
+// there yet: a run that was interrupted while it delivered, or a server that
+// kept a message which was to be taken out of its mailbox.
+
+// passed reports whether the server may not report the message of a pending
+// row again, because the cursor is beyond it.
+func (s *session) passed(m *message) bool {
+	return m.row.Pending && m.row.UID < s.byID[m.row.MailboxID].cursorOf().UIDNext
+}
+
+// redelivers reports whether the message of the row is to be delivered again.
+func (mb *mailbox) redelivers(row *state.Message) bool {
+	return slices.ContainsFunc(mb.undelivered, func(u *state.Message) bool { return u.ID == row.ID })
+}
+
+// redeliver makes such messages new again, unless the server reported them
+// anyway or they are gone.
+func (s *session) redeliver(ctx context.Context, mb *mailbox) error {
+	var gone []int64
+	for _, row := range mb.undelivered {
+		i := slices.IndexFunc(s.newRemote, func(m *message) bool {
+			return m.uid == row.UID && m.item.Remote.Mailbox == mb.name
+		})
+		switch {
+		case i >= 0:
+			s.newRemote[i].replaces = row.ID
+		case s.gone(mb, row.UID):
+			gone = append(gone, row.ID)
+		default:
+			s.newMessage(mb, again(row))
+			s.newRemote[len(s.newRemote)-1].replaces = row.ID
+		}
+	}
+	if len(gone) == 0 || s.req.DryRun {
+		return nil
+	}
+	return s.db.Update(ctx, func(tx *state.Tx) error { return tx.DeleteMessages(gone...) })
+}
+
+// again describes a message of the server as the row knows it. Without an
+// identity its content is fetched, so the rest of what the row says is not
+// needed.
+func again(row *state.Message) remote.NewMessage {
+	if row.EmailID == "" {
+		return remote.NewMessage{UID: row.UID}
+	}
+	return remote.NewMessage{UID: row.UID, Flags: row.RemoteFlags, Size: row.Size, Date: row.Date, HasMeta: true, EmailID: row.EmailID}
+}

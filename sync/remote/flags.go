@@ -1,0 +1,26 @@
+package remote
+
+import (
+	"context"
+
+	"satchel/sync/mail"
+	"satchel/sync/remote/wire"
+)
+
+// Flags returns the flags that messages of the selected mailbox have now.
+// Those that are gone are missing from the result.
+func (c *Conn) Flags(ctx context.Context, uids []mail.UID) (map[mail.UID]mail.Flags, error) {
+	defer c.guard(ctx)()
+	found := make(map[mail.UID]mail.Flags, len(uids))
+	for _, p := range pieces(sortedUIDs(uids), setRoom("UID FETCH ", " (UID FLAGS)")) {
+		cmd := &command{line: "UID FETCH " + p.set + " (UID FLAGS)", untagged: func(r wire.Response) {
+			if f, ok := fetchOf(r); ok && f.HasFlags {
+				found[f.UID] = mail.NewFlags(wire.ParseWords(f.Flags)...)
+			}
+		}}
+		if err := c.run("fetch flags", c.selected.mailbox, cmd); err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
