@@ -126,7 +126,8 @@ func betterOrigin(a, b *message, to string) bool {
 // which it was made, so that what anybody changed since is a change.
 func (s *session) inherit(n *message, digests ...mail.Digest) {
 	for _, i := range s.intents {
-		if i.Kind == state.IntentAppend && slices.Contains(digests, i.Digest) && i.Mailbox == n.item.Remote.Mailbox {
+		if i.Kind == state.IntentAppend && slices.Contains(digests, i.Digest) && i.Mailbox == n.item.Remote.Mailbox && !slices.Contains(s.explained, i) {
+			s.explained = append(s.explained, i)
 			n.item.Ancestor = true
 			n.item.Local.Base, n.item.Remote.Base = i.Delta.Add, i.Delta.Add
 			return
@@ -201,20 +202,43 @@ func (s *session) keptMove(ctx context.Context, n, from *message, row *state.Mes
 // uploadedBefore returns the intent and the new file of an interrupted upload
 // that n is the outcome of, unless both are still where the upload led: those
 // are paired like any two. In another mailbox than the upload led to, n is only
-// believed to be it when nobody could have copied it there.
+// believed to be it when nobody could have copied it there, and no other upload
+// led to where it is.
 func (s *session) uploadedBefore(ctx context.Context, n *message, d mail.Digest) (*state.Intent, *message, error) {
+	name := n.item.Remote.Mailbox
+	var here, elsewhere []*state.Intent
 	for _, i := range s.intents {
-		if i.Kind != state.IntentAppend || i.Digest != d {
-			continue
+		switch {
+		case i.Kind != state.IntentAppend || i.Digest != d || slices.Contains(s.explained, i):
+		case i.Mailbox == name:
+			here = append(here, i)
+		default:
+			elsewhere = append(elsewhere, i)
 		}
+	}
+	var moved *state.Intent
+	for _, i := range here {
+		switch f := s.intended(i); {
+		case f == nil:
+		case f.file.Folder == name:
+			return nil, nil, nil
+		case moved == nil:
+			moved = i
+		}
+	}
+	if moved != nil {
+		return moved, s.intended(moved), nil
+	}
+	if len(here) > 0 {
+		return nil, nil, nil
+	}
+	for _, i := range elsewhere {
 		f := s.intended(i)
-		if f == nil || f.done || f.file.Folder == n.item.Remote.Mailbox {
+		if f == nil || f.file.Folder == name {
 			continue
 		}
-		if n.item.Remote.Mailbox != i.Mailbox {
-			if known, err := s.db.ByDigest(ctx, d); err != nil || len(known) > 0 {
-				return nil, nil, err
-			}
+		if known, err := s.db.ByDigest(ctx, d); err != nil || len(known) > 0 {
+			return nil, nil, err
 		}
 		return i, f, nil
 	}
@@ -228,6 +252,7 @@ func (s *session) completeUpload(ctx context.Context, i *state.Intent, n, f *mes
 	if home == nil || home.row == nil {
 		return nil
 	}
+	s.explained = append(s.explained, i)
 	row := s.newRow(home, f, n)
 	common := i.Delta.Add // what the upload gave the server
 	row.LocalFlags, row.RemoteFlags = common, common

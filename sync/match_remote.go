@@ -330,12 +330,21 @@ func (s *session) wantsDeepProof(m *message) bool {
 	return s.account.Policy.EditVsDelete == conflict.Delete || s.movedByUs(m)
 }
 
-// intended returns the new file that an interrupted upload was about,
-// wherever it is now.
+// intended returns the new file that an interrupted upload was about, wherever
+// it is now, if nothing is known of it yet. A file that is where another upload
+// of the same content began is that one's; copies often have one name.
 func (s *session) intended(i *state.Intent) *message {
+	began := func(i *state.Intent, f *message) bool { return f.file.Folder == i.Mailbox && f.file.Base() == i.Base }
 	var found *message
 	for _, f := range s.newLocal {
-		if f.content.Digest == i.Digest && (found == nil || f.file.Base() == i.Base) {
+		switch {
+		case f.done || f.content.Digest != i.Digest:
+		case began(i, f):
+			return f
+		case slices.ContainsFunc(s.intents, func(j *state.Intent) bool {
+			return j.Kind == state.IntentAppend && j.Digest == i.Digest && began(j, f)
+		}):
+		case found == nil || f.file.Base() == i.Base:
 			found = f
 		}
 	}

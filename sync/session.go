@@ -74,7 +74,8 @@ type view struct {
 	paired    []*message // new on both sides, joined
 	touched   []*message // only the place of the file or the UID is to be noted
 	intents   []*state.Intent
-	evicted   []int64 // rows whose UID turned out to be another message's
+	explained []*state.Intent // those of them whose message was found
+	evicted   []int64         // rows whose UID turned out to be another message's
 	// What seems to be missing on a side may be in a mailbox that could not
 	// be looked at, or may have moved meanwhile.
 	localBlind, remoteBlind bool
