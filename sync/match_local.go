@@ -18,7 +18,9 @@ import (
 func (s *session) matchLocal(ctx context.Context) error {
 	missing := map[mail.Digest][]*message{}
 	for _, m := range s.messages {
-		if m.item.Local.State == plan.Removed && !s.byID[m.row.MailboxID].blindLocal {
+		// What waits to be expunged is marked \Deleted on the server; a file of
+		// that content is another message, which must not get that mark.
+		if m.item.Local.State == plan.Removed && !s.byID[m.row.MailboxID].blindLocal && s.postponedBefore(m.row.ID) == nil {
 			missing[m.row.Digest] = append(missing[m.row.Digest], m)
 		}
 	}

@@ -151,6 +151,46 @@ func TestPostponedIsTakenBack(t *testing.T) {
 	}
 }
 
+// TestPostponedComesAgain: while a removal waits, the user puts the message
+// back, in the same folder or in another one. The mark of the removal is not
+// for it.
+func TestPostponedComesAgain(t *testing.T) {
+	for name, caps := range noUIDPlus() {
+		for _, folder := range []string{"INBOX", "Work"} {
+			t.Run(name+" in "+folder, func(t *testing.T) {
+				w := newWorld(t, imaptest.Options{Caps: caps})
+				must(w, w.srv.CreateMailbox("Work"))
+				for range 2 {
+					w.srv.Append("INBOX", []string{`\Seen`}, time.Now(), w.message())
+				}
+				w.sync()
+				m := w.srv.Messages("INBOX")
+				w.srv.StoreFlags("INBOX", m[1].UID, []string{`\Deleted`}, nil)
+				disk := diskSide{w, rand.New(rand.NewPCG(1, 2))}
+				for _, h := range disk.list("INBOX") {
+					if h.id == contentID(string(m[0].Content)) {
+						disk.remove(h)
+					}
+				}
+				w.sync()
+				disk.deliver(folder, m[0].Content, []string{`\Seen`})
+				w.sync()
+				w.quiet()
+				if folder != "INBOX" { // where the two are not told apart
+					w.agreeVisible()
+				}
+				w.srv.StoreFlags("INBOX", m[1].UID, nil, []string{`\Deleted`})
+				w.sync()
+				w.agree()
+				w.quiet()
+				if n := len(w.files("INBOX")) + len(w.files("Work")); n != 2 {
+					t.Errorf("%d files", n)
+				}
+			})
+		}
+	}
+}
+
 // TestPostponedTrash: what goes to the trash goes there once, however long the
 // original has to wait.
 func TestPostponedTrash(t *testing.T) {

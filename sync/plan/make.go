@@ -177,7 +177,7 @@ func (p *maker) upload(it *Item) {
 		p.plan.LocalPending[it.Local.Mailbox] = true
 		return
 	}
-	if src := it.CopyOf; src != nil && src.Remote.State.Present() {
+	if src := it.CopyOf; src != nil && src.Remote.State.Present() && !src.Trashed { // what waits to be expunged is marked
 		p.add(Op{Kind: RemoteCopy, Item: it, Source: src, Mailbox: src.Remote.Mailbox, To: it.Local.Mailbox})
 		return
 	}
