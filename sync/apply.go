@@ -91,17 +91,18 @@ type applier struct {
 // either side.
 func (s *session) apply(ctx context.Context, p *plan.Plan) (bool, error) {
 	a := &applier{session: s, plan: p, flagsOf: map[*plan.Item]*plan.Op{}, stop: ctx}
-	s.announce(p)
+	all := slices.DeleteFunc(slices.Clone(p.Ops), func(o plan.Op) bool { return o.Item != nil && ref(o.Item).twin })
+	s.announce(all)
 	ctx, done := graceful(ctx)
 	defer done()
-	if err := a.creates(ctx, p.Ops); err != nil {
+	if err := a.creates(ctx, all); err != nil {
 		return a.did.Load(), err
 	}
-	if err := a.base(ctx, p.Ops); err != nil {
+	if err := a.base(ctx, all); err != nil {
 		return a.did.Load(), err
 	}
 	for _, stage := range []plan.Stage{plan.StageChange, plan.StageRemove} {
-		ops := slices.DeleteFunc(slices.Clone(p.Ops), func(o plan.Op) bool { return o.Kind.Stage() != stage })
+		ops := slices.DeleteFunc(slices.Clone(all), func(o plan.Op) bool { return o.Kind.Stage() != stage })
 		if err := a.stage(ctx, ops); err != nil {
 			return a.did.Load(), err
 		}
@@ -109,7 +110,7 @@ func (s *session) apply(ctx context.Context, p *plan.Plan) (bool, error) {
 			return a.did.Load(), context.Cause(a.stop)
 		}
 	}
-	err := a.deletes(ctx, p.Ops)
+	err := a.deletes(ctx, all)
 	return a.did.Load(), err
 }
 
@@ -132,11 +133,11 @@ func graceful(ctx context.Context) (context.Context, func()) {
 
 // announce tells how much there is to do. What is not listed yet is believed to
 // be like what is.
-func (s *session) announce(p *plan.Plan) {
+func (s *session) announce(ops []plan.Op) {
 	s.mu.Lock()
 	s.progress.Phase = PhaseApply
 	var messages, bytes int64
-	for _, op := range p.Ops {
+	for _, op := range ops {
 		if op.Kind.Silent() {
 			continue
 		}

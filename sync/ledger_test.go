@@ -18,11 +18,12 @@ const (
 // and by whom. What must hold of the outcome whatever the engine does follows
 // from it: where only one side touched something, that side has its way.
 type ledger struct {
-	start map[string][]string // content ID -> mailboxes
-	by    map[string]*deeds
-	names map[string]string // mailbox -> what it was called at the start
-	text  []string          // for people
-	out   map[string]bool
+	start   map[string][]string // content ID -> mailboxes
+	by      map[string]*deeds
+	names   map[string]string // mailbox -> what it was called at the start
+	renamed map[string]bool   // by what they were called at the start
+	text    []string          // for people
+	out     map[string]bool
 }
 
 // deeds are what the sides did to one message.
@@ -37,7 +38,7 @@ type deeds struct {
 }
 
 func newLedger(s snapshot) *ledger {
-	return &ledger{start: where(s), by: map[string]*deeds{}, names: map[string]string{}}
+	return &ledger{start: where(s), by: map[string]*deeds{}, names: map[string]string{}, renamed: map[string]bool{}}
 }
 
 // rename gives one mailbox of a side another name, with those below it. Where
@@ -56,9 +57,14 @@ func (l *ledger) rename(w *world, k int, rng *rand.Rand) {
 	}
 	for _, name := range boxes {
 		if rest, ok := strings.CutPrefix(name, from); ok && (rest == "" || rest[0] == '/') {
+			again := l.renamed[l.origin(name)] // by the other side: which of the names stays is the server's choice
+			l.renamed[l.origin(name)] = true
 			l.names[to+rest] = l.origin(name)
-			for _, h := range sd.list(name) {
-				if !w.proves {
+			if w.proves && !again {
+				continue
+			}
+			for _, list := range [][]handle{sd.list(name), l.others(w, k, name, rng)} {
+				for _, h := range list {
 					d := l.of(h.id)
 					d.touched, d.movedBy = [2]bool{true, true}, [2]bool{true, true}
 				}
@@ -67,6 +73,20 @@ func (l *ledger) rename(w *world, k int, rng *rand.Rand) {
 	}
 	l.note("%s: rename %s to %s", [2]string{"local", "remote"}[k], from, to)
 	mv(from, to)
+}
+
+// others lists what the other side has in the same mailbox.
+func (l *ledger) others(w *world, k int, name string, rng *rand.Rand) (list []handle) {
+	boxes, sd := w.mailboxes(), side(serverSide{w})
+	if k == onServer {
+		boxes, sd = w.folders(), diskSide{w, rng}
+	}
+	for _, b := range boxes {
+		if l.same(b, name) {
+			list = append(list, sd.list(b)...)
+		}
+	}
+	return list
 }
 
 // origin returns what a mailbox was called at the start.

@@ -75,7 +75,8 @@ func (s *session) matchRemote(ctx context.Context) error {
 
 // postponeTwins puts off a message that is new in several mailboxes at once, as
 // one with several labels on Gmail is, in all but one of them: once it is on
-// disk, the others are copies.
+// disk, the others are copies. The planner knows of them, or their mailboxes
+// would look empty to it; they are applied later, see applyTwins.
 func (s *session) postponeTwins() {
 	first := map[string]*message{}
 	for _, m := range s.newRemote {
@@ -86,14 +87,10 @@ func (s *session) postponeTwins() {
 			first[m.emailID] = m
 			continue
 		}
-		if s.req.DryRun {
-			m.item.CopyOf = &first[m.emailID].item
-			continue
-		}
 		later := *m
 		later.item.Ref = &later
 		s.twins = append(s.twins, &later)
-		m.done = true
+		m.twin, m.item.CopyOf = true, &first[m.emailID].item
 	}
 }
 
