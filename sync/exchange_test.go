@@ -4,11 +4,16 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	gocmp "github.com/google/go-cmp/cmp"
+
+	mailsync "satchel/sync"
+	"satchel/sync/mail"
 	"satchel/sync/remote/imaptest"
 )
 
@@ -105,5 +110,89 @@ func TestExchangeAdopts(t *testing.T) {
 	if n := len(w.agree()["INBOX"]); n != 10 {
 		t.Errorf("%d messages", n)
 	}
+	w.quiet()
+}
+
+// TestScenariosOnExchange: every scenario of the planner ends as it does on
+// any other server, but for what is about keywords, which Exchange refuses, and about
+// the trash, which it has under another name.
+func TestScenariosOnExchange(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join("..", "testdata", "plan", "*.txtar"))
+	if err != nil || len(files) == 0 {
+		t.Fatal("no scenarios", err)
+	}
+	ran := 0
+	for _, f := range files {
+		s, ok, err := planned(f)
+		if err != nil {
+			t.Fatalf("%s: %v", f, err)
+		}
+		if !ok || strings.Contains(f, "keyword") || strings.Contains(f, "unheld") || strings.Contains(f, "trash") {
+			continue
+		}
+		ran++
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			end := func(s scenario) (local, rem snapshot) {
+				w, _ := s.open(t)
+				defer w.close()
+				if _, err := w.trySync(mailsync.Request{}); err != nil {
+					t.Fatal(err)
+				}
+				if rep := w.sync(); rep.Changed() {
+					t.Errorf("a second run did %v", rep.Counts)
+				}
+				return w.localSnapshot(), w.remoteSnapshot()
+			}
+			local, rem := end(s)
+			there := s
+			there.srv = imaptest.ExchangeOptions(imaptest.Exchange{SizeOff: 7})
+			own := map[string]bool{} // the mailboxes that it has from the start
+			for _, name := range imaptest.NewServer(imaptest.Options{NoListen: true, Exchange: &imaptest.Exchange{}}).Mailboxes() {
+				own[name] = name != "INBOX"
+			}
+			l, r := end(there)
+			for name := range own {
+				if own[name] {
+					delete(l, name)
+					delete(r, name)
+				}
+			}
+			if d := gocmp.Diff(withoutKeywords(local), withoutKeywords(l)) + gocmp.Diff(withoutKeywords(rem), withoutKeywords(r)); d != "" {
+				t.Errorf("ends otherwise:\n%s", d)
+			}
+		})
+	}
+	if ran < 30 {
+		t.Errorf("only %d scenarios", ran)
+	}
+}
+
+// TestExchangeThrottles: it asks in its own words to be left alone for five
+// minutes, and is slow besides. The run says when to come back; the next one
+// completes what was begun.
+func TestExchangeThrottles(t *testing.T) {
+	r := &refusing{}
+	o := imaptest.ExchangeOptions(imaptest.Exchange{})
+	o.Hook = r.hook
+	w := newWorld(t, o)
+	waits := w.waits()
+	for range 20 {
+		w.srv.Append("INBOX", []string{`\Seen`}, time.Unix(1700000000, 0), w.message())
+	}
+	throttled := 0
+	r.arm(func(_ *imaptest.Conn, verb, line string) imaptest.Action {
+		if throttled == 0 && verb == "UID FETCH" && strings.Contains(line, "BODY") {
+			throttled++
+			return imaptest.Action{Reply: imaptest.ThrottleReply}
+		}
+		return imaptest.Action{Delay: time.Millisecond}
+	})
+	_, err := w.trySync(mailsync.Request{})
+	if throttled == 0 || mail.KindOf(err) != mail.KindConnection || !strings.Contains(mail.HintOf(err), "5m0s") || len(*waits) > 0 {
+		t.Errorf("%v (hint %q), throttled %d times, waited %v", err, mail.HintOf(err), throttled, *waits)
+	}
+	w.sync()
+	w.agree()
 	w.quiet()
 }
