@@ -5,13 +5,16 @@
 // because moves cross mailboxes. It goes through cycles until both sides are
 // quiet:
 //
-//	survey     which mailboxes are there, which may have changed   survey.go
-//	scan       what changed on each side since the base            scan_local.go, scan_remote.go
+//	survey     which mailboxes are there, which may have changed   survey.go, rename*.go
+//	look       read folders while the server is being asked        look_local.go, expect.go
+//	scan       what changed on each side since the base            scan_local.go, scan_remote.go, ours.go
 //	recover    what an interrupted run had begun                   recover.go
 //	match      which new message is an old one in a new place      match_local.go, match_remote.go, prove.go, assign.go
+//	confirm    what seems to be gone, before it is believed        confirm.go, confirm_remote.go, distrust.go
 //	plan       what to do about it                                 package plan
-//	apply      do it, side by side                                 apply*.go
+//	apply      do it, side by side                                 apply*.go, pool.go, limits.go, patience.go
 //	settle     move cursors and stamps                             settle.go
+//	windows    the rest of what is too much to list at once        windows.go
 //
 // The order of effects is the safety argument. Before an operation whose
 // effect could later be taken for a change by the user, its intent is made
