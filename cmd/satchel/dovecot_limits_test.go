@@ -38,7 +38,7 @@ plugin {
 	path := r.file("INBOX", "s0")
 	r.rename(path, "INBOX/cur/"+base(path)+":2,F")
 	for range 2 {
-		r.fails(1, []string{"sync"}, "home/Work")
+		r.fails(1, []string{"sync"}, "no room left on the server, 2 messages wait")
 	}
 	if n := len(r.disk()["Work"]); n != 4 {
 		t.Errorf("%d of 4 messages are on disk", n)
