@@ -28,12 +28,12 @@ func levels() map[string]imaptest.Caps {
 func TestHistoriesBesideALiar(t *testing.T) {
 	lies := imaptest.Lies()
 	lies["all"] = imaptest.AllLies
-	n := 6
+	n := 2
 	switch {
 	case testing.Short():
 		n = 1
 	case *crashLong:
-		n = 60
+		n = 30
 	}
 	for _, level := range slices.Sorted(maps.Keys(levels())) {
 		for _, name := range slices.Sorted(maps.Keys(lies)) {
