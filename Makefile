@@ -7,7 +7,7 @@ GOVULNCHECK_VERSION  := v1.9.0
 
 GO       ?= go
 FUZZTIME ?= 30s
-TIMEOUT  ?= 15m
+TIMEOUT  ?= 25m
 BIN      := $(CURDIR)/bin
 VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 LDFLAGS  := -X main.version=$(VERSION)

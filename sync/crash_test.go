@@ -278,7 +278,7 @@ func (w watch) not(n int) watch {
 }
 
 func startWatch() watch {
-	share := 13 * time.Second
+	share := 10 * time.Second
 	if testing.Short() {
 		share = 4 * time.Second
 	}

@@ -37,7 +37,7 @@ func TestHistoriesOnEveryServer(t *testing.T) {
 	}
 	servers["without uidplus and move"] = imaptest.Options{Caps: all.Without(imaptest.CapUIDPlus, imaptest.CapMove)}
 	servers["literal-"] = imaptest.Options{Caps: all.Without(imaptest.CapLiteralPlus).With(imaptest.CapLiteralMinus)}
-	n := 4
+	n := 2
 	if testing.Short() {
 		n = 1
 	}
@@ -172,7 +172,7 @@ func TestCondstoreNothingToDo(t *testing.T) {
 func TestPlainNothingToDo(t *testing.T) {
 	n := 3000
 	if !testing.Short() {
-		n = 20000
+		n = 8000
 	}
 	for name, x := range map[string]struct {
 		caps imaptest.Caps

@@ -28,11 +28,8 @@ func levels() map[string]imaptest.Caps {
 func TestHistoriesBesideALiar(t *testing.T) {
 	lies := imaptest.Lies()
 	lies["all"] = imaptest.AllLies
-	n := 2
-	switch {
-	case testing.Short():
-		n = 1
-	case *crashLong:
+	n := 1
+	if *crashLong {
 		n = 30
 	}
 	for _, level := range slices.Sorted(maps.Keys(levels())) {
