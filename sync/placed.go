@@ -75,8 +75,26 @@ func (s *session) misplaced(ctx context.Context, mb *mailbox, strangers []remote
 			s.newMessage(mb, n)
 		}
 	}
-	for _, row := range rows {
-		s.evict(row) // there is no such message
+	if len(rows) == 0 {
+		return nil
+	}
+	// There may be no such message, or FETCH left it out; uploaded once more it
+	// would be there twice.
+	present := mb.changes.Present
+	if !mb.changes.HasPresent {
+		present, err = c.Present(ctx, mb.name, mb.changes.Cursor.UIDValidity)
+		if err != nil {
+			if fatal(ctx, err) {
+				return err
+			}
+			s.log.Debug("uploads not confirmed", "mailbox", mb.name, "err", err)
+			return nil
+		}
+	}
+	for uid, row := range rows {
+		if !slices.ContainsFunc(present, func(r mail.UIDRange) bool { return r.Contains(uid) }) {
+			s.evict(row)
+		}
 	}
 	return nil
 }
