@@ -387,10 +387,20 @@ func (a *applier) base(ctx context.Context, ops []plan.Op) error {
 				return err
 			}
 		}
+		phantom := ^mail.UID(0)
 		for _, m := range a.touched {
 			home := a.byID[m.row.MailboxID]
-			if again := m.detached && m.item.Remote.State.Present() && m.item.Remote.Mailbox == home.name; m.row.ID == 0 && !again {
-				continue // its mailbox started anew
+			if m.row.ID == 0 {
+				if !m.detached || !m.item.Remote.State.Present() {
+					continue // its mailbox started anew
+				}
+				if m.item.Remote.Mailbox != home.name {
+					// It follows its message below. Until then it has a row by
+					// which a run that resumes finds the message there again,
+					// under a UID that no message will have, as in startAnew.
+					phantom--
+					m.row.UID = phantom
+				}
 			}
 			if m.item.Remote.State.Present() && m.item.Remote.Mailbox == home.name {
 				m.row.UID = m.uid
@@ -406,6 +416,9 @@ func (a *applier) base(ctx context.Context, ops []plan.Op) error {
 		for _, op := range silent {
 			m := ref(op.Item)
 			m.id, m.home = m.row.ID, a.byID[m.row.MailboxID].name
+		}
+		for _, m := range a.touched {
+			m.id = m.row.ID
 		}
 		return nil
 	})

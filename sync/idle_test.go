@@ -85,7 +85,7 @@ func TestNothingToDoEffort(t *testing.T) {
 	if large.read > small.read+64<<10 {
 		t.Errorf("%d bytes read, and %d of a small mailbox", large.read, small.read)
 	}
-	if most := int64(1450); large.allocs > most {
+	if most := int64(1700); large.allocs > most {
 		t.Errorf("%d allocations, at most %d", large.allocs, most)
 	}
 }
