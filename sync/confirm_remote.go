@@ -81,37 +81,34 @@ func (s *session) confirmVanished(ctx context.Context) error {
 		return err
 	}
 	fresh := make(map[string]*remote.Mailbox, len(list))
-	s.grown = nil
+	s.grown = map[string]mail.UID{}
 	for i := range list {
 		b := &list[i]
 		fresh[b.Name] = b
 		if b.Selectable && s.wanted(b.Name) && s.grew(b) {
 			s.remoteBlind, s.moved = true, true
-			s.grown = append(s.grown, b.Name)
+			s.grown[b.Name] = b.Status.UIDNext
 			s.log.Debug("removals wait: new mail meanwhile", "mailbox", b.Name)
 		}
 	}
 	if s.remoteBlind {
 		s.boxes = fresh
-		s.waits++
 	}
 	return nil
 }
 
-// maxWaits is how often the removals of a run wait for another look.
-const maxWaits = 2
-
-// listsLie reports whether the mailboxes that had grown according to the last
-// look turned out to have nothing new, or something new each time. Removals do
-// not wait for such a server for ever.
+// listsLie reports whether the UIDNEXT of the last look was not yet reached
+// when the mailbox was selected after it. UIDNEXT cannot go down (RFC 3501
+// §2.3.1.1), so nothing can be learnt from such lists, and removals do not wait
+// for them. That nothing new was found is no such sign: another client may
+// have moved it on. Beside a server that never rests, removals wait for the
+// next run.
 func (s *session) listsLie() bool {
-	if s.waits == 0 {
-		return false
-	}
-	return s.waits == maxWaits || !slices.ContainsFunc(s.grown, func(name string) bool {
+	for name, next := range s.grown {
 		mb := s.mailboxes[name]
-		return mb == nil || mb.changes == nil || len(mb.changes.New) > 0
-	})
+		s.lists = s.lists || mb != nil && mb.changes != nil && mb.changes.Cursor.UIDNext < next
+	}
+	return s.lists
 }
 
 // grew reports whether a mailbox has messages that this cycle did not see.

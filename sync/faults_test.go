@@ -38,7 +38,7 @@ func liarWorld(t *testing.T, lies imaptest.Lie, o imaptest.Options) (*world, *im
 func (w *world) calm() *mailsync.Report {
 	w.t.Helper()
 	rep := w.sync()
-	if rep.Cycles > 2+2 { // two more where removals waited for another look
+	if rep.Cycles > 3 {
 		w.t.Errorf("%d cycles", rep.Cycles)
 	}
 	return rep

@@ -41,8 +41,8 @@ type session struct {
 
 	compared map[string]bool     // mailboxes of which this run fetched all flags
 	distrust map[fault]time.Time // what the server was caught at, since when
-	grown    []string            // mailboxes for which removals wait, because they have got new mail
-	waits    int                 // how often they did
+	grown    map[string]mail.UID // UIDNEXT of the mailboxes for which removals wait, because they have got new mail
+	lists    bool                // the server's lists say what its mailboxes do not
 
 	// Later cycles ask only about mailboxes that need it.
 	boxes    map[string]*remote.Mailbox    // as the first cycle listed them, with what was made since

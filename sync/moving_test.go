@@ -1,0 +1,107 @@
+package sync_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"satchel/maildir/faultfs"
+	mailsync "satchel/sync"
+	"satchel/sync/remote/imaptest"
+)
+
+// TestMovesOn: another client moves a message on each time that its mailbox is
+// about to be read, so no look at the server finds it. As long as it goes on
+// like this, nothing is concluded from that, and when it rests the file is
+// moved after it, under its own name and without a transfer.
+func TestMovesOn(t *testing.T) {
+	box := func(i int) string { return fmt.Sprintf("Box%d", i) }
+	for level, caps := range levels() {
+		for hops := 1; hops <= 8; hops++ {
+			t.Run(fmt.Sprintf("%s/%d", level, hops), func(t *testing.T) {
+				var w *world
+				at, moving := 0, false
+				w = newWorld(t, imaptest.Options{Caps: caps.With(imaptest.CapObjectID), Hook: func(_ *imaptest.Conn, _, verb, line string) imaptest.Action {
+					if moving && at < hops && verb == "SELECT" && strings.Contains(line, box(at)) {
+						w.srv.Move(box(at), w.srv.Messages(box(at))[0].UID, box(at+1))
+						at++
+					}
+					return imaptest.Action{}
+				}})
+				for i := range hops + 1 {
+					must(w, w.srv.CreateMailbox(box(i)))
+				}
+				w.srv.Append(box(0), nil, time.Unix(1_700_000_000, 0), w.message())
+				w.sync()
+				name, _, _ := strings.Cut(w.files(box(0))[0].file.Name, ":")
+
+				moving = true
+				w.srv.Move(box(0), 1, box(1))
+				at = 1
+				rep := w.sync()
+				moving = false
+				for k, n := range w.sync().Counts {
+					rep.Counts[k] += n
+				}
+				if rep.Counts["download"]+rep.Counts["upload"] > 0 {
+					t.Errorf("did %v", rep.Counts)
+				}
+				if f := w.files(box(at)); len(f) != 1 || !strings.HasPrefix(f[0].file.Name, name) {
+					t.Errorf("%s became %v", name, f)
+				}
+				w.agree()
+				w.quiet()
+			})
+		}
+	}
+}
+
+// TestMovesOnHere: the same with a program that moves the file on each time
+// that its folder is about to be listed.
+func TestMovesOnHere(t *testing.T) {
+	box := func(i int) string { return fmt.Sprintf("Box%d", i) }
+	for level, caps := range levels() {
+		for hops := 1; hops <= 8; hops++ {
+			t.Run(fmt.Sprintf("%s/%d", level, hops), func(t *testing.T) {
+				w := newWorld(t, imaptest.Options{Caps: caps})
+				for i := range hops + 1 {
+					must(w, w.srv.CreateMailbox(box(i)))
+				}
+				w.srv.Append(box(0), []string{`\Seen`}, time.Unix(1_700_000_000, 0), w.message())
+				w.sync()
+				name := w.files(box(0))[0].file.Name
+				cur := func(i int) string { return filepath.Join(w.acct.Maildir, box(i), "cur") }
+				must(w, os.Rename(filepath.Join(cur(0), name), filepath.Join(cur(1), name)))
+
+				var mu sync.Mutex
+				at := 1
+				w.opts = mailsync.Options{FS: &faultfs.FS{Before: func(op faultfs.Op, path string) error {
+					mu.Lock()
+					defer mu.Unlock()
+					if at < hops && op == faultfs.ReadDir && path == cur(at) {
+						must(w, os.Rename(filepath.Join(cur(at), name), filepath.Join(cur(at+1), name)))
+						at++
+					}
+					return nil
+				}}}
+				rep := w.sync()
+				w.opts = mailsync.Options{}
+				for k, n := range w.sync().Counts {
+					rep.Counts[k] += n
+				}
+				if rep.Counts["download"]+rep.Counts["upload"] > 0 || w.srv.Stats().Commands["APPEND"] > 0 {
+					t.Errorf("did %v", rep.Counts)
+				}
+				if f := w.files(box(at)); len(f) != 1 || f[0].file.Name != name || at != hops {
+					t.Errorf("%s became %v in %d", name, f, at)
+				}
+				w.agree()
+				w.quiet()
+			})
+		}
+	}
+}
