@@ -165,7 +165,10 @@ func (a *applier) deletes(ctx context.Context, ops []plan.Op) error {
 		var err error
 		switch op.Kind {
 		case plan.DeleteLocal:
-			err = a.store.RemoveFolder(ctx, op.Mailbox)
+			// A run that died here while it fetched has left half a file.
+			if err = a.store.SweepTmp(ctx, op.Mailbox, a.start); err == nil {
+				err = a.store.RemoveFolder(ctx, op.Mailbox)
+			}
 		case plan.DeleteRemote:
 			if left == nil {
 				if left, err = a.remoteCounts(ctx); err != nil {

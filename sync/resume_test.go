@@ -278,6 +278,18 @@ func TestResumeRemoveFolder(t *testing.T) {
 	}
 }
 
+// A run dies while it writes a message, whose mailbox is then deleted.
+func TestResumeRemoveHalfFetched(t *testing.T) {
+	w := newBroken(t, 0)
+	server, _ := w.hands()
+	server.create("Gone")
+	w.sync()
+	server.deliver("Gone", w.message(), nil)
+	w.dieAt(faultfs.Write, 1)
+	must(w.world, w.srv.DeleteMailbox("Gone"))
+	w.resume()
+}
+
 // A message is moved on the server to or from a mailbox whose folder cannot
 // be read just then.
 func TestFaultWhileMoved(t *testing.T) {
