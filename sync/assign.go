@@ -59,6 +59,10 @@ func (s *session) assign(ctx context.Context, sus *suspect) error {
 		if c == nil || c.digest() != sus.digest {
 			continue
 		}
+		if i.Mailbox != name && s.mailboxes[name].row == nil {
+			s.putOff(i, n)
+			return nil
+		}
 		// \Deleted on the original is our own doing.
 		c.item.Remote.State, c.item.Remote.Flags = plan.Same, c.item.Remote.Base
 		if i.Kind == state.IntentRemoteMove {
@@ -135,6 +139,18 @@ func (s *session) inherit(n *message, digests ...mail.Digest) {
 	}
 }
 
+// putOff leaves the rest of an interrupted move to the next cycle, since the
+// mailbox that the copy n is in now has no row yet. What the mailbox held that
+// the move was to keeps its place until then.
+func (s *session) putOff(i *state.Intent, n *message) {
+	n.done = true
+	s.moved = true
+	s.hold(true, n.item.Remote.Mailbox)
+	if to := s.mailboxes[i.Mailbox]; to != nil {
+		to.blindRemote = true
+	}
+}
+
 // splitMove completes the first half of a move on a server that copies and
 // removes: the copy takes over the file, the original is left without one and
 // so is removed.
@@ -173,6 +189,7 @@ func (s *session) splitMove(ctx context.Context, n, from *message) error {
 	m.item.Remote.Flags = n.item.Remote.Flags
 	m.refresh(to.name)
 	from.removeLocal()
+	from.item.Local.Mailbox = s.byID[from.row.MailboxID].name // its file never was anywhere else
 	n.done = true
 	return nil
 }
