@@ -21,13 +21,13 @@ const (
 	IntentRemoteFlags IntentKind = "remote-flags"
 	IntentLocalFlags  IntentKind = "local-flags"
 	// IntentRemoteMove: the message is about to be moved to Mailbox on the
-	// server.
+	// server, where UID is the lowest that it can get.
 	IntentRemoteMove IntentKind = "remote-move"
 	// IntentLocalMove: the file is about to be moved to Mailbox, where the
 	// server has the message as UID.
 	IntentLocalMove IntentKind = "local-move"
 	// IntentTrash: the message is about to be moved to Mailbox, because it
-	// was removed locally.
+	// was removed locally. UID is as for IntentRemoteMove.
 	IntentTrash IntentKind = "trash"
 	// IntentExpunge: the message was removed locally, or is what a move left
 	// behind, and there is a copy where one was asked for. Only its removal

@@ -338,7 +338,7 @@ func (a *applier) base(ctx context.Context, ops []plan.Op) error {
 		mb := a.mailboxes[n]
 		return !mb.detached || mb.frozen() || mb.row == nil
 	})
-	if len(silent)+len(a.touched)+len(detached)+len(a.evicted) == 0 {
+	if len(silent)+len(a.touched)+len(detached)+len(a.evicted)+len(a.explained) == 0 {
 		return nil
 	}
 	for _, op := range silent {
@@ -363,6 +363,11 @@ func (a *applier) base(ctx context.Context, ops []plan.Op) error {
 			}
 		}
 		var n notes
+		for _, i := range a.explained {
+			if !a.frozen(i) {
+				n.over(i)
+			}
+		}
 		if err := tx.DeleteMessages(a.evicted...); err != nil {
 			return err
 		}

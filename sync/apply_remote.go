@@ -72,12 +72,18 @@ func (a *applier) lane(ctx context.Context, c *remote.Conn, mb *mailbox, ops []*
 		}
 		return nil
 	}
+	flags := map[*plan.Item]mail.Delta{}
+	for _, op := range ops {
+		if op.Kind == plan.RemoteFlags {
+			flags[op.Item] = op.Delta
+		}
+	}
 	size := laneBatch
 	if !c.Has("UIDPLUS") {
 		size = len(ops) // EXPUNGE takes all that is marked, so all of it must be ours
 	}
 	for batch := range slices.Chunk(ops, size) {
-		if err := a.laneBatch(ctx, c, mb, batch); err != nil {
+		if err := a.laneBatch(ctx, c, mb, batch, flags); err != nil {
 			return err
 		}
 	}
@@ -98,10 +104,10 @@ type laneChange struct {
 	unmarked bool
 }
 
-func (a *applier) laneBatch(ctx context.Context, c *remote.Conn, mb *mailbox, ops []*plan.Op) error {
+func (a *applier) laneBatch(ctx context.Context, c *remote.Conn, mb *mailbox, ops []*plan.Op, flags map[*plan.Item]mail.Delta) error {
 	changes := make([]*laneChange, 0, len(ops))
 	for _, op := range ops {
-		changes = append(changes, &laneChange{op: op, m: ref(op.Item), intent: a.remoteIntent(mb, op)})
+		changes = append(changes, &laneChange{op: op, m: ref(op.Item), intent: a.remoteIntent(mb, op, flags)})
 	}
 	if err := a.announceChanges(ctx, changes); err != nil {
 		return err
@@ -155,7 +161,9 @@ func (a *applier) setDate(m *message, date mail.Date) {
 	}
 }
 
-func (a *applier) remoteIntent(mb *mailbox, op *plan.Op) *state.Intent {
+// remoteIntent announces op in the mailbox mb; flags are the changes of flags
+// that come before it.
+func (a *applier) remoteIntent(mb *mailbox, op *plan.Op, flags map[*plan.Item]mail.Delta) *state.Intent {
 	m := ref(op.Item)
 	i := &state.Intent{Mailbox: op.To, Home: cmp.Or(m.home, mb.name), Message: m.id, UID: m.uid}
 	switch op.Kind {
@@ -165,15 +173,24 @@ func (a *applier) remoteIntent(mb *mailbox, op *plan.Op) *state.Intent {
 		i.Kind, i.Mailbox = state.IntentRemoteFlags, mb.name
 		i.Delta.Add = mail.Flags{System: mail.Deleted}
 	case plan.RemoteMove:
-		i.Kind = state.IntentRemoteMove
+		i.Kind, i.UID = state.IntentRemoteMove, a.nextIn(op.To)
 	case plan.RemoteTrash:
-		i.Kind = state.IntentTrash
+		i.Kind, i.UID = state.IntentTrash, a.nextIn(op.To)
 	case plan.RemoteCopy:
 		i.Kind, i.Message, i.Home = state.IntentAppend, 0, op.To
 		i.Base, i.Digest, i.Size = m.file.Base(), m.content.Digest, m.content.Size
-		i.Delta.Add = ref(op.Source).item.Remote.Flags // a copy has those of its source
+		// A copy has those of its source, which are changed before it is made.
+		i.Delta.Add = op.Source.Remote.Flags.Apply(flags[op.Source])
 	}
 	return i
+}
+
+// nextIn returns the UIDNEXT of a mailbox as far as it is known.
+func (a *applier) nextIn(name string) mail.UID {
+	if mb := a.mailboxes[name]; mb != nil {
+		return mb.nextUID()
+	}
+	return 0
 }
 
 // changeRemote sends the commands; it returns only errors that end the run.

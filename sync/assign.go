@@ -51,32 +51,15 @@ func (s *session) assign(ctx context.Context, sus *suspect) error {
 			return nil
 		}
 	}
-	for _, i := range s.intents {
-		if i.Kind != state.IntentRemoteMove && i.Kind != state.IntentTrash {
-			continue
-		}
-		c := s.halfMoved(i, n)
-		if c == nil || c.digest() != sus.digest {
-			continue
-		}
-		if i.Mailbox != name && s.mailboxes[name].row == nil {
-			s.putOff(i, n)
-			return nil
-		}
-		// \Deleted on the original is our own doing.
-		c.item.Remote.State, c.item.Remote.Flags = plan.Same, c.item.Remote.Base
-		if i.Kind == state.IntentRemoteMove {
-			return s.splitMove(ctx, n, c)
-		}
-		c.item.Trashed = true
-		return nil
+	if done, err := s.completeMove(ctx, sus); done || err != nil {
+		return err
 	}
 	var from *message
 	for _, c := range sus.candidates {
 		if c.row == nil || c.digest() != sus.digest || c.item.Remote.State != plan.Removed {
 			continue
 		}
-		if from == nil || betterOrigin(c, from, name) {
+		if from == nil || betterOrigin(c, from, n) {
 			from = c
 		}
 	}
@@ -114,14 +97,17 @@ func copyOf(n *message, sus *suspect) {
 }
 
 // betterOrigin reports whether a is rather than b the message that the server
-// moved to a mailbox: rather one that was moved there on disk as well, rather
-// one that is on disk at all.
-func betterOrigin(a, b *message, to string) bool {
-	if x, y := a.item.Local.Mailbox == to, b.item.Local.Mailbox == to; x != y {
-		return x
-	}
-	if x, y := a.onDisk(), b.onDisk(); x != y {
-		return x
+// moved to where n is: rather one that was moved there on disk as well, rather
+// one that is on disk at all, rather one with the same flags.
+func betterOrigin(a, b, n *message) bool {
+	for _, is := range []func(m *message) bool{
+		func(m *message) bool { return m.item.Local.Mailbox == n.item.Remote.Mailbox },
+		(*message).onDisk,
+		func(m *message) bool { return m.row.RemoteFlags.Equal(n.item.Remote.Flags) },
+	} {
+		if x, y := is(a), is(b); x != y {
+			return x
+		}
 	}
 	return a.row.ID < b.row.ID
 }
@@ -137,83 +123,6 @@ func (s *session) inherit(n *message, digests ...mail.Digest) {
 			return
 		}
 	}
-}
-
-// putOff leaves the rest of an interrupted move to the next cycle, since the
-// mailbox that the copy n is in now has no row yet. What the mailbox held that
-// the move was to keeps its place until then.
-func (s *session) putOff(i *state.Intent, n *message) {
-	n.done = true
-	s.moved = true
-	s.hold(true, n.item.Remote.Mailbox)
-	if to := s.mailboxes[i.Mailbox]; to != nil {
-		to.blindRemote = true
-	}
-}
-
-// splitMove completes the first half of a move on a server that copies and
-// removes: the copy takes over the file, the original is left without one and
-// so is removed.
-func (s *session) splitMove(ctx context.Context, n, from *message) error {
-	to := s.mailboxes[n.item.Remote.Mailbox]
-	if to == nil || to.row == nil {
-		return nil
-	}
-	row := *from.row
-	row.ID, row.MailboxID, row.UID, row.EmailID = 0, to.row.ID, n.uid, n.emailID
-	if from.onDisk() {
-		row.New, row.Base = from.file.New, from.file.Base()
-		row.Info = from.file.Name[len(row.Base):]
-	}
-	if s.pool.shares() {
-		return s.keptMove(ctx, n, from, &row)
-	}
-	// The original has its copy, so what is left of it goes to no trash.
-	rest := &state.Intent{Kind: state.IntentExpunge, Message: from.row.ID, Mailbox: from.item.Remote.Mailbox, Home: from.item.Remote.Mailbox, UID: from.uid}
-	if !s.req.DryRun {
-		if err := s.db.Update(ctx, func(tx *state.Tx) error {
-			if err := tx.AddIntents([]*state.Intent{rest}); err != nil {
-				return err
-			}
-			return tx.PutMessage(&row)
-		}); err != nil {
-			return err
-		}
-	} else {
-		row.ID = -int64(len(s.messages)) - 1
-	}
-	s.intents = append(s.intents, rest)
-	m := s.message(&row)
-	m.file, m.content = from.file, from.content
-	m.item.Local = from.item.Local
-	m.item.Remote.Flags = n.item.Remote.Flags
-	m.refresh(to.name)
-	from.removeLocal()
-	from.item.Local.Mailbox = s.byID[from.row.MailboxID].name // its file never was anywhere else
-	n.done = true
-	return nil
-}
-
-// keptMove is splitMove where messages have several places: the original is
-// not one half of a move, but a place that the server keeps. It is delivered
-// there again.
-func (s *session) keptMove(ctx context.Context, n, from *message, row *state.Message) error {
-	n.done = true
-	s.hold(true, n.item.Remote.Mailbox)
-	if s.req.DryRun {
-		return nil
-	}
-	kept := *from.row
-	kept.Pending = true
-	s.moved = true
-	delete(s.messages, kept.ID)
-	s.hold(false, from.item.Local.Mailbox, s.byID[kept.MailboxID].name)
-	return s.db.Update(ctx, func(tx *state.Tx) error {
-		if err := tx.PutMessage(&kept); err != nil {
-			return err
-		}
-		return tx.PutMessage(row)
-	})
 }
 
 // uploadedBefore returns the intent and the new file of an interrupted upload

@@ -46,6 +46,7 @@ func (s *session) matchRemote(ctx context.Context) error {
 	if err := s.prove(ctx, suspects); err != nil {
 		return err
 	}
+	s.awaitedFirst(suspects)
 	for _, sus := range suspects {
 		switch {
 		case !sus.digest.IsZero():
@@ -346,27 +347,6 @@ func (s *session) intended(i *state.Intent) *message {
 		}
 	}
 	return found
-}
-
-// halfMoved returns the message that an interrupted run was moving to where m
-// is, if it is still at its old place as well: a server without MOVE copies
-// first. If the mailbox that it was moved to is gone, m may be in what became
-// of that.
-func (s *session) halfMoved(i *state.Intent, m *message) *message {
-	c, here := s.messages[i.Message], m.item.Remote.Mailbox
-	if c == nil || !c.item.Remote.State.Present() || c.item.Remote.Mailbox == here {
-		return nil
-	}
-	if i.Mailbox != here && (s.onServer(i.Mailbox) || s.mailboxes[here].cursorOf().UIDNext != 0) {
-		return nil
-	}
-	return c
-}
-
-// onServer reports whether there is a mailbox of that name on the server.
-func (s *session) onServer(name string) bool {
-	mb := s.mailboxes[name]
-	return mb != nil && mb.remote != nil
 }
 
 // wasUploading reports whether an interrupted run was uploading that content.

@@ -126,11 +126,7 @@ func (a *applier) plausible(mb *mailbox, uid mail.UID) bool {
 	if a.pool.shares() {
 		return true
 	}
-	next := mb.cursorOf().UIDNext
-	if mb.changes != nil {
-		next = max(next, mb.changes.Cursor.UIDNext)
-	}
-	if uid >= next && uid != ^mail.UID(0) {
+	if uid >= mb.nextUID() && uid != ^mail.UID(0) {
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		if a.given[mb.name] == nil {
@@ -143,4 +139,13 @@ func (a *applier) plausible(mb *mailbox, uid mail.UID) bool {
 	}
 	a.rep.notice("%s: the server says that a message got a UID which is another one's; messages are looked for", mb.name)
 	return false
+}
+
+// nextUID returns the UIDNEXT that was seen last.
+func (mb *mailbox) nextUID() mail.UID {
+	next := mb.cursorOf().UIDNext
+	if mb.changes != nil {
+		next = max(next, mb.changes.Cursor.UIDNext)
+	}
+	return next
 }

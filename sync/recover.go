@@ -129,22 +129,31 @@ func (m *message) rebase(d mail.Delta, side plan.Side, otherUnseen *plan.Side) b
 }
 
 // dropIntents empties the journal of what was there when the cycle began,
-// except for mailboxes that could not be compared.
+// except for mailboxes that could not be compared. What an intent explains is
+// noted by [applier.base], together with its end.
 func (s *session) dropIntents(ctx context.Context) error {
 	if s.req.DryRun || len(s.intents) == 0 {
 		return nil
 	}
-	frozen := func(name string) bool { mb := s.mailboxes[name]; return mb != nil && mb.frozen() }
 	var over []int64
 	for _, i := range s.intents {
-		if !frozen(i.Mailbox) && !frozen(i.Home) && !s.stillPostponed(i) {
+		if !s.frozen(i) && !s.stillPostponed(i) && !slices.Contains(s.explained, i) {
 			over = append(over, i.ID)
 		}
 	}
 	return s.db.Update(ctx, func(tx *state.Tx) error { return tx.DeleteIntents(over...) })
 }
 
-// intendedAppend returns the interrupted uploads into a mailbox.
+// frozen reports whether a mailbox that the intent speaks of could not be
+// compared.
+func (s *session) frozen(i *state.Intent) bool {
+	return slices.ContainsFunc([]string{i.Mailbox, i.Home}, func(name string) bool {
+		mb := s.mailboxes[name]
+		return mb != nil && mb.frozen()
+	})
+}
+
+// intendedAppends returns the interrupted uploads into a mailbox.
 func (s *session) intendedAppends(mailbox string) []*state.Intent {
 	var list []*state.Intent
 	for _, i := range s.intents {

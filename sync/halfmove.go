@@ -1,0 +1,169 @@
+package sync
+
+import (
+	"context"
+	"slices"
+
+	"satchel/state"
+	"satchel/sync/mail"
+	"satchel/sync/plan"
+)
+
+// A server without MOVE (RFC 6851) copies a message, marks the original
+// \Deleted and expunges it. A run that is stopped in between leaves both, and
+// the copy must not be taken for one that somebody wanted.
+
+// halfMoved returns the message that an interrupted run was about to move, as i
+// says, if m may be the copy that this run made.
+func (s *session) halfMoved(i *state.Intent, m *message) *message {
+	c, here := s.messages[i.Message], m.item.Remote.Mailbox
+	switch {
+	case i.Kind != state.IntentRemoteMove && i.Kind != state.IntentTrash,
+		c == nil || c.halved || !c.item.Remote.State.Present() || c.item.Remote.Mailbox == here:
+		return nil
+	case i.Mailbox == here && s.after(i, m):
+		return c
+	case i.Mailbox != here && c.marked():
+		// That it was copied is proven by the mark. Another client has moved
+		// the copy on since, or renamed the mailbox that it is in.
+		return c
+	}
+	return nil
+}
+
+// after reports whether m came to where i leads only after i was written.
+func (s *session) after(i *state.Intent, m *message) bool {
+	return m.uid >= i.UID || s.mailboxes[i.Mailbox].detached
+}
+
+// marked reports whether the message got \Deleted since the base.
+func (m *message) marked() bool {
+	r := m.item.Remote
+	return r.Flags.System&mail.Deleted != 0 && r.Base.System&mail.Deleted == 0
+}
+
+// awaitedFirst puts those first that may be what an interrupted run moved to
+// where they are: elsewhere the same content is a copy then.
+func (s *session) awaitedFirst(list []*suspect) {
+	awaited := map[*suspect]bool{}
+	for _, sus := range list {
+		awaited[sus] = slices.ContainsFunc(s.intents, func(i *state.Intent) bool {
+			c := s.messages[i.Message]
+			return (i.Kind == state.IntentRemoteMove || i.Kind == state.IntentTrash) && i.Mailbox == sus.m.item.Remote.Mailbox &&
+				c != nil && slices.Contains(sus.candidates, c) && s.after(i, sus.m)
+		})
+	}
+	slices.SortStableFunc(list, func(a, b *suspect) int {
+		switch {
+		case awaited[a] == awaited[b]:
+			return 0
+		case awaited[a]:
+			return -1
+		}
+		return 1
+	})
+}
+
+// completeMove takes up the move of which a proven message is the first half.
+func (s *session) completeMove(ctx context.Context, sus *suspect) (bool, error) {
+	n := sus.m
+	for _, i := range s.intents {
+		c := s.halfMoved(i, n)
+		if c == nil || c.digest() != sus.digest {
+			continue
+		}
+		if i.Mailbox != n.item.Remote.Mailbox && s.mailboxes[n.item.Remote.Mailbox].row == nil {
+			s.putOff(i, n)
+			return true, nil
+		}
+		c.halved = true
+		// \Deleted on the original is our own doing.
+		c.item.Remote.State, c.item.Remote.Flags = plan.Same, c.item.Remote.Base
+		if i.Kind == state.IntentRemoteMove {
+			return true, s.splitMove(ctx, n, c)
+		}
+		c.item.Trashed = true
+		return true, nil
+	}
+	return false, nil
+}
+
+// putOff leaves the rest of an interrupted move to the next cycle, since the
+// mailbox that the copy n is in now has no row yet. What the mailbox held that
+// the move was to keeps its place until then.
+func (s *session) putOff(i *state.Intent, n *message) {
+	n.done = true
+	s.moved = true
+	s.hold(true, n.item.Remote.Mailbox)
+	if to := s.mailboxes[i.Mailbox]; to != nil {
+		to.blindRemote = true
+	}
+}
+
+// splitMove completes the first half of a move on a server that copies and
+// removes: the copy takes over the file, the original is left without one and
+// so is removed.
+func (s *session) splitMove(ctx context.Context, n, from *message) error {
+	to := s.mailboxes[n.item.Remote.Mailbox]
+	if to == nil || to.row == nil {
+		return nil
+	}
+	row := *from.row
+	row.ID, row.MailboxID, row.UID, row.EmailID = 0, to.row.ID, n.uid, n.emailID
+	if from.onDisk() {
+		row.New, row.Base = from.file.New, from.file.Base()
+		row.Info = from.file.Name[len(row.Base):]
+	}
+	if s.pool.shares() {
+		return s.keptMove(ctx, n, from, &row)
+	}
+	// The original has its copy, so what is left of it goes to no trash.
+	rest := &state.Intent{Kind: state.IntentExpunge, Message: from.row.ID, Mailbox: from.item.Remote.Mailbox, Home: from.item.Remote.Mailbox, UID: from.uid}
+	if !s.req.DryRun {
+		if err := s.db.Update(ctx, func(tx *state.Tx) error {
+			if err := tx.AddIntents([]*state.Intent{rest}); err != nil {
+				return err
+			}
+			return tx.PutMessage(&row)
+		}); err != nil {
+			return err
+		}
+	} else {
+		row.ID = -int64(len(s.messages)) - 1
+	}
+	s.intents = append(s.intents, rest)
+	m := s.message(&row)
+	m.file, m.content = from.file, from.content
+	m.item.Local = from.item.Local
+	if m.item.Local.State == plan.Removed {
+		m.item.Local.Mailbox = to.name
+	}
+	m.item.Remote.Flags = n.item.Remote.Flags
+	m.refresh(to.name)
+	from.removeLocal()
+	from.item.Local.Mailbox = s.byID[from.row.MailboxID].name // its file never was anywhere else
+	n.done = true
+	return nil
+}
+
+// keptMove is splitMove where messages have several places: the original is
+// not one half of a move, but a place that the server keeps. It is delivered
+// there again.
+func (s *session) keptMove(ctx context.Context, n, from *message, row *state.Message) error {
+	n.done = true
+	s.hold(true, n.item.Remote.Mailbox)
+	if s.req.DryRun {
+		return nil
+	}
+	kept := *from.row
+	kept.Pending = true
+	s.moved = true
+	delete(s.messages, kept.ID)
+	s.hold(false, from.item.Local.Mailbox, s.byID[kept.MailboxID].name)
+	return s.db.Update(ctx, func(tx *state.Tx) error {
+		if err := tx.PutMessage(&kept); err != nil {
+			return err
+		}
+		return tx.PutMessage(row)
+	})
+}

@@ -1,0 +1,141 @@
+package sync_test
+
+import (
+	"strings"
+	"testing"
+
+	"satchel/conflict"
+	mailsync "satchel/sync"
+	"satchel/sync/remote/imaptest"
+)
+
+// half has a run move a message from INBOX to Work on a server without MOVE,
+// and die with both halves there.
+func half(t *testing.T, boxes ...string) *broken {
+	t.Helper()
+	w := newBroken(t, imaptest.DefaultCaps.Without(imaptest.CapMove))
+	server, disk := w.hands()
+	for _, name := range append(boxes, "Work") {
+		server.create(name)
+	}
+	server.deliver("INBOX", w.message(), nil)
+	w.sync()
+	disk.move(disk.list("INBOX")[0], "Work")
+	w.fail("UID EXPUNGE", imaptest.Action{Fault: imaptest.DropBefore})
+	if len(w.srv.Messages("INBOX")) != 1 || len(w.srv.Messages("Work")) != 1 {
+		t.Fatal("it did not die between the halves")
+	}
+	return w
+}
+
+// The mailbox that it was moved to gets another name.
+func TestHalfMoveRenamed(t *testing.T) {
+	w := half(t)
+	must(w.world, w.srv.RenameMailbox("Work", "Renamed"))
+	w.resume("Work 1@test") // the file is there
+}
+
+// Another client moves the copy on; what it did last counts.
+func TestHalfMoveMovedOn(t *testing.T) {
+	w := half(t, "Archive")
+	server, _ := w.hands()
+	server.move(server.list("Work")[0], "Archive")
+	if msg := w.finish(nil, nil); msg != "" {
+		t.Error(msg)
+	}
+	if n := len(where(w.remoteSnapshot())["1@test"]); n != 1 {
+		t.Errorf("it is there %d times", n)
+	}
+}
+
+// The file was removed since: both halves go.
+func TestHalfMoveRemoved(t *testing.T) {
+	w := half(t)
+	_, disk := w.hands()
+	disk.remove(disk.list("Work")[0])
+	w.resume()
+}
+
+// The folder that it came from is gone as well, and has got something new on
+// the server.
+func TestHalfMoveWithoutFolder(t *testing.T) {
+	w := newBroken(t, imaptest.DefaultCaps.Without(imaptest.CapMove))
+	w.acct.Policy = conflict.Policy{EditVsDelete: conflict.Keep}
+	server, disk := w.hands()
+	server.create("Work")
+	server.create("Old")
+	server.deliver("Old", w.message(), nil)
+	w.sync()
+	disk.move(disk.list("Old")[0], "Work")
+	w.fail("UID COPY", imaptest.Action{Fault: imaptest.DropAfter})
+	disk.remove(disk.list("Work")[0])
+	w.rmdir("Old")
+	server.flag(server.list("Old")[0], []string{`\Answered`}, nil)
+	w.resume("Old 1@test")
+}
+
+// A copy that another client made there before is its own.
+func TestMoveBesideServersCopy(t *testing.T) {
+	for name, caps := range map[string]imaptest.Caps{"move": imaptest.DefaultCaps, "copy": imaptest.DefaultCaps.Without(imaptest.CapMove)} {
+		for verb, reply := range map[string]imaptest.Fault{"before": imaptest.DropBefore, "after": imaptest.DropAfter} {
+			t.Run(name+"/"+verb, func(t *testing.T) {
+				w := newBroken(t, caps)
+				server, disk := w.hands()
+				server.create("Work")
+				server.deliver("INBOX", w.message(), nil)
+				w.sync()
+				disk.move(disk.list("INBOX")[0], "Work")
+				server.copy(server.list("INBOX")[0], "Work")
+				w.fail(map[string]string{"move": "UID MOVE", "copy": "UID COPY"}[name], imaptest.Action{Fault: reply})
+				w.resume("Work 1@test", "Work 1@test")
+			})
+		}
+	}
+}
+
+// A copy made in another mailbox, while the run moved the message, is a copy.
+func TestMoveBesideServersCopyElsewhere(t *testing.T) {
+	w := newBroken(t, 0)
+	server, disk := w.hands()
+	server.create("Work")
+	server.create("Archive")
+	server.deliver("INBOX", w.message(), nil)
+	w.sync()
+	disk.move(disk.list("INBOX")[0], "Work")
+	server.copy(server.list("INBOX")[0], "Archive")
+	w.fail("UID MOVE", imaptest.Action{Fault: imaptest.DropAfter})
+	w.resume("Archive 1@test", "Work 1@test")
+}
+
+// The flags of a message are changed on the server and then it is copied
+// there; what the copy got from that is not the user's doing.
+func TestResumeCopyOfFlagged(t *testing.T) {
+	for _, deaths := range []int{0, 1, 2, 3} {
+		w := newBroken(t, 0)
+		server, disk := w.hands()
+		server.create("Work")
+		server.deliver("INBOX", w.message(), []string{`\Seen`})
+		w.sync()
+		disk.copy(disk.list("INBOX")[0], "Work")
+		for _, h := range disk.list("INBOX") {
+			disk.flag(h, []string{`\Flagged`}, nil)
+		}
+		w.fail("UID COPY", imaptest.Action{Fault: imaptest.DropAfter})
+		if deaths > 0 { // and again, at one commit after the other
+			n := 0
+			w.opts.State.BeforeCommit = func() error {
+				if n++; n > 2*deaths {
+					return errDead
+				}
+				return nil
+			}
+			_, _ = w.trySync(mailsync.Request{})
+			w.opts = mailsync.Options{}
+			w.lines.idle()
+		}
+		w.resume("INBOX 1@test", "Work 1@test")
+		if got := w.remoteSnapshot()["Work"][0]; strings.Contains(got, `\Flagged`) {
+			t.Errorf("after %d more: the copy has %s", deaths, got[strings.LastIndex(got, "|"):])
+		}
+	}
+}
