@@ -159,13 +159,14 @@ func (a *applier) prepareLocal(op *plan.Op) (*localChange, error) {
 		if to := a.mailboxes[op.To]; to == nil || to.row == nil {
 			return c, mail.ErrGone
 		}
+		c.intent = &state.Intent{Kind: state.IntentLocalMove, Message: m.id, Mailbox: op.To, Home: m.home, UID: m.uid}
 		flags := m.item.Local.Flags
 		if c.flags = a.flagsOf[op.Item]; c.flags != nil {
+			c.intent.Delta = c.flags.Delta
 			flags = flags.Apply(c.flags.Delta)
 		}
 		var err error
 		c.target, c.unheld, err = a.rename(m.file, op.To, flags, true)
-		c.intent = &state.Intent{Kind: state.IntentLocalMove, Message: m.id, Mailbox: op.To, Home: m.home, UID: m.uid}
 		return c, err
 	case plan.LocalCopy:
 		return c, a.prepareCopy(c)

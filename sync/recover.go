@@ -23,9 +23,10 @@ func (s *session) recoverLocal(ctx context.Context) error {
 	return s.recover(ctx, func(i *state.Intent, m *message) bool {
 		switch i.Kind {
 		case state.IntentLocalMove:
+			flags := m.rebase(i.Delta, m.item.Local, &m.item.Remote) // they went with the file
 			to := s.mailboxes[i.Mailbox]
 			if to == nil || to.row == nil || m.item.Local.State != plan.Moved || m.item.Local.Mailbox != i.Mailbox {
-				return false
+				return flags
 			}
 			m.row.MailboxID, m.row.UID = to.row.ID, i.UID
 			m.row.Base = m.file.Base()

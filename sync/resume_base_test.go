@@ -1,0 +1,48 @@
+package sync_test
+
+import (
+	"testing"
+
+	"satchel/sync/remote/imaptest"
+)
+
+// What a run that died had told the base, or had not.
+
+// everyStep has a world prepared, stops a run of it dead at each step, and
+// hands it to after.
+func everyStep(t *testing.T, caps imaptest.Caps, prepare, after func(*world)) {
+	t.Helper()
+	for k := 1; ; k++ {
+		w := newBroken(t, caps).world
+		prepare(w)
+		stop := &stopper{at: k}
+		_, _ = w.under(stop)
+		if stop.last == "" {
+			return // it came to its end
+		}
+		after(w)
+		if t.Failed() {
+			t.Fatalf("died at step %d (%s)", k, stop.last)
+		}
+	}
+}
+
+// A file takes a flag along when it is moved. A run that dies behind that did
+// not set it for the user, who clears it on the server.
+func TestResumeMovedFlags(t *testing.T) {
+	everyStep(t, 0, func(w *world) {
+		server, _ := w.hands()
+		server.create("Work")
+		server.deliver("INBOX", w.message(), nil)
+		w.sync()
+		server.move(server.list("INBOX")[0], "Work")
+		server.flag(server.list("Work")[0], []string{`\Answered`}, nil)
+	}, func(w *world) {
+		server, _ := w.hands()
+		server.flag(server.list("Work")[0], nil, []string{`\Answered`})
+		w.resume("Work 1@test")
+		if h := server.list("Work"); len(h) != 1 || len(h[0].flags) > 0 {
+			w.t.Errorf("the server has %v", h)
+		}
+	})
+}
