@@ -93,8 +93,8 @@ func (t *Tx) Detach(id int64) error {
 	return err
 }
 
-// DetachBelow is Detach for the messages with a UID below limit.
-func (t *Tx) DetachBelow(id int64, limit mail.UID) error {
-	_, err := t.exec(`DELETE FROM message WHERE mailbox_id=? AND uid<?`, id, limit)
+// DetachUnparked is Detach for the messages that keep their UID; see ParkUID.
+func (t *Tx) DetachUnparked(id int64) error {
+	_, err := t.exec(`DELETE FROM message WHERE mailbox_id=? AND uid>=0`, id)
 	return err
 }

@@ -101,10 +101,17 @@ func (a *applier) startAnew(ctx context.Context, mb *mailbox) error {
 	mb.row.Cursor = mail.Cursor{}
 	delete(a.put, mb.row.ID)
 	return a.commit(ctx, func(tx *state.Tx) error {
-		if err := tx.PutMessages(moved); err != nil {
+		// An earlier run may have given them such UIDs already, in another
+		// order, and no two rows may have one at any time.
+		for _, row := range moved {
+			if err := tx.ParkUID(row.ID); err != nil {
+				return err
+			}
+		}
+		if err := tx.DetachUnparked(mb.row.ID); err != nil {
 			return err
 		}
-		if err := tx.DetachBelow(mb.row.ID, ^mail.UID(0)-mail.UID(len(moved))); err != nil {
+		if err := tx.PutMessages(moved); err != nil {
 			return err
 		}
 		return tx.PutMailbox(mb.row)

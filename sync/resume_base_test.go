@@ -27,6 +27,36 @@ func everyStep(t *testing.T, caps imaptest.Caps, prepare, after func(*world)) {
 	}
 }
 
+// A run makes a mailbox again whose messages went elsewhere on the server, and
+// dies. Then that one goes the same way.
+func TestResumeMadeAgainTwice(t *testing.T) {
+	everyStep(t, 0, func(w *world) {
+		server, disk := w.hands()
+		server.create("Archive")
+		for range 4 {
+			server.deliver("Archive", w.message(), nil)
+		}
+		w.sync()
+		w.mvServer("Archive", "First")
+		disk.deliver("Archive", w.message(), nil)
+	}, func(w *world) {
+		for _, name := range w.mailboxes() {
+			if name == "Archive" {
+				w.mvServer("Archive", "Second")
+			}
+		}
+		if msg := w.finish(nil, nil); msg != "" {
+			w.t.Error(msg)
+		}
+		have := where(w.remoteSnapshot())
+		for _, id := range []string{"1@test", "2@test", "3@test", "4@test", "5@test"} {
+			if len(have[id]) != 1 {
+				w.t.Errorf("%s is in %q", id, have[id])
+			}
+		}
+	})
+}
+
 // A file takes a flag along when it is moved. A run that dies behind that did
 // not set it for the user, who clears it on the server.
 func TestResumeMovedFlags(t *testing.T) {
