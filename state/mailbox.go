@@ -81,6 +81,11 @@ func (t *Tx) PutMailbox(m *Mailbox) error {
 	return err
 }
 
+// LookAgain makes the folder be compared with the base again, though it may not
+// change: files in it are to lose their rows. One of its times stays, by which
+// the folder is known if it gets another name.
+func (m *Mailbox) LookAgain() { m.CurMTime, m.Files, m.Names = 0, 0, 0 }
+
 // DeleteMailbox forgets a mailbox and its messages.
 func (t *Tx) DeleteMailbox(id int64) error {
 	_, err := t.exec(`DELETE FROM mailbox WHERE id=?`, id)

@@ -358,6 +358,7 @@ func (a *applier) base(ctx context.Context, ops []plan.Op) error {
 				return err
 			}
 			mb.row.Cursor = mail.Cursor{UIDValidity: a.validity(mb)}
+			mb.row.LookAgain()
 			if err := tx.PutMailbox(mb.row); err != nil {
 				return err
 			}

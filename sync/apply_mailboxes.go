@@ -83,7 +83,7 @@ func (a *applier) startAnewLocally(ctx context.Context, mb *mailbox) error {
 
 // startAnew voids the UIDs of a mailbox that was made again on the server,
 // before new messages take the same ones. Until they are uploaded its files
-// are new ones. Messages that the server has elsewhere now keep their rows,
+// are new ones, also for a run that resumes. Messages that the server has elsewhere now keep their rows,
 // by which a run that resumes finds them there again, under UIDs that no
 // message will have.
 func (a *applier) startAnew(ctx context.Context, mb *mailbox) error {
@@ -99,6 +99,7 @@ func (a *applier) startAnew(ctx context.Context, mb *mailbox) error {
 		}
 	}
 	mb.row.Cursor = mail.Cursor{}
+	mb.row.LookAgain()
 	delete(a.put, mb.row.ID)
 	return a.commit(ctx, func(tx *state.Tx) error {
 		// An earlier run may have given them such UIDs already, in another

@@ -1,7 +1,10 @@
 package sync_test
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
+	"time"
 
 	"satchel/sync/remote/imaptest"
 )
@@ -25,6 +28,46 @@ func everyStep(t *testing.T, caps imaptest.Caps, prepare, after func(*world)) {
 			t.Fatalf("died at step %d (%s)", k, stop.last)
 		}
 	}
+}
+
+// old gives the folder of a mailbox times that are believed at once.
+func (w *world) old(mailbox string) {
+	w.t.Helper()
+	dir, err := w.disk().Dir(mailbox)
+	must(w, err)
+	then := time.Now().Add(-time.Hour)
+	for _, sub := range []string{"cur", "new", ""} {
+		must(w, os.Chtimes(filepath.Join(dir, sub), then, then))
+	}
+}
+
+// A run makes a mailbox again on the server and dies before its messages are
+// there. Their files have no rows then, in a folder in which nothing changed
+// since it was compared.
+func TestResumeMadeAgainUnchanged(t *testing.T) {
+	everyStep(t, 0, func(w *world) {
+		server, _ := w.hands()
+		server.create("Archive")
+		server.deliver("Archive", w.message(), nil)
+		w.sync()
+		w.old("Archive")
+		w.sync()
+		must(w, w.srv.DeleteMailbox("Archive"))
+	}, func(w *world) { w.resume("Archive 1@test") })
+}
+
+// The same where UIDVALIDITY changed, and the server lost the message with it.
+func TestResumeDetachedUnchanged(t *testing.T) {
+	everyStep(t, 0, func(w *world) {
+		server, _ := w.hands()
+		server.create("Archive")
+		server.deliver("Archive", w.message(), nil)
+		w.sync()
+		w.old("Archive")
+		w.sync()
+		must(w, w.srv.DeleteMailbox("Archive"))
+		server.create("Archive")
+	}, func(w *world) { w.resume("Archive 1@test") })
 }
 
 // A run makes a mailbox again whose messages went elsewhere on the server, and
