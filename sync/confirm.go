@@ -23,6 +23,10 @@ func (s *session) vanished(ctx context.Context, mb *mailbox, known map[mail.UID]
 	ch := mb.changes
 	claimed, err := s.claimedGone(ctx, mb)
 	if err != nil {
+		if !fatal(ctx, err) {
+			s.freeze(mb, false, err)
+			err = nil
+		}
 		return nil, err
 	}
 	n := count(claimed)
@@ -133,7 +137,8 @@ func (s *session) claimedGone(ctx context.Context, mb *mailbox) ([]mail.UIDRange
 			return nil, err
 		}
 	}
-	return claimed, nil
+	late, err := s.followedGone(ctx, mb)
+	return union(claimed, late), err
 }
 
 // confirmGone finds out what is really gone. Unless the numbers add up the

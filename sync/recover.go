@@ -7,6 +7,7 @@ import (
 	"satchel/state"
 	"satchel/sync/mail"
 	"satchel/sync/plan"
+	"satchel/sync/remote"
 )
 
 // An interrupted run leaves intents in the journal. What it had done already
@@ -28,6 +29,9 @@ func (s *session) recoverLocal(ctx context.Context) error {
 			if to == nil || to.row == nil || m.item.Local.State != plan.Moved || m.item.Local.Mailbox != i.Mailbox {
 				return flags
 			}
+			s.byID[m.row.MailboxID].baseCount--
+			to.baseCount++
+			to.followed = append(to.followed, i.UID)
 			m.row.MailboxID, m.row.UID = to.row.ID, i.UID
 			m.row.Base = m.file.Base()
 			m.uid = i.UID
@@ -39,6 +43,29 @@ func (s *session) recoverLocal(ctx context.Context) error {
 		}
 		return false
 	})
+}
+
+// followedGone returns the UIDs of rows that came to a mailbox after the server
+// was asked, and whose messages it has no more. Its answer does not tell: a
+// message beyond the cursor is not said to have vanished unless it was asked
+// for. What it listed anew is there.
+func (s *session) followedGone(ctx context.Context, mb *mailbox) ([]mail.UIDRange, error) {
+	slices.Sort(mb.followed)
+	open := ranges(slices.DeleteFunc(slices.Clone(mb.followed), func(uid mail.UID) bool {
+		return slices.ContainsFunc(mb.changes.New, func(n remote.NewMessage) bool { return n.UID == uid })
+	}))
+	if len(open) == 0 {
+		return nil, nil
+	}
+	c, err := s.pool.first(ctx)
+	if err != nil {
+		return nil, err
+	}
+	there, err := c.There(ctx, mb.name, mb.changes.Cursor.UIDValidity, open)
+	if err != nil {
+		return nil, err
+	}
+	return without(open, there), nil
 }
 
 // recoverRemoteFlags completes intents to change flags on the server.

@@ -119,3 +119,31 @@ func TestResumeMovedFlags(t *testing.T) {
 		}
 	})
 }
+
+// A file was moved after its message, and the run dies before the base knows.
+// Then the message goes from where both are.
+func TestResumeMovedGone(t *testing.T) {
+	for name, caps := range map[string]imaptest.Caps{
+		"QRESYNC":   imaptest.DefaultCaps,
+		"CONDSTORE": imaptest.DefaultCaps.Without(imaptest.CapQResync),
+		"neither":   imaptest.DefaultCaps.Without(imaptest.CapQResync, imaptest.CapCondstore),
+	} {
+		t.Run(name, func(t *testing.T) {
+			everyStep(t, caps, func(w *world) {
+				server, _ := w.hands()
+				server.create("Work")
+				server.deliver("INBOX", w.message(), nil)
+				server.deliver("Work", w.message(), nil)
+				w.sync()
+				server.move(server.list("INBOX")[0], "Work")
+			}, func(w *world) {
+				server, _ := w.hands()
+				server.remove(server.list("Work")[1])
+				if rep := w.sync(); len(rep.Notices) > 0 {
+					w.t.Errorf("the server is blamed: %q", rep.Notices)
+				}
+				w.resume("Work 2@test")
+			})
+		})
+	}
+}
