@@ -26,7 +26,7 @@ func (s *session) recoverLocal(ctx context.Context) error {
 		case state.IntentLocalMove:
 			flags := m.rebase(i.Delta, m.item.Local, &m.item.Remote) // they went with the file
 			to := s.mailboxes[i.Mailbox]
-			if to == nil || to.row == nil || m.item.Local.State != plan.Moved || m.item.Local.Mailbox != i.Mailbox {
+			if to == nil || to.row == nil || to.detached || m.item.Local.State != plan.Moved || m.item.Local.Mailbox != i.Mailbox {
 				return flags
 			}
 			s.byID[m.row.MailboxID].baseCount--

@@ -147,3 +147,26 @@ func TestResumeMovedGone(t *testing.T) {
 		})
 	}
 }
+
+// The same where the mailbox gets a new UIDVALIDITY instead: what the journal
+// says of UIDs is void.
+func TestResumeMovedDetached(t *testing.T) {
+	everyStep(t, 0, func(w *world) {
+		server, _ := w.hands()
+		server.create("Work")
+		server.deliver("INBOX", w.message(), nil)
+		server.deliver("Work", w.message(), nil)
+		w.sync()
+		server.move(server.list("INBOX")[0], "Work")
+	}, func(w *world) {
+		w.mvServer("Work", "old")
+		server, _ := w.hands()
+		server.create("Work")
+		for _, h := range server.list("old") {
+			server.move(h, "Work")
+		}
+		must(w, w.srv.DeleteMailbox("old"))
+		w.resume("Work 1@test", "Work 2@test")
+		w.agree()
+	})
+}
