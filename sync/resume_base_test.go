@@ -1,10 +1,7 @@
 package sync_test
 
 import (
-	"os"
-	"path/filepath"
 	"testing"
-	"time"
 
 	"satchel/sync/remote/imaptest"
 )
@@ -30,17 +27,6 @@ func everyStep(t *testing.T, caps imaptest.Caps, prepare, after func(*world)) {
 	}
 }
 
-// old gives the folder of a mailbox times that are believed at once.
-func (w *world) old(mailbox string) {
-	w.t.Helper()
-	dir, err := w.disk().Dir(mailbox)
-	must(w, err)
-	then := time.Now().Add(-time.Hour)
-	for _, sub := range []string{"cur", "new", ""} {
-		must(w, os.Chtimes(filepath.Join(dir, sub), then, then))
-	}
-}
-
 // A run makes a mailbox again on the server and dies before its messages are
 // there. Their files have no rows then, in a folder in which nothing changed
 // since it was compared.
@@ -50,8 +36,7 @@ func TestResumeMadeAgainUnchanged(t *testing.T) {
 		server.create("Archive")
 		server.deliver("Archive", w.message(), nil)
 		w.sync()
-		w.old("Archive")
-		w.sync()
+		w.dateFolders(true)
 		must(w, w.srv.DeleteMailbox("Archive"))
 	}, func(w *world) { w.resume("Archive 1@test") })
 }
@@ -63,8 +48,7 @@ func TestResumeDetachedUnchanged(t *testing.T) {
 		server.create("Archive")
 		server.deliver("Archive", w.message(), nil)
 		w.sync()
-		w.old("Archive")
-		w.sync()
+		w.dateFolders(true)
 		must(w, w.srv.DeleteMailbox("Archive"))
 		server.create("Archive")
 	}, func(w *world) { w.resume("Archive 1@test") })

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"satchel/conflict"
 	"satchel/maildir"
@@ -77,9 +78,11 @@ func historyScenario(seed uint64) scenario {
 			serverSide{w}.deliver(boxes[rng.IntN(len(boxes))], w.message(), nil)
 		}
 		w.sync()
+		w.dateFolders(seed%2 == 1)
 		for range rng.IntN(3) {
 			s.epoch(w, newLedger(w.agree()), rng)
 			w.sync()
+			w.dateFolders(seed%2 == 1)
 		}
 	}
 	s.change = func(w *world) *ledger {
@@ -89,6 +92,27 @@ func historyScenario(seed uint64) scenario {
 	}
 	s.redo = func(w *world, l *ledger, rng *rand.Rand) { s.epoch(w, l, rng) }
 	return s
+}
+
+// dateFolders gives all folders times that are believed, and lets the base note
+// them, or times that never are. Whether a folder that was renamed and emptied
+// is known by them would otherwise depend on how fast the test is.
+func (w *world) dateFolders(believed bool) {
+	w.t.Helper()
+	at := time.Now().Add(time.Hour)
+	if believed {
+		at = time.Now().Add(-time.Hour)
+	}
+	for _, name := range w.folders() {
+		dir, err := w.disk().Dir(name)
+		must(w, err)
+		for _, sub := range []string{"cur", "new", ""} {
+			must(w, os.Chtimes(filepath.Join(dir, sub), at, at))
+		}
+	}
+	if believed {
+		w.quiet()
+	}
 }
 
 // epoch changes both sides.
