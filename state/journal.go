@@ -23,8 +23,8 @@ const (
 	// IntentRemoteMove: the message is about to be moved to Mailbox on the
 	// server, where UID is the lowest that it can get.
 	IntentRemoteMove IntentKind = "remote-move"
-	// IntentLocalMove: the file is about to be moved to Mailbox, where the
-	// server has the message as UID, and Delta applied with it.
+	// IntentLocalMove: the file is about to be moved to Mailbox as Base, where
+	// the server has the message as UID, and Delta applied with it.
 	IntentLocalMove IntentKind = "local-move"
 	// IntentTrash: the message is about to be moved to Mailbox, because it
 	// was removed locally. UID is as for IntentRemoteMove.

@@ -167,6 +167,7 @@ func (a *applier) prepareLocal(op *plan.Op) (*localChange, error) {
 		}
 		var err error
 		c.target, c.unheld, err = a.rename(m.file, op.To, flags, true)
+		c.intent.Base = c.target.Base()
 		return c, err
 	case plan.LocalCopy:
 		return c, a.prepareCopy(c)

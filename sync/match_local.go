@@ -70,11 +70,11 @@ func (s *session) agrees(by matchBy, m, f *message) bool {
 	if by == byContent {
 		return true
 	}
-	if m.row.Base != f.file.Base() {
-		return false
+	if by == byName {
+		return m.row.Base == f.file.Base()
 	}
-	return by == byName || slices.ContainsFunc(s.intents, func(i *state.Intent) bool {
-		return i.Kind == state.IntentLocalMove && i.Message == m.row.ID && i.Mailbox == f.file.Folder
+	return slices.ContainsFunc(s.intents, func(i *state.Intent) bool {
+		return i.Kind == state.IntentLocalMove && i.Message == m.row.ID && i.Mailbox == f.file.Folder && i.Base == f.file.Base()
 	})
 }
 

@@ -1,8 +1,14 @@
 package sync_test
 
 import (
+	"os"
+	"sync"
 	"testing"
 
+	"satchel/maildir"
+	"satchel/maildir/faultfs"
+	"satchel/state"
+	mailsync "satchel/sync"
 	"satchel/sync/remote/imaptest"
 )
 
@@ -153,4 +159,55 @@ func TestResumeMovedDetached(t *testing.T) {
 		w.resume("Work 1@test", "Work 2@test")
 		w.agree()
 	})
+}
+
+// The user moves a file under another name and copies it, and the server has
+// the message in a third place. The file that satchel then was moving there is
+// that one, whatever name the base knows, and the copy, which has reached the
+// server, stays where it is.
+func TestResumeMoveOfRenamed(t *testing.T) {
+	w := newBroken(t, 0)
+	server, disk := w.hands()
+	for _, box := range []string{"Archive", "Other", "Work"} {
+		server.create(box)
+	}
+	server.deliver("Work", w.message(), []string{`\Seen`})
+	w.sync()
+	from := w.path(disk.list("Work")[0].key.(maildir.File))
+	b, err := os.ReadFile(from)
+	must(w.world, err)
+	f := maildir.File{Folder: "Archive", Name: "1.other.elsewhere:2,S"}
+	must(w.world, os.Rename(from, w.path(f)))
+	f.Folder = "INBOX"
+	must(w.world, os.WriteFile(w.path(f), b, 0o600))
+	server.move(server.list("Work")[0], "Other")
+	// It dies with both the copy on the server and the move on disk done, and
+	// neither noted.
+	copied := make(chan struct{})
+	isCopied := sync.OnceFunc(func() { close(copied) })
+	dead := func() error {
+		select {
+		case <-copied:
+			return errDead
+		default:
+			return nil
+		}
+	}
+	w.opts = mailsync.Options{State: state.Options{BeforeCommit: dead}, FS: &faultfs.FS{Before: func(op faultfs.Op, _ string) error {
+		if op == faultfs.Rename {
+			<-copied
+		}
+		return nil
+	}}}
+	w.lines.through(func(_ bool, n int) (int, error) {
+		if len(server.list("INBOX")) > 0 {
+			isCopied()
+		}
+		return n, dead()
+	}, dead)
+	_, _ = w.trySync(mailsync.Request{})
+	w.lines.idle()
+	w.opts = mailsync.Options{}
+	w.lines.through(nil, nil)
+	w.resume("INBOX 1@test", "Other 1@test")
 }
