@@ -50,11 +50,15 @@ var errDead = errors.New("the process is dead")
 type stopper struct {
 	mu    sync.Mutex
 	n, at int // at 0: never
+	only  string // if not empty, steps of other kinds do not count
 	kinds map[string]int
 	last  string
 }
 
 func (s *stopper) step(kind string) error {
+	if s.only != "" && kind != s.only {
+		return s.dead()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.at > 0 && s.n+1 >= s.at {

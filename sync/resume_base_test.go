@@ -15,13 +15,16 @@ import (
 // What a run that died had told the base, or had not.
 
 // everyStep has a world prepared, stops a run of it dead at each step, and
-// hands it to after.
+// hands it to after. In the short form it is stopped at each commit.
 func everyStep(t *testing.T, caps imaptest.Caps, prepare, after func(*world)) {
 	t.Helper()
 	for k := 1; ; k++ {
 		w := newBroken(t, caps).world
 		prepare(w)
-		stop := &stopper{at: k}
+		stop := &stopper{at: k, only: "commit"}
+		if *crashLong {
+			stop.only = ""
+		}
 		_, _ = w.under(stop)
 		if stop.last == "" {
 			return // it came to its end
