@@ -49,7 +49,7 @@ var errDead = errors.New("the process is dead")
 // has an effect any more, as after kill -9.
 type stopper struct {
 	mu    sync.Mutex
-	n, at int // at 0: never
+	n, at int    // at 0: never
 	only  string // if not empty, steps of other kinds do not count
 	kinds map[string]int
 	last  string

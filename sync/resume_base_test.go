@@ -39,19 +39,15 @@ func everyStep(t *testing.T, caps imaptest.Caps, prepare, after func(*world)) {
 // A run makes a mailbox again on the server and dies before its messages are
 // there. Their files have no rows then, in a folder in which nothing changed
 // since it was compared.
-func TestResumeMadeAgainUnchanged(t *testing.T) {
-	everyStep(t, 0, func(w *world) {
-		server, _ := w.hands()
-		server.create("Archive")
-		server.deliver("Archive", w.message(), nil)
-		w.sync()
-		w.dateFolders(true)
-		must(w, w.srv.DeleteMailbox("Archive"))
-	}, func(w *world) { w.resume("Archive 1@test") })
-}
+func TestResumeMadeAgainUnchanged(t *testing.T) { lostUnchanged(t, func(*world) {}) }
 
 // The same where UIDVALIDITY changed, and the server lost the message with it.
 func TestResumeDetachedUnchanged(t *testing.T) {
+	lostUnchanged(t, func(w *world) { serverSide{w}.create("Archive") })
+}
+
+func lostUnchanged(t *testing.T, then func(*world)) {
+	t.Helper()
 	everyStep(t, 0, func(w *world) {
 		server, _ := w.hands()
 		server.create("Archive")
@@ -59,7 +55,7 @@ func TestResumeDetachedUnchanged(t *testing.T) {
 		w.sync()
 		w.dateFolders(true)
 		must(w, w.srv.DeleteMailbox("Archive"))
-		server.create("Archive")
+		then(w)
 	}, func(w *world) { w.resume("Archive 1@test") })
 }
 
