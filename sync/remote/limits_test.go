@@ -1,10 +1,13 @@
 package remote
 
 import (
+	"bytes"
 	"errors"
 	"io"
+	"net"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -262,5 +265,54 @@ func TestCommandLength(t *testing.T) {
 		if n := longest[verb]; n > maxCommand || n < 4000 {
 			t.Errorf("the longest %s has %d bytes; at most %d are allowed, and less than 4,000 tests nothing", verb, n, maxCommand)
 		}
+	}
+}
+
+// hangingUp is a connection that the server closes with a BYE once a command
+// with verb is written. Writing notices first: the BYE is read after that.
+type hangingUp struct {
+	net.Conn
+	verb   string
+	closed chan struct{}
+	said   io.Reader
+}
+
+func (h *hangingUp) Write(p []byte) (int, error) {
+	if bytes.Contains(p, []byte(h.verb)) {
+		close(h.closed)
+		_ = h.SetReadDeadline(time.Unix(1, 0))
+		return 0, syscall.EPIPE
+	}
+	return h.Conn.Write(p)
+}
+
+func (h *hangingUp) Read(p []byte) (int, error) {
+	hungUp := func() bool {
+		select {
+		case <-h.closed:
+			return true
+		default:
+			return false
+		}
+	}
+	if !hungUp() {
+		if n, err := h.Conn.Read(p); !hungUp() {
+			return n, err
+		}
+	}
+	return h.said.Read(p)
+}
+
+// TestLastWords: what a server says before it hangs up counts, also when
+// writing to it fails before that is read.
+func TestLastWords(t *testing.T) {
+	srv := newServer(t, imaptest.Options{})
+	_, c := connect(t, dialOptions(func() (net.Conn, error) {
+		conn, err := srv.Dial()
+		return &hangingUp{Conn: conn, verb: "NOOP", closed: make(chan struct{}), said: strings.NewReader("* BYE Too many connections\r\n")}, err
+	}))
+	err := c.Noop(t.Context())
+	if limit, _ := LimitOf(err); limit != LimitConnections || mail.KindOf(err) != mail.KindConnection {
+		t.Errorf("limit %d of %v", limit, err)
 	}
 }

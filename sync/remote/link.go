@@ -135,7 +135,12 @@ func (l *link) fail(err error) error {
 
 // isClosing reports whether err is how the other end's closing looks.
 func isClosing(err error) bool {
-	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+	for _, how := range []error{io.EOF, io.ErrUnexpectedEOF, io.ErrClosedPipe, syscall.ECONNRESET, syscall.EPIPE} {
+		if errors.Is(err, how) {
+			return true
+		}
+	}
+	return false
 }
 
 // kill is fail for those who report another error, or none.

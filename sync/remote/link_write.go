@@ -197,12 +197,31 @@ func (l *link) write(p []byte) error {
 			if errors.Is(err, os.ErrDeadlineExceeded) {
 				err = fmt.Errorf("%w (%v)", errStalled, l.timeout)
 			}
+			if isClosing(err) {
+				l.awaitReason()
+			}
 			return l.fail(err)
 		}
 		p = p[n:]
 		l.extendRead()
 	}
 	return nil
+}
+
+// lastWords is how long a write that the other end's closing made fail waits
+// for the reader.
+const lastWords = time.Second
+
+// awaitReason lets the reader find out why the other end closed: what a server
+// says before it hangs up (BYE, RFC 3501 §7.1.5) may not be read yet when
+// writing fails, and tells more.
+func (l *link) awaitReason() {
+	t := time.NewTimer(lastWords)
+	defer t.Stop()
+	select {
+	case <-l.dead:
+	case <-t.C:
+	}
 }
 
 // extendRead counts what was written as progress: a server says nothing
