@@ -55,7 +55,7 @@ func TestVersionDoesLittle(t *testing.T) {
 			t.Errorf("exit code %d", code)
 		}
 	})
-	if most := 400.0; got > most {
+	if most := 375.0; got > most { // 339, and up to 363 with -race
 		t.Errorf("version allocates %v times, at most %v", got, most)
 	}
 
@@ -67,8 +67,9 @@ func TestVersionDoesLittle(t *testing.T) {
 	if err := cmd.Run(); err != nil {
 		t.Fatal(err)
 	}
-	// 2,250 of them are the tables that SCRAM prepares passwords with.
-	allocs, most := 0, 3650
+	// 2,244 of them are the tables that SCRAM prepares passwords with
+	// (RFC 4013), which take 0.2 ms; 1,286 are everybody else's.
+	allocs, most := 0, 3570
 	worst := ""
 	for _, m := range regexp.MustCompile(`init (\S+) .* (\d+) allocs`).FindAllStringSubmatch(stderr.String(), -1) {
 		n, err := strconv.Atoi(m[2])
