@@ -215,7 +215,7 @@ func (c *checker) folder(ctx context.Context, mb *state.Mailbox) error {
 		files[f.Base()] = append(files[f.Base()], f)
 	}
 	known := 0
-	err = c.db.Range(ctx, mb.ID, mail.UIDRange{Start: 0, Stop: ^mail.UID(0)}, func(row *state.Message) error {
+	err = c.db.Range(ctx, mb.ID, mail.AllUIDs(), func(row *state.Message) error {
 		same := files[row.Base]
 		if len(same) == 0 {
 			c.rep.Waiting++

@@ -128,7 +128,7 @@ func (c *checker) compare(ctx context.Context, d *doubt, ch *remote.Changes) err
 	for i := range ch.New {
 		there[ch.New[i].UID] = &ch.New[i]
 	}
-	err := c.db.Range(ctx, mb.ID, mail.UIDRange{Start: 0, Stop: ^mail.UID(0)}, func(row *state.Message) error {
+	err := c.db.Range(ctx, mb.ID, mail.AllUIDs(), func(row *state.Message) error {
 		m := there[row.UID]
 		delete(there, row.UID)
 		switch {

@@ -19,7 +19,7 @@ import (
 // anything is believed (SPEC §7).
 
 // vanished returns the UIDs of the base that went from the server.
-func (s *session) vanished(ctx context.Context, mb *mailbox, known map[mail.UID]*state.Message) ([]mail.UIDRange, error) {
+func (s *session) vanished(ctx context.Context, mb *mailbox, known map[mail.UID]*state.Message) (mail.UIDSet, error) {
 	ch := mb.changes
 	claimed, err := s.claimedGone(ctx, mb)
 	if err != nil {
@@ -29,7 +29,7 @@ func (s *session) vanished(ctx context.Context, mb *mailbox, known map[mail.UID]
 		}
 		return nil, err
 	}
-	n := count(claimed)
+	n := claimed.Count()
 	fresh := 0
 	for _, f := range ch.Flags {
 		if known[f.UID] == nil {
@@ -50,7 +50,7 @@ func (s *session) vanished(ctx context.Context, mb *mailbox, known map[mail.UID]
 	}
 	gone, err := s.confirmGone(ctx, mb, claimed, addsUp && !ch.Short)
 	switch {
-	case err == nil && (!mass || count(gone) == n):
+	case err == nil && (!mass || gone.Count() == n):
 		return gone, nil
 	case err == nil && mb.baseCount <= plan.SmallMailbox:
 		return gone, nil
@@ -92,12 +92,11 @@ func (s *session) confirmMass(ctx context.Context) error {
 		for _, m := range gone[mb.row.ID] {
 			claimed = append(claimed, m.row.UID)
 		}
-		slices.Sort(claimed)
 		c, err := s.pool.first(ctx)
 		if err != nil {
 			return err
 		}
-		there, err := c.There(ctx, name, mb.changes.Cursor.UIDValidity, ranges(claimed))
+		there, err := c.There(ctx, name, mb.changes.Cursor.UIDValidity, mail.UIDSetOf(claimed))
 		if err != nil {
 			if ctx.Err() != nil || mail.KindOf(err) == mail.KindConnection {
 				return err
@@ -114,7 +113,7 @@ func (s *session) confirmMass(ctx context.Context) error {
 		}
 		s.hold(true, name)
 		for _, m := range gone[mb.row.ID] {
-			if slices.ContainsFunc(there, func(r mail.UIDRange) bool { return r.Contains(m.row.UID) }) {
+			if there.Contains(m.row.UID) {
 				m.item.Remote.State, m.uid = plan.Same, m.row.UID
 				m.refresh(name)
 			}
@@ -125,49 +124,49 @@ func (s *session) confirmMass(ctx context.Context) error {
 
 // claimedGone returns the UIDs of the base that are gone if the server is
 // right.
-func (s *session) claimedGone(ctx context.Context, mb *mailbox) ([]mail.UIDRange, error) {
+func (s *session) claimedGone(ctx context.Context, mb *mailbox) (mail.UIDSet, error) {
 	ch := mb.changes
 	if ch.HasPresent {
 		return s.notPresent(ctx, mb, ch.Present)
 	}
-	var claimed []mail.UIDRange
+	var claimed mail.UIDSet
 	for _, r := range ch.Vanished {
 		// The range may reach to 4294967295.
-		if err := s.db.Range(ctx, mb.row.ID, r, func(m *state.Message) error { claimed = addUID(claimed, m.UID); return nil }); err != nil {
+		if err := s.db.Range(ctx, mb.row.ID, r, func(m *state.Message) error { claimed = mail.AppendUID(claimed, m.UID); return nil }); err != nil {
 			return nil, err
 		}
 	}
 	late, err := s.followedGone(ctx, mb)
-	return union(claimed, late), err
+	return claimed.Union(late), err
 }
 
 // confirmGone finds out what is really gone. Unless the numbers add up the
 // server lists its messages anew; then it is asked for each that seems to be
-// missing. Absent is what neither of the answers has.
-func (s *session) confirmGone(ctx context.Context, mb *mailbox, claimed []mail.UIDRange, addsUp bool) ([]mail.UIDRange, error) {
+// missing. Gone is what neither of the answers has.
+func (s *session) confirmGone(ctx context.Context, mb *mailbox, claimed mail.UIDSet, addsUp bool) (mail.UIDSet, error) {
 	ch := mb.changes
 	c, err := s.pool.first(ctx)
 	if err != nil {
 		return nil, err
 	}
 	gone := claimed
-	var present []mail.UIDRange
+	var present mail.UIDSet
 	if !addsUp {
 		present, err = c.Present(ctx, mb.name, ch.Cursor.UIDValidity)
 		if err != nil && !errors.Is(err, remote.ErrIncomplete) {
 			return nil, err
 		}
-		present = union(present, ch.Present)
+		present = present.Union(ch.Present)
 		if gone, err = s.notPresent(ctx, mb, present); err != nil {
 			return nil, err
 		}
 	}
-	var there []mail.UIDRange
+	var there mail.UIDSet
 	if len(gone) > 0 {
 		if there, err = c.There(ctx, mb.name, ch.Cursor.UIDValidity, gone); err != nil {
 			return nil, err
 		}
-		gone = without(gone, there)
+		gone = gone.Minus(there)
 	}
 	if len(there) > 0 && (!addsUp || ch.HasPresent) {
 		s.doubt(mb.name, remote.DoubtSearch)
@@ -178,8 +177,8 @@ func (s *session) confirmGone(ctx context.Context, mb *mailbox, claimed []mail.U
 	if addsUp {
 		return gone, nil
 	}
-	present = union(present, there)
-	if n := count(present); n != uint64(ch.Cursor.Messages) && n <= 1<<31 {
+	present = present.Union(there)
+	if n := present.Count(); n != uint64(ch.Cursor.Messages) && n <= 1<<31 {
 		// EXISTS is wrong, or something came or went meanwhile; what STATUS says
 		// next time is compared with what was seen.
 		ch.Cursor.Messages = uint32(n)
@@ -211,27 +210,27 @@ func (s *session) listedAll(ctx context.Context, mb *mailbox) error {
 
 // foundUnknown takes for new what the server holds and neither the base nor
 // its answer has: FETCH left it out, or an earlier run was told that it is gone.
-func (s *session) foundUnknown(ctx context.Context, mb *mailbox, present []mail.UIDRange) error {
+func (s *session) foundUnknown(ctx context.Context, mb *mailbox, present mail.UIDSet) error {
 	ch := mb.changes
-	var known []mail.UIDRange
+	var known mail.UIDSet
 	if mb.row != nil && !mb.detached {
-		if err := s.db.UIDs(ctx, mb.row.ID, 0, func(uid mail.UID) { known = addUID(known, uid) }); err != nil {
+		if err := s.db.UIDs(ctx, mb.row.ID, 0, func(uid mail.UID) { known = mail.AppendUID(known, uid) }); err != nil {
 			return err
 		}
 	}
-	var old, fresh []mail.UIDRange
+	told := make([]mail.UID, 0, len(ch.Flags)+len(ch.New))
 	for _, f := range ch.Flags {
-		old = addUID(old, f.UID)
+		told = append(told, f.UID)
 	}
 	for _, n := range ch.New {
-		fresh = addUID(fresh, n.UID)
+		told = append(told, n.UID)
 	}
-	unknown := without(without(without(present, known), old), fresh)
+	unknown := present.Minus(known).Minus(mail.UIDSetOf(told))
 	if next := ch.Cursor.UIDNext; next > 0 {
 		// What came since is the next run's.
-		unknown = without(unknown, []mail.UIDRange{{Start: next, Stop: ^mail.UID(0)}})
+		unknown = unknown.Minus(mail.UIDSet{{Start: next, Stop: mail.MaxUID}})
 	}
-	if len(unknown) == 0 || count(unknown) > uint64(ch.Cursor.Messages)+1 {
+	if len(unknown) == 0 || unknown.Count() > uint64(ch.Cursor.Messages)+1 {
 		return nil // a range that reaches beyond what there can be
 	}
 	c, err := s.pool.first(ctx)
@@ -244,7 +243,7 @@ func (s *session) foundUnknown(ctx context.Context, mb *mailbox, present []mail.
 	}
 	for _, n := range found {
 		s.newMessage(mb, n)
-		unknown = without(unknown, []mail.UIDRange{{Start: n.UID, Stop: n.UID}})
+		unknown = unknown.Minus(mail.UIDSet{{Start: n.UID, Stop: n.UID}})
 	}
 	for _, r := range unknown {
 		for uid := uint64(r.Start); uid <= uint64(r.Stop); uid++ {
@@ -301,15 +300,11 @@ func errUndescribed(mailbox string) error {
 }
 
 // notPresent returns the UIDs of the base that are not in the server's list.
-func (s *session) notPresent(ctx context.Context, mb *mailbox, present []mail.UIDRange) ([]mail.UIDRange, error) {
-	var gone []mail.UIDRange
-	i := 0
+func (s *session) notPresent(ctx context.Context, mb *mailbox, present mail.UIDSet) (mail.UIDSet, error) {
+	var gone mail.UIDSet
 	err := s.db.UIDs(ctx, mb.row.ID, 0, func(uid mail.UID) {
-		for i < len(present) && present[i].Stop < uid {
-			i++
-		}
-		if i == len(present) || !present[i].Contains(uid) {
-			gone = addUID(gone, uid)
+		if !present.Contains(uid) {
+			gone = mail.AppendUID(gone, uid)
 		}
 	})
 	return gone, err

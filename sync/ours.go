@@ -53,7 +53,7 @@ func (s *session) held(ctx context.Context, req *remote.ChangesRequest, mb *mail
 	if err != nil || len(beyond) == 0 {
 		return err
 	}
-	req.Held = ranges(beyond)
+	req.Held = mail.UIDSetOf(beyond)
 	o := s.put[mb.row.ID]
 	if o == nil || s.req.Full {
 		return nil
@@ -65,25 +65,12 @@ func (s *session) held(ctx context.Context, req *remote.ChangesRequest, mb *mail
 			first = min(cmp.Or(first, uid), uid)
 		}
 	}
-	still := func(uids []mail.UID) []mail.UIDRange {
-		slices.Sort(uids)
-		return ranges(slices.DeleteFunc(slices.Clone(uids), func(uid mail.UID) bool {
+	still := func(uids []mail.UID) mail.UIDSet {
+		return mail.UIDSetOf(slices.DeleteFunc(slices.Clone(uids), func(uid mail.UID) bool {
 			_, held := slices.BinarySearch(beyond, uid)
 			return !held || uid == first || uid == last
 		}))
 	}
 	req.Ours, req.Nameless = still(o.uids), still(o.nameless)
 	return nil
-}
-
-// ranges makes a set of ascending UIDs.
-func ranges(uids []mail.UID) (set []mail.UIDRange) {
-	for _, uid := range uids {
-		if n := len(set); n > 0 && set[n-1].Stop+1 >= uid {
-			set[n-1].Stop = uid
-		} else {
-			set = append(set, mail.UIDRange{Start: uid, Stop: uid})
-		}
-	}
-	return set
 }

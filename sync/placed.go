@@ -37,13 +37,13 @@ func (s *session) misplaced(ctx context.Context, mb *mailbox, strangers []remote
 	s.mu.Unlock()
 	slices.Sort(ours)
 	rows := map[mail.UID]*state.Message{}
-	var look []mail.UIDRange
-	for _, r := range ranges(slices.Compact(ours)) {
+	var look mail.UIDSet
+	for _, r := range mail.UIDSetOf(ours) {
 		err := s.db.Range(ctx, mb.row.ID, r, func(row *state.Message) error {
 			like := slices.ContainsFunc(strangers, func(n remote.NewMessage) bool { return !n.HasMeta || s.mayHaveSize(row.Size, n.Size) })
 			if _, put := slices.BinarySearch(ours, row.UID); put && like {
 				rows[row.UID] = row
-				look = addUID(look, row.UID)
+				look = mail.AppendUID(look, row.UID)
 			}
 			return nil
 		})
@@ -92,7 +92,7 @@ func (s *session) misplaced(ctx context.Context, mb *mailbox, strangers []remote
 		}
 	}
 	for uid, row := range rows {
-		if !slices.ContainsFunc(present, func(r mail.UIDRange) bool { return r.Contains(uid) }) {
+		if !present.Contains(uid) {
 			s.evict(row)
 		}
 	}

@@ -49,9 +49,8 @@ func (s *session) recoverLocal(ctx context.Context) error {
 // was asked, and whose messages it has no more. Its answer does not tell: a
 // message beyond the cursor is not said to have vanished unless it was asked
 // for. What it listed anew is there.
-func (s *session) followedGone(ctx context.Context, mb *mailbox) ([]mail.UIDRange, error) {
-	slices.Sort(mb.followed)
-	open := ranges(slices.DeleteFunc(slices.Clone(mb.followed), func(uid mail.UID) bool {
+func (s *session) followedGone(ctx context.Context, mb *mailbox) (mail.UIDSet, error) {
+	open := mail.UIDSetOf(slices.DeleteFunc(slices.Clone(mb.followed), func(uid mail.UID) bool {
 		return slices.ContainsFunc(mb.changes.New, func(n remote.NewMessage) bool { return n.UID == uid })
 	}))
 	if len(open) == 0 {
@@ -65,7 +64,7 @@ func (s *session) followedGone(ctx context.Context, mb *mailbox) ([]mail.UIDRang
 	if err != nil {
 		return nil, err
 	}
-	return without(open, there), nil
+	return open.Minus(there), nil
 }
 
 // recoverRemoteFlags completes intents to change flags on the server.

@@ -69,7 +69,7 @@ func (s *session) folderGone(ctx context.Context, mb *mailbox) error {
 	if mb.detached {
 		return nil // the rows are void
 	}
-	return s.db.Range(ctx, mb.row.ID, mail.UIDRange{Start: 0, Stop: ^mail.UID(0)}, func(row *state.Message) error {
+	return s.db.Range(ctx, mb.row.ID, mail.AllUIDs(), func(row *state.Message) error {
 		s.message(row).removeLocal()
 		return nil
 	})

@@ -92,7 +92,7 @@ func (s *session) scanRemote(ctx context.Context) error {
 		switch {
 		case mb.blindRemote:
 		case mb.remote == nil && mb.row != nil:
-			err = s.removedRange(ctx, mb, mail.UIDRange{Start: 0, Stop: ^mail.UID(0)})
+			err = s.removedRange(ctx, mb, mail.AllUIDs())
 		case mb.changes != nil:
 			err = s.compareRemote(ctx, mb)
 		}
@@ -112,7 +112,7 @@ func (s *session) compareRemote(ctx context.Context, mb *mailbox) error {
 	if mb.row != nil && mb.row.Cursor.UIDValidity == 0 {
 		// Made again on the server by a run that was stopped: what has a row
 		// still is elsewhere by now; see startAnew.
-		if err := s.removedRange(ctx, mb, mail.UIDRange{Start: 0, Stop: ^mail.UID(0)}); err != nil {
+		if err := s.removedRange(ctx, mb, mail.AllUIDs()); err != nil {
 			return err
 		}
 	}
@@ -256,9 +256,6 @@ func (s *session) gone(mb *mailbox, uid mail.UID) bool {
 	if ch == nil {
 		return false
 	}
-	has := func(set []mail.UIDRange) bool {
-		return slices.ContainsFunc(set, func(r mail.UIDRange) bool { return r.Contains(uid) })
-	}
 	// All messages from UIDNEXT on were listed.
-	return has(ch.Vanished) || ch.HasPresent && !has(ch.Present) || uid >= mb.cursorOf().UIDNext
+	return ch.Vanished.Contains(uid) || ch.HasPresent && !ch.Present.Contains(uid) || uid >= mb.cursorOf().UIDNext
 }

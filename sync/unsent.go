@@ -3,7 +3,6 @@ package sync
 import (
 	"context"
 	"errors"
-	"slices"
 
 	"satchel/sync/mail"
 	"satchel/sync/plan"
@@ -25,8 +24,7 @@ func (a *applier) unsent(ctx context.Context, c *remote.Conn, open map[string]ma
 			return err
 		}
 		for uid, op := range open[name] {
-			there := err != nil || slices.ContainsFunc(present, func(r mail.UIDRange) bool { return r.Contains(uid) })
-			if !there {
+			if err == nil && !present.Contains(uid) {
 				a.skip(op, mail.ErrGone)
 				continue
 			}

@@ -47,7 +47,7 @@ func (c *Conn) FetchBodies(ctx context.Context, reqs []BodyRequest, sink func(Bo
 		uids = slices.Compact(uids)
 		bf := &bodyFetch{link: c.link, uids: uids, served: make([]bool, len(uids)), events: events}
 		const verb, items = "UID FETCH ", " (UID FLAGS INTERNALDATE BODY.PEEK[])"
-		for _, set := range wire.FormatSets(wire.Ranges(uids), setRoom(verb, items)) {
+		for _, set := range wire.FormatSets(mail.UIDSetOf(uids), setRoom(verb, items)) {
 			steps = append(steps, &step{
 				visit: v,
 				line:  verb + set + items,

@@ -26,7 +26,7 @@ type ChangesRequest struct {
 	// after an interrupted run: it is told when they go. Of Ours, some of
 	// them, it knows all, because it put them there: they do not count as new,
 	// only their flags are told, and of the Nameless ones the EMAILID.
-	Held, Ours, Nameless []mail.UIDRange
+	Held, Ours, Nameless mail.UIDSet
 	// Distrust lists what the server was caught to get wrong about the
 	// mailbox; it is asked in another way.
 	Distrust Doubts
@@ -75,17 +75,17 @@ type Changes struct {
 	Mailbox string
 	// Cursor may be stored once everything here is applied and durable.
 	Cursor             mail.Cursor
-	UIDValidityChanged bool            // then of the rest only Cursor and the mailbox's own properties are set
-	Vanished           []mail.UIDRange // sorted, merged; may cover UIDs that never existed
-	Flags              []MessageFlags  // UID < Known.UIDNext, or of Ours
-	New                []NewMessage    // UID >= Known.UIDNext, sorted; without Ours
-	Named              []MessageName   // of Nameless
-	Present            []mail.UIDRange // all UIDs, where Vanished cannot be told; else nil
-	HasPresent         bool            // Present was asked for; an empty mailbox has none
-	Short              bool            // Present is shorter than the mailbox, so that absence from it proves nothing
-	Doubts             Doubts          // what the server was caught at
-	Permanent          mail.Flags      // what can be stored for good
-	PermanentAny       bool            // \*: new keywords too
+	UIDValidityChanged bool           // then of the rest only Cursor and the mailbox's own properties are set
+	Vanished           mail.UIDSet    // sorted, merged; may cover UIDs that never existed
+	Flags              []MessageFlags // UID < Known.UIDNext, or of Ours
+	New                []NewMessage   // UID >= Known.UIDNext, sorted; without Ours
+	Named              []MessageName  // of Nameless
+	Present            mail.UIDSet    // all UIDs, where Vanished cannot be told; else nil
+	HasPresent         bool           // Present was asked for; an empty mailbox has none
+	Short              bool           // Present is shorter than the mailbox, so that absence from it proves nothing
+	Doubts             Doubts         // what the server was caught at
+	Permanent          mail.Flags     // what can be stored for good
+	PermanentAny       bool           // \*: new keywords too
 	ReadOnly           bool
 	NoModSeq           bool // the mailbox keeps no mod-sequences
 	MailboxID          string
@@ -226,9 +226,9 @@ type inquiry struct {
 	refused    error // what follows SELECT was answered NO or BAD
 
 	collect  collector
-	searches []*flagSearch   // instead of fetching all flags
-	look     []mail.UIDRange // where they found something else than is known
-	count    uint64          // of all messages, by a search
+	searches []*flagSearch // instead of fetching all flags
+	look     mail.UIDSet   // where they found something else than is known
+	count    uint64        // of all messages, by a search
 	counted  bool
 	counting *command // the search for it
 	present  []mail.UIDRange
@@ -355,7 +355,7 @@ func (in *inquiry) take(r wire.Response) {
 		// Seen only while we look: the next SELECT tells again, because the
 		// cursor is that of this SELECT. It explains a shorter list, though.
 		if set, _, ok := wire.ParseVanished(r.Rest); ok {
-			in.expunged += wire.Count(wire.Merge(set))
+			in.expunged += mail.MergeUIDs(set).Count()
 		}
 	case "EXPUNGE":
 		in.expunged++
@@ -419,7 +419,7 @@ func (in *inquiry) finish(c *Conn) error {
 		return nil
 	}
 	in.collect.result(ch)
-	ch.Vanished = wire.Merge(in.sel.vanished)
+	ch.Vanished = mail.MergeUIDs(in.sel.vanished)
 	in.settleUIDNext(ch)
 	if in.level == Plain && in.req.Distrust&DoubtModSeq != 0 || in.doubts&DoubtModSeq != 0 {
 		ch.Cursor.HighestModSeq = 0
@@ -440,17 +440,16 @@ func (in *inquiry) settlePresent(ch *Changes) error {
 	}
 	// A UID that either answer names is there.
 	for _, f := range ch.Flags {
-		in.present = wire.Add(in.present, f.UID)
+		in.present = mail.AppendUID(in.present, f.UID)
 	}
 	for _, m := range ch.New {
-		in.present = wire.Add(in.present, m.UID)
+		in.present = mail.AppendUID(in.present, m.UID)
 	}
-	in.present = append(in.present, in.collect.same...)
-	in.present = wire.Merge(in.present)
+	present := mail.MergeUIDs(append(in.present, in.collect.same...))
 	if !in.searched {
 		return mailboxError("list messages", in.req.Mailbox, ErrIncomplete)
 	}
-	ch.Present, ch.HasPresent = in.present, true
-	ch.Short = wire.Count(in.present)+in.expunged < uint64(ch.Cursor.Messages)
+	ch.Present, ch.HasPresent = present, true
+	ch.Short = present.Count()+in.expunged < uint64(ch.Cursor.Messages)
 	return nil
 }

@@ -14,8 +14,8 @@ const maxInterned = 1024
 // replaces what it says again.
 type collector struct {
 	firstNew mail.UID
-	last     mail.UID        // what is beyond is left for later; 0: nothing is
-	ours     []mail.UIDRange // from firstNew on, and not new
+	last     mail.UID    // what is beyond is left for later; 0: nothing is
+	ours     mail.UIDSet // from firstNew on, and not new
 	highest  mail.UID
 	flags    []MessageFlags
 	fresh    []NewMessage
@@ -24,7 +24,7 @@ type collector struct {
 
 	// base is what the caller knows, and same those whose flags are as known.
 	base *FlagRuns
-	same []mail.UIDRange
+	same mail.UIDSet
 	seen mail.UID // the highest one compared so far
 
 	// interned spares work and memory: a mailbox has thousands of messages
@@ -43,7 +43,7 @@ func (co *collector) take(f *wire.Fetch) {
 			return
 		}
 		co.highest = max(co.highest, f.UID)
-		if f.HasSize || !wire.Contains(co.ours, f.UID) {
+		if f.HasSize || !co.ours.Contains(f.UID) {
 			co.takeNew(f)
 			return
 		}
@@ -59,7 +59,7 @@ func (co *collector) take(f *wire.Fetch) {
 		// One that is told twice is kept, since the last answer counts.
 		co.seen = f.UID
 		if was, known := co.base.find(f.UID); known && was == flags {
-			co.same = wire.Add(co.same, f.UID)
+			co.same = mail.AppendUID(co.same, f.UID)
 			return
 		}
 	}

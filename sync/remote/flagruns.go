@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"satchel/sync/mail"
-	"satchel/sync/remote/wire"
 )
 
 // FlagRuns are the flags of all messages of a mailbox, as a caller knows them:
@@ -50,8 +49,8 @@ func (fr *FlagRuns) find(uid mail.UID) (flags mail.Flags, ok bool) {
 }
 
 // where returns the messages whose flags match.
-func (fr *FlagRuns) where(match func(mail.Flags) bool) []mail.UIDRange {
-	var set []mail.UIDRange
+func (fr *FlagRuns) where(match func(mail.Flags) bool) mail.UIDSet {
+	var set mail.UIDSet
 	for _, r := range fr.runs {
 		if !match(r.flags) {
 			continue
@@ -65,7 +64,7 @@ func (fr *FlagRuns) where(match func(mail.Flags) bool) []mail.UIDRange {
 	return set
 }
 
-func (fr *FlagRuns) all() []mail.UIDRange {
+func (fr *FlagRuns) all() mail.UIDSet {
 	return fr.where(func(mail.Flags) bool { return true })
 }
 
@@ -78,48 +77,4 @@ func (fr *FlagRuns) names() mail.Flags {
 		}
 	}
 	return f
-}
-
-// differ returns the UIDs that are in exactly one of two merged sets.
-func differ(a, b []mail.UIDRange) []mail.UIDRange {
-	// Each bound of a range switches membership; where both switch, nothing
-	// changes.
-	var bounds []uint64
-	for _, set := range [][]mail.UIDRange{a, b} {
-		for _, r := range set {
-			bounds = append(bounds, uint64(r.Start), uint64(r.Stop)+1)
-		}
-	}
-	slices.Sort(bounds)
-	var out []mail.UIDRange
-	var open []uint64
-	for _, at := range bounds {
-		if n := len(open); n > 0 && open[n-1] == at {
-			open = open[:n-1]
-			continue
-		}
-		open = append(open, at)
-	}
-	for i := 0; i+1 < len(open); i += 2 {
-		out = append(out, mail.UIDRange{Start: mail.UID(open[i]), Stop: mail.UID(open[i+1] - 1)})
-	}
-	return wire.Merge(out)
-}
-
-// within returns the part of set that is in bound; both are merged.
-func within(set, bound []mail.UIDRange) []mail.UIDRange {
-	var out []mail.UIDRange
-	i, j := 0, 0
-	for i < len(set) && j < len(bound) {
-		lo, hi := max(set[i].Start, bound[j].Start), min(set[i].Stop, bound[j].Stop)
-		if lo <= hi {
-			out = append(out, mail.UIDRange{Start: lo, Stop: hi})
-		}
-		if set[i].Stop < bound[j].Stop {
-			i++
-		} else {
-			j++
-		}
-	}
-	return out
 }

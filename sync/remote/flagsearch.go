@@ -19,7 +19,7 @@ import (
 type flagSearch struct {
 	flag  mail.Flags // one
 	not   bool
-	known []mail.UIDRange // what the caller expects, the flag set or not
+	known mail.UIDSet // what the caller expects, the flag set or not
 	found []mail.UIDRange
 	ok    bool // answered
 	cmd   *command
@@ -63,7 +63,7 @@ func (in *inquiry) planSearch(c *Conn) error {
 		if c.Has("ESEARCH") {
 			cost += costSearch + 2*costNumber*len(s.known)
 		} else {
-			n := int(wire.Count(s.known))
+			n := int(s.known.Count())
 			if s.not = n > base.n-n; s.not {
 				n = base.n - n
 				s.known = base.where(func(f mail.Flags) bool { return !f.Has(one) })
@@ -103,7 +103,7 @@ func (s *flagSearch) line(c *Conn) string {
 // ESEARCH names its command (RFC 4731 §3.1), and SEARCHes come in the order of
 // the commands. A mix-up would show as differences that there are not.
 func (in *inquiry) takeSearch(r wire.Response) {
-	var set []mail.UIDRange
+	var set mail.UIDSet
 	ok, tag := false, ""
 	switch r.Kind {
 	case "SEARCH":
@@ -143,7 +143,7 @@ func (in *inquiry) judgeSearch() (again bool) {
 			in.req.Distrust |= DoubtSearch // it does not answer; not a lie
 			return true
 		}
-		look = append(look, differ(s.known, within(wire.Merge(s.found), all))...)
+		look = append(look, s.known.Differ(mail.MergeUIDs(s.found).Intersect(all))...)
 	}
 	// Keywords that came up since are named by FLAGS (RFC 3501 §7.2.6).
 	if fresh := in.sel.flags.Union(in.sel.permanent).Minus(asked); !fresh.IsEmpty() && !in.req.reconsidered {
@@ -155,7 +155,7 @@ func (in *inquiry) judgeSearch() (again bool) {
 		in.req.Distrust |= DoubtSearch
 		return true
 	}
-	in.look = wire.Merge(look)
+	in.look = mail.MergeUIDs(look)
 	return false
 }
 
@@ -170,7 +170,7 @@ func (c *Conn) lookAt(list []*inquiry) error {
 		for _, set := range wire.FormatSets(in.look, setRoom("UID FETCH ", " (UID FLAGS)")) {
 			steps = append(steps, &step{visit: v, line: "UID FETCH " + set + " (UID FLAGS)", setup: func(st *step) {
 				st.cmd.untagged = func(r wire.Response) {
-					if f, ok := fetchOf(r); ok && f.HasFlags && wire.Contains(in.look, f.UID) {
+					if f, ok := fetchOf(r); ok && f.HasFlags && in.look.Contains(f.UID) {
 						got[in][f.UID] = in.collect.parse(f.Flags)
 					}
 				}

@@ -103,7 +103,7 @@ func one(t *testing.T, c *Conn, req ChangesRequest) *Changes {
 	return got[0]
 }
 
-func text(set []mail.UIDRange) string { return strings.Join(wire.FormatSets(set, 1<<20), " ") }
+func text(set mail.UIDSet) string { return strings.Join(wire.FormatSets(set, 1<<20), " ") }
 
 func message(n int) []byte {
 	return fmt.Appendf(nil, "Message-ID: <m%d@example.org>\r\nSubject: message %d\r\n\r\nBody of %d.\r\n", n, n, n)

@@ -170,21 +170,11 @@ func (c *Conn) othersDeleted(uids []mail.UID) error {
 	if !answered {
 		return mailboxError(op, mailbox, fmt.Errorf("search for marked messages: %w", ErrIncomplete))
 	}
-	marked = wire.Merge(marked)
-	ours := wire.Ranges(sortedUIDs(uids))
-	for _, r := range marked {
-		// Ranges that SEARCH listed are as long as its answer; no expansion.
-		if !wire.Contains(ours, r.Start) || !wire.Contains(ours, r.Stop) || !covers(ours, r) {
-			return &mail.Error{Op: op, Mailbox: mailbox, Kind: mail.KindMailbox, Err: ErrOthersDeleted,
-				Hint: "expunge or unmark the other messages with another mail program"}
-		}
+	if others := mail.MergeUIDs(marked).Minus(mail.UIDSetOf(uids)); len(others) > 0 {
+		return &mail.Error{Op: op, Mailbox: mailbox, Kind: mail.KindMailbox, Err: ErrOthersDeleted,
+			Hint: "expunge or unmark the other messages with another mail program"}
 	}
 	return nil
-}
-
-// covers reports whether one range of a merged set holds all of r.
-func covers(set []mail.UIDRange, r mail.UIDRange) bool {
-	return slices.ContainsFunc(set, func(s mail.UIDRange) bool { return s.Start <= r.Start && r.Stop <= s.Stop })
 }
 
 // transfer runs UID COPY or UID MOVE. left are the messages that the server
@@ -240,7 +230,7 @@ func (c *Conn) transfer(op string, uids []mail.UID, dest string) (res MoveResult
 // be read side by side. Messages that nobody asked to move are left out.
 func (res *MoveResult) note(args []byte, asked []mail.UID) {
 	v, from, to, ok := wire.ParseCopyUID(args)
-	if !ok || wire.Count(from) > uint64(len(asked)) {
+	if !ok || mail.UIDSet(from).Count() > uint64(len(asked)) {
 		return
 	}
 	res.UIDValidity = v

@@ -23,7 +23,7 @@ func (in *inquiry) knownParam() string {
 	if len(set) == 0 {
 		return ""
 	}
-	sets := wire.FormatSets(wire.Merge(set), maxSet)
+	sets := wire.FormatSets(mail.MergeUIDs(set), maxSet)
 	if len(sets) != 1 {
 		return ""
 	}
@@ -33,7 +33,7 @@ func (in *inquiry) knownParam() string {
 // newUIDs is the set of UIDs to be listed as new: all from the first one on
 // but ours.
 func (in *inquiry) newUIDs() string {
-	var set []mail.UIDRange
+	var set mail.UIDSet
 	first, last := in.firstNew(), cmp.Or(in.req.Last, math.MaxUint32)
 	next := uint64(first)
 	for _, r := range in.req.Ours {
@@ -50,7 +50,7 @@ func (in *inquiry) newUIDs() string {
 	}
 	sets := wire.FormatSets(set, maxSet)
 	if len(sets) != 1 { // too many gaps, or none: then all of them
-		sets = wire.FormatSets([]mail.UIDRange{{Start: first, Stop: last}}, maxSet)
+		sets = wire.FormatSets(mail.UIDSet{{Start: first, Stop: last}}, maxSet)
 	}
 	return sets[0]
 }

@@ -5,13 +5,12 @@ import (
 	"errors"
 
 	"satchel/sync/mail"
-	"satchel/sync/remote/wire"
 )
 
 // Present lists all UIDs of a mailbox, to confirm a VANISHED that is hard to
 // believe. Its error is ErrIncomplete, together with the list, when that is
 // shorter than the mailbox, mail.ErrUIDValidityChanged when v is another.
-func (c *Conn) Present(ctx context.Context, mailbox string, v mail.UIDValidity) ([]mail.UIDRange, error) {
+func (c *Conn) Present(ctx context.Context, mailbox string, v mail.UIDValidity) (mail.UIDSet, error) {
 	const op = "list messages"
 	defer c.guard(ctx)()
 	// A new selection, because EXISTS of an old one may be out of date.
@@ -46,11 +45,11 @@ func (c *Conn) Present(ctx context.Context, mailbox string, v mail.UIDValidity) 
 	if err := search.err(); err != nil {
 		return nil, mailboxError(op, mailbox, err)
 	}
-	set := wire.Merge(in.present)
+	set := mail.MergeUIDs(in.present)
 	if !in.searched {
 		return nil, mailboxError(op, mailbox, errors.New("the server did not answer a search"))
 	}
-	if wire.Count(set)+in.expunged < uint64(sel.cursor.Messages) {
+	if set.Count()+in.expunged < uint64(sel.cursor.Messages) {
 		return set, mailboxError(op, mailbox, ErrIncomplete)
 	}
 	return set, nil

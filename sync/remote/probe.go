@@ -49,7 +49,7 @@ func (c *Conn) Probe(ctx context.Context, reqs []ProbeRequest, yield func(mailbo
 			p.asked[it.UID] = it
 		}
 		for _, group := range groupItems(req.Items) {
-			for _, set := range wire.FormatSets(wire.Ranges(group.uids), setRoom("UID FETCH ", group.items())) {
+			for _, set := range wire.FormatSets(mail.UIDSetOf(group.uids), setRoom("UID FETCH ", group.items())) {
 				steps = append(steps, group.step(c, v, p, set, yield))
 			}
 		}

@@ -39,7 +39,7 @@ type storing struct {
 	cmd   *command
 
 	delta    mail.Delta // of this command
-	modified []mail.UIDRange
+	modified mail.UIDSet
 	modSeq   mail.ModSeq // highest that the command gave out
 	told     map[mail.UID]bool
 }
@@ -84,7 +84,7 @@ func (c *Conn) Store(ctx context.Context, reqs []StoreRequest) ([]StoreResult, e
 		if add == "()" || remove == "()" || st.failed() {
 			continue
 		}
-		done := slices.DeleteFunc(slices.Clone(st.uids), func(u mail.UID) bool { return wire.Contains(st.modified, u) })
+		done := slices.DeleteFunc(slices.Clone(st.uids), func(u mail.UID) bool { return st.modified.Contains(u) })
 		second = append(second, storeCommands(st.index, done, mail.Delta{Remove: req.Delta.Remove.Minus(refused)}, st.nextCondition(req, done), silent)...)
 	}
 	if err := c.storeFlight(second, results); err != nil {
@@ -204,9 +204,9 @@ func (c *Conn) storeFlight(flight []*storing, results []StoreResult) error {
 		res := &results[st.index]
 		if st.cmd.text.Code == "MODIFIED" {
 			set, _ := wire.ParseSet(st.cmd.text.Args)
-			st.modified = wire.Merge(set)
+			st.modified = mail.MergeUIDs(set)
 			for _, u := range st.uids {
-				if wire.Contains(st.modified, u) {
+				if st.modified.Contains(u) {
 					res.Modified = append(res.Modified, u)
 				}
 			}
@@ -252,9 +252,9 @@ type piece struct {
 // pieces cuts sorted UIDs into sets of at most room bytes.
 func pieces(uids []mail.UID, room int) []piece {
 	var out []piece
-	for _, set := range wire.FormatSets(wire.Ranges(uids), room) {
+	for _, set := range wire.FormatSets(mail.UIDSetOf(uids), room) {
 		ranges, _ := wire.ParseSet([]byte(set))
-		n := min(int(wire.Count(ranges)), len(uids))
+		n := min(int(mail.UIDSet(ranges).Count()), len(uids))
 		out = append(out, piece{set: set, uids: uids[:n]})
 		uids = uids[n:]
 	}

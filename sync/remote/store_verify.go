@@ -70,7 +70,7 @@ func (c *Conn) undone(flight []*storing) ([]*storing, error) {
 			continue
 		}
 		for _, uid := range st.uids {
-			if !st.told[uid] && !elsewhere[uid] && !wire.Contains(st.modified, uid) {
+			if !st.told[uid] && !elsewhere[uid] && !st.modified.Contains(uid) {
 				doubtful[st] = append(doubtful[st], uid)
 				uids = append(uids, uid)
 			}

@@ -14,7 +14,7 @@ import (
 // holds, to confirm one by one what is said to be gone: lists of UIDs are cut
 // short and VANISHED is made up by servers in the field, while a FETCH that
 // answers for a message that does not exist was never seen.
-func (c *Conn) There(ctx context.Context, mailbox string, v mail.UIDValidity, set []mail.UIDRange) ([]mail.UIDRange, error) {
+func (c *Conn) There(ctx context.Context, mailbox string, v mail.UIDValidity, set mail.UIDSet) (mail.UIDSet, error) {
 	defer c.guard(ctx)()
 	var there []mail.UIDRange
 	visit := &visit{mailbox: mailbox, uidValidity: v}
@@ -22,8 +22,8 @@ func (c *Conn) There(ctx context.Context, mailbox string, v mail.UIDValidity, se
 	for _, part := range wire.FormatSets(set, setRoom("UID FETCH ", " (UID)")) {
 		steps = append(steps, &step{visit: visit, line: "UID FETCH " + part + " (UID)", setup: func(st *step) {
 			st.cmd.untagged = func(r wire.Response) {
-				if f, ok := fetchOf(r); ok && wire.Contains(set, f.UID) {
-					there = wire.Add(there, f.UID)
+				if f, ok := fetchOf(r); ok && set.Contains(f.UID) {
+					there = mail.AppendUID(there, f.UID)
 				}
 			}
 		}})
@@ -34,7 +34,7 @@ func (c *Conn) There(ctx context.Context, mailbox string, v mail.UIDValidity, se
 	if err := failures(steps)[mailbox]; err != nil {
 		return nil, err
 	}
-	return wire.Merge(there), nil
+	return mail.MergeUIDs(there), nil
 }
 
 // fetchOf reads a FETCH response that names its UID.
@@ -56,7 +56,7 @@ func (n *removals) take(r wire.Response) {
 		*n++
 	case "VANISHED":
 		if set, earlier, ok := wire.ParseVanished(r.Rest); ok && !earlier {
-			*n += removals(wire.Count(wire.Merge(set)))
+			*n += removals(mail.MergeUIDs(set).Count())
 		}
 	}
 }
@@ -72,16 +72,16 @@ func (c *Conn) left(op string, told removals, p piece) ([]mail.UID, error) {
 	var there []mail.UIDRange
 	cmd := &command{line: "UID FETCH " + p.set + " (UID)", untagged: func(r wire.Response) {
 		if f, ok := fetchOf(r); ok {
-			there = wire.Add(there, f.UID)
+			there = mail.AppendUID(there, f.UID)
 		}
 	}}
 	if err := c.run(op, c.selected.mailbox, cmd); err != nil {
 		return nil, err
 	}
-	there = wire.Merge(there)
+	still := mail.MergeUIDs(there)
 	var left []mail.UID
 	for _, uid := range p.uids {
-		if wire.Contains(there, uid) {
+		if still.Contains(uid) {
 			left = append(left, uid)
 		}
 	}
@@ -110,7 +110,7 @@ func NotDone(err error) []mail.UID {
 
 // Describe tells of messages what Changes tells of new ones. Those of which the
 // server says nothing are left out.
-func (c *Conn) Describe(ctx context.Context, mailbox string, v mail.UIDValidity, set []mail.UIDRange) ([]NewMessage, error) {
+func (c *Conn) Describe(ctx context.Context, mailbox string, v mail.UIDValidity, set mail.UIDSet) ([]NewMessage, error) {
 	defer c.guard(ctx)()
 	items := "UID FLAGS INTERNALDATE RFC822.SIZE"
 	if id := c.identityItem(); id != "" {
@@ -122,7 +122,7 @@ func (c *Conn) Describe(ctx context.Context, mailbox string, v mail.UIDValidity,
 	for _, part := range wire.FormatSets(set, setRoom("UID FETCH ", " (", items, ")")) {
 		steps = append(steps, &step{visit: visit, line: "UID FETCH " + part + " (" + items + ")", setup: func(st *step) {
 			st.cmd.untagged = func(r wire.Response) {
-				if f, ok := fetchOf(r); ok && wire.Contains(set, f.UID) {
+				if f, ok := fetchOf(r); ok && set.Contains(f.UID) {
 					co.take(&f)
 				}
 			}

@@ -2,18 +2,13 @@ package wire
 
 import (
 	"bytes"
-	"slices"
 	"strconv"
 
 	"satchel/sync/mail"
 )
 
-// MaxUID is the largest UID. Ranges end in it and never in "*", which names
-// an existing message and so hides expunges at the top of a mailbox.
-const MaxUID mail.UID = 1<<32 - 1
-
 // ParseSet reads a UID set such as "1:3,7,12:*". Ranges are kept as ranges,
-// in the order in which they came.
+// in the order in which they came; "*" is the largest UID.
 func ParseSet(b []byte) ([]mail.UIDRange, bool) {
 	var set []mail.UIDRange
 	for more := len(b) > 0; more; {
@@ -38,94 +33,18 @@ func ParseSet(b []byte) ([]mail.UIDRange, bool) {
 
 func setNumber(b []byte) (mail.UID, bool) {
 	if len(b) == 1 && b[0] == '*' {
-		return MaxUID, true
+		return mail.MaxUID, true
 	}
 	n, ok := number32(b)
 	return mail.UID(n), ok && n > 0
 }
 
-// Merge sorts the ranges and joins those that touch; it reuses the slice.
-func Merge(set []mail.UIDRange) []mail.UIDRange {
-	if len(set) < 2 {
-		return set
-	}
-	byStart := func(a, b mail.UIDRange) int {
-		if a.Start < b.Start {
-			return -1
-		}
-		if a.Start > b.Start {
-			return 1
-		}
-		return 0
-	}
-	if !slices.IsSortedFunc(set, byStart) {
-		slices.SortFunc(set, byStart)
-	}
-	out := set[:1]
-	for _, r := range set[1:] {
-		last := &out[len(out)-1]
-		if last.Stop == MaxUID || r.Start <= last.Stop+1 {
-			last.Stop = max(last.Stop, r.Stop)
-			continue
-		}
-		out = append(out, r)
-	}
-	return out
-}
-
-// Add appends uid to the set, extending its last range when it can.
-func Add(set []mail.UIDRange, uid mail.UID) []mail.UIDRange {
-	if n := len(set); n > 0 {
-		last := &set[n-1]
-		switch {
-		case last.Contains(uid):
-			return set
-		case last.Stop < MaxUID && uid == last.Stop+1:
-			last.Stop = uid
-			return set
-		}
-	}
-	return append(set, mail.UIDRange{Start: uid, Stop: uid})
-}
-
-// Count returns how many UIDs a merged set holds.
-func Count(set []mail.UIDRange) uint64 {
-	var n uint64
-	for _, r := range set {
-		n += uint64(r.Stop-r.Start) + 1
-	}
-	return n
-}
-
-// Contains reports whether a merged set holds uid.
-func Contains(set []mail.UIDRange, uid mail.UID) bool {
-	i, found := slices.BinarySearchFunc(set, uid, func(r mail.UIDRange, u mail.UID) int {
-		switch {
-		case r.Stop < u:
-			return -1
-		case r.Start > u:
-			return 1
-		}
-		return 0
-	})
-	return found && i < len(set)
-}
-
-// Ranges returns the set of uids, which need not be sorted.
-func Ranges(uids []mail.UID) []mail.UIDRange {
-	var set []mail.UIDRange
-	for _, u := range uids {
-		if u != 0 {
-			set = Add(set, u)
-		}
-	}
-	return Merge(set)
-}
-
-// FormatSets writes the set in pieces of at most limit bytes. Servers limit
+// FormatSets writes the set in pieces of at most limit bytes. Ranges end in the
+// largest UID and never in "*", which names an existing message and so hides
+// expunges at the top of a mailbox. Servers limit
 // the length of a command line; Dovecot's limit is 64 KB, others take 8,192
 // (RFC 7162 §4 recommends that much).
-func FormatSets(set []mail.UIDRange, limit int) []string {
+func FormatSets(set mail.UIDSet, limit int) []string {
 	var (
 		pieces []string
 		b      []byte
@@ -170,25 +89,25 @@ func ParseVanished(b []byte) (set []mail.UIDRange, earlier, ok bool) {
 
 // ParseSearch reads the rest of a SEARCH response as a merged set; the
 // "(MODSEQ n)" of RFC 7162 §3.1.5 is passed over.
-func ParseSearch(b []byte) ([]mail.UIDRange, bool) {
+func ParseSearch(b []byte) (mail.UIDSet, bool) {
 	s := scanner{b: b}
-	var set []mail.UIDRange
+	var set mail.UIDSet
 	for {
 		s.space()
 		if s.done() || s.peek() == '(' {
-			return Merge(set), true
+			return mail.MergeUIDs(set), true
 		}
 		n, ok := number32(s.word())
 		if !ok || n == 0 {
 			return nil, false
 		}
-		set = Add(set, mail.UID(n))
+		set = mail.AppendUID(set, mail.UID(n))
 	}
 }
 
 // ParseESearch reads the rest of an ESEARCH response (RFC 4731 §3.1). An
 // answer without ALL means that nothing was found.
-func ParseESearch(b []byte) (set []mail.UIDRange, ok bool) {
+func ParseESearch(b []byte) (set mail.UIDSet, ok bool) {
 	s := scanner{b: b}
 	s.space()
 	if s.peek() == '(' {
@@ -199,7 +118,7 @@ func ParseESearch(b []byte) (set []mail.UIDRange, ok bool) {
 	for {
 		s.space()
 		if s.done() {
-			return Merge(set), true
+			return mail.MergeUIDs(set), true
 		}
 		name := s.word()
 		switch {
@@ -236,7 +155,7 @@ func ParseCopyUID(b []byte) (v mail.UIDValidity, from, to []mail.UIDRange, ok bo
 	}
 	s.space()
 	to, ok = ParseSet(s.word())
-	return mail.UIDValidity(n), from, to, ok && Count(from) == Count(to)
+	return mail.UIDValidity(n), from, to, ok && mail.UIDSet(from).Count() == mail.UIDSet(to).Count()
 }
 
 // ParseAppendUID reads the arguments of APPENDUID for one message

@@ -22,7 +22,7 @@ func TestSets(t *testing.T) {
 		"1": "1", "3:1": "1:3", "1:3,4": "1:4", "5,1:2,9:*": "1:2,5,9:4294967295", "1:4294967295,7": "1:4294967295",
 		"4294967295,4294967294": "4294967294:4294967295", "2,2,2": "2",
 	} {
-		if got := fmt.Sprint(FormatSets(Merge(set(in)), 1000)); got != "["+want+"]" {
+		if got := fmt.Sprint(FormatSets(mail.MergeUIDs(set(in)), 1000)); got != "["+want+"]" {
 			t.Errorf("%s is %s, want %s", in, got, want)
 		}
 	}
@@ -31,9 +31,6 @@ func TestSets(t *testing.T) {
 			t.Errorf("%q accepted", bad)
 		}
 	}
-	if n := Count(Merge(set("1:4294967295"))); n != 1<<32-1 {
-		t.Errorf("count %d", n)
-	}
 }
 
 func TestFormatSetsLimit(t *testing.T) {
@@ -41,14 +38,14 @@ func TestFormatSetsLimit(t *testing.T) {
 	for i := range 5000 {
 		uids = append(uids, mail.UID(1000000+3*i))
 	}
-	var back []mail.UIDRange
-	for _, s := range FormatSets(Ranges(uids), 8000) {
+	var back mail.UIDSet
+	for _, s := range FormatSets(mail.UIDSetOf(uids), 8000) {
 		if len(s) > 8000 {
 			t.Errorf("%d bytes", len(s))
 		}
 		back = append(back, set(s)...)
 	}
-	if !slices.Equal(back, Ranges(uids)) {
+	if !slices.Equal(back, mail.UIDSetOf(uids)) {
 		t.Error("sets do not add up")
 	}
 }
@@ -175,7 +172,7 @@ func FuzzParse(f *testing.F) {
 			checkSet(t, s)
 		}
 		if s, _, ok := ParseVanished(r.Rest); ok {
-			checkSet(t, Merge(s))
+			checkSet(t, mail.MergeUIDs(s))
 		}
 		text := ParseText(r.Rest)
 		ParseCopyUID(text.Args)
@@ -186,14 +183,14 @@ func FuzzParse(f *testing.F) {
 
 // checkSet: a merged set is sorted, its ranges neither touch nor overlap, and
 // it survives being written and read.
-func checkSet(t *testing.T, s []mail.UIDRange) {
+func checkSet(t *testing.T, s mail.UIDSet) {
 	t.Helper()
 	for i, r := range s {
 		if r.Start == 0 || r.Start > r.Stop || i > 0 && uint64(r.Start) <= uint64(s[i-1].Stop)+1 {
 			t.Fatalf("not merged: %v", s)
 		}
 	}
-	var back []mail.UIDRange
+	var back mail.UIDSet
 	for _, p := range FormatSets(s, 20) {
 		back = append(back, set(p)...)
 	}
