@@ -147,9 +147,7 @@ func (s *Store) real(name string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, p := range slices.Backward(s.pretended) {
-		if rest, ok := strings.CutPrefix(name, p[1]); ok && (rest == "" || rest[0] == '/') {
-			name = p[0] + rest
-		}
+		name, _ = mail.Renamed(name, p[1], p[0])
 	}
 	return name
 }

@@ -145,7 +145,7 @@ func (s *session) intendRename(ctx context.Context, f *finding, step *plan.Renam
 // their old and new names.
 func subscriptions(f *finding, op *plan.Op) (list [][2]string) {
 	for name, b := range f.boxes {
-		if to, ok := moveName(name, op.Mailbox, op.To); ok && b.Subscribed {
+		if to, ok := mail.Renamed(name, op.Mailbox, op.To); ok && b.Subscribed {
 			list = append(list, [2]string{name, to})
 		}
 	}
@@ -278,7 +278,7 @@ func (s *session) pretend(f *finding, step *plan.RenameStep) {
 		if op.Kind == plan.LocalRename {
 			s.store.Pretend(op.Mailbox, op.To)
 			for i := range f.folders {
-				f.folders[i].Name, _ = moveName(f.folders[i].Name, op.Mailbox, op.To)
+				f.folders[i].Name, _ = mail.Renamed(f.folders[i].Name, op.Mailbox, op.To)
 			}
 			continue
 		}
@@ -303,7 +303,7 @@ func (s *session) follow(step *plan.RenameStep) {
 	s.req.Mailboxes = slices.Clone(s.req.Mailboxes)
 	for i, name := range s.req.Mailboxes {
 		for _, op := range step.Ops {
-			if to, ok := moveName(maildir.Canonical(name), op.Mailbox, op.To); ok {
+			if to, ok := mail.Renamed(maildir.Canonical(name), op.Mailbox, op.To); ok {
 				s.req.Mailboxes[i] = to
 				break
 			}
@@ -311,21 +311,11 @@ func (s *session) follow(step *plan.RenameStep) {
 	}
 }
 
-// moveName returns the name that a mailbox gets when from becomes to; ok is
-// false for one that is neither from nor below it.
-func moveName(name, from, to string) (moved string, ok bool) {
-	rest, ok := strings.CutPrefix(name, from)
-	if !ok || rest != "" && rest[0] != '/' {
-		return name, false
-	}
-	return to + rest, true
-}
-
 // renameBoxes gives mailboxes of the server their new names.
 func renameBoxes(boxes map[string]*remote.Mailbox, op *plan.Op) {
 	moved := map[string]*remote.Mailbox{}
 	for name, b := range boxes {
-		if to, ok := moveName(name, op.Mailbox, op.To); ok {
+		if to, ok := mail.Renamed(name, op.Mailbox, op.To); ok {
 			b.Name = to
 			moved[to] = b
 			delete(boxes, name)

@@ -189,7 +189,7 @@ func (s *session) freezeSkipped(skipped []maildir.Skipped) {
 			continue
 		}
 		for _, name := range s.names {
-			if name == sk.Name || strings.HasPrefix(name, sk.Name+"/") {
+			if mail.Within(name, sk.Name) {
 				s.mailboxes[name].blindLocal = true
 			}
 		}

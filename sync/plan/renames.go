@@ -3,10 +3,12 @@ package plan
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"satchel/conflict"
+	"satchel/sync/mail"
 )
 
 // Place says where the sides have a mailbox of the base now. A name is
@@ -169,7 +171,8 @@ func (r *renamer) round(patient bool) (did bool) {
 func (r *renamer) goesAlong(p *Place, op Op) bool {
 	return slices.ContainsFunc(r.places, func(q *Place) bool {
 		up, ok := r.wanted(q)
-		return ok && q != p && up.Kind == op.Kind && within(op.Mailbox, up.Mailbox) && up.To+strings.TrimPrefix(op.Mailbox, up.Mailbox) == op.To
+		to, below := mail.Renamed(op.Mailbox, up.Mailbox, up.To)
+		return ok && q != p && up.Kind == op.Kind && below && to == op.To
 	})
 }
 
@@ -192,21 +195,15 @@ func (p *Place) side(op Op) (here, there *string) {
 // free reports whether a side has nothing under the new name, nor below it,
 // and whether the new name is not one below the old one.
 func (r *renamer) free(op Op) bool {
-	if within(op.To, op.Mailbox) {
+	if mail.Within(op.To, op.Mailbox) {
 		return false
 	}
 	for name := range r.names(op) {
-		if within(name, op.To) {
+		if mail.Within(name, op.To) {
 			return false
 		}
 	}
 	return true
-}
-
-// within reports whether name is that of a mailbox or of one below it.
-func within(name, mailbox string) bool {
-	rest, ok := strings.CutPrefix(name, mailbox)
-	return ok && (rest == "" || rest[0] == '/')
 }
 
 // after returns where the side that op changes has q once op, the rename of p,
@@ -216,11 +213,10 @@ func within(name, mailbox string) bool {
 func (p *Place) after(q *Place, op Op) (here, base string) {
 	at, there := q.side(op)
 	here, base = *at, q.Name
-	if within(here, op.Mailbox) {
-		here = op.To + strings.TrimPrefix(here, op.Mailbox)
-		base = here
+	if to, ok := mail.Renamed(here, op.Mailbox, op.To); ok {
+		here, base = to, to
 	}
-	if q != p && within(q.Name, p.Name) && *there == op.To+strings.TrimPrefix(q.Name, p.Name) {
+	if to, ok := mail.Renamed(q.Name, p.Name, op.To); ok && q != p && *there == to {
 		base = *there
 	}
 	return here, base
@@ -232,7 +228,7 @@ func (p *Place) after(q *Place, op Op) (here, base string) {
 func (r *renamer) takesAlong(p *Place, op Op) bool {
 	names := map[string]bool{}
 	for _, q := range r.places {
-		if here, there := q.side(op); q != p && within(*here, op.Mailbox) && *there == *here {
+		if here, there := q.side(op); q != p && mail.Within(*here, op.Mailbox) && *there == *here {
 			return false
 		}
 		_, base := p.after(q, op)
@@ -265,15 +261,11 @@ func (r *renamer) do(p *Place, op Op) {
 		}
 	}
 	used := r.names(op)
-	var moved []string
-	for name := range used {
-		if within(name, op.Mailbox) {
-			moved = append(moved, name)
+	for name := range maps.Clone(used) {
+		if to, ok := mail.Renamed(name, op.Mailbox, op.To); ok {
+			delete(used, name)
+			used[to] = true
 		}
-	}
-	for _, name := range moved {
-		delete(used, name)
-		used[op.To+strings.TrimPrefix(name, op.Mailbox)] = true
 	}
 	r.steps = append(r.steps, step)
 }

@@ -159,7 +159,7 @@ func (n *names) rename(from, to string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for name := range n.wire {
-		if name != "INBOX" && (name == from || strings.HasPrefix(name, from+"/")) {
+		if name != "INBOX" && mail.Within(name, from) {
 			delete(n.wire, name)
 		}
 	}
@@ -173,8 +173,8 @@ func (n *names) pretend(from, to string) {
 	defer n.mu.Unlock()
 	moved := map[string]string{}
 	for name, wireName := range n.wire {
-		if rest, ok := strings.CutPrefix(name, from); ok && (rest == "" || rest[0] == '/') {
-			moved[to+rest] = wireName
+		if there, ok := mail.Renamed(name, from, to); ok {
+			moved[there] = wireName
 			delete(n.wire, name)
 		}
 	}
