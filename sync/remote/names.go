@@ -205,24 +205,3 @@ func unescapeLevel(l string) string {
 	}
 	return strings.NewReplacer("%2F", "/", "%25", "%").Replace(l)
 }
-
-// matchPattern matches a canonical name against an IMAP pattern: "*" stands
-// for anything, "%" for anything within a level (RFC 3501 §6.3.8).
-func matchPattern(pattern, name string) bool {
-	if pattern == "" {
-		return name == ""
-	}
-	switch c := pattern[0]; c {
-	case '*', '%':
-		for i := 0; i <= len(name); i++ {
-			if matchPattern(pattern[1:], name[i:]) {
-				return true
-			}
-			if i < len(name) && c == '%' && name[i] == '/' {
-				return false
-			}
-		}
-		return false
-	}
-	return name != "" && pattern[0] == name[0] && matchPattern(pattern[1:], name[1:])
-}

@@ -45,20 +45,6 @@ func TestNames(t *testing.T) {
 	}
 }
 
-func TestMatchPattern(t *testing.T) {
-	for _, tc := range []struct {
-		pattern, name string
-		want          bool
-	}{
-		{"*", "a/b", true}, {"%", "a/b", false}, {"%", "a", true}, {"a/%", "a/b", true}, {"a/%", "a/b/c", false},
-		{"a*c", "a/b/c", true}, {"Lists*", "Lists", true}, {"", "", true}, {"%/go", "Lists/go", true},
-	} {
-		if got := matchPattern(tc.pattern, tc.name); got != tc.want {
-			t.Errorf("%q against %q: %v", tc.pattern, tc.name, got)
-		}
-	}
-}
-
 func FuzzNames(f *testing.F) {
 	for _, s := range []string{"INBOX", "INBOX.a/b", "a%2Fb", "%25", "&AC8-", "x&-y", "INBOX.INBOX"} {
 		f.Add(s, byte('.'), "INBOX.")

@@ -69,9 +69,8 @@ func inboxFold(name string) string {
 // it takes one turn of the line, together with ENABLE and NAMESPACE.
 //
 // The personal namespace loses its prefix; whatever else the server lists,
-// other users' and shared mailboxes, keeps its full name. Patterns, with "*"
-// and "%", narrow the result by canonical name.
-func (c *Conn) Overview(ctx context.Context, patterns ...string) ([]Mailbox, error) {
+// other users' and shared mailboxes, keeps its full name.
+func (c *Conn) Overview(ctx context.Context) ([]Mailbox, error) {
 	defer c.guard(ctx)()
 	li := &listing{subbed: map[string]bool{}, statuses: map[string]wire.Status{}}
 	extended := c.Has("LIST-STATUS") || c.Has("LIST-EXTENDED")
@@ -91,10 +90,7 @@ func (c *Conn) Overview(ctx context.Context, patterns ...string) ([]Mailbox, err
 	if failed != nil {
 		return nil, &mail.Error{Op: "list mailboxes", Kind: mail.KindAccount, Err: failed}
 	}
-	boxes, err := c.mailboxes(li, extended, patterns)
-	if err != nil {
-		return nil, err
-	}
+	boxes := c.mailboxes(li, extended)
 	if !extended || !c.Has("LIST-STATUS") {
 		if err := c.statusFlight(li, boxes); err != nil {
 			return nil, err
@@ -192,7 +188,7 @@ func (c *Conn) statusItems() string {
 }
 
 // mailboxes settles the names and makes the list.
-func (c *Conn) mailboxes(li *listing, extended bool, patterns []string) ([]Mailbox, error) {
+func (c *Conn) mailboxes(li *listing, extended bool) []Mailbox {
 	n := newNames("", 0)
 	if len(li.personal) > 0 {
 		n.prefix, n.delim = decodeName(li.personal[0].Prefix), li.personal[0].Delim
@@ -222,9 +218,6 @@ func (c *Conn) mailboxes(li *listing, extended bool, patterns []string) ([]Mailb
 			continue
 		}
 		seen[name] = true
-		if !matchAny(patterns, name) {
-			continue
-		}
 		m := Mailbox{Name: name, Wire: l.Name,
 			Selectable:  !l.Has(`\Noselect`) && !l.Has(`\NonExistent`),
 			Subscribed:  l.Has(`\Subscribed`) || !extended && li.subbed[inboxFold(l.Name)],
@@ -235,11 +228,7 @@ func (c *Conn) mailboxes(li *listing, extended bool, patterns []string) ([]Mailb
 	}
 	c.cl.setNames(n)
 	slices.SortFunc(boxes, func(a, b Mailbox) int { return strings.Compare(a.Name, b.Name) })
-	return boxes, nil
-}
-
-func matchAny(patterns []string, name string) bool {
-	return len(patterns) == 0 || slices.ContainsFunc(patterns, func(p string) bool { return matchPattern(p, name) })
+	return boxes
 }
 
 func specialUse(attrs []string) string {
