@@ -2,9 +2,7 @@ package sync
 
 import (
 	"context"
-	"crypto/sha256"
 	"fmt"
-	"io"
 	"slices"
 
 	"satchel/maildir"
@@ -235,15 +233,9 @@ func (c *checker) fetch(ctx context.Context, conn *remote.Conn, mb *state.Mailbo
 		req.UIDs = append(req.UIDs, row.UID)
 	}
 	failed, err := conn.FetchBodies(ctx, []remote.BodyRequest{req}, func(b remote.Body) error {
-		h := sha256.New()
-		n, err := io.Copy(h, b)
-		if err != nil {
-			return err
-		}
-		m := fetched{size: n}
-		h.Sum(m.digest[:0])
-		got[b.UID] = m
-		return nil
+		d, err := b.Digest()
+		got[b.UID] = fetched{size: b.Size, digest: d}
+		return err
 	})
 	if err == nil && failed[mb.Name] != nil {
 		c.found(mb, nil, "the server does not send messages: %v", failed[mb.Name])

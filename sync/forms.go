@@ -2,8 +2,6 @@ package sync
 
 import (
 	"context"
-	"crypto/sha256"
-	"io"
 	"slices"
 
 	"satchel/sync/mail"
@@ -29,16 +27,11 @@ func (a *applier) sentForms(ctx context.Context, c *remote.Conn, mb *mailbox, ch
 	}
 	slices.Sort(req.UIDs)
 	_, err := c.FetchBodies(ctx, []remote.BodyRequest{req}, func(b remote.Body) error {
-		h := sha256.New()
-		if _, err := io.Copy(h, b); err != nil {
-			return err
-		}
-		if x := odd[b.UID]; x != nil {
-			var d mail.Digest
-			h.Sum(d[:0])
+		d, err := b.Digest()
+		if x := odd[b.UID]; x != nil && err == nil {
 			x.m.content.Is(d)
 		}
-		return nil
+		return err
 	})
 	return err
 }

@@ -3,6 +3,7 @@ package remote
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"io"
 	"slices"
 
@@ -27,6 +28,16 @@ type Body struct {
 	Date     mail.Date // 0: unknown
 	Size     int64
 	io.Reader
+}
+
+// Digest reads the whole message for its digest.
+func (b *Body) Digest() (d mail.Digest, err error) {
+	h := sha256.New()
+	if _, err := io.Copy(h, b); err != nil {
+		return d, err
+	}
+	h.Sum(d[:0])
+	return d, nil
 }
 
 // FetchBodies reads messages and gives each to sink as it arrives; sink must
