@@ -16,47 +16,15 @@ import (
 	"satchel/sync/remote"
 )
 
-// A fetch job's size: long enough to hide a round trip, short enough to share
-// the work between connections.
-const (
-	fetchMessages = 512
-	fetchBytes    = 8 << 20
-	// guessedSize stands for the size of a message that the server has not
-	// told yet.
-	guessedSize = 8 << 10
-)
+// fetchMessages bounds a fetch job: long enough to hide a round trip, short
+// enough to share the work between connections.
+const fetchMessages = 512
 
 // downloadJobs cuts the downloads into jobs.
 func (a *applier) downloadJobs(ops []plan.Op, d *deliverer) []job {
-	var jobs []job
-	var batch []*plan.Op
-	var weight int64
-	flush := func() {
-		if len(batch) > 0 {
-			mine := batch
-			jobs = append(jobs, job{weight: weight, broken: a.broken(mine), run: func(ctx context.Context, c *remote.Conn) error {
-				return a.download(ctx, c, mine, d)
-			}})
-		}
-		batch, weight = nil, 0
-	}
-	for i := range ops {
-		op := &ops[i]
-		if op.Kind != plan.Download {
-			continue
-		}
-		size := op.Item.Size
-		if size == 0 {
-			size = guessedSize
-		}
-		if len(batch) == fetchMessages || len(batch) > 0 && weight+size > fetchBytes {
-			flush()
-		}
-		batch = append(batch, op)
-		weight += size
-	}
-	flush()
-	return jobs
+	return a.transfers(ops, plan.Download, fetchMessages, false, func(ctx context.Context, c *remote.Conn, ops []*plan.Op) error {
+		return a.download(ctx, c, ops, d)
+	})
 }
 
 // download fetches messages and hands them to the deliverer. A message that

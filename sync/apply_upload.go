@@ -11,39 +11,12 @@ import (
 	"satchel/sync/remote"
 )
 
-// An upload job's size.
-const (
-	uploadMessages = 256
-	uploadBytes    = 8 << 20
-)
+// uploadMessages bounds an upload job.
+const uploadMessages = 256
 
 // uploadJobs cuts the uploads into jobs of one mailbox each.
 func (a *applier) uploadJobs(ops []plan.Op) []job {
-	var jobs []job
-	var batch []*plan.Op
-	var weight int64
-	flush := func() {
-		if len(batch) > 0 {
-			mine := batch
-			jobs = append(jobs, job{weight: weight, broken: a.broken(mine), run: func(ctx context.Context, c *remote.Conn) error {
-				return a.upload(ctx, c, mine)
-			}})
-		}
-		batch, weight = nil, 0
-	}
-	for i := range ops {
-		op := &ops[i]
-		if op.Kind != plan.Upload {
-			continue
-		}
-		if len(batch) > 0 && (batch[0].Mailbox != op.Mailbox || len(batch) == uploadMessages || weight+op.Item.Size > uploadBytes) {
-			flush()
-		}
-		batch = append(batch, op)
-		weight += op.Item.Size
-	}
-	flush()
-	return jobs
+	return a.transfers(ops, plan.Upload, uploadMessages, true, a.upload)
 }
 
 // upload appends files to one mailbox.
