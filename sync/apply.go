@@ -213,7 +213,7 @@ func (a *applier) touches(names ...string) {
 
 // done counts an operation that was carried out.
 func (a *applier) done(op *plan.Op) {
-	a.rep.count(op.Kind, op.Mailbox, 1)
+	a.rep.count(op.Kind, op.Mailbox)
 	if !op.Kind.Silent() {
 		a.did.Store(true)
 	}

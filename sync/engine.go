@@ -64,11 +64,8 @@ func New(a Account, o Options) (*Engine, error) {
 		a.UndoDays = defaultUndoDays
 	}
 	e := &Engine{account: a, log: o.Logger, notify: o.Progress, now: o.Now, sleep: o.Sleep,
-		fs: o.FS, stateOptions: o.State, searchGain: o.SearchGain, afterUpload: afterUpload}
-	if o.AfterUpload != 0 {
-		e.afterUpload = o.AfterUpload
-	}
-	e.window = cmp.Or(o.Window, windowMessages)
+		fs: o.FS, stateOptions: o.State, searchGain: o.SearchGain,
+		afterUpload: cmp.Or(o.AfterUpload, afterUpload), window: cmp.Or(o.Window, windowMessages)}
 	if e.log == nil {
 		e.log = slog.New(slog.DiscardHandler)
 	}

@@ -13,15 +13,16 @@ import (
 const maxRetries = 3
 
 // limits is what a run knows of a server's limits. What it knows ends with
-// the run: the next one asks the server again. session.mu guards it.
+// the run: the next one asks the server again.
 type limits struct {
-	waiting []refusal // of this cycle, what may pass while we wait
-	retries int       // how often was waited for them
-	losses  int       // broken connections that were seen to
+	retries int // how often was waited for what is in waiting
+	losses  int // broken connections that were seen to
 
-	full    error // the server has no room left
-	removed int   // how many messages this run had removed there when it said so
-	unsent  int   // of this cycle, what waits for room
+	// Workers change the rest; session.mu guards it.
+	waiting []refusal // of this cycle, what may pass while we wait
+	full    error     // the server has no room left
+	removed int       // how many messages this run had removed there when it said so
+	unsent  int       // of this cycle, what waits for room
 }
 
 // refusal is a problem that is not reported yet.
@@ -80,8 +81,8 @@ func (s *session) goOn(ctx context.Context, quiet bool, err error) (again bool, 
 	s.mu.Lock()
 	waiting := s.limits.waiting
 	lost := s.pool.losses() > s.limits.losses
-	s.limits.losses = s.pool.losses()
 	s.mu.Unlock()
+	s.limits.losses = s.pool.losses()
 	switch {
 	case err != nil:
 		if !s.pool.survives(ctx, err, true) {

@@ -118,7 +118,7 @@ func (s *session) rename(ctx context.Context, f *finding, step *plan.RenameStep)
 		s.boxes = nil // to be listed again: some servers give a new UIDVALIDITY
 	}
 	for _, op := range step.Ops {
-		s.rep.count(op.Kind, op.Mailbox, 1)
+		s.rep.count(op.Kind, op.Mailbox)
 		s.log.Debug("done", "op", op.String())
 	}
 	s.follow(step)
@@ -274,7 +274,7 @@ func (s *session) pretend(f *finding, step *plan.RenameStep) {
 			continue
 		}
 		s.rep.Operations = append(s.rep.Operations, op.String())
-		s.rep.count(op.Kind, op.Mailbox, 1)
+		s.rep.count(op.Kind, op.Mailbox)
 		if op.Kind == plan.LocalRename {
 			s.store.Pretend(op.Mailbox, op.To)
 			for i := range f.folders {

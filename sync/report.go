@@ -95,20 +95,20 @@ func newReport(account string, dry bool, now time.Time) *Report {
 		Conflicts: []ConflictEntry{}, Problems: []Problem{}, Notices: []string{}}
 }
 
-// count notes operations that were done.
-func (r *Report) count(k plan.Kind, mailbox string, n int) {
-	if n == 0 || k.Silent() {
+// count notes an operation that was done.
+func (r *Report) count(k plan.Kind, mailbox string) {
+	if k.Silent() {
 		return
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.Counts[k.String()] += n
+	r.Counts[k.String()]++
 	m := r.perMailbox[mailbox]
 	if m == nil {
 		m = map[string]int{}
 		r.perMailbox[mailbox] = m
 	}
-	m[k.String()] += n
+	m[k.String()]++
 }
 
 // counted returns how many operations of a kind were done.

@@ -211,10 +211,10 @@ func (s *session) cycle(ctx context.Context) (again bool, err error) {
 		for _, op := range p.Ops {
 			if !op.Kind.Silent() {
 				s.rep.Operations = append(s.rep.Operations, op.String())
-				s.rep.count(op.Kind, op.Mailbox, 1)
+				s.rep.count(op.Kind, op.Mailbox)
 			}
 		}
-		s.noteConflicts(p)
+		s.addConflicts(p.Conflicts)
 		return false, nil
 	}
 	did, err := s.apply(ctx, p)

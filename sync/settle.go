@@ -53,7 +53,7 @@ func (s *session) settle(ctx context.Context, p *plan.Plan) error {
 			changed = append(changed, mb)
 		}
 	}
-	s.noteConflicts(p)
+	s.addConflicts(p.Conflicts)
 	s.noteUnheld(p)
 	s.noteDistrusted()
 	if len(changed) == 0 && len(p.Conflicts) == 0 && len(s.rep.Notices) == 0 {
@@ -103,9 +103,7 @@ func (s *session) remember(p *plan.Plan) {
 	}
 }
 
-// noteConflicts puts what was settled into the report.
-func (s *session) noteConflicts(p *plan.Plan) { s.addConflicts(p.Conflicts) }
-
+// addConflicts puts what was settled into the report.
 func (s *session) addConflicts(list []conflict.Conflict) {
 	for _, c := range list {
 		s.rep.Conflicts = append(s.rep.Conflicts, conflictEntry(c, s.now().Truncate(time.Second)))

@@ -86,11 +86,7 @@ func (e *Engine) statusMailboxes(ctx context.Context, st *Status, db *state.DB, 
 	st.Complete = true
 	folders, places := map[string]maildir.Folder{}, map[string]string{}
 	if store != nil {
-		known := make(map[string]maildir.Stamp, len(rows))
-		for _, r := range rows {
-			known[r.Name] = maildir.Stamp{Dir: r.DirMTime, Cur: r.CurMTime, New: r.NewMTime, Inode: r.Inode}
-		}
-		list, _, err := store.Survey(ctx, known)
+		list, _, err := store.Survey(ctx, stamps(rows))
 		if err != nil {
 			return err
 		}

@@ -56,10 +56,6 @@ func (s *session) survey(ctx context.Context) error {
 		return err
 	}
 	f := &finding{rows: rows, boxes: s.boxes}
-	known := make(map[string]maildir.Stamp, len(rows))
-	for _, r := range rows {
-		known[r.Name] = maildir.Stamp{Dir: r.DirMTime, Cur: r.CurMTime, New: r.NewMTime, Inode: r.Inode}
-	}
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		if f.boxes != nil && !s.pool.shares() {
@@ -83,7 +79,7 @@ func (s *session) survey(ctx context.Context) error {
 		return identify(gctx, c, f, s.wanted)
 	})
 	g.Go(func() (err error) {
-		if f.folders, f.skipped, err = s.store.Survey(gctx, known); err != nil {
+		if f.folders, f.skipped, err = s.store.Survey(gctx, stamps(rows)); err != nil {
 			return err
 		}
 		if f.here, err = (folderProof{s.db, s.store, s.restored}).places(gctx, rows, f.folders); err == nil && !f.movedHere() {
@@ -121,10 +117,11 @@ const afterUpload = time.Second
 // settleDown waits for a server that may still be busy with what an
 // interrupted run sent; uploaded once more, it would be there twice.
 func (s *session) settleDown(ctx context.Context) error {
-	if len(s.intents) > 0 && s.limits.losses > 0 && s.rep.Cycles == 1 {
-		return sleepFor(ctx, s.afterUpload) // it may even still be reading
-	}
-	if s.req.DryRun || s.rep.Cycles > 1 || !slices.ContainsFunc(s.intents, func(i *state.Intent) bool { return i.Kind == state.IntentAppend }) {
+	uploading := slices.ContainsFunc(s.intents, func(i *state.Intent) bool { return i.Kind == state.IntentAppend })
+	// When this run itself has lost its connection, the server may even still
+	// be reading, whatever it was told.
+	cutOff := len(s.intents) > 0 && s.limits.losses > 0
+	if s.req.DryRun || s.rep.Cycles > 1 || !uploading && !cutOff {
 		return nil
 	}
 	return sleepFor(ctx, s.afterUpload)
@@ -199,12 +196,6 @@ func (s *session) freezeSkipped(skipped []maildir.Skipped) {
 // countBase fills in how many messages the base has, which the brakes need;
 // only for mailboxes that may have changed.
 func (s *session) countBase(ctx context.Context) error {
-	if !slices.ContainsFunc(s.names, func(n string) bool {
-		mb := s.mailboxes[n]
-		return mb.row != nil && (s.dirtyLocal(mb) || s.dirtyRemote(mb))
-	}) {
-		return nil
-	}
 	for _, n := range s.names {
 		mb := s.mailboxes[n]
 		if mb.row == nil || !s.dirtyLocal(mb) && !s.dirtyRemote(mb) {
@@ -235,8 +226,20 @@ func (mb *mailbox) folderAsKnown() bool {
 		return false
 	}
 	st := mb.folder.Stamp
-	return st.Cur != 0 && st.New != 0 && st.Cur == mb.row.CurMTime && st.New == mb.row.NewMTime &&
-		st.Dir == mb.row.DirMTime && st.Inode == mb.row.Inode
+	return st.Cur != 0 && st.New != 0 && st == stampOf(mb.row)
+}
+
+// stampOf returns what a folder looked like when it was last compared.
+func stampOf(r *state.Mailbox) maildir.Stamp {
+	return maildir.Stamp{Dir: r.DirMTime, Cur: r.CurMTime, New: r.NewMTime, Inode: r.Inode}
+}
+
+func stamps(rows []*state.Mailbox) map[string]maildir.Stamp {
+	known := make(map[string]maildir.Stamp, len(rows))
+	for _, r := range rows {
+		known[r.Name] = stampOf(r)
+	}
+	return known
 }
 
 // hasIntent reports whether the journal speaks of the mailbox.
