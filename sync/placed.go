@@ -117,7 +117,8 @@ func (a *applier) taken(tx *state.Tx, mb *mailbox, x *laneChange) (bool, error) 
 	if x.m.row != nil {
 		own = x.m.row.ID
 	}
-	return tx.HasUID(mb.row.ID, x.uid, own)
+	id, _, err := tx.At(mb.row.ID, x.uid)
+	return id != 0 && id != own, err
 }
 
 // plausible reports whether a UID that the server gave a message just now can

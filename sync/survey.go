@@ -222,11 +222,8 @@ func (s *session) dirtyLocal(mb *mailbox) bool {
 
 // folderAsKnown reports whether the folder's stamp is the one of the base.
 func (mb *mailbox) folderAsKnown() bool {
-	if mb.folder == nil || mb.row == nil {
-		return false
-	}
-	st := mb.folder.Stamp
-	return st.Cur != 0 && st.New != 0 && st == stampOf(mb.row)
+	return mb.folder != nil && mb.row != nil &&
+		mb.folder.Stamp.Unchanged(stampOf(mb.row)) && mb.folder.Stamp.Dir == mb.row.DirMTime
 }
 
 // stampOf returns what a folder looked like when it was last compared.

@@ -23,3 +23,10 @@ func (t *Tx) At(mailbox int64, uid mail.UID) (id int64, d mail.Digest, err error
 	copy(d[:], digest)
 	return id, d, nil
 }
+
+// ParkUID takes the UID away from a row that gets another one in the same
+// transaction, so that rows can change places.
+func (t *Tx) ParkUID(id int64) error {
+	_, err := t.exec("UPDATE message SET uid=-id WHERE id=?", id)
+	return err
+}
