@@ -11,14 +11,13 @@ import (
 
 // Mailbox is a mailbox as LIST and STATUS describe it.
 type Mailbox struct {
-	Name        string // canonical; see names
-	Wire        string // as the server spells it
-	Selectable  bool   // false for \Noselect and \NonExistent
-	Subscribed  bool
-	HasChildren bool
-	SpecialUse  string      // "\Sent" and its like (RFC 6154), or empty
-	Status      mail.Cursor // zero fields are unknown
-	MailboxID   string      // RFC 8474 §4, or empty
+	Name       string // canonical; see names
+	Wire       string // as the server spells it
+	Selectable bool   // false for \Noselect and \NonExistent
+	Subscribed bool
+	SpecialUse string      // "\Sent" and its like (RFC 6154), or empty
+	Status     mail.Cursor // zero fields are unknown
+	MailboxID  string      // RFC 8474 §4, or empty
 }
 
 // statusWindow is how many STATUS commands are in flight at once.
@@ -163,7 +162,7 @@ func (c *Conn) listLine(extended bool) string {
 	if !extended {
 		return line
 	}
-	ret := []string{"SUBSCRIBED", "CHILDREN"}
+	ret := []string{"SUBSCRIBED"}
 	if c.Has("SPECIAL-USE") {
 		ret = append(ret, "SPECIAL-USE")
 	}
@@ -219,10 +218,9 @@ func (c *Conn) mailboxes(li *listing, extended bool) []Mailbox {
 		}
 		seen[name] = true
 		m := Mailbox{Name: name, Wire: l.Name,
-			Selectable:  !l.Has(`\Noselect`) && !l.Has(`\NonExistent`),
-			Subscribed:  l.Has(`\Subscribed`) || !extended && li.subbed[inboxFold(l.Name)],
-			HasChildren: l.Has(`\HasChildren`),
-			SpecialUse:  specialUse(l.Attrs),
+			Selectable: !l.Has(`\Noselect`) && !l.Has(`\NonExistent`),
+			Subscribed: l.Has(`\Subscribed`) || !extended && li.subbed[inboxFold(l.Name)],
+			SpecialUse: specialUse(l.Attrs),
 		}
 		boxes = append(boxes, m)
 	}
