@@ -18,7 +18,7 @@ func crowd(b testing.TB, s *Store, folder string, n int) {
 	first := ""
 	for i := range n {
 		name := filepath.Join(cur, s.NewBase()+":2,S")
-		err := error(nil)
+		var err error
 		if i%perFile == 0 {
 			first = name
 			err = os.WriteFile(name, []byte("Subject: one of many\n\n"), 0o600)

@@ -309,11 +309,9 @@ func tree(t testing.TB, dir string) map[string]int {
 }
 
 // initOracle makes a Maildir as go-maildir does.
-func initOracle(t testing.TB, dir string) gomaildir.Dir {
+func initOracle(t testing.TB, dir string) {
 	t.Helper()
-	d := gomaildir.Dir(dir)
-	if err := d.Init(); err != nil {
+	if err := gomaildir.Dir(dir).Init(); err != nil {
 		t.Fatal(err)
 	}
-	return d
 }

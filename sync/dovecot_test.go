@@ -16,14 +16,14 @@ import (
 )
 
 // onDovecot is a world whose server is a Dovecot; w.srv stays idle.
-func onDovecot(t *testing.T, o dovecot.Options) (*world, *dovecot.Server) {
+func onDovecot(t *testing.T, o dovecot.Options) *world {
 	t.Helper()
 	srv := dovecot.Start(t, o)
 	w := newWorld(t, imaptest.Options{})
 	w.acct.Host, w.acct.Port, w.acct.Dial = "127.0.0.1", srv.Port(), nil
 	w.acct.User = srv.User
 	w.acct.Password = func(context.Context) (string, error) { return srv.Password, nil }
-	return w, srv
+	return w
 }
 
 // mirror returns an engine that keeps another Maildir of the same account.
@@ -43,7 +43,7 @@ func sameMail(t *testing.T, a, b *world) {
 
 // TestDovecotOneConnection: a server that allows one connection only.
 func TestDovecotOneConnection(t *testing.T) {
-	w, _ := onDovecot(t, dovecot.Options{Extra: "mail_max_userip_connections = 1"})
+	w := onDovecot(t, dovecot.Options{Extra: "mail_max_userip_connections = 1"})
 	w.acct.NoFsync = true
 	w.sync()
 	_, disk := w.hands()
@@ -80,7 +80,7 @@ func TestDovecotOneConnection(t *testing.T) {
 
 // TestDovecotQuota fills an account, and makes room again.
 func TestDovecotQuota(t *testing.T) {
-	w, _ := onDovecot(t, dovecot.Options{Extra: `mail_plugins = quota
+	w := onDovecot(t, dovecot.Options{Extra: `mail_plugins = quota
 protocol imap {
   mail_plugins = quota imap_quota
 }
@@ -119,7 +119,7 @@ plugin {
 
 // TestDovecotCompressed syncs both ways over compressed connections.
 func TestDovecotCompressed(t *testing.T) {
-	w, _ := onDovecot(t, dovecot.Options{Mechanisms: "plain", Extra: "protocol imap {\n  mail_plugins = imap_zlib\n}"})
+	w := onDovecot(t, dovecot.Options{Mechanisms: "plain", Extra: "protocol imap {\n  mail_plugins = imap_zlib\n}"})
 	w.acct.NoFsync = true
 	w.sync()
 	_, disk := w.hands()

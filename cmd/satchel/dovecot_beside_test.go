@@ -446,18 +446,18 @@ type otherClient struct {
 	did      int
 }
 
-// uid finds a message, wherever it is by now.
-func (o *otherClient) uid(subject string, boxes ...string) (box, uid string) {
+// uid finds a message, wherever it is by now, and leaves its mailbox selected.
+func (o *otherClient) uid(subject string, boxes ...string) string {
 	for _, box := range boxes {
 		o.r.imap.selected = "" // see what others did
 		o.r.imap.sel(box)
 		for _, rep := range o.r.imap.cmd("UID SEARCH SUBJECT %q", subject) {
 			if f := strings.Fields(rep.text); len(f) == 3 && f[1] == "SEARCH" {
-				return box, f[2]
+				return f[2]
 			}
 		}
 	}
-	return "", ""
+	return ""
 }
 
 // flag changes one flag, once the server says so of a message that is there.
@@ -469,7 +469,7 @@ func (o *otherClient) flag(subject, flag string, on bool, boxes ...string) {
 	var last string
 	sign := map[bool]string{true: "+", false: "-"}[on]
 	for range 100 {
-		_, uid := o.uid(subject, boxes...)
+		uid := o.uid(subject, boxes...)
 		if uid == "" {
 			continue
 		}
@@ -526,7 +526,7 @@ func (o *otherClient) step(i int) {
 		o.flag(subject, flag, on, boxes...)
 	case kindServerMoves:
 		to := boxes[(slices.Index(boxes, home)+1+n%2)%len(boxes)]
-		_, uid := o.uid(subject, home)
+		uid := o.uid(subject, home)
 		if uid == "" {
 			o.r.Errorf("%s is not in %s", subject, home)
 			return
@@ -542,7 +542,7 @@ func (o *otherClient) step(i int) {
 		o.ledger.moved(subject, to)
 	case kindDiskRemoves:
 		// Gone or not, \Seen must not bring it back.
-		if _, uid := o.uid(subject, home); uid != "" {
+		if uid := o.uid(subject, home); uid != "" {
 			_, _ = o.r.imap.try(`UID STORE %s -FLAGS (\Seen)`, uid)
 			_, _ = o.r.imap.try(`UID STORE %s +FLAGS (\Seen)`, uid)
 		}
@@ -556,7 +556,7 @@ func (o *otherClient) step(i int) {
 	case kindServerCopies:
 		if round == 0 {
 			to := boxes[(slices.Index(boxes, home)+1)%len(boxes)]
-			_, uid := o.uid(subject, home)
+			uid := o.uid(subject, home)
 			o.r.imap.cmd("UID COPY %s %s", uid, o.r.imap.name(to))
 			o.ledger.copied(subject, to)
 			o.did++

@@ -19,16 +19,13 @@ type Message struct {
 // In the methods below mailboxes go by their full names: decoded, with the prefix of the namespace and with the delimiter of
 // the server. A mailbox that does not exist makes them return zero values. Open sessions learn of all changes.
 
-// do runs f on a mailbox, under the lock. It reports whether the mailbox exists.
-func (s *Server) do(name string, f func(*mailbox)) bool {
+// do runs f on a mailbox, if there is one, under the lock.
+func (s *Server) do(name string, f func(*mailbox)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	box := s.store.boxes[s.canonical(name)]
-	if box == nil {
-		return false
+	if box := s.store.boxes[s.canonical(name)]; box != nil {
+		f(box)
 	}
-	f(box)
-	return true
 }
 
 // CreateMailbox creates a mailbox. Unlike the command it is not bound to the namespace.

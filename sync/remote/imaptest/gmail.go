@@ -261,11 +261,12 @@ func (b *mailbox) expunge(uids []uint32) []uint32 {
 }
 
 // takeOut removes messages that were moved elsewhere.
-func (b *mailbox) takeOut(uids []uint32) []uint32 {
+func (b *mailbox) takeOut(uids []uint32) {
 	if b.gmail != nil {
-		return b.gmail.takeOut(b, uids)
+		b.gmail.takeOut(b, uids)
+		return
 	}
-	return b.remove(uids)
+	b.remove(uids)
 }
 
 // inOrder writes UIDs of copies as they belong to their originals. Where a message had the label already, they do not ascend.
