@@ -277,24 +277,21 @@ func matchPattern(pattern, name string) bool {
 		pattern = "INBOX" + pattern[5:]
 	}
 	// Greedy with one point to come back to would not do for two kinds of
-	// wildcards, so this walks the set of positions that are still possible.
-	possible := map[int]bool{0: true}
+	// wildcards, so this walks all at once: possible[n] says that the pattern so
+	// far matches the first n bytes of the name.
+	possible := make([]bool, len(name)+1)
+	possible[0] = true
 	for _, p := range []byte(pattern) {
-		next := map[int]bool{}
-		for at := range possible {
-			switch {
-			case p == '*' || p == '%':
-				for end := at; end <= len(name); end++ {
-					next[end] = true
-					if end < len(name) && p == '%' && name[end] == '/' {
-						break
-					}
-				}
-			case at < len(name) && name[at] == p:
-				next[at+1] = true
+		if p == '*' || p == '%' {
+			for n := 1; n <= len(name); n++ {
+				possible[n] = possible[n] || possible[n-1] && (p == '*' || name[n-1] != '/')
 			}
+			continue
 		}
-		possible = next
+		for n := len(name); n > 0; n-- {
+			possible[n] = possible[n-1] && name[n-1] == p
+		}
+		possible[0] = false
 	}
 	return possible[len(name)]
 }
