@@ -1,6 +1,7 @@
 package sync
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -129,19 +130,12 @@ func (a *applier) localBatch(ctx context.Context, ops []*plan.Op) error {
 				a.done(c.flags)
 			}
 		case fatal(ctx, c.err):
-			first = cmpErr(first, c.err)
+			first = cmp.Or(first, c.err)
 		default:
 			a.skip(c.op, c.err)
 		}
 	}
 	return first
-}
-
-func cmpErr(a, b error) error {
-	if a != nil {
-		return a
-	}
-	return b
 }
 
 // prepareLocal works out the name that the file will have.

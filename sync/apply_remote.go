@@ -214,12 +214,12 @@ func (a *applier) changeRemote(ctx context.Context, c *remote.Conn, mb *mailbox,
 		}
 		if err != nil {
 			for _, x := range group {
-				x.err = cmpErr(x.err, err)
+				x.err = cmp.Or(x.err, err)
 			}
 			if fatal(ctx, err) {
 				// What was not reached is not done either.
 				for _, x := range changes[reached:] {
-					x.err = cmpErr(x.err, err)
+					x.err = cmp.Or(x.err, err)
 				}
 				return err
 			}

@@ -47,7 +47,7 @@ func (s *session) confirmCopies(ctx context.Context) error {
 		}
 		for _, m := range origins[name] {
 			uid := ref(m.item.CopyOf).uid
-			if err == nil && slices.ContainsFunc(present, func(r mail.UIDRange) bool { return r.Contains(uid) }) {
+			if err == nil && present.Contains(uid) {
 				continue
 			}
 			m.done = true
