@@ -84,11 +84,19 @@ type crlfReader struct {
 	fail error
 }
 
-const crlfChunk = 32 << 10
+// The first piece is enough for most messages, of which there may be many.
+const (
+	crlfFirst = 8 << 10
+	crlfChunk = 32 << 10
+)
 
 func newCRLFReader(r io.Reader) *crlfReader {
-	return &crlfReader{r: r, in: make([]byte, crlfChunk), buf: make([]byte, 0, 2*crlfChunk)}
+	c := &crlfReader{r: r}
+	c.room(crlfFirst)
+	return c
 }
+
+func (c *crlfReader) room(n int) { c.in, c.buf = make([]byte, n), make([]byte, 0, 2*n) }
 
 func (c *crlfReader) Read(p []byte) (int, error) {
 	for len(c.out) == 0 {
@@ -97,6 +105,9 @@ func (c *crlfReader) Read(p []byte) (int, error) {
 		}
 		n, err := c.r.Read(c.in)
 		c.out, c.fail = appendCRLF(c.buf[:0], c.in[:n]), err
+		if n == crlfFirst {
+			c.room(crlfChunk)
+		}
 		if len(p) == 0 {
 			break
 		}

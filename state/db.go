@@ -235,18 +235,26 @@ type Tx struct {
 }
 
 // exec runs a statement, prepared once in a transaction.
-func (t *Tx) exec(query string, args ...any) (sql.Result, error) {
-	st := t.stmts[query]
-	if st == nil {
-		var err error
-		if st, err = t.tx.PrepareContext(t.ctx, query); err != nil {
-			return nil, fmt.Errorf("write state: %w", err)
-		}
-		t.stmts[query] = st
-	}
-	res, err := st.ExecContext(t.ctx, args...)
+func (t *Tx) exec(query string, args ...any) (res sql.Result, err error) {
+	err = t.prepared(query, func(st *sql.Stmt) error {
+		res, err = st.ExecContext(t.ctx, args...)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("write state: %w", err)
 	}
 	return res, nil
+}
+
+// prepared parses each query once.
+func (t *Tx) prepared(query string, use func(*sql.Stmt) error) error {
+	st := t.stmts[query]
+	if st == nil {
+		var err error
+		if st, err = t.tx.PrepareContext(t.ctx, query); err != nil {
+			return err
+		}
+		t.stmts[query] = st
+	}
+	return use(st)
 }

@@ -13,7 +13,9 @@ import (
 // the transaction wrote.
 func (t *Tx) At(mailbox int64, uid mail.UID) (id int64, d mail.Digest, err error) {
 	var digest []byte
-	err = t.tx.QueryRowContext(t.ctx, `SELECT id, digest FROM message WHERE mailbox_id=? AND uid=?`, mailbox, uid).Scan(&id, &digest)
+	err = t.prepared(`SELECT id, digest FROM message WHERE mailbox_id=? AND uid=?`, func(st *sql.Stmt) error {
+		return st.QueryRowContext(t.ctx, mailbox, uid).Scan(&id, &digest)
+	})
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, d, nil
 	}
