@@ -103,6 +103,7 @@ func (c *Conn) dead(op, mailbox string, err error) error {
 	if errors.As(err, &e) && e.Kind == mail.KindConnection {
 		return err
 	}
+	c.link.quiet()
 	return &mail.Error{Op: op, Mailbox: mailbox, Kind: mail.KindConnection,
 		Hint: cmp.Or(limitHint(err), "nothing was lost; try again later"), Err: err}
 }

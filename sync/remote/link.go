@@ -42,6 +42,8 @@ type link struct {
 
 	greeting string // synthetic greeting after STARTTLS; see dial.go
 
+	taking sync.Mutex // held while a command takes an untagged response; taken before mu
+
 	mu       sync.Mutex // guards all below, up to wmu
 	pending  []*command
 	err      error // first error; sticks

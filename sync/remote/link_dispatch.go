@@ -41,9 +41,21 @@ func (l *link) takeUntagged(r wire.Response) {
 			l.setCaps(wire.ParseWords(t.Args))
 		}
 	}
-	if c != nil && c.untagged != nil {
+	if c == nil || c.untagged == nil {
+		return
+	}
+	l.taking.Lock()
+	defer l.taking.Unlock()
+	if l.failure() == nil {
 		c.untagged(r)
 	}
+}
+
+// quiet waits until no command takes a response, now that the connection is
+// dead: what commands gathered so far is then for others to read.
+func (l *link) quiet() {
+	l.taking.Lock()
+	defer l.taking.Unlock()
 }
 
 func (l *link) takeContinuation(line []byte) {
