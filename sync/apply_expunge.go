@@ -156,10 +156,17 @@ func (s *session) postponedBefore(message int64) *state.Intent {
 }
 
 // recoverPostponed makes the planner see that only the removal is left to do.
+// That the message was marked for it is no change of the user's.
 func (s *session) recoverPostponed() {
 	for _, i := range s.intents {
-		if m := s.messages[i.Message]; s.stillPostponed(i) {
-			m.item.Trashed = true
+		m := s.messages[i.Message]
+		if !s.stillPostponed(i) {
+			continue
+		}
+		m.item.Trashed = true
+		if m.marked() {
+			m.item.Remote.Flags.System &^= mail.Deleted
+			m.refresh(s.byID[m.row.MailboxID].name)
 		}
 	}
 }

@@ -83,9 +83,9 @@ func (a *applier) startAnewLocally(ctx context.Context, mb *mailbox) error {
 
 // startAnew voids the UIDs of a mailbox that was made again on the server,
 // before new messages take the same ones. Until they are uploaded its files
-// are new ones, also for a run that resumes. Messages that the server has elsewhere now keep their rows,
-// by which a run that resumes finds them there again, under UIDs that no
-// message will have.
+// are new ones, also for a run that resumes. Messages that the server has
+// elsewhere now keep their rows, by which a run that resumes finds them there
+// again, under UIDs that no message will have.
 func (a *applier) startAnew(ctx context.Context, mb *mailbox) error {
 	var moved []*state.Message
 	for _, m := range a.messages {

@@ -48,6 +48,24 @@ func TestHalfMoveMovedOn(t *testing.T) {
 	}
 }
 
+// The run that takes it up dies too, at one commit after the other.
+func TestHalfMoveDiesAgain(t *testing.T) {
+	for at := 1; at <= 12; at++ {
+		w := half(t)
+		n := 0
+		w.opts.State.BeforeCommit = func() error {
+			if n++; n > at {
+				return errDead
+			}
+			return nil
+		}
+		_, _ = w.trySync(mailsync.Request{})
+		w.opts = mailsync.Options{}
+		w.lines.idle()
+		w.resume("Work 1@test")
+	}
+}
+
 // The file was removed since: both halves go.
 func TestHalfMoveRemoved(t *testing.T) {
 	w := half(t)
