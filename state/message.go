@@ -118,6 +118,40 @@ func (db *DB) Range(ctx context.Context, mailbox int64, r mail.UIDRange, yield f
 	return db.each(ctx, yield, "mailbox_id=? AND uid BETWEEN ? AND ? ORDER BY uid", mailbox, r.Start, r.Stop)
 }
 
+// shortRange is how many UIDs of a range are named one by one: a few that no row
+// has cost less than a query for each range.
+const shortRange = 64
+
+// Among calls yield for the messages of a mailbox whose UID is in the set, in
+// the order of UIDs.
+func (db *DB) Among(ctx context.Context, mailbox int64, set mail.UIDSet, yield func(*Message) error) error {
+	var named []any
+	flush := func() error {
+		if len(named) == 0 {
+			return nil
+		}
+		args := append([]any{mailbox}, named...)
+		named = named[:0]
+		return db.each(ctx, yield, "mailbox_id=? AND uid IN (?"+strings.Repeat(",?", len(args)-2)+") ORDER BY uid", args...)
+	}
+	for _, r := range set {
+		if uint64(r.Stop-r.Start) >= shortRange {
+			if err := errors.Join(flush(), db.Range(ctx, mailbox, r, yield)); err != nil {
+				return err
+			}
+			continue
+		}
+		for n := uint64(r.Start); n <= uint64(r.Stop); n++ {
+			if named = append(named, n); len(named) == keysAtOnce {
+				if err := flush(); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return flush()
+}
+
 // UIDs calls yield for every UID of a mailbox from the first one on, ascending.
 func (db *DB) UIDs(ctx context.Context, mailbox int64, first mail.UID, yield func(mail.UID)) error {
 	rows, err := db.read.QueryContext(ctx, `SELECT uid FROM message WHERE mailbox_id=? AND uid>=? ORDER BY uid`, mailbox, first)

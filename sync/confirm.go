@@ -130,11 +130,9 @@ func (s *session) claimedGone(ctx context.Context, mb *mailbox) (mail.UIDSet, er
 		return s.notPresent(ctx, mb, ch.Present)
 	}
 	var claimed mail.UIDSet
-	for _, r := range ch.Vanished {
-		// The range may reach to 4294967295.
-		if err := s.db.Range(ctx, mb.row.ID, r, func(m *state.Message) error { claimed = mail.AppendUID(claimed, m.UID); return nil }); err != nil {
-			return nil, err
-		}
+	// A range may reach to 4294967295.
+	if err := s.db.Among(ctx, mb.row.ID, ch.Vanished, func(m *state.Message) error { claimed = mail.AppendUID(claimed, m.UID); return nil }); err != nil {
+		return nil, err
 	}
 	late, err := s.followedGone(ctx, mb)
 	return claimed.Union(late), err

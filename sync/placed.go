@@ -35,21 +35,17 @@ func (s *session) misplaced(ctx context.Context, mb *mailbox, strangers []remote
 		ours = slices.Clone(o.uids)
 	}
 	s.mu.Unlock()
-	slices.Sort(ours)
 	rows := map[mail.UID]*state.Message{}
 	var look mail.UIDSet
-	for _, r := range mail.UIDSetOf(ours) {
-		err := s.db.Range(ctx, mb.row.ID, r, func(row *state.Message) error {
-			like := slices.ContainsFunc(strangers, func(n remote.NewMessage) bool { return !n.HasMeta || s.mayHaveSize(row.Size, n.Size) })
-			if _, put := slices.BinarySearch(ours, row.UID); put && like {
-				rows[row.UID] = row
-				look = mail.AppendUID(look, row.UID)
-			}
-			return nil
-		})
-		if err != nil {
-			return err
+	err := s.db.Among(ctx, mb.row.ID, mail.UIDSetOf(ours), func(row *state.Message) error {
+		if slices.ContainsFunc(strangers, func(n remote.NewMessage) bool { return !n.HasMeta || s.mayHaveSize(row.Size, n.Size) }) {
+			rows[row.UID] = row
+			look = mail.AppendUID(look, row.UID)
 		}
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	if len(look) == 0 {
 		return nil

@@ -92,7 +92,7 @@ func (s *session) scanRemote(ctx context.Context) error {
 		switch {
 		case mb.blindRemote:
 		case mb.remote == nil && mb.row != nil:
-			err = s.removedRange(ctx, mb, mail.AllUIDs())
+			err = s.removedAmong(ctx, mb, mail.UIDSet{mail.AllUIDs()})
 		case mb.changes != nil:
 			err = s.compareRemote(ctx, mb)
 		}
@@ -112,7 +112,7 @@ func (s *session) compareRemote(ctx context.Context, mb *mailbox) error {
 	if mb.row != nil && mb.row.Cursor.UIDValidity == 0 {
 		// Made again on the server by a run that was stopped: what has a row
 		// still is elsewhere by now; see startAnew.
-		if err := s.removedRange(ctx, mb, mail.AllUIDs()); err != nil {
+		if err := s.removedAmong(ctx, mb, mail.UIDSet{mail.AllUIDs()}); err != nil {
 			return err
 		}
 	}
@@ -125,10 +125,8 @@ func (s *session) compareRemote(ctx context.Context, mb *mailbox) error {
 		if err != nil || mb.blindRemote {
 			return err
 		}
-		for _, r := range vanished {
-			if err := s.removedRange(ctx, mb, r); err != nil {
-				return err
-			}
+		if err := s.removedAmong(ctx, mb, vanished); err != nil {
+			return err
 		}
 	} else if err := s.listedAll(ctx, mb); err != nil || mb.blindRemote {
 		return err
@@ -178,32 +176,18 @@ func (s *session) rowsByUID(ctx context.Context, mb *mailbox, ch *remote.Changes
 	for _, n := range ch.Named {
 		uids = append(uids, n.UID)
 	}
-	slices.Sort(uids)
-	// Neighbours are read as one range; a few rows too many cost less than
-	// a query each.
-	const gap = 64
-	for i := 0; i < len(uids); {
-		j := i + 1
-		for j < len(uids) && uids[j]-uids[j-1] <= gap {
-			j++
+	err := s.db.Among(ctx, mb.row.ID, mail.UIDSetOf(uids), func(row *state.Message) error {
+		if !mb.redelivers(row) {
+			rows[row.UID] = row
 		}
-		err := s.db.Range(ctx, mb.row.ID, mail.UIDRange{Start: uids[i], Stop: uids[j-1]}, func(row *state.Message) error {
-			if _, reported := slices.BinarySearch(uids[i:j], row.UID); reported && !mb.redelivers(row) {
-				rows[row.UID] = row
-			}
-			return nil
-		})
-		if err != nil {
-			return nil, err
-		}
-		i = j
-	}
-	return rows, nil
+		return nil
+	})
+	return rows, err
 }
 
-// removedRange marks the messages of the base in r as gone from the server.
-func (s *session) removedRange(ctx context.Context, mb *mailbox, r mail.UIDRange) error {
-	return s.db.Range(ctx, mb.row.ID, r, func(row *state.Message) error {
+// removedAmong marks the messages of the base in a set as gone from the server.
+func (s *session) removedAmong(ctx context.Context, mb *mailbox, gone mail.UIDSet) error {
+	return s.db.Among(ctx, mb.row.ID, gone, func(row *state.Message) error {
 		if !mb.redelivers(row) {
 			s.removed(row)
 		}
