@@ -11,12 +11,21 @@ import (
 	"satchel/sync/remote"
 )
 
-// uploadMessages bounds an upload job.
-const uploadMessages = 256
+// uploadMessages bounds an upload job. Where messages are stored many at a time,
+// a job that ends costs more than what further connections win: they would wait
+// for each other at the mailbox.
+const (
+	uploadMessages        = 256
+	uploadMessagesGrouped = 2048
+)
 
 // uploadJobs cuts the uploads into jobs of one mailbox each.
 func (a *applier) uploadJobs(ops []plan.Op) []job {
-	return a.transfers(ops, plan.Upload, uploadMessages, true, a.upload)
+	most := uploadMessages
+	if a.pool.groupsAppends() {
+		most = uploadMessagesGrouped
+	}
+	return a.transfers(ops, plan.Upload, most, true, a.upload)
 }
 
 // upload appends files to one mailbox.
@@ -91,6 +100,7 @@ func (a *applier) upload(ctx context.Context, c *remote.Conn, ops []*plan.Op) er
 	if nerr != nil {
 		return nerr
 	}
+	a.uploadedTogether(mb, changes)
 	if err != nil {
 		if fatal(ctx, err) {
 			return err
@@ -112,6 +122,20 @@ func (a *applier) upload(ctx context.Context, c *remote.Conn, ops []*plan.Op) er
 		}
 	}
 	return nil
+}
+
+// uploadedTogether notes which messages may have shared a command.
+func (a *applier) uploadedTogether(mb *mailbox, changes []*laneChange) {
+	if !a.pool.groupsAppends() || len(changes) < 2 {
+		return
+	}
+	var uids []mail.UID
+	for _, x := range changes {
+		if x.err == nil && x.uid != 0 {
+			uids = append(uids, x.uid)
+		}
+	}
+	a.putTogether(mb, uids)
 }
 
 // learnValidity notes the UIDVALIDITY of a mailbox that this run made, before

@@ -165,7 +165,7 @@ func works() []work {
 		},
 		{
 			"100 new on disk", agreed(2, 30), thenDisk(100, delivered), "upload:100", "",
-			[...]cost{{4, 410338, 10987}, {4, 410393, 15263}, {4, 410422, 11062}, {5, 410569, 13360}}, false,
+			[...]cost{{4, 408394, 10684}, {4, 408420, 12773}, {4, 408474, 10753}, {5, 408619, 13051}}, false,
 		},
 		{
 			"flag on the server", agreed(2, 30), thenServer(1, flagged), "local-flags:1", "",

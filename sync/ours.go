@@ -19,6 +19,19 @@ type ours struct {
 	uids     []mail.UID
 	moved    []mail.UID // those of them that were on the server before, elsewhere
 	nameless []mail.UID // those of them whose identity is not known
+	// grouped went up in one command, which told their UIDs as a set; their sizes
+	// show whether each has its own.
+	grouped []mail.UID
+}
+
+// putTogether notes that the messages of these rows, put there already, went up
+// in one command.
+func (s *session) putTogether(mb *mailbox, uids []mail.UID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if o := s.put[mb.row.ID]; o != nil {
+		o.grouped = append(o.grouped, uids...)
+	}
 }
 
 // putThere notes that the message of a row is on the server because of this
@@ -71,6 +84,6 @@ func (s *session) held(ctx context.Context, req *remote.ChangesRequest, mb *mail
 			return !held || uid == first || uid == last
 		}))
 	}
-	req.Ours, req.Nameless = still(o.uids), still(o.nameless)
+	req.Ours, req.Nameless, req.Grouped = still(o.uids), still(o.nameless), still(o.grouped)
 	return nil
 }

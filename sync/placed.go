@@ -19,11 +19,17 @@ import (
 // there already, which is the same then; see merged.
 
 // misplaced finds rows that this run gave a UID by APPENDUID or COPYUID which is
-// another message's. A message that is new in the mailbox, and that nobody
-// expected, may be the one that was put there; only then are those of its size
-// looked at.
-func (s *session) misplaced(ctx context.Context, mb *mailbox, strangers []remote.NewMessage) error {
-	if mb.row == nil || mb.detached || len(strangers) == 0 || s.pool.shares() {
+// another message's. It looks at those that have another size than was sent; and
+// a message that is new in the mailbox, and that nobody expected, may be the one
+// that was put there: then at those of its size.
+func (s *session) misplaced(ctx context.Context, mb *mailbox, known map[mail.UID]*state.Message, strangers []remote.NewMessage) error {
+	resized := map[mail.UID]bool{}
+	for _, n := range mb.changes.Named {
+		if row := known[n.UID]; row != nil && n.HasSize && n.Size != row.Size {
+			resized[n.UID] = true
+		}
+	}
+	if mb.row == nil || mb.detached || len(strangers)+len(resized) == 0 || s.pool.shares() {
 		return nil
 	}
 	if err := s.recallSizes(ctx); err != nil {
@@ -38,7 +44,7 @@ func (s *session) misplaced(ctx context.Context, mb *mailbox, strangers []remote
 	rows := map[mail.UID]*state.Message{}
 	var look mail.UIDSet
 	err := s.db.Among(ctx, mb.row.ID, mail.UIDSetOf(ours), func(row *state.Message) error {
-		if slices.ContainsFunc(strangers, func(n remote.NewMessage) bool { return !n.HasMeta || s.mayHaveSize(row.Size, n.Size) }) {
+		if resized[row.UID] || slices.ContainsFunc(strangers, func(n remote.NewMessage) bool { return !n.HasMeta || s.mayHaveSize(row.Size, n.Size) }) {
 			rows[row.UID] = row
 			look = mail.AppendUID(look, row.UID)
 		}

@@ -34,6 +34,7 @@ type pool struct {
 	lost   int                // connections that broke at work
 	gone   error              // why there is no connection to be had any more
 	label  bool               // a change in one mailbox shows in others
+	groups bool               // many messages share an APPEND
 
 	wg sync.WaitGroup // the making of connections
 }
@@ -60,7 +61,7 @@ func (p *pool) first(ctx context.Context) (*remote.Conn, error) {
 		if err == nil {
 			p.main = c
 			p.mu.Lock()
-			p.label = c.SharesMessages()
+			p.label, p.groups = c.SharesMessages(), c.GroupsAppends()
 			p.mu.Unlock()
 			break
 		}
@@ -130,6 +131,13 @@ func (p *pool) shares() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.label
+}
+
+// groupsAppends reports whether many messages go up in one command.
+func (p *pool) groupsAppends() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.groups
 }
 
 // run does the jobs, side by side when there is enough to do, and returns the

@@ -157,7 +157,7 @@ func (s *session) compareRemote(ctx context.Context, mb *mailbox) error {
 			s.sawIdentity(row, n.EmailID)
 		}
 	}
-	return s.misplaced(ctx, mb, strangers)
+	return s.misplaced(ctx, mb, known, strangers)
 }
 
 // rowsByUID loads the rows of the messages that the server reported.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"satchel/sync/mail"
 	"satchel/sync/remote/wire"
@@ -25,8 +26,9 @@ type ChangesRequest struct {
 	// Held are messages from Known.UIDNext on that the caller has already, as
 	// after an interrupted run: it is told when they go. Of Ours, some of
 	// them, it knows all, because it put them there: they do not count as new,
-	// only their flags are told, and of the Nameless ones the EMAILID.
-	Held, Ours, Nameless mail.UIDSet
+	// only their flags are told, of the Nameless ones the EMAILID, and of the
+	// Grouped ones also the size.
+	Held, Ours, Nameless, Grouped mail.UIDSet
 	// Distrust lists what the server was caught to get wrong about the
 	// mailbox; it is asked in another way.
 	Distrust Doubts
@@ -64,10 +66,13 @@ type NewMessage struct {
 	EmailID string
 }
 
-// MessageName is the server's identity of a message; see NewMessage.
+// MessageName is the server's identity of a message, see NewMessage, or its
+// size, or both.
 type MessageName struct {
 	UID     mail.UID
 	EmailID string
+	Size    int64
+	HasSize bool
 }
 
 // Changes is what happened in a mailbox since the cursor of the request.
@@ -79,7 +84,7 @@ type Changes struct {
 	Vanished           mail.UIDSet    // sorted, merged; may cover UIDs that never existed
 	Flags              []MessageFlags // UID < Known.UIDNext, or of Ours
 	New                []NewMessage   // UID >= Known.UIDNext, sorted; without Ours
-	Named              []MessageName  // of Nameless
+	Named              []MessageName  // of Nameless and Grouped
 	Present            mail.UIDSet    // all UIDs, where Vanished cannot be told; else nil
 	HasPresent         bool           // Present was asked for; an empty mailbox has none
 	Short              bool           // Present is shorter than the mailbox, so that absence from it proves nothing
@@ -321,11 +326,19 @@ func (in *inquiry) followUps(c *Conn, byModSeq bool) []*command {
 			in.identity = true
 		}
 		add("UID FETCH "+in.newUIDs()+" ("+items+")", in.take)
-		if id := c.identityItem(); id != "" && len(in.req.Nameless) > 0 {
-			items := " (UID " + id + ")"
-			for _, set := range wire.FormatSets(in.req.Nameless, setRoom("UID FETCH ", items)) {
-				add("UID FETCH "+set+items, in.take)
+		ask := func(set mail.UIDSet, items string) {
+			items = " (UID " + items + ")"
+			for _, part := range wire.FormatSets(set, setRoom("UID FETCH ", items)) {
+				add("UID FETCH "+part+items, in.take)
 			}
+		}
+		nameless := in.req.Nameless
+		if len(in.req.Grouped) > 0 {
+			ask(in.req.Grouped, strings.TrimSpace("RFC822.SIZE "+c.identityItem()))
+			nameless = nameless.Minus(in.req.Grouped)
+		}
+		if id := c.identityItem(); id != "" && len(nameless) > 0 {
+			ask(nameless, id)
 		}
 	}
 	return list

@@ -43,12 +43,13 @@ func (co *collector) take(f *wire.Fetch) {
 			return
 		}
 		co.highest = max(co.highest, f.UID)
-		if f.HasSize || !co.ours.Contains(f.UID) {
+		ours := co.ours.Contains(f.UID)
+		if !ours || f.HasSize && f.HasFlags {
 			co.takeNew(f)
 			return
 		}
-		if len(f.EmailID) > 0 {
-			co.named = append(co.named, MessageName{UID: f.UID, EmailID: string(f.EmailID)})
+		if len(f.EmailID) > 0 || f.HasSize {
+			co.named = append(co.named, MessageName{UID: f.UID, EmailID: string(f.EmailID), Size: f.Size, HasSize: f.HasSize})
 		}
 	}
 	if !f.HasFlags {

@@ -3,6 +3,7 @@ package imaptest
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -68,6 +69,9 @@ func runAppend(c *Conn, _ string, p *parser) string {
 		if _, ok := box.set(all[i].flags); !ok {
 			return errKeywords.Error()
 		}
+	}
+	if c.srv.opts.AppendsBackwards {
+		slices.Reverse(all)
 	}
 	var uids []uint32
 	for _, a := range all {

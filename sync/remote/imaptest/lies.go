@@ -194,7 +194,7 @@ func newPhrases() phrases {
 		fetch:     regexp.MustCompile(`^\* (\d+) FETCH \(UID (\d+) `),
 		size:      regexp.MustCompile(`RFC822\.SIZE (\d+)`),
 		exists:    regexp.MustCompile(`^\* (\d+) EXISTS$`),
-		appendUID: regexp.MustCompile(`\[APPENDUID (\d+) (\d+)\] `),
+		appendUID: regexp.MustCompile(`\[APPENDUID (\d+) (\d+)(\S*)\] `),
 		copyUID:   regexp.MustCompile(`\[COPYUID (\d+) (\S+) (\S+)\] `),
 		all:       regexp.MustCompile(` ALL (\S+)`),
 	}
@@ -391,7 +391,11 @@ func (l *Liar) appendUID(line string) string {
 	case l.says(LieAppendUIDZero):
 		return strings.Replace(line, m[0], "[APPENDUID "+m[1]+" 0] ", 1)
 	case l.says(LieAppendUIDWrong):
-		return strings.Replace(line, m[0], fmt.Sprintf("[APPENDUID %s %d] ", m[1], l.near(m[2])), 1)
+		wrong := fmt.Sprint(l.near(m[2]))
+		if _, last, is := strings.Cut(m[3], ":"); is && !strings.Contains(m[3], ",") { // a group's: all of them are off
+			wrong += fmt.Sprintf(":%d", number(last)+number(wrong)-number(m[2]))
+		}
+		return strings.Replace(line, m[0], "[APPENDUID "+m[1]+" "+wrong+"] ", 1)
 	}
 	return line
 }

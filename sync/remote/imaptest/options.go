@@ -42,6 +42,9 @@ type Options struct {
 
 	// Preauth greets with PREAUTH, as the first of Users by name.
 	Preauth bool
+	// AppendsBackwards stores the messages of one APPEND in the reverse of their order, and says of APPENDUID nothing else,
+	// against RFC 4315 §3.
+	AppendsBackwards bool
 	// RenameVoidsUIDs gives mailboxes a new UIDVALIDITY when they are renamed, as some servers do; MAILBOXID stays.
 	RenameVoidsUIDs bool
 

@@ -158,18 +158,28 @@ func ParseCopyUID(b []byte) (v mail.UIDValidity, from, to []mail.UIDRange, ok bo
 	return mail.UIDValidity(n), from, to, ok && mail.UIDSet(from).Count() == mail.UIDSet(to).Count()
 }
 
-// ParseAppendUID reads the arguments of APPENDUID for one message
-// (RFC 4315 §3). A UID of 0, which servers send, is no UID.
-func ParseAppendUID(b []byte) (v mail.UIDValidity, uid mail.UID, ok bool) {
+// ParseAppendUID reads the arguments of APPENDUID for n messages (RFC 4315 §3),
+// whose UIDs stand there in the order in which they were sent, and ascend. A UID
+// of 0, which servers send, is no UID.
+func ParseAppendUID(b []byte, n int) (v mail.UIDValidity, uids []mail.UID, ok bool) {
 	s := scanner{b: b}
 	s.space()
-	n, okV := number32(s.word())
+	number, okV := number32(s.word())
 	s.space()
 	set, okU := ParseSet(s.word())
-	if !okV || n == 0 || !okU || len(set) != 1 || set[0].Start != set[0].Stop {
-		return 0, 0, false
+	if !okV || number == 0 || !okU || mail.UIDSet(set).Count() != uint64(n) {
+		return 0, nil, false
 	}
-	return mail.UIDValidity(n), set[0].Start, true
+	uids = make([]mail.UID, 0, n)
+	for _, r := range set {
+		if len(uids) > 0 && r.Start <= uids[len(uids)-1] {
+			return 0, nil, false
+		}
+		for u := uint64(r.Start); u <= uint64(r.Stop); u++ {
+			uids = append(uids, mail.UID(u))
+		}
+	}
+	return mail.UIDValidity(number), uids, true
 }
 
 // ParseESearchCount reads COUNT from the rest of an ESEARCH response.

@@ -97,9 +97,14 @@ func TestCopyUID(t *testing.T) {
 			t.Errorf("%q: %v", in, ok)
 		}
 	}
-	for in, want := range map[string]bool{"7 9": true, "7 0": false, "7 1:2": false, "7": false, "0 1": false} {
-		if _, _, ok := ParseAppendUID([]byte(in)); ok != want {
+	for in, want := range map[string]bool{"7 9": true, "7 0": false, "7 1:2": false, "7": false, "0 1": false, "7 1:4294967295": false} {
+		if _, _, ok := ParseAppendUID([]byte(in), 1); ok != want {
 			t.Errorf("%q: %v", in, ok)
+		}
+	}
+	for in, want := range map[string]bool{"7 9:12": true, "7 9,10,20:21": true, "7 9:11": false, "7 20:21,9,10": false, "7 9,9,10,11": false, "7 1:*": false} {
+		if _, uids, ok := ParseAppendUID([]byte(in), 4); ok != want || ok && len(uids) != 4 {
+			t.Errorf("%q: %v %v", in, uids, ok)
 		}
 	}
 }
@@ -176,7 +181,7 @@ func FuzzParse(f *testing.F) {
 		}
 		text := ParseText(r.Rest)
 		ParseCopyUID(text.Args)
-		ParseAppendUID(text.Args)
+		ParseAppendUID(text.Args, 3)
 		ParseNumber(text.Args)
 	})
 }
