@@ -98,7 +98,7 @@ func (t *Tx) Detach(id int64) error {
 	return err
 }
 
-// DetachUnparked is Detach for the messages that keep their UID; see ParkUID.
+// DetachUnparked is Detach for the messages that keep their UID; see ParkUIDs.
 func (t *Tx) DetachUnparked(id int64) error {
 	_, err := t.exec(`DELETE FROM message WHERE mailbox_id=? AND uid>=0`, id)
 	return err

@@ -28,6 +28,53 @@ type Message struct {
 	Date        mail.Date
 	EmailID     string
 	Pending     bool // the file may not have its name yet
+
+	read saved
+}
+
+// saved is what the database was seen to hold of a message, so that only what
+// differs is written: an index in which a row changes costs more than the row.
+// The zero value is nothing.
+type saved struct {
+	known   bool
+	place   place
+	name    name
+	content content
+}
+
+// The columns of a message, by what changes together. Those of place are in
+// indexes.
+type (
+	place struct {
+		mailbox int64
+		uid     mail.UID
+		base    string
+		pending bool
+	}
+	name struct {
+		isNew         bool
+		info          string
+		local, remote mail.Flags
+	}
+	content struct {
+		digest         mail.Digest
+		size, diskSize int64
+		form           mail.Form
+		date           mail.Date
+		emailID        string
+	}
+)
+
+// Differs reports whether the message says something that the database was not
+// seen to hold.
+func (m *Message) Differs() bool {
+	return m.read != saved{true, m.place(), m.name(), m.content()}
+}
+
+func (m *Message) place() place { return place{m.MailboxID, m.UID, m.Base, m.Pending} }
+func (m *Message) name() name   { return name{m.New, m.Info, m.LocalFlags, m.RemoteFlags} }
+func (m *Message) content() content {
+	return content{m.Digest, m.Size, m.DiskSize, m.Form, m.Date, m.EmailID}
 }
 
 const messageColumns = `id, mailbox_id, uid, base, is_new, info, local_flags, remote_flags, digest, size, disk_size, form, date, emailid, pending`
@@ -55,6 +102,7 @@ func scanMessage(s scanner, m *Message) error {
 		return fmt.Errorf("message row %d: digest of %d bytes", m.ID, len(digest))
 	}
 	copy(m.Digest[:], digest)
+	m.read = saved{true, m.place(), m.name(), m.content()}
 	return nil
 }
 
@@ -362,25 +410,35 @@ func (t *Tx) PutMessages(list []*Message) error {
 	return t.insertMessages(fresh)
 }
 
+// updateMessages writes what differs from what was read. A row that was not read
+// is written whole.
 func (t *Tx) updateMessages(list []*Message) error {
-	columns := strings.Split(messageValues, ", ")
-	sets := make([]string, len(columns))
-	for i, c := range columns {
-		sets[i] = fmt.Sprintf("%s=v.column%d", c, i+2)
-	}
-	row := "(?" + strings.Repeat(",?", len(columns)) + ")"
-	for batch := range slices.Chunk(list, rowsAtOnce) {
+	for _, m := range list {
+		was := m.read
+		m.read = saved{} // what comes of the transaction is not known yet
+		var sets []string
 		var args []any
-		for _, m := range batch {
-			args = append(append(args, m.ID), m.values()...)
+		if !was.known || was.name != m.name() {
+			sets = append(sets, "is_new=?, info=?, local_flags=?, remote_flags=?")
+			args = append(args, m.New, m.Info, encodeFlags(m.LocalFlags), encodeFlags(m.RemoteFlags))
 		}
-		res, err := t.exec("UPDATE message SET "+strings.Join(sets, ",")+" FROM (VALUES "+row+strings.Repeat(","+row, len(batch)-1)+
-			") AS v WHERE message.id=v.column1", args...)
+		if !was.known || was.place != m.place() {
+			sets = append(sets, "mailbox_id=?, uid=?, base=?, pending=?")
+			args = append(args, m.MailboxID, m.UID, m.Base, m.Pending)
+		}
+		if !was.known || was.content != m.content() {
+			sets = append(sets, "digest=?, size=?, disk_size=?, form=?, date=?, emailid=?")
+			args = append(args, m.Digest[:], m.Size, m.DiskSize, m.Form, m.Date, m.EmailID)
+		}
+		if len(sets) == 0 {
+			continue
+		}
+		res, err := t.exec("UPDATE message SET "+strings.Join(sets, ", ")+" WHERE id=?", append(args, m.ID)...)
 		if err != nil {
 			return err
 		}
-		if n, err := res.RowsAffected(); err != nil || n != int64(len(batch)) {
-			return fmt.Errorf("write state: %d of %d message rows are there: %w", n, len(batch), errors.Join(mail.ErrGone, err))
+		if n, err := res.RowsAffected(); err != nil || n != 1 {
+			return fmt.Errorf("write state: message row %d is not there: %w", m.ID, errors.Join(mail.ErrGone, err))
 		}
 	}
 	return nil
@@ -397,7 +455,7 @@ func (t *Tx) insertMessages(fresh []*Message) error {
 			return err
 		}
 		for i, m := range batch {
-			m.ID = ids + int64(i)
+			m.ID, m.read = ids+int64(i), saved{}
 		}
 	}
 	return nil

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"satchel/state"
 	"satchel/sync/mail"
@@ -333,7 +334,7 @@ func TestMessages(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(want, got, cmp.AllowUnexported(mail.Flags{})); diff != "" {
+		if diff := cmp.Diff(want, got, cmp.AllowUnexported(mail.Flags{}), cmpopts.IgnoreUnexported(state.Message{})); diff != "" {
 			t.Fatalf("(-put +got):\n%s", diff)
 		}
 	}

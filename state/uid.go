@@ -26,9 +26,12 @@ func (t *Tx) At(mailbox int64, uid mail.UID) (id int64, d mail.Digest, err error
 	return id, d, nil
 }
 
-// ParkUID takes the UID away from a row that gets another one in the same
-// transaction, so that rows can change places.
-func (t *Tx) ParkUID(id int64) error {
-	_, err := t.exec("UPDATE message SET uid=-id WHERE id=?", id)
-	return err
+// ParkUIDs takes the UIDs away from rows that get others in the same
+// transaction, so that they can change places. They have to be put again.
+func (t *Tx) ParkUIDs(rows ...*Message) error {
+	ids := make([]int64, len(rows))
+	for i, m := range rows {
+		ids[i], m.read = m.ID, saved{}
+	}
+	return t.allOf("UPDATE message SET uid=-id WHERE id", ids)
 }

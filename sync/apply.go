@@ -338,9 +338,6 @@ func (a *applier) base(ctx context.Context, ops []plan.Op) error {
 		mb := a.mailboxes[n]
 		return !mb.detached || mb.frozen() || mb.row == nil
 	})
-	if len(silent)+len(a.touched)+len(detached)+len(a.evicted)+len(a.explained) == 0 {
-		return nil
-	}
 	for _, op := range silent {
 		if op.Kind == plan.Adopt {
 			a.setDate(ref(op.Item), ref(op.Item).date)
@@ -350,6 +347,10 @@ func (a *applier) base(ctx context.Context, ops []plan.Op) error {
 		if m.detached {
 			m.row.ID, m.id = 0, 0 // it gets a new row
 		}
+	}
+	rows, parked, err := a.agreed(silent)
+	if err != nil || len(silent)+len(rows)+len(detached)+len(a.evicted)+len(a.explained) == 0 {
+		return err
 	}
 	return a.commit(ctx, func(tx *state.Tx) error {
 		for _, n := range detached {
@@ -372,50 +373,11 @@ func (a *applier) base(ctx context.Context, ops []plan.Op) error {
 		if err := tx.DeleteMessages(a.evicted...); err != nil {
 			return err
 		}
-		for _, op := range silent {
-			m := ref(op.Item)
-			switch op.Kind {
-			case plan.Adopt:
-				if err := a.adopt(op, m); err != nil {
-					return err
-				}
-			default:
-				m.settled(op, mail.Flags{})
-			}
-			if m.row.MailboxID != 0 && m.onDisk() && a.byID[m.row.MailboxID].name == m.file.Folder {
-				m.place(m.row.MailboxID, m.file)
-			}
-			n.put(m.row)
-		}
 		// UIDs may change places, and no two rows may have one at any time.
-		for _, m := range a.touched {
-			if err := tx.ParkUID(m.row.ID); err != nil {
-				return err
-			}
+		if err := tx.ParkUIDs(parked...); err != nil {
+			return err
 		}
-		phantom := ^mail.UID(0)
-		for _, m := range a.touched {
-			home := a.byID[m.row.MailboxID]
-			if m.row.ID == 0 {
-				if !m.detached || !m.item.Remote.State.Present() {
-					continue // its mailbox started anew
-				}
-				if m.item.Remote.Mailbox != home.name {
-					// It follows its message below. Until then it has a row by
-					// which a run that resumes finds the message there again,
-					// under a UID that no message will have, as in startAnew.
-					phantom--
-					m.row.UID = phantom
-				}
-			}
-			if m.item.Remote.State.Present() && m.item.Remote.Mailbox == home.name {
-				m.row.UID = m.uid
-			}
-			if m.onDisk() && m.file.Folder == home.name {
-				m.place(home.row.ID, m.file)
-			}
-			n.put(m.row)
-		}
+		n.rows = rows
 		if err := n.write(tx); err != nil {
 			return err
 		}
@@ -428,6 +390,60 @@ func (a *applier) base(ctx context.Context, ops []plan.Op) error {
 		}
 		return nil
 	})
+}
+
+// agreed brings rows up to what both sides agree on, and to where what was
+// touched is. It returns those that say something new, and which of them get
+// another UID.
+func (a *applier) agreed(silent []*plan.Op) (rows, parked []*state.Message, err error) {
+	uids := make([]mail.UID, len(a.touched))
+	for i, m := range a.touched {
+		uids[i] = m.row.UID
+	}
+	for _, op := range silent {
+		m := ref(op.Item)
+		switch op.Kind {
+		case plan.Adopt:
+			if err := a.adopt(op, m); err != nil {
+				return nil, nil, err
+			}
+		default:
+			m.settled(op, mail.Flags{})
+		}
+		if m.row.MailboxID != 0 && m.onDisk() && a.byID[m.row.MailboxID].name == m.file.Folder {
+			m.place(m.row.MailboxID, m.file)
+		}
+		rows = append(rows, m.row)
+	}
+	phantom := ^mail.UID(0)
+	for i, m := range a.touched {
+		home := a.byID[m.row.MailboxID]
+		if m.row.ID == 0 {
+			if !m.detached || !m.item.Remote.State.Present() {
+				continue // its mailbox started anew
+			}
+			if m.item.Remote.Mailbox != home.name {
+				// It follows its message below. Until then it has a row by
+				// which a run that resumes finds the message there again,
+				// under a UID that no message will have, as in startAnew.
+				phantom--
+				m.row.UID = phantom
+			}
+		}
+		if m.item.Remote.State.Present() && m.item.Remote.Mailbox == home.name {
+			m.row.UID = m.uid
+		}
+		if m.onDisk() && m.file.Folder == home.name {
+			m.place(home.row.ID, m.file)
+		}
+		if m.row.ID != 0 && m.row.UID != uids[i] {
+			parked = append(parked, m.row)
+		}
+		if m.row.ID == 0 || m.row.Differs() {
+			rows = append(rows, m.row)
+		}
+	}
+	return rows, parked, nil
 }
 
 // adopt makes the row say where both sides have the message.

@@ -104,10 +104,8 @@ func (a *applier) startAnew(ctx context.Context, mb *mailbox) error {
 	return a.commit(ctx, func(tx *state.Tx) error {
 		// An earlier run may have given them such UIDs already, in another
 		// order, and no two rows may have one at any time.
-		for _, row := range moved {
-			if err := tx.ParkUID(row.ID); err != nil {
-				return err
-			}
+		if err := tx.ParkUIDs(moved...); err != nil {
+			return err
 		}
 		if err := tx.DetachUnparked(mb.row.ID); err != nil {
 			return err

@@ -216,10 +216,12 @@ func (s *session) sawFlags(row *state.Message, flags mail.Flags) {
 // sawIdentity notes the server's identity of a message that satchel put there
 // itself.
 func (s *session) sawIdentity(row *state.Message, id string) {
-	if id != "" && row.EmailID == "" {
-		row.EmailID = id
-		s.touched = append(s.touched, s.message(row))
+	if id == "" || row.EmailID != "" {
+		return
 	}
+	m := s.message(row)
+	m.row.EmailID = id
+	s.touched = append(s.touched, m)
 }
 
 // newMessage notes a message of the server that the base does not have.
