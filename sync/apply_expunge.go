@@ -24,6 +24,9 @@ var errWaits = errors.New("other messages are marked \\Deleted")
 // expunge removes what nobody changed since we looked: first a conditional
 // \Deleted, then UID EXPUNGE of exactly those that took it.
 func (a *applier) expunge(ctx context.Context, c *remote.Conn, mb *mailbox, group []*laneChange) error {
+	if since := unchangedSince(mb); since > 0 && c.CanDiscard() {
+		return a.discard(ctx, c, since, group)
+	}
 	err := a.storeFlags(ctx, c, mb, group, func(*laneChange) mail.Delta {
 		return mail.Delta{Add: mail.Flags{System: mail.Deleted}}
 	})
@@ -55,6 +58,26 @@ func (a *applier) expunge(ctx context.Context, c *remote.Conn, mb *mailbox, grou
 	}
 	for _, x := range ready {
 		if stayed == nil || slices.Contains(stayed, x.m.uid) {
+			x.err = err
+		}
+	}
+	return nil
+}
+
+// discard does both in one flight.
+func (a *applier) discard(ctx context.Context, c *remote.Conn, since mail.ModSeq, group []*laneChange) error {
+	res, err := c.Discard(ctx, uidsOf(group), since)
+	if err != nil && fatal(ctx, err) {
+		return err
+	}
+	stayed := remote.NotDone(err)
+	for _, x := range group {
+		switch {
+		case res.Err != nil:
+			x.err = res.Err
+		case slices.Contains(res.Modified, x.m.uid):
+			x.err = mail.ErrChanged
+		case err != nil && (stayed == nil || slices.Contains(stayed, x.m.uid)):
 			x.err = err
 		}
 	}

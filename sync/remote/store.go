@@ -192,7 +192,9 @@ func (st *storing) tell(uid mail.UID) {
 	st.told[uid] = true
 }
 
-func (c *Conn) storeFlight(flight []*storing, results []StoreResult) error {
+// storeFlight sends the commands and takes the answers. What stands behind goes
+// out in the same flight, and its answers are the caller's to take.
+func (c *Conn) storeFlight(flight []*storing, results []StoreResult, behind ...*command) error {
 	mailbox := c.selected.mailbox
 	var waiting []*storing
 	settle := func() error {
@@ -231,6 +233,11 @@ func (c *Conn) storeFlight(flight []*storing, results []StoreResult) error {
 			return c.dead("store", mailbox, err)
 		}
 		waiting = append(waiting, st)
+	}
+	for _, cmd := range behind {
+		if err := c.link.begin(cmd); err != nil {
+			return c.dead("store", mailbox, err)
+		}
 	}
 	if err := c.link.uncork(); err != nil {
 		return c.dead("store", mailbox, err)

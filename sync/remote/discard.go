@@ -1,0 +1,83 @@
+package remote
+
+import (
+	"context"
+	"slices"
+
+	"satchel/sync/mail"
+	"satchel/sync/remote/wire"
+)
+
+// discardPieces is how many sets of messages are marked and expunged in one
+// flight.
+const discardPieces = fetchWindow / 2
+
+// CanDiscard reports whether Discard may be used for the selected mailbox:
+// marking needs a condition, and expunging a set.
+func (c *Conn) CanDiscard() bool {
+	return c.Has("UIDPLUS") && c.Level() >= Condstore && !c.selected.noModSeq && !c.SharesMessages()
+}
+
+// Discard removes messages that did not change after since from the selected
+// mailbox: it marks them \Deleted (RFC 7162 §3.1.3) and expunges them (RFC 4315
+// §2.1), a turn sooner than [Conn.Store] and [Conn.Expunge] would.
+//
+// A message that somebody else changed meanwhile is in Modified, and does not
+// get the mark, so that EXPUNGE passes it by: unless they marked it themselves.
+// Messages that stay although the server says OK are in a [NotDoneError].
+func (c *Conn) Discard(ctx context.Context, uids []mail.UID, since mail.ModSeq) (StoreResult, error) {
+	defer c.guard(ctx)()
+	results := make([]StoreResult, 1)
+	var stayed []mail.UID
+	deleted := mail.Delta{Add: mail.Flags{System: mail.Deleted}}
+	for part := range slices.Chunk(storeCommands(0, sortedUIDs(uids), deleted, since, true), discardPieces) {
+		left, err := c.discard(part, results)
+		if err != nil {
+			return results[0], err
+		}
+		stayed = append(stayed, left...)
+	}
+	if len(stayed) > 0 {
+		return results[0], mailboxError("expunge", c.selected.mailbox, &NotDoneError{Op: "expunge", UIDs: stayed})
+	}
+	return results[0], nil
+}
+
+// discard is one flight of Discard.
+func (c *Conn) discard(flight []*storing, results []StoreResult) (stayed []mail.UID, err error) {
+	const op = "expunge"
+	mailbox := c.selected.mailbox
+	var gone removals
+	var expunges []*command
+	for _, st := range flight {
+		// Servers may answer one command while another is the oldest.
+		mark := st.cmd.untagged
+		st.cmd.untagged = func(r wire.Response) { mark(r); gone.take(r) }
+		set := wire.FormatSets(mail.UIDSetOf(st.uids), maxCommand)[0] // it fits: it did in STORE
+		expunges = append(expunges, &command{line: "UID EXPUNGE " + set, untagged: gone.take})
+	}
+	if err := c.storeFlight(flight, results, expunges...); err != nil {
+		return nil, err
+	}
+	for _, cmd := range expunges {
+		if err := c.result(op, mailbox, cmd); err != nil {
+			return nil, err
+		}
+	}
+	if results[0].Err != nil {
+		return nil, nil
+	}
+	var marked []mail.UID
+	for _, st := range flight {
+		marked = append(marked, slices.DeleteFunc(slices.Clone(st.uids), st.modified.Contains)...)
+	}
+	for _, p := range pieces(marked, setRoom("UID FETCH ", " (UID)")) {
+		left, err := c.left(op, gone, p)
+		if err != nil {
+			return nil, err
+		}
+		stayed = append(stayed, left...)
+		gone -= min(gone, removals(len(p.uids)))
+	}
+	return stayed, nil
+}
