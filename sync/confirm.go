@@ -143,6 +143,7 @@ func (s *session) claimedGone(ctx context.Context, mb *mailbox) (mail.UIDSet, er
 // missing. Gone is what neither of the answers has.
 func (s *session) confirmGone(ctx context.Context, mb *mailbox, claimed mail.UIDSet, addsUp bool) (mail.UIDSet, error) {
 	ch := mb.changes
+	s.relisted = nil // what goes from now on may be elsewhere since
 	c, err := s.pool.first(ctx)
 	if err != nil {
 		return nil, err

@@ -62,7 +62,7 @@ func (s *session) confirmCopies(ctx context.Context) error {
 // confirmVanished looks once more before messages that seem to be gone from
 // the server are removed from disk: they may have been moved to a mailbox after
 // it was read, or to one that this cycle had no reason to read. One LIST-STATUS
-// tells; when a mailbox has got something new, the next cycle reads it before
+// tells, as a rule in the flight of the questions; when a mailbox has got something new, the next cycle reads it before
 // anything is concluded.
 func (s *session) confirmVanished(ctx context.Context) error {
 	some := false
@@ -72,13 +72,15 @@ func (s *session) confirmVanished(ctx context.Context) error {
 	if !some || s.remoteBlind || s.req.DryRun || s.listsLie() {
 		return nil
 	}
-	c, err := s.pool.first(ctx)
-	if err != nil {
-		return err
-	}
-	list, err := c.Overview(ctx)
-	if err != nil {
-		return err
+	list := s.relisted
+	if list == nil {
+		c, err := s.pool.first(ctx)
+		if err != nil {
+			return err
+		}
+		if list, err = c.Overview(ctx); err != nil {
+			return err
+		}
 	}
 	fresh := make(map[string]*remote.Mailbox, len(list))
 	s.grown = map[string]mail.UID{}

@@ -177,7 +177,7 @@ func works() []work {
 		},
 		{
 			"removed on the server", agreed(2, 30), thenServer(1, removed), "local-remove:1", "",
-			[...]cost{{4, 437, 1484}, {4, 465, 1613}, {4, 518, 1528}, {4, 524, 3650}}, false,
+			[...]cost{{3, 437, 1484}, {3, 465, 1613}, {3, 518, 1528}, {3, 524, 3650}}, false,
 		},
 		{
 			"removed on disk", agreed(2, 30), thenDisk(1, removed), "remote-remove:1", "",

@@ -84,6 +84,7 @@ func (s *session) misplaced(ctx context.Context, mb *mailbox, known map[mail.UID
 	// would be there twice.
 	present := mb.changes.Present
 	if !mb.changes.HasPresent {
+		s.relisted = nil
 		present, err = c.Present(ctx, mb.name, mb.changes.Cursor.UIDValidity)
 		if err != nil {
 			if fatal(ctx, err) {

@@ -42,11 +42,37 @@ func (s *session) askRemote(ctx context.Context) error {
 		}
 	}
 	again, err := s.ask(ctx, reqs)
-	if err != nil {
+	if err != nil || len(again) == 0 {
 		return err
 	}
+	s.relisted = nil
 	_, err = s.ask(ctx, again)
 	return err
+}
+
+// wentForGood reports whether the numbers of the mailboxes say that messages
+// went, and that not as many came elsewhere: then confirmVanished will want to
+// look at the mailboxes once more.
+func (s *session) wentForGood(reqs []remote.ChangesRequest) bool {
+	var came uint64
+	for _, r := range reqs {
+		came += s.mailboxes[r.Mailbox].came()
+	}
+	return slices.ContainsFunc(reqs, func(r remote.ChangesRequest) bool {
+		mb := s.mailboxes[r.Mailbox]
+		here, now := mb.came(), uint64(mb.remote.Status.Messages)
+		return mb.row != nil && now+came-here < uint64(mb.cursorOf().Messages)+here
+	})
+}
+
+// came returns how many messages came to a mailbox since it was read, if none of
+// them went again.
+func (mb *mailbox) came() uint64 {
+	known, now := mb.cursorOf(), mb.remote.Status
+	if known.UIDNext == 0 || known.UIDValidity != now.UIDValidity || now.UIDNext < known.UIDNext {
+		return uint64(now.Messages)
+	}
+	return uint64(now.UIDNext - known.UIDNext)
 }
 
 // ask runs one round of requests, and returns those to be made anew because
@@ -60,7 +86,7 @@ func (s *session) ask(ctx context.Context, reqs []remote.ChangesRequest) (again 
 		return nil, err
 	}
 	s.trustEnable(c)
-	err = c.Changes(ctx, reqs, func(ch *remote.Changes) error {
+	yield := func(ch *remote.Changes) error {
 		mb := s.mailboxes[ch.Mailbox]
 		s.doubt(ch.Mailbox, ch.Doubts)
 		switch {
@@ -80,7 +106,12 @@ func (s *session) ask(ctx context.Context, reqs []remote.ChangesRequest) (again 
 			mb.changes = ch
 		}
 		return nil
-	})
+	}
+	if s.rep.Cycles == 1 && !s.req.DryRun && s.wentForGood(reqs) {
+		s.relisted, err = c.ChangesThenList(ctx, reqs, yield)
+	} else {
+		err = c.Changes(ctx, reqs, yield)
+	}
 	return again, err
 }
 

@@ -83,6 +83,9 @@ type view struct {
 	queue                   []*window      // what is not listed yet
 	twins                   []*message     // wait until another of the same content is on disk
 	pending                 map[int64]bool // rows of mailboxes with interrupted deliveries
+	// relisted are the mailboxes as they were behind the last answer by which a
+	// message is held to be gone; nil when they were not listed then.
+	relisted []remote.Mailbox
 }
 
 // mailbox is one mailbox as the base and both sides have it.

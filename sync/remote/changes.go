@@ -110,12 +110,44 @@ const (
 // command (RFC 7162 §3.2.5); what lists new messages follows its SELECT in the
 // same flight.
 func (c *Conn) Changes(ctx context.Context, reqs []ChangesRequest, yield func(*Changes) error) error {
+	_, err := c.changes(ctx, reqs, nil, yield)
+	return err
+}
+
+// ChangesThenList is Changes, and lists the mailboxes behind the questions, in
+// the same flight: a message that was moved before an answer was given is in the
+// list at its new place. The list is nil where it takes more than a flight, and
+// when a question had to be asked once more, after it.
+func (c *Conn) ChangesThenList(ctx context.Context, reqs []ChangesRequest, yield func(*Changes) error) ([]Mailbox, error) {
+	if !c.Has("LIST-STATUS") {
+		return nil, c.Changes(ctx, reqs, yield)
+	}
+	li := newListing()
+	flight, list := c.listCommands(li, true)
+	once, err := c.changes(ctx, reqs, flight, yield)
+	if err != nil || !once {
+		return nil, err
+	}
+	for _, cmd := range flight {
+		if err := c.wait(cmd); err != nil {
+			return nil, c.dead("list mailboxes", "", err)
+		}
+	}
+	if list.err() != nil {
+		return nil, nil // Overview knows other ways
+	}
+	return c.listed(li, true), nil
+}
+
+// changes sends behind with the last of the questions, and reports whether each
+// was asked once.
+func (c *Conn) changes(ctx context.Context, reqs []ChangesRequest, behind []*command, yield func(*Changes) error) (once bool, err error) {
 	defer c.guard(ctx)()
 	if len(reqs) == 0 {
-		return nil
+		return false, nil
 	}
 	if err := c.ensureEnabled(); err != nil {
-		return err
+		return false, err
 	}
 	var plain, condstore, again []ChangesRequest
 	caught := map[string]Doubts{}
@@ -146,16 +178,17 @@ func (c *Conn) Changes(ctx context.Context, reqs []ChangesRequest, yield func(*C
 		in.changes.Doubts |= caught[in.req.Mailbox] | in.doubts
 		return yield(in.changes)
 	}
-	if err := c.inquire(reqs, c.Level(), deliver); err != nil {
-		return err
+	if err := c.inquire(reqs, c.Level(), behind, deliver); err != nil {
+		return false, err
 	}
+	once = len(again)+len(condstore)+len(plain)+len(looking) == 0
 	retry := again
 	again = nil
-	if err := c.inquire(retry, c.Level(), deliver); err != nil {
-		return err
+	if err := c.inquire(retry, c.Level(), nil, deliver); err != nil {
+		return false, err
 	}
-	if err := c.inquire(condstore, Condstore, deliver); err != nil {
-		return err
+	if err := c.inquire(condstore, Condstore, nil, deliver); err != nil {
+		return false, err
 	}
 	for try := 0; len(plain) > 0; try++ {
 		asked := plain
@@ -165,23 +198,24 @@ func (c *Conn) Changes(ctx context.Context, reqs []ChangesRequest, yield func(*C
 			// are fetched, which leads on.
 			asked[i].reconsidered = asked[i].reconsidered || try > 0
 		}
-		if err := c.inquire(asked, Plain, deliver); err != nil {
-			return err
+		if err := c.inquire(asked, Plain, nil, deliver); err != nil {
+			return false, err
 		}
 	}
 	if err := c.lookAt(looking); err != nil {
-		return err
+		return false, err
 	}
 	for _, in := range looking {
 		if err := yield(in.changes); err != nil {
-			return err
+			return false, err
 		}
 	}
-	return nil
+	return once, nil
 }
 
-// inquire runs the requests at a level, a window of them at a time.
-func (c *Conn) inquire(reqs []ChangesRequest, level Level, deliver func(*inquiry) error) error {
+// inquire runs the requests at a level, a window of them at a time. behind goes
+// out with the last of them.
+func (c *Conn) inquire(reqs []ChangesRequest, level Level, behind []*command, deliver func(*inquiry) error) error {
 	var flight []*inquiry
 	for len(reqs) > 0 || len(flight) > 0 {
 		c.link.cork()
@@ -195,6 +229,11 @@ func (c *Conn) inquire(reqs []ChangesRequest, level Level, deliver func(*inquiry
 				in.changes = &Changes{Mailbox: in.req.Mailbox, Err: err}
 			}
 			flight = append(flight, in)
+		}
+		for ; len(reqs) == 0 && len(behind) > 0; behind = behind[1:] {
+			if err := c.link.begin(behind[0]); err != nil {
+				return c.dead("changes", "", err)
+			}
 		}
 		if err := c.link.uncork(); err != nil {
 			return c.dead("changes", "", err)

@@ -34,6 +34,10 @@ type listing struct {
 	dovecot  bool
 }
 
+func newListing() *listing {
+	return &listing{subbed: map[string]bool{}, statuses: map[string]wire.Status{}}
+}
+
 func (li *listing) take(r wire.Response) {
 	switch r.Kind {
 	case "LIST":
@@ -71,7 +75,7 @@ func inboxFold(name string) string {
 // other users' and shared mailboxes, keeps its full name.
 func (c *Conn) Overview(ctx context.Context) ([]Mailbox, error) {
 	defer c.guard(ctx)()
-	li := &listing{subbed: map[string]bool{}, statuses: map[string]wire.Status{}}
+	li := newListing()
 	extended := c.Has("LIST-STATUS") || c.Has("LIST-EXTENDED")
 	failed, err := c.listFlight(li, extended)
 	if err != nil {
@@ -89,12 +93,17 @@ func (c *Conn) Overview(ctx context.Context) ([]Mailbox, error) {
 	if failed != nil {
 		return nil, &mail.Error{Op: "list mailboxes", Kind: mail.KindAccount, Err: failed}
 	}
-	boxes := c.mailboxes(li, extended)
 	if !extended || !c.Has("LIST-STATUS") {
-		if err := c.statusFlight(li, boxes); err != nil {
+		if err := c.statusFlight(li, c.mailboxes(li, extended)); err != nil {
 			return nil, err
 		}
 	}
+	return c.listed(li, extended), nil
+}
+
+// listed joins what LIST and STATUS told.
+func (c *Conn) listed(li *listing, extended bool) []Mailbox {
+	boxes := c.mailboxes(li, extended)
 	limits := map[string]int64{}
 	for i := range boxes {
 		if st, ok := li.statuses[inboxFold(boxes[i].Wire)]; ok {
@@ -105,7 +114,7 @@ func (c *Conn) Overview(ctx context.Context) ([]Mailbox, error) {
 		}
 	}
 	c.cl.setLimits(limits)
-	return boxes, nil
+	return boxes
 }
 
 // listFlight sends everything up to the list at once. failed is the refusal
@@ -114,26 +123,15 @@ func (c *Conn) listFlight(li *listing, extended bool) (failed, err error) {
 	const op = "list mailboxes"
 	first := !c.enableTried
 	var flight []*command
-	add := func(line string) *command {
-		cmd := &command{line: line, free: true, untagged: li.take}
-		flight = append(flight, cmd)
-		return cmd
-	}
 	if cmd := c.enableCommand(); cmd != nil {
 		cmd.untagged = li.take
 		flight = append(flight, cmd)
 	}
 	if first && c.Has("ID") {
-		add(`ID ("name" "satchel")`)
+		flight = append(flight, li.ask(`ID ("name" "satchel")`))
 	}
-	if c.Has("NAMESPACE") {
-		add("NAMESPACE")
-	}
-	list := add(c.listLine(extended))
-	if !extended {
-		add(`LSUB "" "*"`)
-		add(`LIST "" ""`) // the delimiter, for a server without NAMESPACE
-	}
+	lists, list := c.listCommands(li, extended)
+	flight = append(flight, lists...)
 	if cmd := c.compressCommand(); cmd != nil {
 		flight = append(flight, cmd)
 	}
@@ -155,6 +153,24 @@ func (c *Conn) listFlight(li *listing, extended bool) (failed, err error) {
 		c.qresync, c.dovecot = li.enabled, li.dovecot
 	}
 	return list.err(), nil
+}
+
+// ask makes a command whose answer the listing takes.
+func (li *listing) ask(line string) *command {
+	return &command{line: line, free: true, untagged: li.take}
+}
+
+// listCommands are those that list mailboxes; list is the one that matters.
+func (c *Conn) listCommands(li *listing, extended bool) (flight []*command, list *command) {
+	if c.Has("NAMESPACE") {
+		flight = append(flight, li.ask("NAMESPACE"))
+	}
+	list = li.ask(c.listLine(extended))
+	flight = append(flight, list)
+	if !extended {
+		flight = append(flight, li.ask(`LSUB "" "*"`), li.ask(`LIST "" ""`)) // the delimiter, for a server without NAMESPACE
+	}
+	return flight, list
 }
 
 func (c *Conn) listLine(extended bool) string {
