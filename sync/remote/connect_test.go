@@ -39,6 +39,39 @@ func fingerprint(t *testing.T, pemBytes []byte) string {
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
+// A line that goes dead while TLS is being set up ends with an error, each time:
+// the timeout and the handshake notice it at once.
+func TestTLSTimeout(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			t.Cleanup(func() { _ = c.Close() })
+		}
+	}()
+	t.Cleanup(func() { _ = l.Close() })
+	host, port, _ := net.SplitHostPort(l.Addr().String())
+	n, _ := strconv.Atoi(port)
+	for _, mode := range []TLSMode{TLSImplicit, TLSStart} {
+		for i := range 40 {
+			o := Options{Host: host, Port: n, User: "ann", Password: password("secret"), TLS: mode, Timeout: time.Duration(1+i%5) * time.Millisecond}
+			cl, err := New(o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := cl.Connect(t.Context()); mail.KindOf(err) != mail.KindConnection {
+				t.Fatalf("%s: %v", mode, err)
+			}
+		}
+	}
+}
+
 func TestTLS(t *testing.T) {
 	for _, mode := range []TLSMode{TLSImplicit, TLSStart} {
 		srv, base := listening(t, imaptest.Options{TLS: mode == TLSImplicit,

@@ -24,10 +24,10 @@ const sendBuffer = 256 << 10
 
 // dial opens the socket and TLS. With STARTTLS it also reads the greeting,
 // and returns what is left of it for go-imap.
-func (cl *Client) dial(ctx context.Context) (conn net.Conn, greeting string, err error) {
+func (cl *Client) dial(ctx context.Context) (_ net.Conn, greeting string, _ error) {
 	ctx, cancel := context.WithTimeout(ctx, cl.opts.Timeout)
 	defer cancel()
-	conn, err = cl.socket(ctx)
+	conn, err := cl.socket(ctx)
 	if err != nil {
 		return nil, "", err
 	}
