@@ -88,8 +88,18 @@ func (a *applier) discard(ctx context.Context, c *remote.Conn, since mail.ModSeq
 // A move is done by halves: its copy is recognised by the next cycle, which
 // removes the original as any other.
 func (a *applier) copyAway(ctx context.Context, c *remote.Conn, mb *mailbox, kind plan.Kind, group []*laneChange) error {
-	if err := a.transfer(ctx, group, c.Copy); err != nil || kind != plan.RemoteTrash {
+	if err := a.transfer(ctx, group, c.Copy); err != nil {
 		return err
+	}
+	if kind != plan.RemoteTrash {
+		for _, x := range group {
+			if x.err == nil {
+				// Even where COPYUID tells of the copy: the message is not
+				// moved as long as the original is there.
+				x.uid, x.err = 0, mail.ErrChanged
+			}
+		}
+		return nil
 	}
 	var copied []*laneChange
 	for _, x := range group {

@@ -310,3 +310,22 @@ func TestInterruptPostponed(t *testing.T) {
 		}
 	}
 }
+
+// A server that announces neither MOVE nor UIDPLUS may tell COPYUID all the same.
+// That the copy is there does not make it a move.
+func TestMoveWithoutUIDPlusTold(t *testing.T) {
+	w := newWorld(t, imaptest.Options{})
+	w.acct.WithoutCaps = []string{"MOVE", "UIDPLUS"}
+	server, disk := w.hands()
+	server.create("Work")
+	for range 3 {
+		server.deliver("INBOX", w.message(), nil)
+	}
+	w.sync()
+	disk.move(disk.list("INBOX")[1], "Work")
+	w.sync()
+	if end := w.agree(); len(end["INBOX"]) != 2 || len(end["Work"]) != 1 {
+		t.Errorf("%v", end)
+	}
+	w.quiet()
+}
