@@ -290,6 +290,8 @@ func (a *applier) storeFlags(ctx context.Context, c *remote.Conn, mb *mailbox, g
 				x.err = results[i].Err
 			case slices.Contains(results[i].Modified, x.m.uid):
 				x.err = mail.ErrChanged
+			case x.op.Kind == plan.RemoteFlags && slices.Contains(results[i].Gone, x.m.uid):
+				x.err = mail.ErrChanged // the change is to follow the message where it went
 			case slices.Contains(results[i].NotDone, x.m.uid):
 				x.err = &mail.Error{Op: "store", Mailbox: mb.name, UID: x.m.uid, Kind: mail.KindMessage,
 					Err:  &remote.NotDoneError{Op: "store", UIDs: []mail.UID{x.m.uid}},

@@ -146,11 +146,13 @@ func (s *session) postponeUnsure(ctx context.Context) error {
 // found again: what is on disk is new, so that it is not lost, and what is on
 // neither side is forgotten.
 func (s *session) releaseDetached(context.Context) error {
+	released := map[*message]bool{}
 	for id, m := range s.messages {
 		if !m.detached || m.item.Remote.State != plan.Removed {
 			continue
 		}
 		delete(s.messages, id)
+		released[m] = true
 		if !m.onDisk() {
 			continue
 		}
@@ -160,6 +162,8 @@ func (s *session) releaseDetached(context.Context) error {
 		f.item = plan.Item{Ref: f, Size: row.Size, Local: plan.Side{State: plan.New, Mailbox: m.file.Folder, Key: m.file.Base(), Flags: m.item.Local.Flags}}
 		s.newLocal = append(s.newLocal, f)
 	}
+	// Their rows go, so there is nothing to be noted in them.
+	s.touched = slices.DeleteFunc(s.touched, func(m *message) bool { return released[m] })
 	return nil
 }
 

@@ -113,3 +113,35 @@ func TestMovesOnHere(t *testing.T) {
 		}
 	}
 }
+
+// Another client moves a message on after the mailbox was read and before the
+// flag that it is to get is stored: the flag follows it.
+func TestFlagFollowsMove(t *testing.T) {
+	for name, caps := range levels() {
+		t.Run(name, func(t *testing.T) {
+			var w *world
+			moved := false
+			w = newWorld(t, imaptest.Options{Caps: caps, Hook: func(_ *imaptest.Conn, _, verb, _ string) imaptest.Action {
+				if verb == "UID STORE" && !moved {
+					moved = true
+					w.srv.Move("INBOX", w.srv.Messages("INBOX")[0].UID, "Archive")
+				}
+				return imaptest.Action{}
+			}})
+			server, disk := w.hands()
+			server.create("Archive")
+			server.deliver("INBOX", w.message(), []string{`\Seen`})
+			server.deliver("INBOX", w.message(), []string{`\Seen`})
+			w.sync()
+			for _, h := range disk.list("INBOX") {
+				disk.flag(h, []string{`\Flagged`}, nil)
+			}
+			w.sync()
+			end := w.agree()
+			if len(end["Archive"]) != 1 || !strings.Contains(end["Archive"][0], `\Flagged`) || !strings.Contains(end["INBOX"][0], `\Flagged`) {
+				t.Errorf("%v", end)
+			}
+			w.quiet()
+		})
+	}
+}

@@ -71,3 +71,32 @@ func TestMaildirPlusPlus(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A mailbox was deleted and made again on the server, empty or with what it held,
+// while a message was moved out of its folder.
+func TestMovedOutOfMailboxMadeAnew(t *testing.T) {
+	for _, empty := range []bool{true, false} {
+		w := newWorld(t, imaptest.Options{})
+		server, disk := w.hands()
+		server.create("Work")
+		server.create("Archive")
+		for range 3 {
+			server.deliver("Work", w.message(), nil)
+		}
+		w.sync()
+		before := w.srv.Messages("Work")
+		must(w, w.srv.DeleteMailbox("Work"))
+		server.create("Work")
+		if !empty {
+			for _, m := range before {
+				w.srv.Append("Work", m.Flags, m.Date, m.Content)
+			}
+		}
+		disk.move(disk.list("Work")[0], "Archive")
+		w.sync()
+		if end := w.agree(); len(end["Work"]) != 2 || len(end["Archive"]) != 1 {
+			t.Errorf("empty %v: %v", empty, end)
+		}
+		w.quiet()
+	}
+}

@@ -27,6 +27,9 @@ type StoreResult struct {
 	// NotDone are messages whose flags stayed as they were although the server
 	// answered OK, twice; sorted.
 	NotDone []mail.UID
+	// Gone are messages that do not seem to be there any more: the server did
+	// not tell of a change, and nothing when it was asked.
+	Gone []mail.UID
 	// Refused are flags that cannot be written in IMAP; they were left out.
 	Refused mail.Flags
 	Err     error // of the server, for at least one command

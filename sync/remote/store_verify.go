@@ -14,7 +14,7 @@ import (
 // verifyStored finds the messages for which a STORE did nothing, tries those
 // once more, and notes what is left in results.
 func (c *Conn) verifyStored(flight []*storing, results []StoreResult) error {
-	undone, err := c.undone(flight)
+	undone, err := c.undone(flight, results)
 	if err != nil || len(undone) == 0 {
 		return err
 	}
@@ -25,7 +25,7 @@ func (c *Conn) verifyStored(flight []*storing, results []StoreResult) error {
 	for _, st := range undone {
 		st.told = nil
 	}
-	if undone, err = c.undone(undone); err != nil {
+	if undone, err = c.undone(undone, results); err != nil {
 		return err
 	}
 	for _, st := range undone {
@@ -59,8 +59,9 @@ func toldElsewhere(flight []*storing) map[mail.UID]bool {
 }
 
 // undone returns, as commands that are ready to be sent again, what did not
-// happen.
-func (c *Conn) undone(flight []*storing) ([]*storing, error) {
+// happen. Messages that are gone, which STORE passes over without a word (RFC
+// 3501 §6.4.8), are Gone.
+func (c *Conn) undone(flight []*storing, results []StoreResult) ([]*storing, error) {
 	mailbox := c.selected.mailbox
 	doubtful := map[*storing][]mail.UID{}
 	var uids []mail.UID
@@ -98,8 +99,10 @@ func (c *Conn) undone(flight []*storing) ([]*storing, error) {
 	for _, st := range flight {
 		var left []mail.UID
 		for _, uid := range doubtful[st] {
-			// A message without an answer is gone.
-			if flags, there := have[uid]; there && !flags.Apply(st.delta).Equal(flags) {
+			switch flags, there := have[uid]; {
+			case !there:
+				results[st.index].Gone = append(results[st.index].Gone, uid)
+			case !flags.Apply(st.delta).Equal(flags):
 				left = append(left, uid)
 			}
 		}
