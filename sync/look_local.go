@@ -104,6 +104,14 @@ func (s *session) lookAt(ctx context.Context, mb *mailbox) *folderLook {
 	if look.listing, look.err = s.store.Scan(ctx, mb.name); look.err != nil {
 		return look
 	}
+	// What waits to be expunged has no file; one that comes back under its name
+	// is another message, as in matchLocal.
+	waits := map[int64]bool{}
+	for _, i := range s.intents {
+		if i.Kind == state.IntentExpunge {
+			waits[i.Message] = true
+		}
+	}
 	files := look.listing.Files
 	look.names = look.listing.Fingerprint()
 	i := 0
@@ -117,7 +125,7 @@ func (s *session) lookAt(ctx context.Context, mb *mailbox) *folderLook {
 			// within the folder; the row's is the one it names exactly,
 			// or else the first.
 			start := i
-			for i < len(files) && files[i].Base() == n.Base {
+			for !waits[n.ID] && i < len(files) && files[i].Base() == n.Base {
 				i++
 			}
 			same := files[start:i]

@@ -2,12 +2,15 @@ package sync_test
 
 import (
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"satchel/conflict"
+	"satchel/maildir"
 	mailsync "satchel/sync"
 	"satchel/sync/remote/imaptest"
 )
@@ -152,11 +155,11 @@ func TestPostponedIsTakenBack(t *testing.T) {
 }
 
 // TestPostponedComesAgain: while a removal waits, the user puts the message
-// back, in the same folder or in another one. The mark of the removal is not
-// for it.
+// back, in the same folder, also under the name that it had, or in another one.
+// The mark of the removal is not for it.
 func TestPostponedComesAgain(t *testing.T) {
 	for name, caps := range noUIDPlus() {
-		for _, folder := range []string{"INBOX", "Work"} {
+		for _, folder := range []string{"INBOX", "Work", ""} {
 			t.Run(name+" in "+folder, func(t *testing.T) {
 				w := newWorld(t, imaptest.Options{Caps: caps})
 				must(w, w.srv.CreateMailbox("Work"))
@@ -167,16 +170,23 @@ func TestPostponedComesAgain(t *testing.T) {
 				m := w.srv.Messages("INBOX")
 				w.srv.StoreFlags("INBOX", m[1].UID, []string{`\Deleted`}, nil)
 				disk := diskSide{w, rand.New(rand.NewPCG(1, 2))}
+				var file string
+				kept := filepath.Join(w.root, "kept")
 				for _, h := range disk.list("INBOX") {
 					if h.id == contentID(string(m[0].Content)) {
-						disk.remove(h)
+						file = w.path(h.key.(maildir.File))
+						must(w, os.Rename(file, kept))
 					}
 				}
 				w.sync()
-				disk.deliver(folder, m[0].Content, []string{`\Seen`})
+				if folder == "" {
+					must(w, os.Rename(kept, file))
+				} else {
+					disk.deliver(folder, m[0].Content, []string{`\Seen`})
+				}
 				w.sync()
 				w.quiet()
-				if folder != "INBOX" { // where the two are not told apart
+				if folder == "Work" { // elsewhere the two are not told apart
 					w.agreeVisible()
 				}
 				w.srv.StoreFlags("INBOX", m[1].UID, nil, []string{`\Deleted`})
