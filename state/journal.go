@@ -31,8 +31,9 @@ const (
 	IntentTrash IntentKind = "trash"
 	// IntentExpunge: the message was removed locally, or is what a move left
 	// behind, and there is a copy where one was asked for. Only its removal
-	// from Home is missing, which may have to wait for other clients. Unlike
-	// the others this one outlives runs.
+	// from Home is missing, which may have to wait for other clients. Mailbox
+	// is where the copy of a half move is, else Home. Unlike the others this
+	// one outlives runs.
 	IntentExpunge IntentKind = "expunge"
 	// IntentLocalRename and IntentRemoteRename: the mailbox Home is about to
 	// be renamed to Mailbox on that side, with those below it.

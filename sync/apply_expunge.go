@@ -211,7 +211,7 @@ func (s *session) stillPostponed(i *state.Intent) bool {
 		return false
 	}
 	m := s.messages[i.Message]
-	if m == nil || m.item.Local.State != plan.Removed || !m.item.Remote.State.Present() || m.item.Remote.Mailbox != i.Mailbox {
+	if m == nil || m.item.Local.State != plan.Removed || !m.item.Remote.State.Present() || m.item.Remote.Mailbox != i.Home {
 		return false
 	}
 	return (m.item.Remote.Base.System&^m.item.Remote.Flags.System)&mail.Deleted == 0

@@ -2,6 +2,7 @@ package sync
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"satchel/state"
@@ -19,7 +20,7 @@ func (s *session) halfMoved(i *state.Intent, m *message) *message {
 	c, here := s.messages[i.Message], m.item.Remote.Mailbox
 	switch {
 	case i.Kind != state.IntentRemoteMove && i.Kind != state.IntentTrash,
-		c == nil || c.halved || !c.item.Remote.State.Present() || c.item.Remote.Mailbox == here:
+		c == nil || !c.item.Remote.State.Present() || c.item.Remote.Mailbox == here:
 		return nil
 	case i.Mailbox == here && s.after(i, m):
 		return c
@@ -76,14 +77,16 @@ func (s *session) completeMove(ctx context.Context, sus *suspect) (bool, error) 
 			s.putOff(i, n)
 			return true, nil
 		}
-		c.halved = true
-		// \Deleted on the original is our own doing.
-		c.item.Remote.State, c.item.Remote.Flags = plan.Same, c.item.Remote.Base
-		if i.Kind == state.IntentRemoteMove {
-			return true, s.splitMove(ctx, n, c)
+		if i.Kind == state.IntentTrash && c.onDisk() {
+			return true, s.unmark(ctx, c)
 		}
-		c.item.Trashed = true
-		return true, nil
+		if c.marked() {
+			c.item.Remote.Flags.System &^= mail.Deleted // our own doing
+		}
+		if i.Kind == state.IntentRemoteMove {
+			return true, s.splitMove(ctx, i, n, c)
+		}
+		return true, s.leaveBehind(ctx, i, n, c)
 	}
 	return false, nil
 }
@@ -103,7 +106,7 @@ func (s *session) putOff(i *state.Intent, n *message) {
 // splitMove completes the first half of a move on a server that copies and
 // removes: the copy takes over the file, the original is left without one and
 // so is removed.
-func (s *session) splitMove(ctx context.Context, n, from *message) error {
+func (s *session) splitMove(ctx context.Context, i *state.Intent, n, from *message) error {
 	to := s.mailboxes[n.item.Remote.Mailbox]
 	if to == nil || to.row == nil {
 		return nil
@@ -117,21 +120,12 @@ func (s *session) splitMove(ctx context.Context, n, from *message) error {
 	if s.pool.shares() {
 		return s.keptMove(ctx, n, from, &row)
 	}
-	// The original has its copy, so what is left of it goes to no trash.
-	rest := &state.Intent{Kind: state.IntentExpunge, Message: from.row.ID, Mailbox: from.item.Remote.Mailbox, Home: from.item.Remote.Mailbox, UID: from.uid}
-	if !s.req.DryRun {
-		if err := s.db.Update(ctx, func(tx *state.Tx) error {
-			if err := tx.AddIntents([]*state.Intent{rest}); err != nil {
-				return err
-			}
-			return tx.PutMessage(&row)
-		}); err != nil {
-			return err
-		}
-	} else {
+	if err := s.leaveBehind(ctx, i, n, from, &row); err != nil {
+		return err
+	}
+	if s.req.DryRun {
 		row.ID = -int64(len(s.messages)) - 1
 	}
-	s.intents = append(s.intents, rest)
 	m := s.message(&row)
 	m.file, m.content = from.file, from.content
 	m.item.Local = from.item.Local
@@ -144,6 +138,45 @@ func (s *session) splitMove(ctx context.Context, n, from *message) error {
 	from.item.Local.Mailbox = s.byID[from.row.MailboxID].name // its file never was anywhere else
 	n.done = true
 	return nil
+}
+
+// leaveBehind has the journal say, in place of i, that only the removal of an
+// original is left to do: its copy n is found, and row is that of the copy, if
+// it has one. The flags that the original has went with the copy, so they become
+// its base: a run after a further death would take them for an edit, and keep it.
+func (s *session) leaveBehind(ctx context.Context, i *state.Intent, n, from *message, row ...*state.Message) error {
+	r := &from.item.Remote
+	r.State, r.Base = plan.Same, r.Flags
+	from.row.RemoteFlags = r.Base
+	from.item.Trashed = true // it goes to no trash
+	rest := &state.Intent{Kind: state.IntentExpunge, Message: from.row.ID, Mailbox: n.item.Remote.Mailbox, Home: r.Mailbox, UID: from.uid}
+	s.intents[slices.Index(s.intents, i)] = rest
+	if s.req.DryRun {
+		return nil
+	}
+	return s.db.Update(ctx, func(tx *state.Tx) error {
+		if err := errors.Join(tx.DeleteIntents(i.ID), tx.AddIntents([]*state.Intent{rest})); err != nil {
+			return err
+		}
+		return tx.PutMessages(append(row, from.row))
+	})
+}
+
+// unmark has \Deleted come off an original again whose file the user brought
+// back: then the mark was the base's, and the file has it no more.
+func (s *session) unmark(ctx context.Context, m *message) error {
+	ours := mail.Delta{Add: mail.Flags{System: mail.Deleted}}
+	if !m.rebase(ours, m.item.Remote, nil) || s.req.DryRun {
+		return nil
+	}
+	return s.db.Update(ctx, func(tx *state.Tx) error { return tx.PutMessage(m.row) })
+}
+
+// leftBehind reports whether a message is what a half move left: its copy has
+// taken its place, so when it vanishes nobody has moved it.
+func (s *session) leftBehind(m *message) bool {
+	i := s.postponedBefore(m.row.ID)
+	return i != nil && i.Mailbox != i.Home
 }
 
 // keptMove is splitMove where messages have several places: the original is

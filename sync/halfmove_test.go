@@ -1,10 +1,15 @@
 package sync_test
 
 import (
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"satchel/conflict"
+	"satchel/maildir/faultfs"
 	mailsync "satchel/sync"
 	"satchel/sync/remote/imaptest"
 )
@@ -48,21 +53,138 @@ func TestHalfMoveMovedOn(t *testing.T) {
 	}
 }
 
+// again has a run die at a commit, the nth but one.
+func (w *world) again(n int) {
+	w.t.Helper()
+	w.opts.State.BeforeCommit = func() error {
+		if n--; n < 0 {
+			return errDead
+		}
+		return nil
+	}
+	_, _ = w.trySync(mailsync.Request{})
+	w.opts = mailsync.Options{}
+	w.lines.idle()
+}
+
 // The run that takes it up dies too, at one commit after the other.
 func TestHalfMoveDiesAgain(t *testing.T) {
 	for at := 1; at <= 12; at++ {
 		w := half(t)
-		n := 0
-		w.opts.State.BeforeCommit = func() error {
-			if n++; n > at {
-				return errDead
-			}
-			return nil
-		}
-		_, _ = w.trySync(mailsync.Request{})
-		w.opts = mailsync.Options{}
-		w.lines.idle()
+		w.again(at)
 		w.resume("Work 1@test")
+	}
+}
+
+// Another client had changed the flags of the original, which the copy has as
+// well; the base did not know of it yet, since the file could not be renamed.
+// That is no edit for which to keep the original.
+func TestHalfMoveOfFlagged(t *testing.T) {
+	for _, change := range []func(server serverSide, h handle){
+		func(server serverSide, h handle) { server.flag(h, []string{`\Flagged`}, nil) },
+		func(server serverSide, h handle) { server.flag(h, nil, []string{`\Deleted`}) },
+	} {
+		for at := range 13 {
+			w := newBroken(t, imaptest.DefaultCaps.Without(imaptest.CapMove))
+			server, disk := w.hands()
+			server.create("Work")
+			server.deliver("INBOX", w.message(), []string{`\Deleted`})
+			w.sync()
+			disk.move(disk.list("INBOX")[0], "Work")
+			change(server, server.list("INBOX")[0])
+			w.opts.FS = &faultfs.FS{Before: func(op faultfs.Op, _ string) error {
+				if op == faultfs.Rename {
+					return syscall.EBUSY
+				}
+				return nil
+			}}
+			w.fail("UID EXPUNGE", imaptest.Action{Fault: imaptest.DropBefore})
+			w.opts = mailsync.Options{}
+			w.again(at)
+			w.resume("Work 1@test")
+		}
+	}
+}
+
+// What a removal moved to the trash by halves goes there once, and out of where
+// it was, also when the run that takes it up dies. A file that is back by then
+// stays, without the mark of its removal.
+func TestHalfMoveToTrash(t *testing.T) {
+	for _, verb := range []string{"UID STORE", "UID EXPUNGE"} {
+		for _, back := range []bool{false, true} {
+			for at := range 13 {
+				w := newBroken(t, imaptest.DefaultCaps.Without(imaptest.CapMove))
+				w.acct.Policy.Removal = conflict.Trash
+				server, _ := w.hands()
+				server.create("Trash")
+				server.deliver("INBOX", w.message(), nil)
+				w.sync()
+				file, kept := w.path(w.files("INBOX")[0].file), filepath.Join(w.root, "kept")
+				must(w.world, os.Rename(file, kept))
+				w.fail(verb, imaptest.Action{Fault: imaptest.DropBefore})
+				w.again(at)
+				if !back {
+					w.resume("Trash 1@test")
+					continue
+				}
+				must(w.world, os.Rename(kept, file))
+				w.resume("INBOX 1@test", "Trash 1@test")
+				w.unmarked("INBOX")
+			}
+		}
+	}
+}
+
+// unmarked fails the test if a message of the server has \Deleted.
+func (w *world) unmarked(mailbox string) {
+	w.t.Helper()
+	for _, m := range w.srv.Messages(mailbox) {
+		if slices.Contains(m.Flags, `\Deleted`) {
+			w.t.Errorf("%s: uid %d is marked", mailbox, m.UID)
+		}
+	}
+}
+
+// The run that takes it up dies too, and then the user moves the file back to
+// where it was, under the name that it had: it is the copy that moves.
+func TestHalfMoveBack(t *testing.T) {
+	for _, verb := range []string{"UID STORE", "UID EXPUNGE"} {
+		for at := range 13 {
+			w := newBroken(t, imaptest.DefaultCaps.Without(imaptest.CapMove))
+			serverSide{w.world}.create("Work")
+			serverSide{w.world}.deliver("INBOX", w.message(), nil)
+			w.sync()
+			from := w.files("INBOX")[0].file
+			to := from
+			to.Folder = "Work"
+			must(w.world, os.Rename(w.path(from), w.path(to)))
+			w.fail(verb, imaptest.Action{Fault: imaptest.DropBefore})
+			w.again(at)
+			must(w.world, os.Rename(w.path(to), w.path(from)))
+			w.resume("INBOX 1@test")
+			w.unmarked("INBOX")
+		}
+	}
+}
+
+// Another client copies the original once the journal says that the copy was
+// found, and the run dies before it can note that the original is expunged.
+// What is new is not the original, moved.
+func TestHalfMoveCopied(t *testing.T) {
+	for _, policy := range []conflict.EditVsDelete{conflict.Keep, conflict.Delete} {
+		for at := 2; ; at++ {
+			w := half(t, "Archive")
+			w.acct.Policy.EditVsDelete = policy
+			w.again(at)
+			server, _ := w.hands()
+			list := server.list("INBOX")
+			if len(list) == 0 {
+				break
+			}
+			server.copy(list[0], "Archive")
+			server.remove(list[0])
+			w.resume("Archive 1@test", "Work 1@test")
+		}
 	}
 }
 

@@ -142,7 +142,6 @@ type message struct {
 	replaces int64      // the pending row that stood for a new message on the server, if any
 	detached bool       // its UID is void, because UIDVALIDITY changed
 	done     bool       // matched to something, so no longer new on its own
-	halved   bool       // the copy that an interrupted move made was found
 	twin     bool       // planned, but applied when what it copies is on disk
 }
 
