@@ -138,10 +138,12 @@ func (a *applier) uploadedTogether(mb *mailbox, changes []*laneChange) {
 	a.putTogether(mb, uids)
 }
 
-// learnValidity notes the UIDVALIDITY of a mailbox that this run made, before
-// rows name its UIDs.
+// learnValidity notes the UIDVALIDITY of a mailbox that this run made, or one
+// that died before it could settle it, before rows name its UIDs. Without it the
+// next run would take them for those of a mailbox that was made again.
 func (a *applier) learnValidity(tx *state.Tx, mb *mailbox, v mail.UIDValidity) error {
-	if v == 0 || mb.row == nil || a.validity(mb) != 0 {
+	known := a.validity(mb)
+	if v == 0 || mb.row == nil || mb.row.Cursor.UIDValidity != 0 || known != 0 && known != v {
 		return nil
 	}
 	a.mu.Lock()

@@ -210,3 +210,22 @@ func TestResumeMoveOfRenamed(t *testing.T) {
 	w.lines.through(nil, nil)
 	w.resume("INBOX 1@test", "Other 1@test")
 }
+
+// A mailbox is made by a run that dies before it puts the first message there;
+// the next one puts it there and dies. It is not made again since, so the
+// message is no new one, also when its file is gone.
+func TestResumeIntoNewMailbox(t *testing.T) {
+	for at := range 13 {
+		w := newBroken(t, 0)
+		_, disk := w.hands()
+		w.sync()
+		disk.create("New")
+		disk.deliver("New", w.message(), nil)
+		w.fail("APPEND", imaptest.Action{Fault: imaptest.DropBefore})
+		w.again(at)
+		disk.remove(disk.list("New")[0])
+		if msg := w.finish(nil, nil); msg != "" {
+			t.Errorf("after %d commits: %s", at, msg)
+		}
+	}
+}
