@@ -18,6 +18,9 @@ type command struct {
 	literal func(f *wire.Fetch, r *literalReader) bool
 	// free: the server may answer it in any order with other free commands.
 	free bool
+	// lists: its answers are of kinds that no other command has, so the server
+	// may give them, and end it, while others are under way (RFC 3501 §5.5).
+	lists bool
 	// viaGoIMAP: the tag is go-imap's, which waits for the answer too.
 	viaGoIMAP bool
 	// compress: what follows the answer OK is compressed, both ways.

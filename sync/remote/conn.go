@@ -219,7 +219,7 @@ func (c *Conn) Noop(ctx context.Context) error {
 // goroutine of the connection is left.
 func (c *Conn) Close() error {
 	c.closeOnce.Do(func() {
-		if c.link.failure() == nil && c.link.front() == nil {
+		if c.link.failure() == nil && c.link.front("") == nil {
 			// The answer tells nothing, so it is not worth a round trip.
 			select {
 			case <-c.link.idle:

@@ -309,7 +309,7 @@ func short(err error) error {
 
 // offerLiteral lets the waiting command stream a literal of a FETCH.
 func (l *link) offerLiteral(lit wire.Literal) (took bool, err error) {
-	c := l.front()
+	c := l.front("FETCH")
 	if c == nil || c.literal == nil {
 		return false, nil
 	}

@@ -7,10 +7,21 @@ import (
 	"satchel/sync/remote/wire"
 )
 
-// front returns the oldest command that is not answered.
-func (l *link) front() *command {
+// front returns the oldest command that is not answered and that a response of
+// this kind may be for.
+func (l *link) front(kind string) *command {
+	listing := false
+	switch kind {
+	case "LIST", "LSUB", "STATUS", "NAMESPACE", "ID":
+		listing = true
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	for _, c := range l.pending {
+		if c.lists == listing {
+			return c
+		}
+	}
 	if len(l.pending) == 0 {
 		return nil
 	}
@@ -20,7 +31,7 @@ func (l *link) front() *command {
 // takeUntagged gives a response to the oldest command, and to the link what
 // concerns the connection.
 func (l *link) takeUntagged(r wire.Response) {
-	c := l.front()
+	c := l.front(r.Kind)
 	switch r.Kind {
 	case "CAPABILITY":
 		l.setCaps(wire.ParseWords(r.Rest))
@@ -93,9 +104,10 @@ func (l *link) takeTagged(line []byte) error {
 	}
 	c := l.pending[i]
 	// The text is how responses find their mailbox: commands must end in the
-	// order in which they were sent, as they do on every known server.
+	// order in which they were sent, as they do on every known server. Dovecot
+	// lists while it fetches.
 	for _, earlier := range l.pending[:i] {
-		if !earlier.free || !c.free {
+		if earlier.lists == c.lists && !(earlier.free && c.free) {
 			l.mu.Unlock()
 			return errOutOfOrder
 		}

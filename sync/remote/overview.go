@@ -157,7 +157,7 @@ func (c *Conn) listFlight(li *listing, extended bool) (failed, err error) {
 
 // ask makes a command whose answer the listing takes.
 func (li *listing) ask(line string) *command {
-	return &command{line: line, free: true, untagged: li.take}
+	return &command{line: line, free: true, lists: true, untagged: li.take}
 }
 
 // listCommands are those that list mailboxes; list is the one that matters.

@@ -3,6 +3,7 @@ package remote
 import (
 	"testing"
 
+	"satchel/sync/mail"
 	"satchel/sync/remote/imaptest"
 )
 
@@ -92,5 +93,37 @@ func TestEnabledMissing(t *testing.T) {
 	}
 	if c.Level() != Condstore {
 		t.Errorf("level %v", c.Level())
+	}
+}
+
+// The list that is asked for behind questions may be answered while they are
+// being answered: Dovecot does so when FETCH has much to say.
+func TestListBesideFetch(t *testing.T) {
+	const caps = "IMAP4rev1 ENABLE CONDSTORE QRESYNC LIST-EXTENDED LIST-STATUS NAMESPACE"
+	dial := script(t, func(s *scripted) {
+		s.login(caps)
+		s.expect("ENABLE QRESYNC", "* ENABLED QRESYNC", "OK")
+		sel, fetch := s.command("SELECT"), s.command("UID FETCH")
+		names, list := s.command("NAMESPACE"), s.command("LIST")
+		s.send("* 3 EXISTS", "* OK [UIDVALIDITY 7] v", "* OK [UIDNEXT 13] n", "* OK [HIGHESTMODSEQ 90] h", "* VANISHED (EARLIER) 4", sel+" OK [READ-WRITE] selected",
+			"* 2 FETCH (UID 11 FLAGS () MODSEQ (88) RFC822.SIZE 10)",
+			`* NAMESPACE (("" "/")) NIL NIL`, names+" OK", `* LIST () "/" INBOX`, `* LIST () "/" Work`,
+			"* 3 FETCH (UID 12 FLAGS () MODSEQ (89) RFC822.SIZE 10)",
+			`* STATUS Work (MESSAGES 5 UIDNEXT 9 UIDVALIDITY 3 HIGHESTMODSEQ 4)`,
+			fetch+" OK fetched", list+" OK listed")
+		s.logout()
+	})
+	c := faulty(t, dial)
+	var got *Changes
+	boxes, err := c.ChangesThenList(t.Context(), []ChangesRequest{{Mailbox: "INBOX", ListNew: true,
+		Known: mail.Cursor{UIDValidity: 7, UIDNext: 11, HighestModSeq: 80, Messages: 2}}}, func(ch *Changes) error { got = ch; return nil })
+	if err != nil || got == nil || got.Err != nil {
+		t.Fatal(got, err)
+	}
+	if len(got.New) != 2 || !got.Vanished.Contains(4) {
+		t.Errorf("changes: %+v", got)
+	}
+	if len(boxes) != 2 || boxes[1].Name != "Work" || boxes[1].Status.UIDNext != 9 {
+		t.Errorf("mailboxes: %+v", boxes)
 	}
 }
