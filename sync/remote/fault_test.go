@@ -200,6 +200,58 @@ func TestSlowUploadIsProgress(t *testing.T) {
 	}
 }
 
+// A server that drips, a byte now and then and never to an end, is as good as
+// silent.
+func TestDrip(t *testing.T) {
+	drip := func(s *scripted) {
+		for _, err := io.WriteString(s.conn, "* "); err == nil; _, err = io.WriteString(s.conn, "x") {
+			time.Sleep(30 * time.Millisecond)
+		}
+	}
+	for name, play := range map[string]func(s *scripted){
+		"greeting": drip,
+		"login": func(s *scripted) {
+			s.send("* OK [CAPABILITY IMAP4rev1] ready")
+			s.command("LOGIN")
+			drip(s)
+		},
+		"list": func(s *scripted) {
+			s.login("IMAP4rev1")
+			s.command("LIST")
+			drip(s)
+		},
+		"body": func(s *scripted) {
+			s.login("IMAP4rev1")
+			s.expect("EXAMINE", strings.TrimSuffix(opened, "\r\n"), "OK")
+			s.command("UID FETCH")
+			s.raw("* 1 FETCH (UID 5 BODY[] {1000}\r\n")
+			drip(s)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := dialOptions(script(t, play))
+			o.Timeout = 150 * time.Millisecond
+			cl, err := New(o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			begin := time.Now()
+			c, err := cl.Connect(t.Context())
+			if err == nil && name == "list" {
+				_, err = c.Overview(t.Context())
+			} else if err == nil {
+				_, err = c.FetchBodies(t.Context(), []BodyRequest{{Mailbox: "INBOX", UIDs: []mail.UID{5}}}, func(b Body) error {
+					_, err := io.Copy(io.Discard, b)
+					return err
+				})
+			}
+			if mail.KindOf(err) != mail.KindConnection {
+				t.Errorf("%v after %v", err, time.Since(begin))
+			}
+		})
+	}
+}
+
 // Answers out of order would be attributed to the wrong mailbox.
 func TestOutOfOrder(t *testing.T) {
 	dial := script(t, func(s *scripted) {

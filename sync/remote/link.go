@@ -12,6 +12,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -23,6 +24,8 @@ const (
 	// maxResponse bounds what is held in memory of one response. 100,000
 	// vanished messages are a line of 700 KB.
 	maxResponse = 16 << 20
+	// minProgress is how many bytes of a response count as progress.
+	minProgress = 128
 )
 
 // link is the net.Conn that go-imap is given. go-imap's goroutine reads from
@@ -38,7 +41,13 @@ type link struct {
 
 	br  *bufio.Reader // reading goroutine only, or whoever it handed a literal to
 	buf []byte        // a response that is not within br
-	out []byte        // bytes for go-imap not yet read by it
+	// How long the server was waited for, and how much it sent, since it last
+	// made progress.
+	waiting time.Duration
+	since   int
+	out     []byte // bytes for go-imap not yet read by it
+
+	renewed atomic.Bool // something was sent to the server: it may take its time anew
 
 	greeting string // synthetic greeting after STARTTLS; see dial.go
 
@@ -92,7 +101,13 @@ func (r netReader) Read(p []byte) (int, error) {
 	if err := l.armRead(); err != nil {
 		return 0, err
 	}
+	begin := time.Now()
 	n, err := l.Conn.Read(p)
+	l.waiting += time.Since(begin)
+	l.since += n
+	if l.since >= minProgress || l.renewed.Swap(false) {
+		l.progressed()
+	}
 	if n > 0 {
 		l.count(func(s *Stats) { s.BytesIn += int64(n) })
 	}
@@ -102,8 +117,12 @@ func (r netReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// armRead gives the server another Timeout to make progress. With nothing
-// asked, it may be silent for as long as it likes.
+// progressed notes that the server has made progress: so many bytes, or the end
+// of a response. One that drips makes none.
+func (l *link) progressed() { l.waiting, l.since = 0, 0 }
+
+// armRead gives the server what is left of Timeout to make progress. With
+// nothing asked, it may be silent for as long as it likes.
 func (l *link) armRead() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -111,7 +130,7 @@ func (l *link) armRead() error {
 		return l.err
 	}
 	if len(l.pending) > 0 || !l.greeted {
-		return l.Conn.SetReadDeadline(time.Now().Add(l.timeout))
+		return l.Conn.SetReadDeadline(time.Now().Add(max(0, l.timeout-l.waiting)))
 	}
 	return l.Conn.SetReadDeadline(time.Time{})
 }
@@ -202,6 +221,7 @@ func (l *link) readResponse() error {
 	if err != nil {
 		return err
 	}
+	l.progressed()
 	if !l.greeted { // written only by this goroutine
 		return l.takeGreeting(line)
 	}

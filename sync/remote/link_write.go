@@ -67,6 +67,7 @@ func (l *link) register(c *command) error {
 	c.depth = l.received + 1
 	l.turn(c.depth)
 	l.pending = append(l.pending, c)
+	l.renewed.Store(true)
 	return l.Conn.SetReadDeadline(time.Now().Add(l.timeout))
 }
 
@@ -230,6 +231,7 @@ func (l *link) extendRead() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.err == nil && len(l.pending) > 0 {
+		l.renewed.Store(true)
 		_ = l.Conn.SetReadDeadline(time.Now().Add(l.timeout)) // the read reports a dead connection
 	}
 }
