@@ -133,7 +133,7 @@ func (c *Conn) ChangesThenList(ctx context.Context, reqs []ChangesRequest, yield
 			return nil, c.dead("list mailboxes", "", err)
 		}
 	}
-	if list.err() != nil {
+	if list.err() != nil || li.tooMany {
 		return nil, nil // Overview knows other ways
 	}
 	return c.listed(li, true), nil

@@ -2,6 +2,7 @@ package remote
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -20,12 +21,17 @@ type Mailbox struct {
 	MailboxID  string      // RFC 8474 §4, or empty
 }
 
+// maxMailboxes bounds what a list may hold, and so what it takes of memory.
+const maxMailboxes = 100_000
+
 // statusWindow is how many STATUS commands are in flight at once.
 const statusWindow = 32
 
 // listing gathers the answers of the flight.
 type listing struct {
 	lists    []wire.List
+	listed   map[string]bool // by name on the wire
+	tooMany  bool
 	subbed   map[string]bool
 	statuses map[string]wire.Status
 	personal []wire.Namespace
@@ -35,21 +41,23 @@ type listing struct {
 }
 
 func newListing() *listing {
-	return &listing{subbed: map[string]bool{}, statuses: map[string]wire.Status{}}
+	return &listing{listed: map[string]bool{}, subbed: map[string]bool{}, statuses: map[string]wire.Status{}}
 }
 
 func (li *listing) take(r wire.Response) {
 	switch r.Kind {
 	case "LIST":
-		if l, ok := wire.ParseList(r.Rest); ok {
-			li.lists = append(li.lists, l)
+		if l, ok := wire.ParseList(r.Rest); ok && !li.listed[l.Name] {
+			if li.tooMany = len(li.lists) >= maxMailboxes; !li.tooMany {
+				li.lists, li.listed[l.Name] = append(li.lists, l), true
+			}
 		}
 	case "LSUB":
-		if l, ok := wire.ParseList(r.Rest); ok && !l.Has(`\Noselect`) {
+		if l, ok := wire.ParseList(r.Rest); ok && !l.Has(`\Noselect`) && len(li.subbed) < maxMailboxes {
 			li.subbed[inboxFold(l.Name)] = true
 		}
 	case "STATUS":
-		if st, ok := wire.ParseStatus(r.Rest); ok {
+		if st, ok := wire.ParseStatus(r.Rest); ok && len(li.statuses) < maxMailboxes {
 			li.statuses[inboxFold(st.Name)] = st
 		}
 	case "NAMESPACE":
@@ -85,10 +93,13 @@ func (c *Conn) Overview(ctx context.Context) ([]Mailbox, error) {
 		// A server that offers LIST-EXTENDED and chokes on it is asked again
 		// in plain words.
 		c.log.Warn("extended LIST refused", "err", failed)
-		li.lists, extended = nil, false
+		li.lists, li.listed, extended = nil, map[string]bool{}, false
 		if failed, err = c.listFlight(li, false); err != nil {
 			return nil, err
 		}
+	}
+	if failed == nil && li.tooMany {
+		failed = fmt.Errorf("the server lists more than %d", maxMailboxes)
 	}
 	if failed != nil {
 		return nil, &mail.Error{Op: "list mailboxes", Kind: mail.KindAccount, Err: failed}

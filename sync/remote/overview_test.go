@@ -1,6 +1,8 @@
 package remote
 
 import (
+	"bufio"
+	"fmt"
 	"testing"
 
 	"satchel/sync/mail"
@@ -125,5 +127,35 @@ func TestListBesideFetch(t *testing.T) {
 	}
 	if len(boxes) != 2 || boxes[1].Name != "Work" || boxes[1].Status.UIDNext != 9 {
 		t.Errorf("mailboxes: %+v", boxes)
+	}
+}
+
+// However long the list is, it is not held without bound.
+func TestListFlood(t *testing.T) {
+	for name, x := range map[string]struct {
+		line func(i int) string
+		bad  bool
+	}{
+		"one name":   {func(int) string { return `* LIST () "/" Again` }, false},
+		"many names": {func(i int) string { return fmt.Sprintf(`* LIST () "/" box%d`, i) }, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dial := script(t, func(s *scripted) {
+				s.login("IMAP4rev1 LIST-EXTENDED LIST-STATUS")
+				list := s.command("LIST")
+				w := bufio.NewWriter(s.conn)
+				for i := range maxMailboxes + 10 {
+					_, _ = w.WriteString(x.line(i) + "\r\n")
+				}
+				_, _ = w.WriteString(list + " OK\r\n")
+				_ = w.Flush()
+				s.drain()
+			})
+			c := faulty(t, dial)
+			boxes, err := c.Overview(t.Context())
+			if x.bad != (err != nil) || !x.bad && len(boxes) != 1 {
+				t.Errorf("%d mailboxes, %v", len(boxes), err)
+			}
+		})
 	}
 }
