@@ -378,8 +378,8 @@ func (db *DB) Counts(ctx context.Context) (map[int64]int, error) {
 // PutMessage inserts m and sets its ID, or updates it when it has one.
 func (t *Tx) PutMessage(m *Message) error { return t.PutMessages([]*Message{m}) }
 
-// rowsAtOnce is how many rows one statement writes: the driver compiles a
-// statement each time it runs, which costs more than a row.
+// rowsAtOnce is how many rows one statement writes: a call costs about as much
+// as a row.
 const rowsAtOnce = 64
 
 const messageValues = `mailbox_id, uid, base, is_new, info, local_flags, remote_flags, digest, size, disk_size, form, date, emailid, pending`
