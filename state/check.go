@@ -20,7 +20,8 @@ import (
 //   - a cursor of zero in a mailbox with rows: the server is read anew
 //   - a pending row after a run that was stopped or had problems
 //   - two rows that name one file, while an intent tells of one of them or one
-//     of them is pending: files changed names, and the base follows row by row
+//     of them is pending: files changed names, and the base follows row by row.
+//     Two files may share the unique part of their names
 //   - flags that differ between the two columns: a side cannot hold them all
 func (db *DB) Check(ctx context.Context) ([]string, error) {
 	c := &check{ctx: ctx, db: db}
@@ -61,8 +62,8 @@ func invariants() []string {
 		of(`'called undelivered, though the last run ended well'`,
 			`m.pending <> 0 AND (SELECT outcome FROM run ORDER BY id DESC LIMIT 1) = 'ok'`),
 		`SELECT ` + subject + `, 'shares its file with uid ' || o.uid` + from +
-			`JOIN message o ON o.mailbox_id = m.mailbox_id AND o.base = m.base AND o.id > m.id
-			WHERE m.pending = 0 AND o.pending = 0 AND NOT EXISTS (SELECT 1 FROM intent i WHERE i.message_id IN (m.id, o.id))` + order,
+			`JOIN message o ON o.mailbox_id = m.mailbox_id AND o.base = m.base AND o.is_new = m.is_new AND o.info = m.info AND o.id > m.id
+			WHERE m.info <> '/' AND m.pending = 0 AND o.pending = 0 AND NOT EXISTS (SELECT 1 FROM intent i WHERE i.message_id IN (m.id, o.id))` + order,
 		`SELECT name, '', 'UIDNEXT ' || uidnext || ' and mod-sequence ' || highestmodseq || ' without UIDVALIDITY'
 			FROM mailbox WHERE uidvalidity = 0 AND (uidnext <> 0 OR highestmodseq <> 0) ORDER BY id`,
 		`SELECT name, '', 'cursor out of range' FROM mailbox WHERE uidvalidity NOT BETWEEN 0 AND 4294967295

@@ -284,6 +284,14 @@ func (db *DB) ByID(ctx context.Context, ids []int64) (map[int64]*Message, error)
 	return found, err
 }
 
+// ByBase returns the messages of a mailbox whose files have one of these unique
+// parts of the name.
+func (db *DB) ByBase(ctx context.Context, mailbox int64, bases []string) (list []*Message, err error) {
+	err = eachIn(ctx, db, "base", bases, func(b string) any { return b }, fmt.Sprintf("AND mailbox_id=%d ORDER BY id", mailbox),
+		func(m *Message) { list = append(list, m) })
+	return list, err
+}
+
 // keysAtOnce is how many rows one statement looks for.
 const keysAtOnce = 256
 

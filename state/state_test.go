@@ -553,6 +553,7 @@ func TestHistory(t *testing.T) {
 // Every rule that Check has is broken once, and mended.
 func TestCheckFinds(t *testing.T) {
 	const insert = `INSERT INTO message(mailbox_id, uid, base, digest, size, disk_size) VALUES`
+	const plain = `UPDATE message SET is_new=0, info=''; `
 	for _, test := range []struct {
 		name, damage, want string
 	}{
@@ -566,9 +567,11 @@ func TestCheckFinds(t *testing.T) {
 		{"raw", `UPDATE message SET form=1 WHERE uid=7`, `INBOX: uid 7 (x): kept byte for byte, but of 120 bytes on the server and 100 on disk`},
 		{"shrunk", `UPDATE message SET size=99 WHERE uid=7`, `INBOX: uid 7 (x): larger on disk (100 bytes) than on the server (99), where lines end in CRLF`},
 		{"mailbox", `UPDATE message SET mailbox_id=99 WHERE uid=7`, `mailbox row 99: uid 7 (x): its mailbox is not in the state`},
-		{"one file twice", insert + `(1, 8, 'x', zeroblob(32), 0, 0)`, `INBOX: uid 7 (x): shares its file with uid 8`},
-		{"one file twice, in two mailboxes", `INSERT INTO mailbox(id, name) VALUES(2, 'A'); ` + insert + `(2, 8, 'x', zeroblob(32), 0, 0)`, ``},
-		{"one file twice, on its way", insert + `(1, 8, 'x', zeroblob(32), 0, 0); INSERT INTO intent(kind, message_id) VALUES('local-move', 1)`, ``},
+		{"one file twice", plain + insert + `(1, 8, 'x', zeroblob(32), 0, 0)`, `INBOX: uid 7 (x): shares its file with uid 8`},
+		{"one name twice", plain + `UPDATE message SET info=':2,S'; ` + insert + `(1, 8, 'x', zeroblob(32), 0, 0)`, ``},
+		{"one name twice, not known exactly", `UPDATE message SET info='/'; ` + insert + `(1, 8, 'x', zeroblob(32), 0, 0); UPDATE message SET info='/'`, ``},
+		{"one file twice, in two mailboxes", plain + `INSERT INTO mailbox(id, name) VALUES(2, 'A'); ` + insert + `(2, 8, 'x', zeroblob(32), 0, 0)`, ``},
+		{"one file twice, on its way", plain + insert + `(1, 8, 'x', zeroblob(32), 0, 0); INSERT INTO intent(kind, message_id) VALUES('local-move', 1)`, ``},
 		{"pending", `UPDATE message SET pending=1; INSERT INTO run(started, finished, outcome) VALUES(1, 2, 'ok')`,
 			`INBOX: uid 7 (x): called undelivered, though the last run ended well`},
 		{"pending after a stopped run", `UPDATE message SET pending=1; INSERT INTO run(started, finished, outcome) VALUES(1, 2, 'ok'), (3, 0, '')`, ``},

@@ -63,8 +63,12 @@ type localChange struct {
 
 func (a *applier) localBatch(ctx context.Context, ops []*plan.Op) error {
 	var changes []*localChange
+	taken, err := a.spare(ctx, ops)
+	if err != nil {
+		return err
+	}
 	for _, op := range ops {
-		c, err := a.prepareLocal(op)
+		c, err := a.prepareLocal(op, taken[op])
 		if err != nil {
 			if fatal(ctx, err) {
 				return err
@@ -84,7 +88,7 @@ func (a *applier) localBatch(ctx context.Context, ops []*plan.Op) error {
 			copies = append(copies, c)
 		}
 	}
-	err := a.commit(ctx, func(tx *state.Tx) error {
+	err = a.commit(ctx, func(tx *state.Tx) error {
 		expected, err := a.expectCopies(tx, copies)
 		return errors.Join(err, tx.AddIntents(intents), tx.PutMessages(expected))
 	})
@@ -138,8 +142,9 @@ func (a *applier) localBatch(ctx context.Context, ops []*plan.Op) error {
 	return first
 }
 
-// prepareLocal works out the name that the file will have.
-func (a *applier) prepareLocal(op *plan.Op) (*localChange, error) {
+// prepareLocal works out the name that the file will have. taken: where it goes
+// to, the unique part of its name is another's.
+func (a *applier) prepareLocal(op *plan.Op, taken bool) (*localChange, error) {
 	m := ref(op.Item)
 	c := &localChange{op: op, m: m}
 	switch op.Kind {
@@ -161,6 +166,9 @@ func (a *applier) prepareLocal(op *plan.Op) (*localChange, error) {
 		}
 		var err error
 		c.target, c.unheld, err = a.rename(m.file, op.To, flags, true)
+		if taken {
+			a.newBase(&c.target)
+		}
 		c.intent.Base = c.target.Base()
 		return c, err
 	case plan.LocalCopy:
@@ -240,19 +248,29 @@ func (a *applier) changeLocal(ctx context.Context, c *localChange) error {
 			return nil
 		}
 		err := a.store.Rename(ctx, c.m.file, c.target)
-		if errors.Is(err, mail.ErrExists) && c.op.Kind == plan.LocalMove {
-			// Two messages of one name meet: this one gets a new name.
-			info := c.target.Name[len(c.target.Base()):]
-			c.target.Name = a.store.NewBase() + info
-			err = a.store.Rename(ctx, c.m.file, c.target)
+		if !errors.Is(err, mail.ErrExists) {
+			return err
 		}
-		return err
+		// Two messages of one name meet: this one gets a new name. Within a
+		// folder it may also be a mail program that renames the same file.
+		if c.op.Kind == plan.LocalFlags {
+			if is, dberr := a.anothers(ctx, c.m, c.target); dberr != nil || !is {
+				return errors.Join(err, dberr)
+			}
+		}
+		a.newBase(&c.target)
+		return a.store.Rename(ctx, c.m.file, c.target)
 	case plan.LocalCopy:
 		return a.store.Copy(ctx, ref(c.op.Source).file, c.target)
 	case plan.LocalRemove:
 		return a.store.Discard(ctx, c.m.file, a.undoRun())
 	}
 	return nil
+}
+
+// newBase gives a file that is to be another unique part of the name.
+func (a *applier) newBase(f *maildir.File) {
+	f.Name = a.store.NewBase() + f.Name[len(f.Base()):]
 }
 
 // track notes what became of the folders.

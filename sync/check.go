@@ -210,25 +210,58 @@ func (c *checker) folder(ctx context.Context, mb *state.Mailbox) error {
 		c.found(mb, nil, "the folder cannot be read: %v", err)
 		return nil
 	}
-	files := make(map[string][]maildir.File, len(l.Files))
-	for _, f := range l.Files {
-		files[f.Base()] = append(files[f.Base()], f)
+	files := map[int64]maildir.File{} // by row
+	shared := map[int64][]maildir.File{}
+	err = byBase(ctx, c.db, mb.ID, l.Files, func(rows []state.Name, same []maildir.File) {
+		for i := range rows {
+			n := &rows[i]
+			switch at := named(n, same); {
+			case at >= 0:
+				files[n.ID] = same[at]
+			case len(rows) == 1 && len(same) == 1:
+				files[n.ID] = same[0]
+			case len(same) > 0:
+				shared[n.ID] = slices.Clone(same)
+			}
+		}
+	})
+	if err != nil {
+		return err
+	}
+	taken := make(map[maildir.File]bool, len(files))
+	for _, f := range files {
+		taken[f] = true
 	}
 	known := 0
 	err = c.db.Range(ctx, mb.ID, mail.AllUIDs(), func(row *state.Message) error {
-		same := files[row.Base]
-		if len(same) == 0 {
-			c.rep.Waiting++
-			return nil
+		f, ok := files[row.ID]
+		if !ok {
+			f, ok = c.holder(ctx, row, shared[row.ID], taken)
+			taken[f] = true
 		}
-		// Of several files with one base the row's is the same as for a sync.
-		f := same[max(0, slices.IndexFunc(same, func(f maildir.File) bool { return f.New == row.New && f.Name == row.Base+row.Info }))]
-		files[row.Base] = slices.DeleteFunc(same, func(x maildir.File) bool { return x == f })
+		if !ok {
+			c.rep.Waiting++
+			return ctx.Err()
+		}
 		known++
 		return c.file(ctx, mb, row, f)
 	})
 	c.rep.Waiting += len(l.Files) - known
 	return err
+}
+
+// holder returns which of several files that share a name, and of which the row
+// names none, holds the message of the row.
+func (c *checker) holder(ctx context.Context, row *state.Message, files []maildir.File, taken map[maildir.File]bool) (maildir.File, bool) {
+	for _, f := range files {
+		if taken[f] {
+			continue
+		}
+		if content, err := c.store.Inspect(ctx, f); err == nil && holds(&content, row) {
+			return f, true
+		}
+	}
+	return maildir.File{}, false
 }
 
 // file compares one file with its row.

@@ -8,7 +8,6 @@ import (
 
 	"satchel/maildir"
 	"satchel/state"
-	"satchel/sync/plan"
 )
 
 // inspectors is how many files are read side by side.
@@ -18,8 +17,9 @@ const inspectors = 4
 type folderLook struct {
 	listing *maildir.Listing // without Files when there is nothing to compare
 	names   maildir.Fingerprint
-	err     error // of listing or comparing it
-	fresh   []*message
+	err     error       // of listing or comparing it
+	fresh   []*message  // unknown, or sharing a base with others
+	shared  []int64     // rows that share a base with others, or with several files
 	changed []namedFile // known, under another name than the row says
 	missing []int64     // rows
 	removed int         // those of them whose files had been delivered
@@ -97,8 +97,7 @@ func (s *session) lookAhead(ctx context.Context, rows []*state.Mailbox, folders 
 	return ahead
 }
 
-// lookAt lists a folder and walks the listing and the base side by side; both
-// are sorted by the unique part of the name.
+// lookAt lists a folder and compares it with the base.
 func (s *session) lookAt(ctx context.Context, mb *mailbox) *folderLook {
 	look := &folderLook{}
 	if look.listing, look.err = s.store.Scan(ctx, mb.name); look.err != nil {
@@ -114,51 +113,59 @@ func (s *session) lookAt(ctx context.Context, mb *mailbox) *folderLook {
 	}
 	files := look.listing.Files
 	look.names = look.listing.Fingerprint()
-	i := 0
-	if mb.row != nil {
-		look.err = s.db.Names(ctx, mb.row.ID, func(n *state.Name) error {
-			for i < len(files) && files[i].Base() < n.Base {
-				look.add(mb, files[i])
-				i++
+	if mb.row == nil {
+		look.compare(nil, files, false)
+		return look
+	}
+	look.err = byBase(ctx, s.db, mb.row.ID, files, func(rows []state.Name, files []maildir.File) {
+		rows = slices.DeleteFunc(rows, func(n state.Name) bool {
+			if waits[n.ID] {
+				look.gone(&n)
 			}
-			// Several files may share a base, when somebody copied one
-			// within the folder; the row's is the one it names exactly,
-			// or else the first.
-			start := i
-			for !waits[n.ID] && i < len(files) && files[i].Base() == n.Base {
-				i++
-			}
-			same := files[start:i]
-			if len(same) == 0 {
-				look.missing = append(look.missing, n.ID)
-				if !n.Pending {
-					look.removed++
-				}
-				return nil
-			}
-			mine := max(0, slices.IndexFunc(same, func(f maildir.File) bool { return f.New == n.New && f.Name == n.Base+n.Info }))
-			for k, f := range same {
-				if k != mine {
-					look.add(mb, f)
-				}
-			}
-			if f := same[mine]; mb.detached || n.Pending || f.New != n.New || f.Name != n.Base+n.Info {
-				look.changed = append(look.changed, namedFile{n.ID, f})
-			}
-			return nil
+			return waits[n.ID]
 		})
-	}
-	for ; i < len(files); i++ {
-		look.add(mb, files[i])
-	}
+		look.compare(rows, files, mb.detached)
+	})
 	return look
 }
 
-// add takes a file that the base does not know.
-func (l *folderLook) add(mb *mailbox, f maildir.File) {
-	m := &message{file: f}
-	m.item = plan.Item{Ref: m, Local: plan.Side{State: plan.New, Mailbox: mb.name, Key: f.Base(), Flags: l.listing.Keywords.Flags(f)}}
-	l.fresh = append(l.fresh, m)
+// compare takes rows and files that share a base; as a rule there is one of
+// each, and then they belong together.
+func (l *folderLook) compare(rows []state.Name, files []maildir.File, detached bool) {
+	switch {
+	case len(rows) == 0:
+		for _, f := range files {
+			l.fresh = append(l.fresh, newFile(f, l.listing.Keywords))
+		}
+	case len(files) == 0:
+		for i := range rows {
+			l.gone(&rows[i])
+		}
+	case len(rows) == 1 && len(files) == 1 || asKnown(rows, files):
+		for i := range rows {
+			n, f := &rows[i], files[max(0, named(&rows[i], files))]
+			if detached || n.Pending || !names(n, f) {
+				l.changed = append(l.changed, namedFile{n.ID, f})
+			}
+		}
+	default:
+		for _, n := range rows {
+			l.shared = append(l.shared, n.ID)
+		}
+		for _, f := range files {
+			m := newFile(f, l.listing.Keywords)
+			m.shared = true
+			l.fresh = append(l.fresh, m)
+		}
+	}
+}
+
+// gone takes a row that has no file.
+func (l *folderLook) gone(n *state.Name) {
+	l.missing = append(l.missing, n.ID)
+	if !n.Pending {
+		l.removed++
+	}
 }
 
 // inspected takes what was read of a new file.

@@ -16,6 +16,9 @@ import (
 // the same folder. Names and inodes alone prove nothing, since both are used
 // again. A file whose content is known but not missing is a copy.
 func (s *session) matchLocal(ctx context.Context) error {
+	if err := s.namesakes(ctx); err != nil {
+		return err
+	}
 	missing := map[mail.Digest][]*message{}
 	for _, m := range s.messages {
 		// What waits to be expunged is marked \Deleted on the server; a file of
@@ -24,10 +27,10 @@ func (s *session) matchLocal(ctx context.Context) error {
 			missing[m.row.Digest] = append(missing[m.row.Digest], m)
 		}
 	}
-	// The file that an interrupted run was moving goes first, then one that
-	// kept its name, or their places could be taken by a copy that somebody made
-	// beside them.
-	for _, by := range []matchBy{byIntent, byName, byContent} {
+	// What is where it was goes first, then the file that an interrupted run was
+	// moving, then one that kept its name, or their places could be taken by a
+	// copy that somebody made beside them.
+	for _, by := range []matchBy{byPlace, byIntent, byName, byContent} {
 		rest := s.newLocal[:0]
 		for _, f := range s.newLocal {
 			m, err := s.bestMissing(ctx, missing, f, by)
@@ -38,16 +41,12 @@ func (s *session) matchLocal(ctx context.Context) error {
 				rest = append(rest, f)
 				continue
 			}
+			s.rejoin(m, f)
 			m.content = f.content
-			m.found(f.file, f.item.Local.Flags, s.byID[m.row.MailboxID].name)
-			m.item.Local.Key = f.file.Base()
-			if s.restored && m.item.Local.State == plan.Moved && m.item.Remote.State == plan.Same {
-				m.item.Remote.State = plan.Moved // an old place does not win
-			}
-			s.touched = append(s.touched, m)
 		}
 		s.newLocal = rest
 	}
+	s.keptNames()
 	if err := s.knownContents(ctx); err != nil {
 		return err
 	}
@@ -55,23 +54,42 @@ func (s *session) matchLocal(ctx context.Context) error {
 	return s.dropUndelivered(ctx)
 }
 
+// rejoin takes a new file for that of a message that was missing.
+func (s *session) rejoin(m, f *message) {
+	home := s.byID[m.row.MailboxID].name
+	m.found(f.file, f.item.Local.Flags, home)
+	m.item.Local.Key = f.file.Base()
+	switch {
+	case !s.restored:
+	case m.item.Local.State == plan.Moved && m.item.Remote.State == plan.Same:
+		m.item.Remote.State = plan.Moved // an old place does not win
+	case m.item.Local.State == plan.Edited && !m.detached:
+		m.uniteFlags(m.item.Local.Flags, m.row.RemoteFlags)
+		m.refresh(home)
+	}
+	s.touched = append(s.touched, m)
+}
+
 // matchBy says what a new file and a missing message must share beside the
 // content.
 type matchBy uint8
 
 const (
-	byIntent matchBy = iota
+	byPlace matchBy = iota
+	byIntent
 	byName
 	byContent
 )
 
 // agrees reports whether f may be m by that measure.
 func (s *session) agrees(by matchBy, m, f *message) bool {
-	if by == byContent {
+	switch by {
+	case byContent:
 		return true
-	}
-	if by == byName {
+	case byName:
 		return m.row.Base == f.file.Base()
+	case byPlace:
+		return f.file == maildir.File{Folder: s.byID[m.row.MailboxID].name, New: m.row.New, Name: m.row.Base + m.row.Info}
 	}
 	return slices.ContainsFunc(s.intents, func(i *state.Intent) bool {
 		return i.Kind == state.IntentLocalMove && i.Message == m.row.ID && i.Mailbox == f.file.Folder && i.Base == f.file.Base()

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -82,8 +81,7 @@ func (m *message) removeLocal() {
 
 // takeFolder turns what differs in a folder into states of messages.
 func (s *session) takeFolder(ctx context.Context, mb *mailbox, look *folderLook) error {
-	s.newLocal = append(s.newLocal, look.fresh...)
-	ids := slices.Clone(look.missing)
+	ids := slices.Concat(look.missing, look.shared)
 	for _, c := range look.changed {
 		ids = append(ids, c.id)
 	}
@@ -99,13 +97,26 @@ func (s *session) takeFolder(ctx context.Context, mb *mailbox, look *folderLook)
 		s.sawFile(mb, row, c.file)
 	}
 	if mb.listing.Unsettled {
-		// The folder would not hold still: what was not seen may be there.
+		// The folder would not hold still: what was not seen may be there. Of
+		// files that share a name nothing can be said then.
 		s.hold(false, mb.name)
+		if len(look.shared) > 0 {
+			s.localBlind, s.moved = true, true
+		}
+		s.newLocal = append(s.newLocal, slices.DeleteFunc(look.fresh, func(m *message) bool { return m.shared })...)
 		return nil
 	}
+	s.newLocal = append(s.newLocal, look.fresh...)
 	for _, id := range look.missing {
 		if row := rows[id]; row != nil {
 			s.known(mb, row).removeLocal()
+		}
+	}
+	for _, id := range look.shared {
+		if row := rows[id]; row != nil {
+			m := s.known(mb, row)
+			m.removeLocal()
+			s.shared = append(s.shared, m)
 		}
 	}
 	return nil
@@ -175,9 +186,7 @@ func (s *session) inspectNew(ctx context.Context) error {
 		return err
 	}
 	s.newLocal = slices.DeleteFunc(s.newLocal, func(m *message) bool { return m.content == nil })
-	slices.SortFunc(s.newLocal, func(a, b *message) int {
-		return strings.Compare(a.file.String(), b.file.String())
-	})
+	s.sortNewLocal()
 	return nil
 }
 

@@ -72,6 +72,7 @@ type view struct {
 	newLocal  []*message
 	newRemote []*message
 	paired    []*message // new on both sides, joined
+	shared    []*message // whose name is that of others as well: what the files hold decides
 	touched   []*message // only the place of the file or the UID is to be noted
 	intents   []*state.Intent
 	explained []*state.Intent // those of them whose message was found
@@ -142,6 +143,7 @@ type message struct {
 	replaces int64      // the pending row that stood for a new message on the server, if any
 	detached bool       // its UID is void, because UIDVALIDITY changed
 	done     bool       // matched to something, so no longer new on its own
+	shared   bool       // a file that shares its name, and so need not be new
 	twin     bool       // planned, but applied when what it copies is on disk
 }
 

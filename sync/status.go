@@ -143,21 +143,14 @@ func localChanges(ctx context.Context, db *state.DB, store *maildir.Store, r *st
 	if err != nil {
 		return 0, err
 	}
-	i := 0
-	err = db.Names(ctx, r.ID, func(name *state.Name) error {
-		for i < len(l.Files) && l.Files[i].Base() < name.Base {
-			i++
-			n++
+	err = byBase(ctx, db, r.ID, l.Files, func(rows []state.Name, files []maildir.File) {
+		known := 0
+		for i := range rows {
+			if named(&rows[i], files) >= 0 {
+				known++
+			}
 		}
-		if i == len(l.Files) || l.Files[i].Base() != name.Base {
-			n++
-			return nil
-		}
-		if l.Files[i].Name != name.Base+name.Info || l.Files[i].New != name.New {
-			n++
-		}
-		i++
-		return nil
+		n += max(len(rows), len(files)) - known
 	})
-	return n + len(l.Files) - i, err
+	return n, err
 }
