@@ -72,15 +72,18 @@ func (s *session) confirmVanished(ctx context.Context) error {
 	if !some || s.remoteBlind || s.req.DryRun || s.listsLie() {
 		return nil
 	}
+	c, err := s.pool.first(ctx)
+	if err != nil {
+		return err
+	}
 	list := s.relisted
 	if list == nil {
-		c, err := s.pool.first(ctx)
-		if err != nil {
-			return err
-		}
 		if list, err = c.Overview(ctx); err != nil {
 			return err
 		}
+	}
+	if err := s.strikeGhosts(ctx, c, list); err != nil {
+		return err
 	}
 	fresh := make(map[string]*remote.Mailbox, len(list))
 	s.grown = map[string]mail.UID{}

@@ -5,7 +5,7 @@
 // because moves cross mailboxes. It goes through cycles until both sides are
 // quiet:
 //
-//	survey     which mailboxes are there, which may have changed   survey.go, rename*.go
+//	survey     which mailboxes are there, which may have changed   survey.go, ghosts.go, rename*.go
 //	look       read folders while the server is being asked        look_local.go, expect.go
 //	scan       what changed on each side since the base            scan_local.go, scan_remote.go, ours.go
 //	recover    what an interrupted run had begun                   recover.go

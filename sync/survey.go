@@ -71,6 +71,9 @@ func (s *session) survey(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if err := s.strikeGhosts(gctx, c, list); err != nil {
+			return err
+		}
 		s.rep.Level = c.Level().String()
 		f.boxes = make(map[string]*remote.Mailbox, len(list))
 		for i := range list {

@@ -200,7 +200,7 @@ func (c *Conn) listLine(l listing, name string, children, childInfo bool) {
 	st, caps := &c.srv.store, c.srv.opts.Caps
 	box := st.boxes[name]
 	var attrs []string
-	if box == nil {
+	if box == nil && !c.srv.opts.BareParents {
 		if caps.Has(CapListExtended) {
 			attrs = append(attrs, `\NonExistent`)
 		}

@@ -45,6 +45,8 @@ type Options struct {
 	// AppendsBackwards stores the messages of one APPEND in the reverse of their order, and says of APPENDUID nothing else,
 	// against RFC 4315 §3.
 	AppendsBackwards bool
+	// BareParents leaves \Noselect out of LIST for levels that are no mailboxes, as Dovecot does.
+	BareParents bool
 	// RenameVoidsUIDs gives mailboxes a new UIDVALIDITY when they are renamed, as some servers do; MAILBOXID stays.
 	RenameVoidsUIDs bool
 
