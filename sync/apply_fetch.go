@@ -229,13 +229,18 @@ func (d *deliverer) discard() {
 
 func (d *deliverer) deliver(ctx context.Context, batch []*delivery) error {
 	a := d.a
+	// What got no name is fetched again; each run would leave another set.
+	defer func() {
+		for _, x := range batch {
+			a.store.Abort(x.spooled) // does nothing to what was published
+		}
+	}()
 	pubs := make([]maildir.Publication, 0, len(batch))
 	spooled := make([]*maildir.Spooled, 0, len(batch))
-	ready := batch[:0]
+	ready := make([]*delivery, 0, len(batch))
 	for _, x := range batch {
 		target, err := a.target(x)
 		if err != nil {
-			a.store.Abort(x.spooled)
 			if err = diskFull(err); fatal(ctx, err) {
 				return err
 			}

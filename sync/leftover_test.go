@@ -1,0 +1,70 @@
+package sync_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"satchel/maildir/faultfs"
+	mailsync "satchel/sync"
+	"satchel/sync/remote/imaptest"
+)
+
+// A run that fails while messages are made durable, named or noted leaves
+// nothing of them in tmp.
+func TestNothingIsLeftInTmp(t *testing.T) {
+	full := &os.PathError{Op: "write", Err: syscall.ENOSPC}
+	for name, spoil := range map[string]func(w *world){
+		"state": func(w *world) {
+			w.opts.State.BeforeCommit = func() error {
+				if left, _ := os.ReadDir(filepath.Join(w.acct.Maildir, "INBOX", "tmp")); len(left) > 0 {
+					return full
+				}
+				return nil
+			}
+		},
+		"name": func(w *world) {
+			w.opts.FS = &faultfs.FS{Before: func(op faultfs.Op, name string) error {
+				if op == faultfs.Rename && strings.Contains(name, "INBOX/tmp/") {
+					return full
+				}
+				return nil
+			}}
+		},
+		"refused": func(w *world) {
+			w.opts.FS = &faultfs.FS{Before: func(op faultfs.Op, name string) error {
+				if op == faultfs.Rename && strings.Contains(name, "INBOX/tmp/") {
+					return os.ErrPermission
+				}
+				return nil
+			}}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, imaptest.Options{})
+			w.sync()
+			server, _ := w.hands()
+			for range 40 {
+				server.deliver("INBOX", w.message(), nil)
+			}
+			for range 3 {
+				spoil(w)
+				rep, err := w.trySync(mailsync.Request{})
+				if err == nil && len(rep.Problems) == 0 {
+					t.Error("nothing was said")
+				}
+				left, err := os.ReadDir(filepath.Join(w.acct.Maildir, "INBOX", "tmp"))
+				must(w, err)
+				if len(left) > 0 {
+					t.Errorf("%d files are left in tmp", len(left))
+				}
+			}
+			w.opts = mailsync.Options{}
+			w.sync()
+			w.agree()
+			w.quiet()
+		})
+	}
+}
