@@ -31,7 +31,7 @@ func (db *DB) Check(ctx context.Context) ([]string, error) {
 	}
 	c.flags()
 	if c.err != nil {
-		return c.findings, fmt.Errorf("check state %s: %w", db.path, c.err)
+		return c.findings, explain("check state "+db.path, fmt.Errorf("check state: %w", c.err))
 	}
 	return c.findings, nil
 }

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"modernc.org/sqlite" // registers the driver "sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -45,12 +46,18 @@ type DB struct {
 // or one that is no state file, is refused.
 func Open(ctx context.Context, path string, opts Options) (*DB, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		if noRoom(err) {
+			return nil, full("make the state folder", err)
+		}
 		return nil, &mail.Error{Op: "make the state folder", Kind: mail.KindConfig, Err: err,
 			Hint: "make " + filepath.Dir(path) + " writable, or set XDG_STATE_HOME"}
 	}
 	// SQLite would make the file with the umask's permissions.
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
+		if noRoom(err) {
+			return nil, full("open state "+path, err)
+		}
 		return nil, &mail.Error{Op: "open state", Kind: mail.KindConfig, Err: err}
 	}
 	if err := f.Close(); err != nil {
@@ -74,6 +81,14 @@ func Open(ctx context.Context, path string, opts Options) (*DB, error) {
 		return nil, errors.Join(err, db.write.Close())
 	}
 	return db, nil
+}
+
+// noRoom reports whether err is about a disk that is full, which is no mistake
+// in the configuration.
+func noRoom(err error) bool { return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) }
+
+func full(op string, err error) error {
+	return &mail.Error{Op: op, Kind: mail.KindAccount, Err: err, Hint: "make room and sync again; nothing was lost"}
 }
 
 // Exists reports whether there is a state file at path.
@@ -152,20 +167,20 @@ func (db *DB) Path() string { return db.path }
 func (db *DB) migrate(ctx context.Context) error {
 	var have int
 	if err := db.write.QueryRowContext(ctx, "PRAGMA user_version").Scan(&have); err != nil {
-		return fmt.Errorf("open state %s: %w", db.path, err)
+		return explain("open state "+db.path, err)
 	}
 	for v := have; v < version; v++ {
 		tx, err := db.write.BeginTx(ctx, nil)
 		if err != nil {
-			return fmt.Errorf("migrate state: %w", err)
+			return explain("migrate state "+db.path, err)
 		}
 		_, err = tx.ExecContext(ctx, migrations()[v]+
 			fmt.Sprintf(";PRAGMA application_id=%d;PRAGMA user_version=%d", applicationID, v+1))
 		if err != nil {
-			return fmt.Errorf("migrate state %s to schema %d: %w", db.path, v+1, errors.Join(err, tx.Rollback()))
+			return explain(fmt.Sprintf("migrate state %s to schema %d", db.path, v+1), errors.Join(err, tx.Rollback()))
 		}
 		if err := tx.Commit(); err != nil {
-			return fmt.Errorf("migrate state %s: %w", db.path, err)
+			return explain("migrate state "+db.path, err)
 		}
 	}
 	return nil
@@ -209,6 +224,11 @@ func (db *DB) Update(ctx context.Context, f func(*Tx) error) error {
 
 func (db *DB) failed(err error) error { return explain("write state "+db.path, err) }
 
+// unread is failed for what a read ran into: damage shows where it is read.
+func (db *DB) unread(what string, err error) error {
+	return explain("read state "+db.path, fmt.Errorf("%s: %w", what, err))
+}
+
 // explain says what an error of SQLite means for the account; other errors
 // pass.
 func explain(op string, err error) error {
@@ -217,6 +237,8 @@ func explain(op string, err error) error {
 		return err
 	}
 	switch e.Code() & 0xff { // the primary result code
+	case sqlite3.SQLITE_INTERRUPT:
+		return err // the run was stopped
 	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
 		return &mail.Error{Op: op, Kind: mail.KindConfig, Err: err,
 			Hint: "the file is damaged: move it away; the next sync pairs the messages again and transfers nothing that both sides hold"}

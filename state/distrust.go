@@ -3,7 +3,6 @@ package state
 import (
 	"context"
 	_ "embed"
-	"fmt"
 	"time"
 )
 
@@ -22,7 +21,7 @@ type Distrust struct {
 func (db *DB) Distrusts(ctx context.Context) ([]Distrust, error) {
 	rows, err := db.read.QueryContext(ctx, "SELECT mailbox, fault, since FROM distrust")
 	if err != nil {
-		return nil, fmt.Errorf("read distrust: %w", err)
+		return nil, db.unread("read distrust", err)
 	}
 	defer rows.Close()
 	var list []Distrust
@@ -30,13 +29,13 @@ func (db *DB) Distrusts(ctx context.Context) ([]Distrust, error) {
 		var d Distrust
 		var since int64
 		if err := rows.Scan(&d.Mailbox, &d.Fault, &since); err != nil {
-			return nil, fmt.Errorf("read distrust: %w", err)
+			return nil, db.unread("read distrust", err)
 		}
 		d.Since = time.Unix(since, 0)
 		list = append(list, d)
 	}
 	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("read distrust: %w", err)
+		return nil, db.unread("read distrust", err)
 	}
 	return list, nil
 }

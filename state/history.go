@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"time"
 )
 
@@ -29,7 +28,7 @@ func (db *DB) Meta(ctx context.Context, key string) (string, error) {
 		return "", nil
 	}
 	if err != nil {
-		return "", fmt.Errorf("read %s: %w", key, err)
+		return "", db.unread("read "+key, err)
 	}
 	return v, nil
 }
@@ -72,7 +71,7 @@ func (db *DB) LastRun(ctx context.Context) (*Run, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read runs: %w", err)
+		return nil, db.unread("read runs", err)
 	}
 	r.Started, r.Finished = time.Unix(started, 0), time.Unix(finished, 0)
 	return &r, nil
@@ -84,7 +83,7 @@ func (db *DB) Interrupted(ctx context.Context, before int64) (is bool, err error
 	err = db.read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM run WHERE finished = 0 AND id < ?1
 		AND id > coalesce((SELECT max(id) FROM run WHERE outcome = 'ok' AND id < ?1), 0))`, before).Scan(&is)
 	if err != nil {
-		return false, fmt.Errorf("read runs: %w", err)
+		return false, db.unread("read runs", err)
 	}
 	return is, nil
 }
@@ -106,7 +105,7 @@ func (t *Tx) AddConflict(c Conflict) error {
 func (db *DB) Conflicts(ctx context.Context) ([]Conflict, error) {
 	rows, err := db.read.QueryContext(ctx, "SELECT time, mailbox, message, kind, outcome FROM conflict ORDER BY id DESC")
 	if err != nil {
-		return nil, fmt.Errorf("read conflicts: %w", err)
+		return nil, db.unread("read conflicts", err)
 	}
 	defer rows.Close()
 	var list []Conflict
@@ -114,13 +113,13 @@ func (db *DB) Conflicts(ctx context.Context) ([]Conflict, error) {
 		var c Conflict
 		var at int64
 		if err := rows.Scan(&at, &c.Mailbox, &c.Message, &c.Kind, &c.Outcome); err != nil {
-			return nil, fmt.Errorf("read conflicts: %w", err)
+			return nil, db.unread("read conflicts", err)
 		}
 		c.Time = time.Unix(at, 0)
 		list = append(list, c)
 	}
 	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("read conflicts: %w", err)
+		return nil, db.unread("read conflicts", err)
 	}
 	return list, nil
 }

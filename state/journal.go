@@ -2,7 +2,6 @@ package state
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"satchel/sync/mail"
@@ -95,7 +94,7 @@ func (t *Tx) DeleteIntents(ids ...int64) error { return t.allOf("DELETE FROM int
 func (db *DB) Intents(ctx context.Context) ([]*Intent, error) {
 	rows, err := db.read.QueryContext(ctx, `SELECT id, `+intentValues+` FROM intent ORDER BY id`)
 	if err != nil {
-		return nil, fmt.Errorf("read journal: %w", err)
+		return nil, db.unread("read journal", err)
 	}
 	defer rows.Close()
 	var list []*Intent
@@ -104,7 +103,7 @@ func (db *DB) Intents(ctx context.Context) ([]*Intent, error) {
 		var kind, add, del string
 		var digest []byte
 		if err := rows.Scan(&i.ID, &kind, &i.Message, &i.Mailbox, &i.Home, &i.UID, &i.Base, &add, &del, &digest, &i.Size); err != nil {
-			return nil, fmt.Errorf("read journal: %w", err)
+			return nil, db.unread("read journal", err)
 		}
 		i.Kind = IntentKind(kind)
 		i.Delta = mail.Delta{Add: decodeFlags(add), Remove: decodeFlags(del)}
@@ -112,7 +111,7 @@ func (db *DB) Intents(ctx context.Context) ([]*Intent, error) {
 		list = append(list, i)
 	}
 	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("read journal: %w", err)
+		return nil, db.unread("read journal", err)
 	}
 	return list, nil
 }

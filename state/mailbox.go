@@ -2,7 +2,6 @@ package state
 
 import (
 	"context"
-	"fmt"
 
 	"satchel/sync/mail"
 )
@@ -37,7 +36,7 @@ func (db *DB) Mailboxes(ctx context.Context) ([]*Mailbox, error) {
 	rows, err := db.read.QueryContext(ctx, `SELECT id, name, uidvalidity, uidnext, highestmodseq, messages, mailboxid,
 		permanent, permanent_any, read_only, dir_mtime, cur_mtime, new_mtime, inode, files+1, names, refused FROM mailbox ORDER BY name`)
 	if err != nil {
-		return nil, fmt.Errorf("read mailboxes: %w", err)
+		return nil, db.unread("read mailboxes", err)
 	}
 	defer rows.Close()
 	var list []*Mailbox
@@ -47,7 +46,7 @@ func (db *DB) Mailboxes(ctx context.Context) ([]*Mailbox, error) {
 		var permanent, refused string
 		if err := rows.Scan(&m.ID, &m.Name, &m.Cursor.UIDValidity, &m.Cursor.UIDNext, &modseq, &m.Cursor.Messages,
 			&m.MailboxID, &permanent, &m.PermanentAny, &m.ReadOnly, &m.DirMTime, &m.CurMTime, &m.NewMTime, &inode, &m.Files, &names, &refused); err != nil {
-			return nil, fmt.Errorf("read mailboxes: %w", err)
+			return nil, db.unread("read mailboxes", err)
 		}
 		m.Cursor.HighestModSeq, m.Inode = mail.ModSeq(modseq), uint64(inode)
 		m.Names = uint64(names)
@@ -55,7 +54,7 @@ func (db *DB) Mailboxes(ctx context.Context) ([]*Mailbox, error) {
 		list = append(list, m)
 	}
 	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("read mailboxes: %w", err)
+		return nil, db.unread("read mailboxes", err)
 	}
 	return list, nil
 }

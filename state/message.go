@@ -110,20 +110,20 @@ func scanMessage(s scanner, m *Message) error {
 func (db *DB) each(ctx context.Context, yield func(*Message) error, where string, args ...any) error {
 	rows, err := db.read.QueryContext(ctx, "SELECT "+messageColumns+" FROM message WHERE "+where, args...)
 	if err != nil {
-		return fmt.Errorf("read messages: %w", err)
+		return db.unread("read messages", err)
 	}
 	defer rows.Close()
 	for rows.Next() {
 		m := &Message{}
 		if err := scanMessage(rows, m); err != nil {
-			return fmt.Errorf("read messages: %w", err)
+			return db.unread("read messages", err)
 		}
 		if err := yield(m); err != nil {
 			return err
 		}
 	}
 	if err := rows.Err(); err != nil {
-		return fmt.Errorf("read messages: %w", err)
+		return db.unread("read messages", err)
 	}
 	return nil
 }
@@ -142,20 +142,20 @@ type Name struct {
 func (db *DB) Names(ctx context.Context, mailbox int64, yield func(n *Name) error) error {
 	rows, err := db.read.QueryContext(ctx, `SELECT id, base, is_new, info, pending FROM message WHERE mailbox_id=? ORDER BY base`, mailbox)
 	if err != nil {
-		return fmt.Errorf("read names: %w", err)
+		return db.unread("read names", err)
 	}
 	defer rows.Close()
 	var n Name
 	for rows.Next() {
 		if err := rows.Scan(&n.ID, &n.Base, &n.New, &n.Info, &n.Pending); err != nil {
-			return fmt.Errorf("read names: %w", err)
+			return db.unread("read names", err)
 		}
 		if err := yield(&n); err != nil {
 			return err
 		}
 	}
 	if err := rows.Err(); err != nil {
-		return fmt.Errorf("read names: %w", err)
+		return db.unread("read names", err)
 	}
 	return nil
 }
@@ -204,18 +204,18 @@ func (db *DB) Among(ctx context.Context, mailbox int64, set mail.UIDSet, yield f
 func (db *DB) UIDs(ctx context.Context, mailbox int64, first mail.UID, yield func(mail.UID)) error {
 	rows, err := db.read.QueryContext(ctx, `SELECT uid FROM message WHERE mailbox_id=? AND uid>=? ORDER BY uid`, mailbox, first)
 	if err != nil {
-		return fmt.Errorf("read uids: %w", err)
+		return db.unread("read uids", err)
 	}
 	defer rows.Close()
 	for rows.Next() {
 		var uid mail.UID
 		if err := rows.Scan(&uid); err != nil {
-			return fmt.Errorf("read uids: %w", err)
+			return db.unread("read uids", err)
 		}
 		yield(uid)
 	}
 	if err := rows.Err(); err != nil {
-		return fmt.Errorf("read uids: %w", err)
+		return db.unread("read uids", err)
 	}
 	return nil
 }
@@ -241,7 +241,7 @@ func (db *DB) HasSize(ctx context.Context, mailbox, size int64) (bool, error) {
 	var n int
 	err := db.read.QueryRowContext(ctx, "SELECT count(*) FROM (SELECT 1 FROM message WHERE mailbox_id=? AND size=? LIMIT 1)", mailbox, size).Scan(&n)
 	if err != nil {
-		return false, fmt.Errorf("read messages: %w", err)
+		return false, db.unread("read messages", err)
 	}
 	return n > 0, nil
 }
@@ -315,19 +315,19 @@ func eachIn[K any](ctx context.Context, db *DB, column string, keys []K, value f
 func (db *DB) PendingMailboxes(ctx context.Context) (map[int64]bool, error) {
 	rows, err := db.read.QueryContext(ctx, "SELECT DISTINCT mailbox_id FROM message WHERE pending<>0")
 	if err != nil {
-		return nil, fmt.Errorf("read interrupted deliveries: %w", err)
+		return nil, db.unread("read interrupted deliveries", err)
 	}
 	defer rows.Close()
 	ids := map[int64]bool{}
 	for rows.Next() {
 		var id int64
 		if err := rows.Scan(&id); err != nil {
-			return nil, fmt.Errorf("read interrupted deliveries: %w", err)
+			return nil, db.unread("read interrupted deliveries", err)
 		}
 		ids[id] = true
 	}
 	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("read interrupted deliveries: %w", err)
+		return nil, db.unread("read interrupted deliveries", err)
 	}
 	return ids, nil
 }
@@ -347,7 +347,7 @@ func (db *DB) Count(ctx context.Context, mailbox int64) (int, error) {
 		query, args = "SELECT count(*) FROM message WHERE pending=0", nil
 	}
 	if err := db.read.QueryRowContext(ctx, query, args...).Scan(&n); err != nil {
-		return 0, fmt.Errorf("count messages: %w", err)
+		return 0, db.unread("count messages", err)
 	}
 	return n, nil
 }
@@ -356,7 +356,7 @@ func (db *DB) Count(ctx context.Context, mailbox int64) (int, error) {
 func (db *DB) Empty(ctx context.Context) (bool, error) {
 	var n int
 	if err := db.read.QueryRowContext(ctx, "SELECT count(*) FROM (SELECT 1 FROM message LIMIT 1)").Scan(&n); err != nil {
-		return false, fmt.Errorf("count messages: %w", err)
+		return false, db.unread("count messages", err)
 	}
 	return n == 0, nil
 }
@@ -365,7 +365,7 @@ func (db *DB) Empty(ctx context.Context) (bool, error) {
 func (db *DB) Counts(ctx context.Context) (map[int64]int, error) {
 	rows, err := db.read.QueryContext(ctx, "SELECT mailbox_id, count(*) FROM message GROUP BY mailbox_id")
 	if err != nil {
-		return nil, fmt.Errorf("count messages: %w", err)
+		return nil, db.unread("count messages", err)
 	}
 	defer rows.Close()
 	counts := map[int64]int{}
@@ -373,12 +373,12 @@ func (db *DB) Counts(ctx context.Context) (map[int64]int, error) {
 		var id int64
 		var n int
 		if err := rows.Scan(&id, &n); err != nil {
-			return nil, fmt.Errorf("count messages: %w", err)
+			return nil, db.unread("count messages", err)
 		}
 		counts[id] = n
 	}
 	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("count messages: %w", err)
+		return nil, db.unread("count messages", err)
 	}
 	return counts, nil
 }

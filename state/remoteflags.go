@@ -3,7 +3,6 @@ package state
 import (
 	"context"
 	"database/sql"
-	"fmt"
 
 	"satchel/sync/mail"
 )
@@ -13,7 +12,7 @@ import (
 func (db *DB) RemoteFlags(ctx context.Context, mailbox int64, yield func(mail.UID, mail.Flags)) error {
 	rows, err := db.read.QueryContext(ctx, `SELECT uid, remote_flags FROM message WHERE mailbox_id=? ORDER BY uid`, mailbox)
 	if err != nil {
-		return fmt.Errorf("read flags: %w", err)
+		return db.unread("read flags", err)
 	}
 	defer rows.Close()
 	// Neighbours mostly have the same flags.
@@ -23,7 +22,7 @@ func (db *DB) RemoteFlags(ctx context.Context, mailbox int64, yield func(mail.UI
 		var uid mail.UID
 		var raw sql.RawBytes
 		if err := rows.Scan(&uid, &raw); err != nil {
-			return fmt.Errorf("read flags: %w", err)
+			return db.unread("read flags", err)
 		}
 		if string(raw) != last {
 			last = string(raw)
@@ -32,7 +31,7 @@ func (db *DB) RemoteFlags(ctx context.Context, mailbox int64, yield func(mail.UI
 		yield(uid, flags)
 	}
 	if err := rows.Err(); err != nil {
-		return fmt.Errorf("read flags: %w", err)
+		return db.unread("read flags", err)
 	}
 	return nil
 }

@@ -271,6 +271,10 @@ func TestCheckTornFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
+	err = db.Range(t.Context(), mb.ID, mail.AllUIDs(), func(*state.Message) error { return nil })
+	if mail.KindOf(err) != mail.KindConfig || !strings.Contains(mail.HintOf(err), "move it away") || !strings.Contains(err.Error(), path) {
+		t.Errorf("reading: %v, hint %q", err, mail.HintOf(err))
+	}
 	findings, err := db.Check(t.Context())
 	if len(findings) == 0 || !strings.HasPrefix(findings[0], "the file is damaged: ") {
 		t.Fatalf("findings %q, error %v", findings, err)

@@ -1,6 +1,7 @@
 package sync_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -9,8 +10,23 @@ import (
 
 	"satchel/maildir/faultfs"
 	mailsync "satchel/sync"
+	"satchel/sync/mail"
 	"satchel/sync/remote/imaptest"
 )
+
+// A full disk is no mistake in the configuration, also where the lock is.
+func TestNoRoomForLock(t *testing.T) {
+	w := newWorld(t, imaptest.Options{})
+	must(w, os.MkdirAll(w.acct.StateDir, 0o700))
+	must(w, os.Symlink("/dev/full", filepath.Join(w.acct.StateDir, "test.lock")))
+	if err := os.WriteFile("/dev/full", []byte("x"), 0o600); !errors.Is(err, syscall.ENOSPC) {
+		t.Skip("no device that is always full")
+	}
+	_, err := w.trySync(mailsync.Request{})
+	if mail.KindOf(err) != mail.KindAccount || !strings.Contains(mail.HintOf(err), "make room") {
+		t.Errorf("%v: %v, hint %q", err, mail.KindOf(err), mail.HintOf(err))
+	}
+}
 
 // A run that fails while messages are made durable, named or noted leaves
 // nothing of them in tmp.

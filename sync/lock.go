@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -18,12 +19,12 @@ import (
 // file says is for people only.
 func lock(path string) (unlock func(), err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, &mail.Error{Op: "make the state folder", Kind: mail.KindConfig, Err: err}
+		return nil, noLock("make the state folder", path, err)
 	}
 	l := flock.New(path, flock.SetPermissions(0o600))
 	ok, err := l.TryLock()
 	if err != nil {
-		return nil, &mail.Error{Op: "lock " + path, Kind: mail.KindConfig, Err: err}
+		return nil, noLock("lock "+path, path, err)
 	}
 	if !ok {
 		owner, readErr := os.ReadFile(path)
@@ -39,8 +40,17 @@ func lock(path string) (unlock func(), err error) {
 	}
 	note := fmt.Sprintf("process %d since %s\n", os.Getpid(), time.Now().Format(time.RFC3339))
 	if err := os.WriteFile(path, []byte(note), 0o600); err != nil {
-		return nil, &mail.Error{Op: "lock the account", Kind: mail.KindConfig, Err: errors.Join(err, l.Unlock()),
-			Hint: "the folder of the state must be writable, with some room: " + filepath.Dir(path)}
+		return nil, noLock("lock the account", path, errors.Join(err, l.Unlock()))
 	}
 	return func() { _ = l.Unlock() }, nil
+}
+
+// noLock says why there is no lock. A full disk is no mistake in the
+// configuration, and passes.
+func noLock(op, path string, err error) error {
+	e := &mail.Error{Op: op, Kind: mail.KindConfig, Err: err, Hint: "the folder of the state must be writable: " + filepath.Dir(path)}
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		e.Kind, e.Hint = mail.KindAccount, "make room and sync again; nothing was lost"
+	}
+	return e
 }
