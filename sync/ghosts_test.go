@@ -91,7 +91,7 @@ func TestGhost(t *testing.T) {
 // there: all may be unreachable.
 func TestGhostOfAll(t *testing.T) {
 	down := false
-	w := newWorld(t, imaptest.Options{Caps: imaptest.DefaultCaps.Without(imaptest.CapListStatus), Hook: func(_ *imaptest.Conn, _, verb, line string) imaptest.Action {
+	w := newWorld(t, imaptest.Options{Caps: imaptest.DefaultCaps.Without(imaptest.CapListStatus), Hook: func(_ *imaptest.Conn, _, verb, _ string) imaptest.Action {
 		if down && (verb == "SELECT" || verb == "EXAMINE" || verb == "STATUS") {
 			return imaptest.Action{Reply: "NO [NONEXISTENT] No such mailbox"}
 		}

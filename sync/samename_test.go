@@ -172,12 +172,12 @@ func TestOneNameForTheOther(t *testing.T) {
 				must(w, os.Rename(w.path(a), w.path(a2)))
 			}, [2]string{`Archive \Seen`, `Archive \Deleted \Flagged`}},
 		"moved beside it by another client": {[2]string{"INBOX", "Archive"}, [2]string{"cur/same:2,S", "cur/same:2,F"},
-			func(w *world, a, _ maildir.File) {
+			func(w *world, _, _ maildir.File) {
 				server := serverSide{w}
 				server.move(server.list("INBOX")[0], "Archive")
 			}, [2]string{`Archive \Seen`, `Archive \Flagged`}},
 		"flagged as the other by another client": {[2]string{"INBOX", "INBOX"}, [2]string{"cur/same:2,S", "cur/same:2,FS"},
-			func(w *world, a, _ maildir.File) {
+			func(w *world, _, _ maildir.File) {
 				server := serverSide{w}
 				server.flag(server.list("INBOX")[0], []string{`\Flagged`}, nil)
 			}, [2]string{`INBOX \Flagged \Seen`, `INBOX \Flagged \Seen`}},

@@ -107,7 +107,7 @@ func (l *link) takeTagged(line []byte) error {
 	// order in which they were sent, as they do on every known server. Dovecot
 	// lists while it fetches.
 	for _, earlier := range l.pending[:i] {
-		if earlier.lists == c.lists && !(earlier.free && c.free) {
+		if earlier.lists == c.lists && (!earlier.free || !c.free) {
 			l.mu.Unlock()
 			return errOutOfOrder
 		}
