@@ -51,6 +51,7 @@ type stopper struct {
 	mu    sync.Mutex
 	n, at int    // at 0: never
 	only  string // if not empty, steps of other kinds do not count
+	lag   bool   // files get their names late, so that the server's lanes are ahead
 	kinds map[string]int
 	last  string
 }
@@ -87,6 +88,12 @@ func (s *stopper) dead() error {
 
 // before is for faultfs.FS.
 func (s *stopper) before(op faultfs.Op, _ string) error {
+	for range 100 {
+		if !s.lag || op != faultfs.Rename || s.dead() != nil {
+			break
+		}
+		time.Sleep(50 * time.Microsecond)
+	}
 	if op.Changes() || op == faultfs.Sync || op == faultfs.SyncDir || op == faultfs.SyncFS {
 		return s.step("disk: " + string(op))
 	}
@@ -228,6 +235,7 @@ func (s scenario) wantFor(t testing.TB) (*outcome, int) {
 type point struct {
 	k, again int    // steps at which the run, and the one after it, die
 	edits    uint64 // seed of changes between; 0: none
+	lag      bool   // see stopper
 }
 
 func (p point) String() string {
@@ -238,6 +246,9 @@ func (p point) String() string {
 	if p.edits > 0 {
 		s += fmt.Sprintf(", then both sides changed (%d)", p.edits)
 	}
+	if p.lag {
+		s += ", with a slow disk"
+	}
 	return s
 }
 
@@ -245,13 +256,13 @@ func (s scenario) interrupt(t testing.TB, p point, want *outcome) string {
 	t.Helper()
 	w, l := s.open(t)
 	defer w.close()
-	stop := &stopper{at: p.k}
+	stop := &stopper{at: p.k, lag: p.lag}
 	// Without an error it died while saying goodbye.
 	_, _ = w.under(stop)
 	where := stop.last
 	covered.points.Add(1)
 	if p.again > 0 {
-		stop := &stopper{at: p.again}
+		stop := &stopper{at: p.again, lag: p.lag}
 		_, _ = w.under(stop)
 		where += ", " + stop.last
 		covered.points.Add(1)
@@ -392,13 +403,19 @@ func TestInterruptHistories(t *testing.T) {
 		rng := rand.New(rand.NewPCG(seed, 3))
 		var ps []point
 		for _, k := range points(n, limit, seed) {
-			ps = append(ps, point{k: k})
-			switch rng.IntN(3) {
+			ps = append(ps, point{k: k, lag: rng.IntN(4) == 0})
+			p := point{k: k, lag: rng.IntN(4) == 0}
+			switch rng.IntN(4) {
 			case 0:
-				ps = append(ps, point{k: k, again: 1 + rng.IntN(n)})
+				p.again = 1 + rng.IntN(n)
 			case 1:
-				ps = append(ps, point{k: k, edits: 1 + rng.Uint64N(1<<20)})
+				p.edits = 1 + rng.Uint64N(1<<20)
+			case 2:
+				p.again, p.edits = 1+rng.IntN(n), 1+rng.Uint64N(1<<20)
+			default:
+				continue
 			}
+			ps = append(ps, p)
 		}
 		for _, p := range ps {
 			if msg := s.interrupt(t, p, want); msg != "" {
