@@ -22,6 +22,11 @@ const (
 	// IntentRemoteMove: the message is about to be moved to Mailbox on the
 	// server, where UID is the lowest that it can get.
 	IntentRemoteMove IntentKind = "remote-move"
+	// IntentRemoteRemove: the message was removed locally, and is about to be
+	// marked \Deleted and expunged. Delta is the mark, if it is ours, as it
+	// is for IntentRemoteMove, IntentTrash and IntentExpunge, for which a
+	// server may have it set as well.
+	IntentRemoteRemove IntentKind = "remote-remove"
 	// IntentLocalMove: the file is about to be moved to Mailbox as Base, where
 	// the server has the message as UID, and Delta applied with it.
 	IntentLocalMove IntentKind = "local-move"
@@ -49,7 +54,7 @@ const (
 // The kinds as SQL lists them: those that belong to a rename, and all.
 const (
 	renameKinds = `'local-rename', 'remote-rename', 'base-name', 'subscription'`
-	intentKinds = `'append', 'remote-flags', 'local-flags', 'remote-move', 'local-move', 'trash', 'expunge', ` + renameKinds
+	intentKinds = `'append', 'remote-flags', 'local-flags', 'remote-move', 'remote-remove', 'local-move', 'trash', 'expunge', ` + renameKinds
 )
 
 // Intent is an entry of the journal.

@@ -127,21 +127,13 @@ func (a *applier) comesBack(ctx context.Context, c *remote.Conn, group []*laneCh
 			continue
 		}
 		x.err = errKept
-		if x.unmarked = !x.m.item.Remote.Flags.Has(deleted) || a.markedByUs(x.m); x.unmarked {
+		if x.unmarked = !x.m.item.Remote.Flags.Has(deleted) || a.ourMark(x.m.row.ID) != nil; x.unmarked {
 			unmark = append(unmark, x.m.uid)
 		}
 		a.rep.notice("%s: the server keeps what is expunged there, so it comes back; delete = \"trash\" removes it", x.op.Mailbox)
 	}
 	_, err := c.Store(ctx, []remote.StoreRequest{{UIDs: unmark, Delta: mail.Delta{Remove: deleted}}})
 	return err
-}
-
-// markedByUs reports whether an interrupted run was marking the message, so
-// that its mark is not the user's.
-func (s *session) markedByUs(m *message) bool {
-	return slices.ContainsFunc(s.intents, func(i *state.Intent) bool {
-		return i.Kind == state.IntentRemoteFlags && i.Message == m.row.ID && i.Delta.Add.System&mail.Deleted != 0
-	})
 }
 
 // noteKept makes the row one whose file is still to be delivered.
@@ -174,7 +166,7 @@ func (a *applier) notePostponed(n *notes, x *laneChange) {
 	m.row.RemoteFlags = m.row.RemoteFlags.Union(mail.Flags{System: mail.Deleted})
 	n.put(m.row)
 	if a.postponedBefore(m.row.ID) == nil {
-		n.announced = append(n.announced, &state.Intent{Kind: state.IntentExpunge, Message: m.row.ID, Mailbox: x.op.Mailbox, Home: x.op.Mailbox, UID: m.uid})
+		n.announced = append(n.announced, &state.Intent{Kind: state.IntentExpunge, Message: m.row.ID, Mailbox: x.op.Mailbox, Home: x.op.Mailbox, UID: m.uid, Delta: x.intent.Delta})
 	}
 }
 

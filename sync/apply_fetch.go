@@ -139,6 +139,7 @@ type delivery struct {
 	date    mail.Date
 	unheld  mail.Flags
 	row     *state.Message
+	mark    *state.Intent // by which we marked it \Deleted on the server
 }
 
 // A delivery batch shares two transactions and, on Linux, one syncfs. What
@@ -271,6 +272,9 @@ func (d *deliverer) deliver(ctx context.Context, batch []*delivery) error {
 		for i, x := range ready {
 			if pubs[i].Err == nil {
 				n.deliver(x.row)
+				if x.mark != nil {
+					n.over(x.mark)
+				}
 			} else if x.m.replaces == 0 { // else it stays pending
 				n.remove(x.row)
 			}
@@ -306,20 +310,30 @@ func (a *applier) target(x *delivery) (maildir.File, error) {
 	if mb == nil || mb.row == nil {
 		return maildir.File{}, mail.ErrGone
 	}
-	k, err := a.letters(mb.name, x.flags)
-	if err != nil {
-		return maildir.File{}, err
-	}
-	base := x.spooled.Base
-	f, unheld := k.Name(maildir.File{Folder: mb.name, New: true, Name: base}, x.flags, base)
 	row := &state.Message{ID: x.m.replaces}
 	if x.m.row != nil {
 		row.ID = x.m.row.ID // it comes back
 	}
+	flags := x.flags
+	if x.mark = a.ourMark(row.ID); x.mark != nil {
+		flags.System &^= mail.Deleted
+	}
+	k, err := a.letters(mb.name, flags)
+	if err != nil {
+		return maildir.File{}, err
+	}
+	base := x.spooled.Base
+	f, unheld := k.Name(maildir.File{Folder: mb.name, New: true, Name: base}, flags, base)
 	*row = state.Message{ID: row.ID, MailboxID: mb.row.ID, UID: x.m.uid, Base: base, New: f.New, Info: f.Name[len(base):],
 		LocalFlags: x.flags.Minus(unheld), RemoteFlags: x.flags,
 		Digest: x.spooled.Digest, Size: x.spooled.Size, DiskSize: x.spooled.DiskSize, Form: x.spooled.Form,
 		Date: x.date, EmailID: x.m.emailID, Pending: true}
+	if !flags.Equal(x.flags) {
+		// That the file has no mark is taken to the server by the next cycle.
+		row.Info = infoUnknown
+		a.hold(false, mb.name)
+		a.unexpected(mb.name)
+	}
 	x.row, x.unheld = row, unheld
 	return f, nil
 }

@@ -2,6 +2,7 @@ package sync
 
 import (
 	"errors"
+	"slices"
 
 	"satchel/state"
 	"satchel/sync/mail"
@@ -36,7 +37,7 @@ func (a *applier) noteRemote(tx *state.Tx, changes []*laneChange, fatal error) e
 		changed := errors.Is(x.err, mail.ErrChanged)
 		keep := x.err != nil && (changed && (x.op.Kind == plan.RemoteCopy || x.op.Kind == plan.RemoteMove || x.op.Kind == plan.RemoteTrash) ||
 			errors.Is(x.err, errRefused) || !changed && x.op.Kind == plan.RemoteRemove)
-		if !keep {
+		if !keep && (x.err == nil || !slices.Contains(a.begun, x.intent)) {
 			n.over(x.intent)
 		}
 		if x.err == nil {

@@ -145,7 +145,9 @@ func (a *applier) laneBatch(ctx context.Context, c *remote.Conn, mb *mailbox, op
 func (a *applier) announceChanges(ctx context.Context, changes []*laneChange) error {
 	intents := make([]*state.Intent, 0, len(changes))
 	for _, x := range changes {
-		intents = append(intents, x.intent)
+		if x.intent.ID == 0 {
+			intents = append(intents, x.intent)
+		}
 	}
 	return a.commit(ctx, func(tx *state.Tx) error { return tx.AddIntents(intents) })
 }
@@ -170,17 +172,19 @@ func (a *applier) remoteIntent(mb *mailbox, op *plan.Op, flags map[*plan.Item]ma
 	case plan.RemoteFlags:
 		i.Kind, i.Delta, i.Mailbox = state.IntentRemoteFlags, op.Delta, mb.name
 	case plan.RemoteRemove:
-		i.Kind, i.Mailbox = state.IntentRemoteFlags, mb.name
-		i.Delta.Add = mail.Flags{System: mail.Deleted}
+		i.Kind, i.Mailbox, i.Delta = state.IntentRemoteRemove, mb.name, m.mark()
 	case plan.RemoteMove:
-		i.Kind, i.UID = state.IntentRemoteMove, a.nextIn(op.To)
+		i.Kind, i.UID, i.Delta = state.IntentRemoteMove, a.nextIn(op.To), m.mark()
 	case plan.RemoteTrash:
-		i.Kind, i.UID = state.IntentTrash, a.nextIn(op.To)
+		i.Kind, i.UID, i.Delta = state.IntentTrash, a.nextIn(op.To), m.mark()
 	case plan.RemoteCopy:
 		i.Kind, i.Message, i.Home = state.IntentAppend, 0, op.To
 		i.Base, i.Digest, i.Size = m.file.Base(), m.content.Digest, m.content.Size
 		// A copy has those of its source, which are changed before it is made.
 		i.Delta.Add = op.Source.Remote.Flags.Apply(flags[op.Source])
+	}
+	if b := a.begunBefore(i); b != nil {
+		return b
 	}
 	return i
 }

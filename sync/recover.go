@@ -70,7 +70,13 @@ func (s *session) followedGone(ctx context.Context, mb *mailbox) (mail.UIDSet, e
 // recoverRemoteFlags completes intents to change flags on the server.
 func (s *session) recoverRemoteFlags(ctx context.Context) error {
 	return s.recover(ctx, func(i *state.Intent, m *message) bool {
-		return i.Kind == state.IntentRemoteFlags && m.rebase(i.Delta, m.item.Remote, nil)
+		switch i.Kind {
+		case state.IntentRemoteFlags:
+			return m.rebase(i.Delta, m.item.Remote, nil)
+		case state.IntentRemoteRemove:
+			return s.unmarkFound(i, m)
+		}
+		return false
 	})
 }
 
@@ -78,6 +84,9 @@ func (s *session) recoverRemoteFlags(ctx context.Context) error {
 // where messages went.
 func (s *session) recoverRemoteMoves(ctx context.Context) error {
 	err := s.recover(ctx, func(i *state.Intent, m *message) bool {
+		if m.marked() && !s.frozen(i) && s.unmarkFound(i, m) {
+			return true // its other half is not there any more
+		}
 		to := s.mailboxes[i.Mailbox]
 		if i.Kind != state.IntentRemoteMove || to == nil || to.row == nil ||
 			m.item.Remote.State != plan.Moved || m.item.Remote.Mailbox != i.Mailbox {
@@ -94,6 +103,7 @@ func (s *session) recoverRemoteMoves(ctx context.Context) error {
 		return err
 	}
 	s.recoverPostponed()
+	s.hideMarks()
 	return s.dropIntents(ctx)
 }
 
@@ -141,6 +151,9 @@ func (m *message) rebase(d mail.Delta, side plan.Side, otherUnseen *plan.Side) b
 	m.row.LocalFlags = m.row.LocalFlags.Apply(done)
 	m.row.RemoteFlags = m.row.RemoteFlags.Apply(done)
 	m.item.Local.Base, m.item.Remote.Base = m.row.LocalFlags, m.row.RemoteFlags
+	if m.onDisk() && !m.item.Local.Flags.Equal(m.row.LocalFlags) {
+		m.row.Info = infoUnknown // or a run after a further death would not see it
+	}
 	if otherUnseen != nil {
 		otherUnseen.Flags = otherUnseen.Flags.Apply(done)
 	}
@@ -164,7 +177,7 @@ func (s *session) dropIntents(ctx context.Context) error {
 	}
 	var over []int64
 	for _, i := range s.intents {
-		if !s.frozen(i) && !s.stillPostponed(i) && !slices.Contains(s.explained, i) {
+		if !s.frozen(i) && !s.stillPostponed(i) && !slices.Contains(s.begun, i) && !slices.Contains(s.explained, i) {
 			over = append(over, i.ID)
 		}
 	}

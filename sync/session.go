@@ -76,6 +76,7 @@ type view struct {
 	touched   []*message // only the place of the file or the UID is to be noted
 	intents   []*state.Intent
 	explained []*state.Intent // those of them whose message was found
+	begun     []*state.Intent // those that know of marks which are ours
 	evicted   []int64         // rows whose UID turned out to be another message's
 	// What seems to be missing on a side may be in a mailbox that could not
 	// be looked at, or may have moved meanwhile.
