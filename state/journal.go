@@ -14,13 +14,13 @@ type IntentKind string
 // change by the user after a crash need one.
 const (
 	// IntentAppend: a message is about to appear in Mailbox on the server
-	// (APPEND or COPY), for the file Base.
+	// (APPEND or COPY), for the file Base. UID is the lowest that it can get.
 	IntentAppend IntentKind = "append"
 	// IntentRemoteFlags and IntentLocalFlags: Delta is about to be applied.
 	IntentRemoteFlags IntentKind = "remote-flags"
 	IntentLocalFlags  IntentKind = "local-flags"
 	// IntentRemoteMove: the message is about to be moved to Mailbox on the
-	// server, where UID is the lowest that it can get.
+	// server. UID is as for IntentAppend.
 	IntentRemoteMove IntentKind = "remote-move"
 	// IntentRemoteRemove: the message was removed locally, and is about to be
 	// marked \Deleted and expunged. Delta is the mark, if it is ours, as it
@@ -31,7 +31,7 @@ const (
 	// the server has the message as UID, and Delta applied with it.
 	IntentLocalMove IntentKind = "local-move"
 	// IntentTrash: the message is about to be moved to Mailbox, because it
-	// was removed locally. UID is as for IntentRemoteMove.
+	// was removed locally. UID is as for IntentAppend.
 	IntentTrash IntentKind = "trash"
 	// IntentExpunge: the message was removed locally, or is what a move left
 	// behind, and there is a copy where one was asked for. Only its removal

@@ -178,7 +178,7 @@ func (a *applier) remoteIntent(mb *mailbox, op *plan.Op, flags map[*plan.Item]ma
 	case plan.RemoteTrash:
 		i.Kind, i.UID, i.Delta = state.IntentTrash, a.nextIn(op.To), m.mark()
 	case plan.RemoteCopy:
-		i.Kind, i.Message, i.Home = state.IntentAppend, 0, op.To
+		i.Kind, i.Message, i.Home, i.UID = state.IntentAppend, 0, op.To, a.nextIn(op.To)
 		i.Base, i.Digest, i.Size = m.file.Base(), m.content.Digest, m.content.Size
 		// A copy has those of its source, which are changed before it is made.
 		i.Delta.Add = op.Source.Remote.Flags.Apply(flags[op.Source])
@@ -191,6 +191,8 @@ func (a *applier) remoteIntent(mb *mailbox, op *plan.Op, flags map[*plan.Item]ma
 
 // nextIn returns the UIDNEXT of a mailbox as far as it is known.
 func (a *applier) nextIn(name string) mail.UID {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	if mb := a.mailboxes[name]; mb != nil {
 		return mb.nextUID()
 	}

@@ -53,7 +53,7 @@ func (a *applier) upload(ctx context.Context, c *remote.Conn, ops []*plan.Op) er
 			continue
 		}
 		reqs = append(reqs, a.appendRequest(mb, m))
-		changes = append(changes, &laneChange{op: op, m: m, intent: &state.Intent{Kind: state.IntentAppend, Mailbox: mb.name, Home: mb.name,
+		changes = append(changes, &laneChange{op: op, m: m, intent: &state.Intent{Kind: state.IntentAppend, Mailbox: mb.name, Home: mb.name, UID: a.nextIn(mb.name),
 			Base: m.file.Base(), Digest: m.content.Digest, Size: m.content.Size, Delta: mail.Delta{Add: m.sent}}})
 	}
 	if err := a.announceChanges(ctx, changes); err != nil {

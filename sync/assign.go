@@ -2,6 +2,7 @@ package sync
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"satchel/state"
@@ -128,8 +129,8 @@ func (s *session) inherit(n *message, digests ...mail.Digest) {
 // uploadedBefore returns the intent and the new file of an interrupted upload
 // that n is the outcome of, unless both are still where the upload led: those
 // are paired like any two. In another mailbox than the upload led to, n is only
-// believed to be it when nobody could have copied it there, and no other upload
-// led to where it is.
+// believed to be it when something left that one, or nobody could have copied it
+// there, and no other upload led to where it is.
 func (s *session) uploadedBefore(ctx context.Context, n *message, d mail.Digest) (*state.Intent, *message, error) {
 	name := n.item.Remote.Mailbox
 	var here, elsewhere []*state.Intent
@@ -158,15 +159,19 @@ func (s *session) uploadedBefore(ctx context.Context, n *message, d mail.Digest)
 	if len(here) > 0 {
 		return nil, nil, nil
 	}
-	for _, i := range elsewhere {
-		f := s.intended(i)
-		if f == nil || f.file.Folder == name {
-			continue
+	for _, sure := range []bool{true, false} {
+		for _, i := range elsewhere {
+			f := s.intended(i)
+			if f == nil || f.file.Folder == name || sure && !s.wentOn(i) {
+				continue
+			}
+			if sure {
+				s.gaps[i.Mailbox]--
+			} else if known, err := s.db.ByDigest(ctx, d); err != nil || len(known) > 0 {
+				return nil, nil, err
+			}
+			return i, f, nil
 		}
-		if known, err := s.db.ByDigest(ctx, d); err != nil || len(known) > 0 {
-			return nil, nil, err
-		}
-		return i, f, nil
 	}
 	return nil, nil, nil
 }
@@ -188,13 +193,21 @@ func (s *session) completeUpload(ctx context.Context, i *state.Intent, n, f *mes
 		Local:  plan.Side{State: plan.Same, Mailbox: f.file.Folder, Key: f.item.Local.Key, Flags: f.item.Local.Flags, Base: common},
 		Remote: plan.Side{State: plan.Same, Mailbox: n.item.Remote.Mailbox, Key: n.item.Remote.Key, Flags: n.item.Remote.Flags, Base: common}}
 	m.refresh(home.name)
-	if n.item.Remote.Mailbox != home.name || s.req.DryRun {
-		// It has no UID at home any more; the row is stored once the file
-		// has followed. Until then it goes by a number that no row has.
-		s.messages[-int64(len(s.messages))-1] = m
+	if s.req.DryRun {
+		s.messages[-int64(len(s.messages))-1] = m // a number that no row has
 		return nil
 	}
-	if err := s.db.Update(ctx, func(tx *state.Tx) error { return tx.PutMessage(row) }); err != nil {
+	if n.item.Remote.Mailbox != home.name {
+		// It has no UID at home any more. Until the file has followed, a run
+		// that resumes finds it by a row under one that no message has.
+		var err error
+		if row.UID, err = s.unusedUID(ctx, home); err != nil {
+			return err
+		}
+	}
+	if err := s.db.Update(ctx, func(tx *state.Tx) error {
+		return errors.Join(tx.PutMessage(row), tx.DeleteIntents(i.ID))
+	}); err != nil {
 		return err
 	}
 	s.messages[row.ID] = m

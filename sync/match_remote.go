@@ -39,6 +39,9 @@ func (s *session) matchRemote(ctx context.Context) error {
 		}
 		return int(int64(a.uid) - int64(b.uid))
 	})
+	if err := s.findGaps(ctx); err != nil {
+		return err
+	}
 	suspects, err := s.suspects(ctx)
 	if err != nil {
 		return err
