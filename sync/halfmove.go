@@ -20,13 +20,16 @@ func (s *session) halfMoved(i *state.Intent, m *message) *message {
 	c, here := s.messages[i.Message], m.item.Remote.Mailbox
 	switch {
 	case i.Kind != state.IntentRemoteMove && i.Kind != state.IntentTrash,
-		c == nil || !c.item.Remote.State.Present() || c.item.Remote.Mailbox == here:
+		c == nil || !c.item.Remote.State.Present():
 		return nil
-	case i.Mailbox == here && s.after(i, m):
-		return c
-	case i.Mailbox != here && c.marked():
-		// That it was copied is proven by the mark. Another client has moved
-		// the copy on since, or renamed the mailbox that it is in.
+	case i.Mailbox == here:
+		if s.after(i, m) && c.item.Remote.Mailbox != here {
+			return c
+		}
+	case c.marked(), s.byHalves && s.wentOn(i):
+		// That it was copied is proven by the mark, or by what left. Another
+		// client has moved the copy on since, or back, or renamed the mailbox
+		// that it is in.
 		return c
 	}
 	return nil
@@ -72,6 +75,9 @@ func (s *session) completeMove(ctx context.Context, sus *suspect) (bool, error) 
 		c := s.halfMoved(i, n)
 		if c == nil || c.digest() != sus.digest {
 			continue
+		}
+		if i.Mailbox != n.item.Remote.Mailbox && s.wentOn(i) {
+			s.gaps[i.Mailbox]--
 		}
 		if i.Mailbox != n.item.Remote.Mailbox && s.mailboxes[n.item.Remote.Mailbox].row == nil {
 			s.putOff(i, n)

@@ -3,6 +3,7 @@ package sync_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"satchel/sync/remote/imaptest"
@@ -117,6 +118,84 @@ func TestCopyBesideServersCopyElsewhere(t *testing.T) {
 					w.times(want)
 				})
 			}
+		}
+	}
+}
+
+// halfMoved has a run that moves a message from Src to Dst on a server without
+// MOVE die at a command.
+func halfMoved(t *testing.T, caps imaptest.Caps, verb string, fault imaptest.Fault, dst bool) *broken {
+	t.Helper()
+	w := newBroken(t, caps.Without(imaptest.CapMove))
+	server, disk := w.hands()
+	server.create("Src")
+	server.create("Other")
+	if dst {
+		server.create("Dst")
+		server.deliver("Dst", w.message(), nil)
+	} else {
+		w.message()
+	}
+	server.deliver("Src", w.message(), []string{`\Seen`})
+	w.sync()
+	if !dst {
+		disk.create("Dst")
+	}
+	disk.move(disk.list("Src")[0], "Dst")
+	w.fail(verb, imaptest.Action{Fault: fault})
+	return w
+}
+
+// The same with the first half of a move; the other half goes.
+func TestHalfMovedOn(t *testing.T) {
+	for name, then := range map[string]func(serverSide){
+		"on":      func(s serverSide) { s.move(s.theCopy(), "Other") },
+		"back":    func(s serverSide) { s.move(s.theCopy(), "Src") },
+		"new":     func(s serverSide) { s.create("New"); s.move(s.theCopy(), "New") },
+		"renamed": func(s serverSide) { must(s.w, s.w.srv.RenameMailbox("Dst", "Dst2")) },
+	} {
+		for level, caps := range levels() {
+			for _, old := range []bool{true, false} {
+				for verb, fault := range map[string]imaptest.Fault{"UID COPY": imaptest.DropAfter, "UID EXPUNGE": imaptest.DropBefore} {
+					t.Run(fmt.Sprint(name, " ", level, " ", verb, " ", old), func(t *testing.T) {
+						for at := range 9 {
+							w := halfMoved(t, caps, verb, fault, old)
+							server, _ := w.hands()
+							then(server)
+							if at > 0 {
+								w.again(at - 1)
+							}
+							want := map[string]int{"2@test": 1}
+							if old {
+								want["1@test"] = 1
+							}
+							w.times(want)
+							if l := w.marked(); len(l) > 0 {
+								t.Errorf("marked are %q", l)
+							}
+							if t.Failed() {
+								t.Fatalf("after %d more commits", at-1)
+							}
+						}
+					})
+				}
+			}
+		}
+	}
+}
+
+// A copy that another client made elsewhere is its own, also while a run moved
+// the message by halves.
+func TestHalfMoveBesideServersCopyElsewhere(t *testing.T) {
+	for level, caps := range levels() {
+		for verb, fault := range map[string]imaptest.Fault{"UID COPY": imaptest.DropBefore, "UID COPY ": imaptest.DropAfter, "UID EXPUNGE": imaptest.DropBefore} {
+			t.Run(level+" "+verb, func(t *testing.T) {
+				w := halfMoved(t, caps, strings.TrimSpace(verb), fault, true)
+				server, _ := w.hands()
+				server.copy(server.list("Src")[0], "Other")
+				server.deliver("Dst", w.message(), nil)
+				w.times(map[string]int{"1@test": 1, "2@test": 2, "3@test": 1})
+			})
 		}
 	}
 }
