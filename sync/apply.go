@@ -348,11 +348,21 @@ func (a *applier) base(ctx context.Context, ops []plan.Op) error {
 			m.row.ID, m.id = 0, 0 // it gets a new row
 		}
 	}
+	// Rows will name the UIDs of these.
+	unknown := slices.DeleteFunc(slices.Clone(a.names), func(n string) bool {
+		mb := a.mailboxes[n]
+		return mb.frozen() || mb.changes == nil || mb.row == nil || mb.row.Cursor.UIDValidity != 0
+	})
 	rows, parked, err := a.agreed(silent)
-	if err != nil || len(silent)+len(rows)+len(detached)+len(a.evicted)+len(a.explained) == 0 {
+	if err != nil || len(silent)+len(rows)+len(detached)+len(unknown)+len(a.evicted)+len(a.explained) == 0 {
 		return err
 	}
 	return a.commit(ctx, func(tx *state.Tx) error {
+		for _, n := range unknown {
+			if err := a.learnValidity(tx, a.mailboxes[n], a.validity(a.mailboxes[n])); err != nil {
+				return err
+			}
+		}
 		for _, n := range detached {
 			mb := a.mailboxes[n]
 			if err := tx.Detach(mb.row.ID); err != nil {

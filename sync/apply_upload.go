@@ -141,14 +141,14 @@ func (a *applier) uploadedTogether(mb *mailbox, changes []*laneChange) {
 // learnValidity notes the UIDVALIDITY of a mailbox that this run made, or one
 // that died before it could settle it, before rows name its UIDs. Without it the
 // next run would take them for those of a mailbox that was made again.
-func (a *applier) learnValidity(tx *state.Tx, mb *mailbox, v mail.UIDValidity) error {
-	known := a.validity(mb)
+func (s *session) learnValidity(tx *state.Tx, mb *mailbox, v mail.UIDValidity) error {
+	known := s.validity(mb)
 	if v == 0 || mb.row == nil || mb.row.Cursor.UIDValidity != 0 || known != 0 && known != v {
 		return nil
 	}
-	a.mu.Lock()
+	s.mu.Lock()
 	mb.row.Cursor.UIDValidity = v
-	a.mu.Unlock()
+	s.mu.Unlock()
 	return tx.PutMailbox(mb.row)
 }
 

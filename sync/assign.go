@@ -206,7 +206,7 @@ func (s *session) completeUpload(ctx context.Context, i *state.Intent, n, f *mes
 		}
 	}
 	if err := s.db.Update(ctx, func(tx *state.Tx) error {
-		return errors.Join(tx.PutMessage(row), tx.DeleteIntents(i.ID))
+		return errors.Join(s.learnValidity(tx, home, s.validity(home)), tx.PutMessage(row), tx.DeleteIntents(i.ID))
 	}); err != nil {
 		return err
 	}

@@ -161,10 +161,9 @@ func (s *session) leaveBehind(ctx context.Context, i *state.Intent, n, from *mes
 		return nil
 	}
 	return s.db.Update(ctx, func(tx *state.Tx) error {
-		if err := errors.Join(tx.DeleteIntents(i.ID), tx.AddIntents([]*state.Intent{rest})); err != nil {
-			return err
-		}
-		return tx.PutMessages(append(row, from.row))
+		to := s.mailboxes[n.item.Remote.Mailbox]
+		return errors.Join(tx.DeleteIntents(i.ID), tx.AddIntents([]*state.Intent{rest}),
+			s.learnValidity(tx, to, s.validity(to)), tx.PutMessages(append(row, from.row)))
 	})
 }
 
@@ -200,9 +199,7 @@ func (s *session) keptMove(ctx context.Context, n, from *message, row *state.Mes
 	delete(s.messages, kept.ID)
 	s.hold(false, from.item.Local.Mailbox, s.byID[kept.MailboxID].name)
 	return s.db.Update(ctx, func(tx *state.Tx) error {
-		if err := tx.PutMessage(&kept); err != nil {
-			return err
-		}
-		return tx.PutMessage(row)
+		to := s.mailboxes[n.item.Remote.Mailbox]
+		return errors.Join(s.learnValidity(tx, to, s.validity(to)), tx.PutMessage(&kept), tx.PutMessage(row))
 	})
 }

@@ -199,3 +199,80 @@ func TestHalfMoveBesideServersCopyElsewhere(t *testing.T) {
 		}
 	}
 }
+
+// bare is a server that has nothing but what IMAP4rev1 demands.
+const bare = imaptest.CapIMAP4rev1 | imaptest.CapAuthPlain
+
+// The user moves a file whose upload was not noted, or renames the folder that
+// it is in.
+func TestUploadMovedOnDisk(t *testing.T) {
+	for name, then := range map[string]func(*broken){
+		"on":   func(w *broken) { _, d := w.hands(); d.move(last(d.list("Dst")), "Other") },
+		"back": func(w *broken) { _, d := w.hands(); d.move(last(d.list("Dst")), "Src") },
+	} {
+		caps := levels()
+		caps["bare"] = bare
+		for level, caps := range caps {
+			for _, old := range []bool{true, false} {
+				t.Run(fmt.Sprint(name, " ", level, " ", old), func(t *testing.T) {
+					for at := range 9 {
+						w := newBroken(t, caps)
+						server, disk := w.hands()
+						server.create("Src")
+						server.create("Other")
+						want := map[string]int{"2@test": 1}
+						if old {
+							server.create("Dst")
+							server.deliver("Dst", w.message(), nil)
+							want["1@test"] = 1
+						} else {
+							w.message()
+						}
+						w.sync()
+						if !old {
+							disk.create("Dst")
+						}
+						disk.deliver("Dst", w.message(), []string{`\Seen`})
+						w.fail("APPEND", imaptest.Action{Fault: imaptest.DropAfter})
+						then(w)
+						if at > 0 {
+							w.again(at - 1)
+						}
+						w.times(want)
+						if t.Failed() {
+							t.Fatalf("after %d more commits", at-1)
+						}
+					}
+				})
+			}
+		}
+	}
+}
+
+func last(list []handle) handle { return list[len(list)-1] }
+
+// A mailbox that a run made gets its first rows by an upload whose UID the server
+// did not tell, and the run dies. Then the file goes.
+func TestResumeAdoptedInNewMailbox(t *testing.T) {
+	for name, copies := range map[string]int{"one": 1, "two": 2} {
+		t.Run(name, func(t *testing.T) {
+			everyStep(t, bare, func(w *world) {
+				_, disk := w.hands()
+				w.sync()
+				disk.create("New")
+				content := w.message()
+				for range copies {
+					disk.deliver("New", content, nil)
+				}
+			}, func(w *world) {
+				_, disk := w.hands()
+				if l := disk.list("New"); len(l) > 0 {
+					disk.remove(l[0])
+				}
+				if msg := w.finish(nil, nil); msg != "" {
+					w.t.Error(msg)
+				}
+			})
+		})
+	}
+}

@@ -133,7 +133,15 @@ func (s *session) recover(ctx context.Context, f func(*state.Intent, *message) b
 	if len(changed) == 0 || s.req.DryRun {
 		return nil
 	}
-	return s.db.Update(ctx, func(tx *state.Tx) error { return tx.PutMessages(changed) })
+	return s.db.Update(ctx, func(tx *state.Tx) error {
+		for _, row := range changed {
+			mb := s.byID[row.MailboxID]
+			if err := s.learnValidity(tx, mb, s.validity(mb)); err != nil {
+				return err
+			}
+		}
+		return tx.PutMessages(changed)
+	})
 }
 
 // rebase takes into the base what side shows of d, a change that an
