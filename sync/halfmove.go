@@ -152,6 +152,7 @@ func (s *session) splitMove(ctx context.Context, i *state.Intent, n, from *messa
 // its base: a run after a further death would take them for an edit, and keep it.
 func (s *session) leaveBehind(ctx context.Context, i *state.Intent, n, from *message, row ...*state.Message) error {
 	r := &from.item.Remote
+	from.item.Unlike = !r.Flags.Equal(n.item.Remote.Flags)
 	r.State, r.Base = plan.Same, r.Flags
 	from.row.RemoteFlags = r.Base
 	from.item.Trashed = true // it goes to no trash

@@ -207,8 +207,9 @@ const bare = imaptest.CapIMAP4rev1 | imaptest.CapAuthPlain
 // it is in.
 func TestUploadMovedOnDisk(t *testing.T) {
 	for name, then := range map[string]func(*broken){
-		"on":   func(w *broken) { _, d := w.hands(); d.move(last(d.list("Dst")), "Other") },
-		"back": func(w *broken) { _, d := w.hands(); d.move(last(d.list("Dst")), "Src") },
+		"on":      func(w *broken) { _, d := w.hands(); d.move(last(d.list("Dst")), "Other") },
+		"back":    func(w *broken) { _, d := w.hands(); d.move(last(d.list("Dst")), "Src") },
+		"renamed": func(w *broken) { w.mv("Dst", "Dst2") },
 	} {
 		caps := levels()
 		caps["bare"] = bare

@@ -62,6 +62,9 @@ type Item struct {
 	// Trashed means that an interrupted run has put a copy into the trash, so
 	// that the removal of the original is all that is left to do.
 	Trashed bool
+	// Unlike means that a Trashed item has other flags than its copy: somebody
+	// edited it since.
+	Unlike bool
 	// CopyOf is another item with the same content, which the side where
 	// this item is absent may copy instead of transferring. Nil if none.
 	CopyOf *Item
@@ -70,6 +73,10 @@ type Item struct {
 	// Ref is the caller's own; the planner never looks at it.
 	Ref any
 }
+
+// leftover reports whether the message is one that only waits to be removed: it
+// does not come back with its mailbox.
+func (it *Item) leftover() bool { return it.Trashed && !it.Unlike && it.Remote.State == Same }
 
 // where names the item for people: by its place on the server, or where that
 // was last, and for what the server never had by its place on disk.

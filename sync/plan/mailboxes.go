@@ -45,6 +45,9 @@ func restored(in *Input) map[string]bool {
 		return restore
 	}
 	for _, it := range in.Items {
+		if it.leftover() {
+			continue
+		}
 		if m := removed[it.Remote.Mailbox]; m != nil && m.Remote && stays(in, it.Remote, it.Local) {
 			restore[m.Name] = true
 		}

@@ -200,7 +200,7 @@ func (p *maker) download(it *Item) {
 func (p *maker) removedLocally(it *Item) {
 	from := it.Remote.Mailbox
 	switch {
-	case p.restore[it.Local.Mailbox] && it.Remote.State != Moved:
+	case p.restore[it.Local.Mailbox] && it.Remote.State != Moved && !it.leftover():
 		p.download(it)
 	case p.trashes() && it.Remote.State == Moved && from == p.in.Trash:
 		p.download(it) // moved to the trash there, removed here: that is the same
