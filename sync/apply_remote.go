@@ -107,7 +107,7 @@ type laneChange struct {
 func (a *applier) laneBatch(ctx context.Context, c *remote.Conn, mb *mailbox, ops []*plan.Op, flags map[*plan.Item]mail.Delta) error {
 	changes := make([]*laneChange, 0, len(ops))
 	for _, op := range ops {
-		changes = append(changes, &laneChange{op: op, m: ref(op.Item), intent: a.remoteIntent(mb, op, flags)})
+		changes = append(changes, &laneChange{op: op, m: ref(op.Item), intent: a.remoteIntent(mb, op, flags, c.MovesByHalves())})
 	}
 	if err := a.announceChanges(ctx, changes); err != nil {
 		return err
@@ -164,9 +164,13 @@ func (a *applier) setDate(m *message, date mail.Date) {
 }
 
 // remoteIntent announces op in the mailbox mb; flags are the changes of flags
-// that come before it.
-func (a *applier) remoteIntent(mb *mailbox, op *plan.Op, flags map[*plan.Item]mail.Delta) *state.Intent {
+// that come before it. A move by halves marks the original.
+func (a *applier) remoteIntent(mb *mailbox, op *plan.Op, flags map[*plan.Item]mail.Delta, byHalves bool) *state.Intent {
 	m := ref(op.Item)
+	var half mail.Delta
+	if byHalves {
+		half = m.mark()
+	}
 	i := &state.Intent{Mailbox: op.To, Home: cmp.Or(m.home, mb.name), Message: m.id, UID: m.uid}
 	switch op.Kind {
 	case plan.RemoteFlags:
@@ -174,9 +178,9 @@ func (a *applier) remoteIntent(mb *mailbox, op *plan.Op, flags map[*plan.Item]ma
 	case plan.RemoteRemove:
 		i.Kind, i.Mailbox, i.Delta = state.IntentRemoteRemove, mb.name, m.mark()
 	case plan.RemoteMove:
-		i.Kind, i.UID, i.Delta = state.IntentRemoteMove, a.nextIn(op.To), m.mark()
+		i.Kind, i.UID, i.Delta = state.IntentRemoteMove, a.nextIn(op.To), half
 	case plan.RemoteTrash:
-		i.Kind, i.UID, i.Delta = state.IntentTrash, a.nextIn(op.To), m.mark()
+		i.Kind, i.UID, i.Delta = state.IntentTrash, a.nextIn(op.To), half
 	case plan.RemoteCopy:
 		i.Kind, i.Message, i.Home, i.UID = state.IntentAppend, 0, op.To, a.nextIn(op.To)
 		i.Base, i.Digest, i.Size = m.file.Base(), m.content.Digest, m.content.Size

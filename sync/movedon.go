@@ -40,7 +40,7 @@ func (s *session) findGaps(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.byHalves = !c.Has("MOVE")
+	s.byHalves = c.MovesByHalves()
 	for name, from := range lowest {
 		mb := s.mailboxes[name]
 		switch {

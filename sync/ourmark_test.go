@@ -218,3 +218,20 @@ func TestMarkOfHalfTrash(t *testing.T) {
 		})
 	}
 }
+
+// A move of a server that knows MOVE marks nothing: a mark that is there after a
+// death is somebody's.
+func TestMarkBesideMove(t *testing.T) {
+	w := newBroken(t, 0)
+	server, disk := w.hands()
+	server.create("Work")
+	server.deliver("INBOX", w.message(), nil)
+	w.sync()
+	disk.move(disk.list("INBOX")[0], "Work")
+	w.fail("UID MOVE", imaptest.Action{Fault: imaptest.DropBefore})
+	server.flag(server.list("INBOX")[0], []string{`\Deleted`}, nil)
+	w.resume("Work 1@test")
+	if got := w.remoteSnapshot()["Work"][0]; !strings.Contains(got, `\Deleted`) {
+		t.Errorf("it is there as %q", got)
+	}
+}

@@ -33,6 +33,10 @@ var ErrOthersDeleted = errors.New("the server can only expunge everything marked
 // are named out of a mailbox, by moving or by expunging them.
 func (c *Conn) RemovesExactly() bool { return c.Has("MOVE") || c.Has("UIDPLUS") }
 
+// MovesByHalves reports whether Move copies a message, marks the original
+// \Deleted and expunges it.
+func (c *Conn) MovesByHalves() bool { return !c.Has("MOVE") || c.cl.distrusts("MOVE") }
+
 // Copy copies messages of the selected mailbox.
 func (c *Conn) Copy(ctx context.Context, uids []mail.UID, dest string) (MoveResult, error) {
 	defer c.guard(ctx)()
@@ -45,7 +49,7 @@ func (c *Conn) Copy(ctx context.Context, uids []mail.UID, dest string) (MoveResu
 // is returned together with the pairs.
 func (c *Conn) Move(ctx context.Context, uids []mail.UID, dest string) (MoveResult, error) {
 	defer c.guard(ctx)()
-	if c.Has("MOVE") && !c.cl.distrusts("MOVE") {
+	if !c.MovesByHalves() {
 		res, left, err := c.transfer("move", uids, dest)
 		if err != nil || len(left) == 0 {
 			return res, err
