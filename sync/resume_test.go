@@ -408,3 +408,21 @@ func TestResumeMadeAgain(t *testing.T) {
 		}
 	}
 }
+
+// Another client moves a message on whose flags a run had just changed; then the
+// user takes the change back.
+func TestResumeFlagsMovedOn(t *testing.T) {
+	w := newBroken(t, 0)
+	server, disk := w.hands()
+	server.create("Work")
+	server.deliver("INBOX", w.message(), nil)
+	w.sync()
+	disk.flag(disk.list("INBOX")[0], []string{`\Seen`}, nil)
+	w.fail("UID STORE", imaptest.Action{Fault: imaptest.DropAfter})
+	server.move(server.list("INBOX")[0], "Work")
+	disk.flag(disk.list("INBOX")[0], nil, []string{`\Seen`})
+	w.resume("Work 1@test")
+	if got := w.remoteSnapshot()["Work"][0]; strings.Contains(got, `\Seen`) {
+		t.Errorf("it has %q", got[strings.LastIndex(got, "|"):])
+	}
+}
