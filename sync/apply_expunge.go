@@ -24,7 +24,7 @@ var errWaits = errors.New("other messages are marked \\Deleted")
 // expunge removes what nobody changed since we looked: first a conditional
 // \Deleted, then UID EXPUNGE of exactly those that took it.
 func (a *applier) expunge(ctx context.Context, c *remote.Conn, mb *mailbox, group []*laneChange) error {
-	if since := unchangedSince(mb); since > 0 && c.CanDiscard() {
+	if since := unchangedSince(mb); since > 0 && c.CanDiscard() && !slices.ContainsFunc(group, a.mayBeMarked) {
 		return a.discard(ctx, c, since, group)
 	}
 	err := a.storeFlags(ctx, c, mb, group, func(*laneChange) mail.Delta {
@@ -62,6 +62,12 @@ func (a *applier) expunge(ctx context.Context, c *remote.Conn, mb *mailbox, grou
 		}
 	}
 	return nil
+}
+
+// mayBeMarked reports whether a message has \Deleted already: then EXPUNGE would
+// take it even when STORE passes it by, because somebody changed it.
+func (a *applier) mayBeMarked(x *laneChange) bool {
+	return x.m.item.Remote.Flags.System&mail.Deleted != 0 || a.ourMark(x.m.row.ID) != nil
 }
 
 // discard does both in one flight.

@@ -145,3 +145,38 @@ func TestFlagFollowsMove(t *testing.T) {
 		})
 	}
 }
+
+// Another client flags a message, between the look and the STORE, that was
+// removed here and was marked \Deleted on both sides: it is kept, as if it had
+// been flagged before.
+func TestFlaggedBeforeRemoval(t *testing.T) {
+	for name, caps := range levels() {
+		if name == "plain" {
+			continue // there is no condition to be had
+		}
+		t.Run(name, func(t *testing.T) {
+			var w *world
+			flagged := false
+			w = newWorld(t, imaptest.Options{Caps: caps, Hook: func(_ *imaptest.Conn, _, verb, _ string) imaptest.Action {
+				if verb == "UID STORE" && !flagged {
+					flagged = true
+					w.srv.StoreFlags("INBOX", w.srv.Messages("INBOX")[0].UID, []string{`\Flagged`}, nil)
+				}
+				return imaptest.Action{}
+			}})
+			server, disk := w.hands()
+			server.deliver("INBOX", w.message(), []string{`\Deleted`})
+			server.deliver("INBOX", w.message(), nil)
+			w.sync()
+			for _, h := range disk.list("INBOX") {
+				disk.remove(h)
+			}
+			w.sync()
+			end := w.agree()
+			if len(end["INBOX"]) != 1 || !strings.Contains(end["INBOX"][0], `\Flagged`) {
+				t.Errorf("%v", end)
+			}
+			w.quiet()
+		})
+	}
+}

@@ -221,6 +221,7 @@ func (c *Conn) Close() error {
 	c.closeOnce.Do(func() {
 		if c.link.failure() == nil && c.link.front("") == nil {
 			// The answer tells nothing, so it is not worth a round trip.
+			linger(c.link.Conn, -1)
 			select {
 			case <-c.link.idle:
 			default:

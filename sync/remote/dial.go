@@ -37,6 +37,7 @@ func (cl *Client) dial(ctx context.Context) (_ net.Conn, greeting string, _ erro
 		// more than a slow line carries within the Timeout.
 		_ = b.SetWriteBuffer(sendBuffer)
 	}
+	linger(conn, 0)
 	if cl.opts.TLS == TLSNone {
 		return conn, "", nil
 	}
@@ -60,6 +61,19 @@ func (cl *Client) dial(ctx context.Context) (_ net.Conn, greeting string, _ erro
 		return nil, "", context.Cause(ctx)
 	}
 	return secure, greeting, nil
+}
+
+// linger sets what becomes of bytes that the kernel has taken and not sent when
+// the connection ends, as after kill -9 as well. With 0 they are dropped:
+// delivered later, they would be messages that the next run has uploaded once
+// more by then. With -1 they are sent.
+func linger(conn net.Conn, seconds int) {
+	if t, ok := conn.(*tls.Conn); ok {
+		conn = t.NetConn()
+	}
+	if c, ok := conn.(interface{ SetLinger(int) error }); ok {
+		_ = c.SetLinger(seconds)
+	}
 }
 
 // socket opens what everything else is sent over.

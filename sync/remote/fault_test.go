@@ -1,11 +1,13 @@
 package remote
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
 	"net"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -197,6 +199,35 @@ func TestSlowUploadIsProgress(t *testing.T) {
 	})
 	if err != nil {
 		t.Error(err)
+	}
+}
+
+// What a dead client had written must not reach the server later: it was not
+// answered, so the next run does it again.
+func TestDeadClientIsSilent(t *testing.T) {
+	began, ended, reason := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	dial := script(t, func(s *scripted) {
+		s.login("IMAP4rev1 LITERAL+")
+		s.command("APPEND")
+		close(began)
+		<-ended
+		_, err := io.Copy(io.Discard, s.br)
+		reason <- err
+	})
+	_, c := connect(t, dialOptions(dial))
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		<-began
+		cancel()
+	}()
+	err := c.Append(ctx, "INBOX", []AppendRequest{request(bytes.Repeat([]byte("line\r\n"), 200_000))}, func(int, mail.UID, mail.UIDValidity, error) {})
+	if err == nil {
+		t.Fatal("appended")
+	}
+	close(ended)
+	_ = c.Close()
+	if err := <-reason; !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("the connection ended with %v", err)
 	}
 }
 
