@@ -354,7 +354,7 @@ func (a *applier) base(ctx context.Context, ops []plan.Op) error {
 		return mb.frozen() || mb.changes == nil || mb.row == nil || mb.row.Cursor.UIDValidity != 0
 	})
 	rows, parked, err := a.agreed(silent)
-	if err != nil || len(silent)+len(rows)+len(detached)+len(unknown)+len(a.evicted)+len(a.explained) == 0 {
+	if err != nil || len(silent)+len(rows)+len(detached)+len(unknown)+len(a.evicted)+len(a.explained)+len(a.withRows) == 0 {
 		return err
 	}
 	return a.commit(ctx, func(tx *state.Tx) error {
@@ -390,6 +390,11 @@ func (a *applier) base(ctx context.Context, ops []plan.Op) error {
 		n.rows = rows
 		if err := n.write(tx); err != nil {
 			return err
+		}
+		for _, note := range a.withRows {
+			if err := note(tx); err != nil {
+				return err
+			}
 		}
 		for _, op := range silent {
 			m := ref(op.Item)
@@ -429,8 +434,8 @@ func (a *applier) agreed(silent []*plan.Op) (rows, parked []*state.Message, err 
 	for i, m := range a.touched {
 		home := a.byID[m.row.MailboxID]
 		if m.row.ID == 0 {
-			if !m.detached || !m.item.Remote.State.Present() {
-				continue // its mailbox started anew
+			if !m.detached || !m.item.Remote.State.Present() || home.frozen() {
+				continue // its mailbox started anew, or stays as it is
 			}
 			if m.item.Remote.Mailbox != home.name {
 				// It follows its message below. Until then it has a row by

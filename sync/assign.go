@@ -73,11 +73,11 @@ func (s *session) assign(ctx context.Context, sus *suspect) error {
 		from.item.Remote.State = plan.Same
 		from.item.Remote.Mailbox, from.item.Remote.Key, from.item.Remote.Flags = name, n.item.Remote.Key, n.item.Remote.Flags
 		home := s.byID[from.row.MailboxID].name
-		if from.detached {
+		if from.detached || s.mailboxes[name].detached {
 			from.uniteFlags(from.item.Local.Flags, n.item.Remote.Flags)
-			if home == name {
-				from.row.UID = n.uid
-			}
+		}
+		if from.detached && home == name {
+			from.row.UID = n.uid
 		}
 		from.refresh(home)
 		s.touched = append(s.touched, from)
@@ -176,6 +176,15 @@ func (s *session) uploadedBefore(ctx context.Context, n *message, d mail.Digest)
 	return nil, nil, nil
 }
 
+// rowLater has the row of m written together with those of a mailbox that is
+// paired from the start; not at all in a dry run. Until then it goes by a number
+// that no row has.
+func (s *session) rowLater(m *message) {
+	m.row.ID, m.detached = 0, true
+	s.messages[-int64(len(s.messages))-1] = m
+	s.touched = append(s.touched, m)
+}
+
 // completeUpload makes an interrupted upload part of the base, as if it had
 // been noted: then what was moved since, on either side, is a move.
 func (s *session) completeUpload(ctx context.Context, i *state.Intent, n, f *message) error {
@@ -193,8 +202,8 @@ func (s *session) completeUpload(ctx context.Context, i *state.Intent, n, f *mes
 		Local:  plan.Side{State: plan.Same, Mailbox: f.file.Folder, Key: f.item.Local.Key, Flags: f.item.Local.Flags, Base: common},
 		Remote: plan.Side{State: plan.Same, Mailbox: n.item.Remote.Mailbox, Key: n.item.Remote.Key, Flags: n.item.Remote.Flags, Base: common}}
 	m.refresh(home.name)
-	if s.req.DryRun {
-		s.messages[-int64(len(s.messages))-1] = m // a number that no row has
+	if s.req.DryRun || home.detached {
+		s.rowLater(m)
 		return nil
 	}
 	if n.item.Remote.Mailbox != home.name {

@@ -126,19 +126,27 @@ func (s *session) splitMove(ctx context.Context, i *state.Intent, n, from *messa
 	if s.pool.shares() {
 		return s.keptMove(ctx, n, from, &row)
 	}
-	if err := s.leaveBehind(ctx, i, n, from, &row); err != nil {
+	rows := []*state.Message{&row}
+	if to.detached {
+		rows = nil
+	}
+	if err := s.leaveBehind(ctx, i, n, from, rows...); err != nil {
 		return err
 	}
-	if s.req.DryRun {
-		row.ID = -int64(len(s.messages)) - 1
-	}
 	m := s.message(&row)
+	if s.req.DryRun || to.detached {
+		delete(s.messages, row.ID)
+		s.rowLater(m)
+	}
 	m.file, m.content = from.file, from.content
 	m.item.Local = from.item.Local
 	if m.item.Local.State == plan.Removed {
 		m.item.Local.Mailbox = to.name
 	}
 	m.item.Remote.Flags = n.item.Remote.Flags
+	if to.detached && m.onDisk() {
+		m.uniteFlags(m.item.Local.Flags, n.item.Remote.Flags)
+	}
 	m.refresh(to.name)
 	from.removeLocal()
 	from.item.Local.Mailbox = s.byID[from.row.MailboxID].name // its file never was anywhere else
@@ -161,11 +169,19 @@ func (s *session) leaveBehind(ctx context.Context, i *state.Intent, n, from *mes
 	if s.req.DryRun {
 		return nil
 	}
-	return s.db.Update(ctx, func(tx *state.Tx) error {
-		to := s.mailboxes[n.item.Remote.Mailbox]
+	to := s.mailboxes[n.item.Remote.Mailbox]
+	note := func(tx *state.Tx) error {
+		if to.detached && to.frozen() {
+			return nil
+		}
 		return errors.Join(tx.DeleteIntents(i.ID), tx.AddIntents([]*state.Intent{rest}),
 			s.learnValidity(tx, to, s.validity(to)), tx.PutMessages(append(row, from.row)))
-	})
+	}
+	if to.detached {
+		s.withRows = append(s.withRows, note) // of the copy
+		return nil
+	}
+	return s.db.Update(ctx, note)
 }
 
 // unmark has \Deleted come off an original again whose file the user brought

@@ -217,8 +217,10 @@ func (s *session) suspects(ctx context.Context) ([]*suspect, error) {
 		}
 		sus := &suspect{m: m, candidates: slices.Clone(newHere[m.item.Remote.Mailbox][m.item.Size])}
 		for _, v := range vanished[m.item.Size] {
-			// What an interrupted run uploaded again has a new identity.
-			if m.emailID == "" || v.row.EmailID == "" || m.emailID == v.row.EmailID || v.detached || s.wasUploading(v.row.Digest) {
+			// What an interrupted run uploaded again has a new identity, and so
+			// has what is in a mailbox that was made anew since it was moved there.
+			if m.emailID == "" || v.row.EmailID == "" || m.emailID == v.row.EmailID || v.detached || s.wasUploading(v.row.Digest) ||
+				s.startsAnew(m) && s.movedByUs(v) {
 				sus.candidates = append(sus.candidates, v)
 			}
 		}

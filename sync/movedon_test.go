@@ -71,8 +71,7 @@ func TestCopyMovedOn(t *testing.T) {
 		"both": func(w *broken) {
 			s, d := w.hands()
 			s.move(s.theCopy(), "Other")
-			l := d.list("Dst")
-			d.move(l[slices.IndexFunc(l, func(h handle) bool { return h.id == "2@test" })], "INBOX")
+			d.move(d.named("Dst", "2@test"), "INBOX")
 		},
 		"renamed": func(w *broken) { must(w.world, w.srv.RenameMailbox("Dst", "Dst2")) },
 	} {
@@ -276,4 +275,87 @@ func TestResumeAdoptedInNewMailbox(t *testing.T) {
 			})
 		})
 	}
+}
+
+// remake deletes a mailbox and makes it again with the same messages, as a server
+// does that is restored from a backup, or a migration tool.
+func (s serverSide) remake(mailbox string) {
+	s.w.t.Helper()
+	list := s.w.srv.Messages(mailbox)
+	must(s.w, s.w.srv.DeleteMailbox(mailbox))
+	must(s.w, s.w.srv.CreateMailbox(mailbox))
+	for _, m := range list {
+		s.w.srv.Append(mailbox, m.Flags, m.Date, m.Content)
+	}
+}
+
+// The mailbox to which something was put is made anew before the base knew.
+func TestMadeAnewBeforeNoted(t *testing.T) {
+	put := map[string]struct {
+		verb   string
+		fault  imaptest.Fault
+		do     func(diskSide)
+		copies int
+	}{
+		"upload": {"APPEND", imaptest.DropAfter, func(d diskSide) { d.deliver("Dst", d.w.message(), []string{`\Seen`}) }, 1},
+		"copy":   {"UID COPY", imaptest.DropAfter, func(d diskSide) { d.copy(d.list("Src")[0], "Dst") }, 2},
+		"move":   {"UID MOVE", imaptest.DropAfter, func(d diskSide) { d.move(d.list("Src")[0], "Dst") }, 1},
+		"half":   {"UID COPY", imaptest.DropAfter, func(d diskSide) { d.move(d.list("Src")[0], "Dst") }, 1},
+		"marked": {"UID EXPUNGE", imaptest.DropBefore, func(d diskSide) { d.move(d.list("Src")[0], "Dst") }, 1},
+	}
+	for name, p := range put {
+		all := levels()
+		all["objectid"] = imaptest.DefaultCaps.With(imaptest.CapObjectID)
+		for level, caps := range all {
+			if name == "half" || name == "marked" {
+				caps = caps.Without(imaptest.CapMove)
+			}
+			for _, on := range []bool{false, true} {
+				t.Run(fmt.Sprint(name, " ", level, " ", on), func(t *testing.T) {
+					for at := range 10 {
+						w := newBroken(t, caps)
+						server, disk := w.hands()
+						server.create("Src")
+						server.create("Dst")
+						server.deliver("Src", w.message(), []string{`\Seen`})
+						server.deliver("Src", w.message(), []string{`\Seen`})
+						server.deliver("Dst", w.message(), []string{`\Flagged`})
+						server.deliver("Dst", w.message(), []string{`\Seen`})
+						w.sync()
+						p.do(disk)
+						w.fail(p.verb, imaptest.Action{Fault: p.fault})
+						want := map[string]int{"1@test": p.copies, "2@test": 1, "3@test": 1, "4@test": 1}
+						id := "1@test"
+						if name == "upload" {
+							id = "5@test"
+							want[id] = 1
+						}
+						server.remake("Dst")
+						if on { // and the user moves the file on
+							disk.move(disk.named("Dst", id), "INBOX")
+						}
+						if at > 0 {
+							w.again(at - 1)
+						}
+						w.times(want)
+						if got := w.remoteSnapshot()["Dst"]; !slices.ContainsFunc(got, func(m string) bool { return strings.Contains(m, "3@test") && strings.HasSuffix(m, `| \Flagged`) }) {
+							t.Errorf("flags are lost: %q", got)
+						}
+						if l := w.marked(); len(l) > 0 {
+							t.Errorf("marked are %q", l)
+						}
+						if t.Failed() {
+							t.Fatalf("after %d more commits", at-1)
+						}
+					}
+				})
+			}
+		}
+	}
+}
+
+// named finds a message on disk.
+func (d diskSide) named(folder, id string) handle {
+	l := d.list(folder)
+	return l[slices.IndexFunc(l, func(h handle) bool { return h.id == id })]
 }

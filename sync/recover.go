@@ -95,6 +95,11 @@ func (s *session) recoverRemoteMoves(ctx context.Context) error {
 			m.item.Remote.State != plan.Moved || m.item.Remote.Mailbox != i.Mailbox {
 			return false
 		}
+		if to.detached {
+			// The row is written when the old ones there are gone.
+			s.explained = append(s.explained, i)
+			return false
+		}
 		m.row.MailboxID, m.row.UID = to.row.ID, m.uid
 		if m.item.Local.State.Present() {
 			m.row.Base = m.file.Base()

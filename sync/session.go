@@ -75,11 +75,12 @@ type view struct {
 	shared    []*message // whose name is that of others as well: what the files hold decides
 	touched   []*message // only the place of the file or the UID is to be noted
 	intents   []*state.Intent
-	explained []*state.Intent  // those of them whose message was found
-	gaps      map[string]int64 // by mailbox, what came there since the journal was written and is not there any more
-	byHalves  bool             // the server has no MOVE
-	begun     []*state.Intent  // those that know of marks which are ours
-	evicted   []int64          // rows whose UID turned out to be another message's
+	explained []*state.Intent         // those of them whose message was found
+	gaps      map[string]int64        // by mailbox, what came there since the journal was written and is not there any more
+	byHalves  bool                    // the server has no MOVE
+	begun     []*state.Intent         // those that know of marks which are ours
+	withRows  []func(*state.Tx) error // to be noted together with the rows of mailboxes that are paired from the start
+	evicted   []int64                 // rows whose UID turned out to be another message's
 	// What seems to be missing on a side may be in a mailbox that could not
 	// be looked at, or may have moved meanwhile.
 	localBlind, remoteBlind bool
