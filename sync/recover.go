@@ -84,7 +84,7 @@ func (s *session) recoverRemoteFlags(ctx context.Context) error {
 // where messages went.
 func (s *session) recoverRemoteMoves(ctx context.Context) error {
 	err := s.recover(ctx, func(i *state.Intent, m *message) bool {
-		if i.Kind == state.IntentRemoteFlags && m.item.Remote.State == plan.Moved {
+		if i.Kind == state.IntentRemoteFlags && m.item.Remote.State == plan.Moved && !m.detached {
 			return m.rebase(i.Delta, m.item.Remote, nil) // now that it was found
 		}
 		if m.marked() && !s.frozen(i) && s.unmarkFound(i, m) {
