@@ -65,7 +65,7 @@ micro: ## Go benchmarks by size: scan, plan, commit, parsing, idle runs (BENCH=r
 .PHONY: crash
 crash: ## stop, cut and break syncs everywhere, long form (CRASH_STEP=1: every nth byte of the wire)
 	./.ci/dovecot.sh
-	$(GO) test -count=1 -timeout 0 ./sync -run '^Test(Interrupt|RandomHistories|PowerLoss|Wire|DiskFaults|ServerFaults|Mailbox|Kill|Resume|Fault)' \
+	$(GO) test -count=1 -timeout 0 ./sync -run '^Test(Interrupt|RandomHistories|PowerLoss|Wire|DiskFaults|ServerFaults|Mailbox|Kill|Resume|Fault|Half|Copy|Mark|MadeAnew|.*MovedOn)' \
 		-crash -crash.step $(or $(CRASH_STEP),1)
 
 .PHONY: variants

@@ -12,6 +12,19 @@ import (
 // What a run put on the server, and could not note, is moved on by others before
 // the next one.
 
+// deaths returns at how many commits the run that resumes dies as well, 0 for
+// none: at each in the long form.
+func deaths(n int) (at []int) {
+	step := 3
+	if *crashLong {
+		step = 1
+	}
+	for k := 0; k < n; k += step {
+		at = append(at, k)
+	}
+	return at
+}
+
 // times syncs until done and wants each message as often as told.
 func (w *world) times(want map[string]int) {
 	w.t.Helper()
@@ -78,7 +91,8 @@ func TestCopyMovedOn(t *testing.T) {
 		for level, caps := range levels() {
 			for _, old := range []bool{true, false} {
 				t.Run(fmt.Sprint(name, " ", level, " ", old), func(t *testing.T) {
-					for at := range 9 {
+					t.Parallel()
+					for _, at := range deaths(9) {
 						w := halfCopied(t, caps, imaptest.DropAfter, old)
 						then(w)
 						if at > 0 {
@@ -157,7 +171,8 @@ func TestHalfMovedOn(t *testing.T) {
 			for _, old := range []bool{true, false} {
 				for verb, fault := range map[string]imaptest.Fault{"UID COPY": imaptest.DropAfter, "UID EXPUNGE": imaptest.DropBefore} {
 					t.Run(fmt.Sprint(name, " ", level, " ", verb, " ", old), func(t *testing.T) {
-						for at := range 9 {
+						t.Parallel()
+						for _, at := range deaths(9) {
 							w := halfMoved(t, caps, verb, fault, old)
 							server, _ := w.hands()
 							then(server)
@@ -215,7 +230,8 @@ func TestUploadMovedOnDisk(t *testing.T) {
 		for level, caps := range caps {
 			for _, old := range []bool{true, false} {
 				t.Run(fmt.Sprint(name, " ", level, " ", old), func(t *testing.T) {
-					for at := range 9 {
+					t.Parallel()
+					for _, at := range deaths(9) {
 						w := newBroken(t, caps)
 						server, disk := w.hands()
 						server.create("Src")
@@ -312,7 +328,8 @@ func TestMadeAnewBeforeNoted(t *testing.T) {
 			}
 			for _, on := range []bool{false, true} {
 				t.Run(fmt.Sprint(name, " ", level, " ", on), func(t *testing.T) {
-					for at := range 10 {
+					t.Parallel()
+					for _, at := range deaths(10) {
 						w := newBroken(t, caps)
 						server, disk := w.hands()
 						server.create("Src")

@@ -82,7 +82,7 @@ func TestMarkOfKept(t *testing.T) {
 			},
 		} {
 			t.Run(name+" "+edit, func(t *testing.T) {
-				for at := range 9 {
+				for _, at := range deaths(9) {
 					w := halfRemoved(t, caps)
 					server, _ := w.hands()
 					want := change(server, server.list("INBOX")[0])
@@ -112,7 +112,7 @@ func TestMarkOfUsers(t *testing.T) {
 
 // Nobody wants it: it goes, however often a run dies.
 func TestMarkOfRemoved(t *testing.T) {
-	for at := range 9 {
+	for _, at := range deaths(9) {
 		w := halfRemoved(t, 0)
 		w.dieAgain(at)
 		w.resume()
@@ -127,7 +127,7 @@ func TestMarkOfRemoved(t *testing.T) {
 
 // The user takes the removal back.
 func TestMarkOfFileThatIsBack(t *testing.T) {
-	for at := range 9 {
+	for _, at := range deaths(9) {
 		w := newBroken(t, 0)
 		server, disk := w.hands()
 		server.deliver("INBOX", w.message(), []string{`\Seen`})
@@ -177,7 +177,7 @@ func TestMarkOfPostponedKept(t *testing.T) {
 // Another client removes the copy that a move by halves made. The original is
 // moved again, without the mark.
 func TestMarkOfHalfMove(t *testing.T) {
-	for at := range 9 {
+	for _, at := range deaths(9) {
 		w := half(t)
 		server, _ := w.hands()
 		server.remove(server.list("Work")[0])
@@ -193,7 +193,7 @@ func TestMarkOfHalfMove(t *testing.T) {
 func TestMarkOfHalfTrash(t *testing.T) {
 	for name, back := range map[string]bool{"edited": false, "back": true} {
 		t.Run(name, func(t *testing.T) {
-			for at := range 9 {
+			for _, at := range deaths(9) {
 				w := newBroken(t, imaptest.DefaultCaps.Without(imaptest.CapMove))
 				w.acct.Policy.Removal = conflict.Trash
 				server, disk := w.hands()
