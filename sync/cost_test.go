@@ -181,7 +181,7 @@ func works() []work {
 		},
 		{
 			"removed on disk", agreed(2, 30), thenDisk(1, removed), "remote-remove:1", "",
-			[...]cost{{5, 433, 1625}, {5, 451, 1745}, {5, 514, 1610}, {7, 619, 5085}}, false,
+			[...]cost{{5, 433, 1625}, {5, 451, 1745}, {6, 514, 1610}, {7, 619, 5085}}, false,
 		},
 		{
 			"copied on the server", agreed(2, 30), thenServer(1, copied), "download:1", "local-copy:1",

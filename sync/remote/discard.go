@@ -13,9 +13,9 @@ import (
 const discardPieces = fetchWindow / 2
 
 // CanDiscard reports whether Discard may be used for the selected mailbox:
-// marking needs a condition, and expunging a set.
+// marking needs a condition, expunging a set, and what went must be told by UID.
 func (c *Conn) CanDiscard() bool {
-	return c.Has("UIDPLUS") && c.Level() >= Condstore && !c.selected.noModSeq && !c.SharesMessages()
+	return c.Has("UIDPLUS") && c.Level() == QResync && !c.selected.noModSeq && !c.SharesMessages()
 }
 
 // Discard removes messages that did not change after since from the selected
@@ -43,18 +43,27 @@ func (c *Conn) Discard(ctx context.Context, uids []mail.UID, since mail.ModSeq) 
 	return results[0], nil
 }
 
-// discard is one flight of Discard.
+// discard is one flight of Discard. What is not told to be gone, by its UID, is
+// looked for: other clients expunge, too, and Dovecot may expunge before it sees
+// the mark of the command before, when somebody changes the mailbox meanwhile.
 func (c *Conn) discard(flight []*storing, results []StoreResult) (stayed []mail.UID, err error) {
 	const op = "expunge"
 	mailbox := c.selected.mailbox
-	var gone removals
+	var gone []mail.UIDRange
+	took := func(r wire.Response) {
+		if r.Kind == "VANISHED" {
+			if set, earlier, ok := wire.ParseVanished(r.Rest); ok && !earlier {
+				gone = append(gone, set...)
+			}
+		}
+	}
 	var expunges []*command
 	for _, st := range flight {
 		// Servers may answer one command while another is the oldest.
 		mark := st.cmd.untagged
-		st.cmd.untagged = func(r wire.Response) { mark(r); gone.take(r) }
+		st.cmd.untagged = func(r wire.Response) { mark(r); took(r) }
 		set := wire.FormatSets(mail.UIDSetOf(st.uids), maxCommand)[0] // it fits: it did in STORE
-		expunges = append(expunges, &command{line: "UID EXPUNGE " + set, untagged: gone.take})
+		expunges = append(expunges, &command{line: "UID EXPUNGE " + set, untagged: took})
 	}
 	if err := c.storeFlight(flight, results, expunges...); err != nil {
 		return nil, err
@@ -67,17 +76,25 @@ func (c *Conn) discard(flight []*storing, results []StoreResult) (stayed []mail.
 	if results[0].Err != nil {
 		return nil, nil
 	}
-	var marked []mail.UID
+	went := mail.MergeUIDs(gone)
+	var open []mail.UID
 	for _, st := range flight {
-		marked = append(marked, slices.DeleteFunc(slices.Clone(st.uids), st.modified.Contains)...)
+		open = append(open, slices.DeleteFunc(slices.Clone(st.uids), func(u mail.UID) bool { return st.modified.Contains(u) || went.Contains(u) })...)
 	}
-	for _, p := range pieces(marked, setRoom("UID FETCH ", " (UID)")) {
-		left, err := c.left(op, gone, p)
+	for _, p := range pieces(open, setRoom("UID FETCH ", " (UID)")) {
+		left, err := c.left(op, 0, p)
 		if err != nil {
 			return nil, err
 		}
 		stayed = append(stayed, left...)
-		gone -= min(gone, removals(len(p.uids)))
 	}
-	return stayed, nil
+	if len(stayed) == 0 {
+		return nil, nil
+	}
+	err = c.expunge(stayed)
+	stayed = NotDone(err)
+	if stayed != nil {
+		err = nil
+	}
+	return stayed, err
 }

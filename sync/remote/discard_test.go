@@ -88,3 +88,31 @@ func TestDiscardNotDone(t *testing.T) {
 		t.Errorf("a server that refuses: %+v %v", res, err)
 	}
 }
+
+// Another client expunges while EXPUNGE passes by what was just marked, as Dovecot
+// may: what went is told from what was to go, and tried once more.
+func TestDiscardPassedBy(t *testing.T) {
+	var srv *imaptest.Server
+	var uids []mail.UID
+	expunges := 0
+	srv = newServer(t, imaptest.Options{Hook: func(_ *imaptest.Conn, _, verb, _ string) imaptest.Action {
+		if verb != "UID EXPUNGE" {
+			return imaptest.Action{}
+		}
+		if expunges++; expunges > 1 {
+			return imaptest.Action{}
+		}
+		srv.Expunge("INBOX", uint32(uids[0]))
+		return imaptest.Action{Reply: "OK Expunge completed"}
+	}})
+	uids = fill(srv, "INBOX", 3)
+	_, c := connect(t, dialOptions(srv.Dial))
+	base := one(t, c, ChangesRequest{Mailbox: "INBOX", ListNew: true})
+	selectBox(t, c, "INBOX")
+	if res, err := c.Discard(t.Context(), uids[1:2], base.Cursor.HighestModSeq); err != nil || res.Err != nil || len(res.Modified) > 0 {
+		t.Fatalf("%+v %v", res, err)
+	}
+	if left := srv.Messages("INBOX"); len(left) != 1 || left[0].UID != uint32(uids[2]) {
+		t.Errorf("left is %v", left)
+	}
+}

@@ -121,7 +121,7 @@ func (c *Conn) expunge(uids []mail.UID) error {
 	if len(uids) == 0 {
 		return nil
 	}
-	var told removals
+	told := removals{asked: sortedUIDs(uids)}
 	all := pieces(sortedUIDs(uids), setRoom("UID EXPUNGE "))
 	if !c.Has("UIDPLUS") {
 		if err := c.othersDeleted(uids); err != nil {
@@ -130,21 +130,21 @@ func (c *Conn) expunge(uids []mail.UID) error {
 		if err := c.runThrough(op, mailbox, &command{untagged: told.take}, func() { c.imap.Expunge() }); err != nil {
 			return err
 		}
-		if uint64(told) >= uint64(len(uids)) {
+		if told.n >= uint64(len(uids)) {
 			return nil
 		}
-		told = 0
+		told.n = 0
 	}
 	var stayed []mail.UID
 	for _, p := range all {
 		if c.Has("UIDPLUS") {
-			told = 0
+			told = removals{asked: p.uids}
 			cmd := &command{line: "UID EXPUNGE " + p.set, untagged: told.take}
 			if err := c.runThrough(op, mailbox, cmd, func() { c.imap.UIDExpunge(imap.UIDSetNum(imap.UID(p.uids[0]))) }); err != nil {
 				return err
 			}
 		}
-		left, err := c.left(op, told, p)
+		left, err := c.left(op, told.n, p)
 		if err != nil {
 			return err
 		}
@@ -197,7 +197,7 @@ func (c *Conn) transfer(op string, uids []mail.UID, dest string) (res MoveResult
 		}
 		// MOVE tells COPYUID before the messages vanish (RFC 6851 §4.3), COPY
 		// in its tagged answer.
-		var told removals
+		told := removals{asked: p.uids}
 		cmd := &command{untagged: func(r wire.Response) {
 			if r.Kind == "OK" {
 				note(wire.ParseText(r.Rest))
@@ -220,7 +220,7 @@ func (c *Conn) transfer(op string, uids []mail.UID, dest string) (res MoveResult
 			return res, left, err
 		}
 		if op == "move" {
-			stayed, err := c.left(op, told, p)
+			stayed, err := c.left(op, told.n, p)
 			if err != nil {
 				return res, left, err
 			}

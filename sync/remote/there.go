@@ -46,17 +46,21 @@ func fetchOf(r wire.Response) (wire.Fetch, bool) {
 	return f, ok && f.UID != 0
 }
 
-// removals counts the messages of which a server says that they left the
-// selected mailbox.
-type removals uint64
+// removals counts those of the messages that were asked for of which a server
+// says that they left the selected mailbox. EXPUNGE does not name them, so what
+// other clients expunge meanwhile counts as well.
+type removals struct {
+	asked []mail.UID // sorted
+	n     uint64
+}
 
-func (n *removals) take(r wire.Response) {
+func (t *removals) take(r wire.Response) {
 	switch r.Kind {
 	case "EXPUNGE":
-		*n++
+		t.n++
 	case "VANISHED":
 		if set, earlier, ok := wire.ParseVanished(r.Rest); ok && !earlier {
-			*n += removals(mail.MergeUIDs(set).Count())
+			t.n += mail.UIDSetOf(t.asked).Intersect(mail.MergeUIDs(set)).Count()
 		}
 	}
 }
@@ -65,8 +69,8 @@ func (n *removals) take(r wire.Response) {
 // after a command that was to take them out of it. A server that told of as
 // many removals is believed (RFC 3501 §6.4.3 and RFC 6851 §4.3 make it tell);
 // otherwise it is asked.
-func (c *Conn) left(op string, told removals, p piece) ([]mail.UID, error) {
-	if uint64(told) >= uint64(len(p.uids)) {
+func (c *Conn) left(op string, told uint64, p piece) ([]mail.UID, error) {
+	if told >= uint64(len(p.uids)) {
 		return nil, nil
 	}
 	var there []mail.UIDRange
