@@ -243,6 +243,9 @@ func (a *applier) skip(op *plan.Op, err error) {
 	if !op.Kind.Local() {
 		a.hold(false, places...)
 	}
+	if errors.Is(err, errStopped) {
+		return // the run says so
+	}
 	if errors.Is(err, mail.ErrGone) || errors.Is(err, mail.ErrChanged) || errors.Is(err, mail.ErrExists) {
 		a.mu.Lock()
 		a.moved = true

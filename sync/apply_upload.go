@@ -173,6 +173,10 @@ func (a *applier) describe(ctx context.Context, m *message) error {
 	return nil
 }
 
+// errStopped is a message that is not sent any more, since the run was told to
+// stop.
+var errStopped = errors.New("the run was told to stop")
+
 func (a *applier) appendRequest(mb *mailbox, m *message) remote.AppendRequest {
 	// A keyword that the server has not shown to keep follows by STORE, whose
 	// outcome is looked at.
@@ -180,7 +184,12 @@ func (a *applier) appendRequest(mb *mailbox, m *message) remote.AppendRequest {
 	m.later = a.unshown(mb, flags)
 	flags = flags.Minus(m.later)
 	m.sent = flags
+	begun := false
 	return remote.AppendRequest{Flags: flags, Date: m.date, Size: m.content.Size, Open: func() (io.ReadCloser, error) {
+		if !begun && a.stop.Err() != nil {
+			return nil, errStopped
+		}
+		begun = true
 		return a.store.OpenServerForm(m.file, m.content.Form)
 	}}
 }

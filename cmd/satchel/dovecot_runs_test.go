@@ -326,7 +326,7 @@ func testTwice(t *testing.T, bin string) {
 
 // testStopped: SIGTERM in the middle of a long sync, in both directions.
 func testStopped(t *testing.T, bin string) {
-	const n = 1000 // each way
+	const n = 3000 // each way; some 1,000 are under way at once
 	srv := dovecot.Start(t, dovecot.Options{})
 	r := newRig(t, bin, srv, "/", "", "ann")
 	line := netsim.New(t, srv.Addr(), netsim.Options{Bandwidth: 1 << 20})
