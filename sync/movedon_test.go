@@ -44,9 +44,9 @@ func (w *world) times(want map[string]int) {
 	}
 }
 
-// halfCopied has a run that copies a message from Src to Dst on the server die at a
-// point of the copy.
-func halfCopied(t *testing.T, caps imaptest.Caps, fault imaptest.Fault, dst bool) *broken {
+// fromSrc makes the mailboxes Src, with the message 2@test, Other, and Dst: which
+// both sides have, with 1@test, or only the disk, just made.
+func fromSrc(t *testing.T, caps imaptest.Caps, dst bool) (*broken, diskSide) {
 	t.Helper()
 	w := newBroken(t, caps)
 	server, disk := w.hands()
@@ -63,6 +63,14 @@ func halfCopied(t *testing.T, caps imaptest.Caps, fault imaptest.Fault, dst bool
 	if !dst {
 		disk.create("Dst")
 	}
+	return w, disk
+}
+
+// halfCopied has a run that copies a message from Src to Dst on the server die at a
+// point of the copy.
+func halfCopied(t *testing.T, caps imaptest.Caps, fault imaptest.Fault, dst bool) *broken {
+	t.Helper()
+	w, disk := fromSrc(t, caps, dst)
 	disk.copy(disk.list("Src")[0], "Dst")
 	w.fail("UID COPY", imaptest.Action{Fault: fault})
 	return w
@@ -139,21 +147,7 @@ func TestCopyBesideServersCopyElsewhere(t *testing.T) {
 // MOVE die at a command.
 func halfMoved(t *testing.T, caps imaptest.Caps, verb string, fault imaptest.Fault, dst bool) *broken {
 	t.Helper()
-	w := newBroken(t, caps.Without(imaptest.CapMove))
-	server, disk := w.hands()
-	server.create("Src")
-	server.create("Other")
-	if dst {
-		server.create("Dst")
-		server.deliver("Dst", w.message(), nil)
-	} else {
-		w.message()
-	}
-	server.deliver("Src", w.message(), []string{`\Seen`})
-	w.sync()
-	if !dst {
-		disk.create("Dst")
-	}
+	w, disk := fromSrc(t, caps.Without(imaptest.CapMove), dst)
 	disk.move(disk.list("Src")[0], "Dst")
 	w.fail(verb, imaptest.Action{Fault: fault})
 	return w
