@@ -174,6 +174,7 @@ func (c *Conn) serve() {
 	c.flush()
 	c.outbox.close()
 	sender.Wait()
+	c.srv.letGo(c)
 	if t, ok := c.stream.(*tls.Conn); ok {
 		_ = t.CloseWrite() // tell the client that nothing was cut off
 	}

@@ -133,16 +133,30 @@ func (s *Server) start(nc net.Conn, t *turns, protected bool) bool {
 	}
 	s.lastID++
 	c := newConn(s, s.lastID, nc, stream, t, protected)
-	c.excess = s.opts.MaxConnections > 0 && len(s.conns) >= s.opts.MaxConnections
+	c.excess = s.opts.MaxConnections > 0 && s.admitted() >= s.opts.MaxConnections
 	s.conns[c] = struct{}{}
 	s.counters.add(func(n *Stats) { n.Connections++ })
-	s.running.Go(func() {
-		c.serve()
-		s.connMu.Lock()
-		defer s.connMu.Unlock()
-		delete(s.conns, c)
-	})
+	s.running.Go(c.serve)
 	return true
+}
+
+// admitted counts the connections that were not one too many. The caller holds connMu.
+func (s *Server) admitted() int {
+	n := 0
+	for c := range s.conns {
+		if !c.excess {
+			n++
+		}
+	}
+	return n
+}
+
+// letGo forgets a connection. Its client must not see the end before that: it
+// may come back at once, and then not be one too many.
+func (s *Server) letGo(c *Conn) {
+	s.connMu.Lock()
+	defer s.connMu.Unlock()
+	delete(s.conns, c)
 }
 
 // log writes one line of transcript.
