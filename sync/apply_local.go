@@ -14,7 +14,7 @@ import (
 
 // localBatch is how many operations on the Maildir share two transactions and
 // one fsync a directory.
-const localBatch = 256
+const localBatch = 1024
 
 // localLane carries out the operations on the Maildir, in batches: intents
 // durable, then the changes, then the directories durable, then the base.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"strings"
 	"testing"
 
 	"satchel/sync/remote/imaptest"
@@ -109,6 +110,19 @@ func thenDisk(n int, c change) func(*world) {
 	return change.times(c, n, func(w *world) side { return diskSide{w, rand.New(rand.NewPCG(1, 2))} })
 }
 
+// newOnBoth adds n messages on each side that nothing but their Message-ID and
+// what is in them tells from each other.
+func newOnBoth(n int) func(*world) {
+	alike := func(w *world, s side, _ handle) {
+		b := w.message()
+		s.deliver("INBOX", append(b, strings.Repeat("x", 3000-len(b)-2)+"\r\n"...), []string{`\Seen`})
+	}
+	return func(w *world) {
+		thenServer(n, alike)(w)
+		thenDisk(n, alike)(w)
+	}
+}
+
 // renamed moves n files to another folder, half of them under new names, as
 // some programs do. It is quicker than n times moved.
 func renamed(n int) func(*world) {
@@ -166,6 +180,10 @@ func works() []work {
 		{
 			"100 new on disk", agreed(2, 30), thenDisk(100, delivered), "upload:100", "",
 			[...]cost{{4, 408394, 10684}, {4, 408420, 12773}, {4, 408474, 10753}, {5, 408619, 13051}}, false,
+		},
+		{
+			"10 new of one size on both sides", agreed(2, 30), newOnBoth(10), "download:10 upload:10", "",
+			[...]cost{{6, 31085, 35633}, {6, 31119, 36153}, {6, 31249, 36299}, {6, 31219, 39493}}, false,
 		},
 		{
 			"flag on the server", agreed(2, 30), thenServer(1, flagged), "local-flags:1", "",

@@ -35,9 +35,9 @@ func (s *session) checkGeneration(ctx context.Context) error {
 	return nil
 }
 
-// bumpGeneration notes that this run changed something: in the root first,
-// because a state that is ahead means an older copy.
-func (s *session) bumpGeneration(ctx context.Context) error {
+// bumpGeneration notes in the root that this run changed something. The state
+// is told behind it, when the run is closed: one that is ahead means an older copy.
+func (s *session) bumpGeneration() error {
 	if !s.rep.Changed() && !s.restored {
 		return nil
 	}
@@ -45,7 +45,14 @@ func (s *session) bumpGeneration(ctx context.Context) error {
 	if err := s.store.SetGeneration(next); err != nil {
 		return err
 	}
-	return s.db.Update(ctx, func(tx *state.Tx) error {
-		return tx.SetMeta(state.MetaGeneration, strconv.FormatInt(next, 10))
-	})
+	s.generation, s.bumped = next, true
+	return nil
+}
+
+// noteGeneration tells the state what was noted in the root.
+func (s *session) noteGeneration(tx *state.Tx) error {
+	if !s.bumped {
+		return nil
+	}
+	return tx.SetMeta(state.MetaGeneration, strconv.FormatInt(s.generation, 10))
 }

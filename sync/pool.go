@@ -5,6 +5,7 @@ import (
 	"errors"
 	"iter"
 	"log/slog"
+	"slices"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -25,18 +26,27 @@ type pool struct {
 	patience *patience
 	log      *slog.Logger
 
+	opening chan opened        // the first connection, when it was begun in advance
+	abandon context.CancelFunc // ends the making of it
+
 	mu     sync.Mutex
 	main   *remote.Conn
 	extra  []*remote.Conn     // idle
 	full   bool               // the server refused another one
-	coming chan struct{}      // closed when a connection made in advance is there, or not to be had
-	cancel context.CancelFunc // ends the making of it
+	coming []chan struct{}    // closed when a connection made in advance is there, or not to be had
+	cancel context.CancelFunc // ends the making of them
 	lost   int                // connections that broke at work
 	gone   error              // why there is no connection to be had any more
 	label  bool               // a change in one mailbox shows in others
 	groups bool               // many messages share an APPEND
 
 	wg sync.WaitGroup // the making of connections
+}
+
+// opened is how the making of a connection ended.
+type opened struct {
+	conn *remote.Conn
+	err  error
 }
 
 // job is a piece of work on one connection.
@@ -53,11 +63,37 @@ func newPool(client *remote.Client, maxConns int, patience *patience, log *slog.
 	return &pool{client: client, max: maxConns, patience: patience, log: log}
 }
 
+// begin has the first connection made while other things are being done, which
+// take several fsyncs as a rule.
+func (p *pool) begin(ctx context.Context) {
+	ctx, p.abandon = context.WithCancel(ctx)
+	opening := make(chan opened, 1)
+	p.opening = opening
+	go func() {
+		c, err := p.client.Connect(ctx)
+		opening <- opened{c, err}
+	}()
+}
+
+// connect returns the connection that was begun, or makes one.
+func (p *pool) connect(ctx context.Context) (*remote.Conn, error) {
+	if p.opening == nil {
+		return p.client.Connect(ctx)
+	}
+	select {
+	case o := <-p.opening:
+		p.opening = nil
+		return o.conn, o.err
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
 // first returns the connection for asking. Only one goroutine at a time may
 // use it: the session outside of run, one worker inside.
 func (p *pool) first(ctx context.Context) (*remote.Conn, error) {
 	for p.main == nil {
-		c, err := p.client.Connect(ctx)
+		c, err := p.connect(ctx)
 		if err == nil {
 			p.main = c
 			p.mu.Lock()
@@ -241,8 +277,9 @@ func chain(list []job, queue <-chan job) iter.Seq[job] {
 // had, which is no error, since the first connection does the work then.
 func (p *pool) take(ctx context.Context) *remote.Conn {
 	p.mu.Lock()
-	if coming := p.coming; coming != nil && len(p.extra) == 0 {
-		p.coming = nil // it is this caller's
+	if n := len(p.coming); n > 0 && len(p.extra) == 0 {
+		coming := p.coming[n-1]
+		p.coming = p.coming[:n-1] // it is this caller's
 		p.mu.Unlock()
 		select {
 		case <-coming:
@@ -286,33 +323,36 @@ func (p *pool) further(ctx context.Context) *remote.Conn {
 	return nil
 }
 
-// prepare begins to make a further connection, for work that is sure to come: it
-// takes four turns of the line, in which the rest is found out and planned.
-func (p *pool) prepare(ctx context.Context) {
+// prepare begins to make n further connections, for work that is sure to come:
+// each takes four turns of the line, in which the rest is found out and planned.
+func (p *pool) prepare(ctx context.Context, n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.max < 2 || p.full || p.coming != nil || p.cancel != nil || len(p.extra) > 0 {
+	if p.full || p.cancel != nil || len(p.extra) > 0 {
 		return
 	}
 	ctx, p.cancel = context.WithCancel(context.WithoutCancel(ctx))
-	coming := make(chan struct{})
-	p.coming = coming
-	p.wg.Go(func() {
-		defer close(coming)
-		if c := p.further(ctx); c != nil {
-			p.put(c)
-		}
-	})
+	for range min(n, p.max-1) {
+		coming := make(chan struct{})
+		p.coming = append(p.coming, coming)
+		p.wg.Go(func() {
+			defer close(coming)
+			c := p.further(ctx)
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			p.coming = slices.DeleteFunc(p.coming, func(other chan struct{}) bool { return other == coming })
+			if c != nil {
+				p.extra = append(p.extra, c)
+			}
+		})
+	}
 }
 
 // atHand returns how many further connections there are, or soon will be.
 func (p *pool) atHand() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.coming != nil && len(p.extra) == 0 {
-		return 1
-	}
-	return len(p.extra)
+	return len(p.extra) + len(p.coming)
 }
 
 func (p *pool) put(c *remote.Conn) {
@@ -322,6 +362,10 @@ func (p *pool) put(c *remote.Conn) {
 }
 
 func (p *pool) close() {
+	if p.opening != nil {
+		p.abandon()
+		p.main, p.opening = (<-p.opening).conn, nil // nobody asked for it
+	}
 	p.mu.Lock()
 	if p.cancel != nil {
 		p.cancel()

@@ -45,7 +45,7 @@ func (s *session) prove(ctx context.Context, suspects []*suspect) error {
 			}
 		}
 		if sus.digest.IsZero() {
-			sus.left = sus.candidates
+			sus.left = sus.possible()
 			sus.deep = s.needsDigest(sus)
 			open = append(open, sus)
 		}
@@ -73,6 +73,17 @@ func (s *session) prove(ctx context.Context, suspects []*suspect) error {
 		}
 	}
 	return s.proveDeep(ctx, deep)
+}
+
+// possible returns the candidates that the Message-ID does not rule out, if it
+// was told with the listing and they were read.
+func (sus *suspect) possible() []*message {
+	if !sus.m.hasMessageID || sus.whole {
+		return sus.candidates
+	}
+	return slices.DeleteFunc(slices.Clone(sus.candidates), func(c *message) bool {
+		return c.row == nil && c.content != nil && !c.guessed && bare(c.content.MessageID) != sus.m.messageID
+	})
 }
 
 // needsDigest reports whether parts of the message are not enough. A file

@@ -3,6 +3,7 @@ package sync
 import (
 	"context"
 	"slices"
+	"sync"
 
 	"satchel/state"
 	"satchel/sync/mail"
@@ -37,10 +38,12 @@ func (s *session) askRemote(ctx context.Context) error {
 		if err := s.held(ctx, &req, mb); err != nil {
 			return err
 		}
+		req.MessageIDs = s.mayMeet(mb)
 		if s.limit(&req, mb, &budget) {
 			reqs = append(reqs, req)
 		}
 	}
+	defer s.prepare(ctx, reqs).Wait()
 	again, err := s.ask(ctx, reqs)
 	if err != nil || len(again) == 0 {
 		return err
@@ -48,6 +51,61 @@ func (s *session) askRemote(ctx context.Context) error {
 	s.relisted = nil
 	_, err = s.ask(ctx, again)
 	return err
+}
+
+// namedAtOnce is of how many new messages the Message-ID is asked for with the
+// rest: some 100 bytes each, where asking for a few of them later takes a turn.
+const namedAtOnce = 256
+
+// mayMeet returns the new messages of a mailbox that may be files which are new
+// there, too. Most that look alike by size differ in their Message-ID.
+func (s *session) mayMeet(mb *mailbox) mail.UIDSet {
+	known, n := mb.cursorOf(), mb.came()
+	if mb.again || known.UIDNext == 0 || known.UIDValidity != mb.remote.Status.UIDValidity || n == 0 || n > namedAtOnce || !s.dirtyLocal(mb) {
+		return nil
+	}
+	if look := s.ahead.wait()[mb.name]; look == nil || len(look.fresh) == 0 {
+		return nil
+	}
+	return mail.UIDSet{{Start: known.UIDNext, Stop: mb.remote.Status.UIDNext - 1}}
+}
+
+// bothWays is how many bytes must be waiting on each side for a second
+// connection to be worth its login: then they cross.
+const bothWays = 64 << 10
+
+// prepare has further connections made while the rest is being found out, when
+// much is to be sent and much to be fetched, as far as the counters of the
+// mailboxes tell: one for that, and one more when known messages changed here,
+// which the first connection is busy with then. The caller waits for what it
+// returns.
+func (s *session) prepare(ctx context.Context, reqs []remote.ChangesRequest) *sync.WaitGroup {
+	var decided sync.WaitGroup
+	var there int64
+	for _, r := range reqs {
+		if mb := s.mailboxes[r.Mailbox]; !mb.again {
+			there += int64(mb.came()) * guessedSize
+		}
+	}
+	if s.req.DryRun || there < bothWays {
+		return &decided
+	}
+	decided.Go(func() {
+		var here int64
+		n := 1
+		for _, look := range s.ahead.wait() {
+			for _, m := range look.fresh {
+				here += m.item.Size
+			}
+			if len(look.changed)+len(look.missing) > 0 {
+				n = 2
+			}
+		}
+		if here >= bothWays {
+			s.pool.prepare(ctx, n)
+		}
+	})
+	return &decided
 }
 
 // wentForGood reports whether the numbers of the mailboxes say that messages
@@ -257,7 +315,7 @@ func (s *session) sawIdentity(row *state.Message, id string) {
 
 // newMessage notes a message of the server that the base does not have.
 func (s *session) newMessage(mb *mailbox, n remote.NewMessage) {
-	m := &message{uid: n.UID, date: n.Date, emailID: n.EmailID, hasMeta: n.HasMeta}
+	m := &message{uid: n.UID, date: n.Date, emailID: n.EmailID, hasMeta: n.HasMeta, messageID: bare(n.MessageID), hasMessageID: n.HasMessageID}
 	m.item = plan.Item{Ref: m, Size: n.Size,
 		Remote: plan.Side{State: plan.New, Mailbox: mb.name, Key: uidKey(n.UID), Flags: n.Flags}}
 	s.newRemote = append(s.newRemote, m)

@@ -34,6 +34,7 @@ type session struct {
 	// brought back. What is missing there was not removed by anybody.
 	restored   bool
 	generation int64 // the newest known of the Maildir
+	bumped     bool  // it is this run's
 	start      time.Time
 	braked     map[string]error // by mailbox, what a safety brake stopped
 	said       map[string]bool  // notices that are this run's to tell
@@ -131,24 +132,27 @@ type mailbox struct {
 
 // message is what a [plan.Item] stands for: where the message is.
 type message struct {
-	item     plan.Item
-	row      *state.Message // nil until the base has it; while applying, only commits touch it
-	id       int64          // of the row when the plan was made, 0 for a new message
-	home     string         // mailbox of the row when the plan was made
-	file     maildir.File   // now; zero when not on disk
-	content  *maildir.Content
-	guessed  bool     // content is what the row says; the file was not read
-	uid      mail.UID // now; 0 when not on the server
-	date     mail.Date
-	emailID  string
-	hasMeta  bool       // size and date of a new message on the server are known
-	sent     mail.Flags // what an upload gave the server
-	later    mail.Flags // what it kept back for the next cycle
-	replaces int64      // the pending row that stood for a new message on the server, if any
-	detached bool       // its UID is void, because UIDVALIDITY changed
-	done     bool       // matched to something, so no longer new on its own
-	shared   bool       // a file that shares its name, and so need not be new
-	twin     bool       // planned, but applied when what it copies is on disk
+	item    plan.Item
+	row     *state.Message // nil until the base has it; while applying, only commits touch it
+	id      int64          // of the row when the plan was made, 0 for a new message
+	home    string         // mailbox of the row when the plan was made
+	file    maildir.File   // now; zero when not on disk
+	content *maildir.Content
+	guessed bool     // content is what the row says; the file was not read
+	uid     mail.UID // now; 0 when not on the server
+	date    mail.Date
+	emailID string
+	// messageID of a new message on the server, where it is known already
+	messageID    string
+	hasMessageID bool
+	hasMeta      bool       // size and date of a new message on the server are known
+	sent         mail.Flags // what an upload gave the server
+	later        mail.Flags // what it kept back for the next cycle
+	replaces     int64      // the pending row that stood for a new message on the server, if any
+	detached     bool       // its UID is void, because UIDVALIDITY changed
+	done         bool       // matched to something, so no longer new on its own
+	shared       bool       // a file that shares its name, and so need not be new
+	twin         bool       // planned, but applied when what it copies is on disk
 }
 
 func newSession(e *Engine, req Request, db *state.DB, store *maildir.Store, client *remote.Client, rep *Report) *session {
@@ -161,6 +165,7 @@ func (s *session) close() { s.pool.close() }
 
 // run goes through cycles until both sides are quiet.
 func (s *session) run(ctx context.Context) error {
+	s.pool.begin(ctx)
 	if !s.req.DryRun {
 		if err := s.db.Update(ctx, func(tx *state.Tx) (err error) {
 			s.runID, err = tx.StartRun(s.start)
@@ -180,7 +185,7 @@ func (s *session) run(ctx context.Context) error {
 	s.rep.BytesIn, s.rep.BytesOut, s.rep.RoundTrips = stats.BytesIn, stats.BytesOut, stats.RoundTrips
 	if !s.req.DryRun {
 		if err == nil {
-			err = errors.Join(s.tidy(ctx), s.bumpGeneration(context.WithoutCancel(ctx)))
+			err = errors.Join(s.tidy(ctx), s.bumpGeneration())
 		}
 		err = errors.Join(err, s.finish(context.WithoutCancel(ctx), err))
 	}
@@ -252,7 +257,6 @@ func (s *session) look(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
 		s.askRemote, // network first: what follows is decided on one picture
 		s.scanLocal,
-		s.prepare,
 		s.matchLocal,
 		s.recoverLocal,
 		s.scanRemote,
@@ -270,30 +274,6 @@ func (s *session) look(ctx context.Context) error {
 		if err := step(ctx); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-// bothWays is how many bytes must be waiting on each side for a second
-// connection to be worth its login: then they cross.
-const bothWays = 64 << 10
-
-// prepare has a second connection made while the rest is being found out, when
-// much is to be sent and much to be fetched.
-func (s *session) prepare(ctx context.Context) error {
-	var here, there int64
-	for _, m := range s.newLocal {
-		here += m.item.Size
-	}
-	for _, mb := range s.mailboxes {
-		if mb.changes != nil {
-			for _, n := range mb.changes.New {
-				there += n.Size
-			}
-		}
-	}
-	if !s.req.DryRun && min(here, there) >= bothWays {
-		s.pool.prepare(ctx)
 	}
 	return nil
 }
@@ -348,6 +328,9 @@ func (s *session) finish(ctx context.Context, err error) error {
 			return err
 		}
 		if err := s.rememberDistrust(tx); err != nil {
+			return err
+		}
+		if err := s.noteGeneration(tx); err != nil {
 			return err
 		}
 		return tx.FinishRun(s.runID, s.now(), outcome)

@@ -25,6 +25,9 @@ type ChangesRequest struct {
 	// only their flags are told, of the Nameless ones the EMAILID, and of the
 	// Grouped ones also the size.
 	Held, Ours, Nameless, Grouped mail.UIDSet
+	// MessageIDs are new messages of which the Message-ID is wanted as well,
+	// which tells most of them from what they are not.
+	MessageIDs mail.UIDSet
 	// Distrust lists what the server was caught to get wrong about the
 	// mailbox; it is asked in another way.
 	Distrust Doubts
@@ -60,6 +63,10 @@ type NewMessage struct {
 	// none: an EMAILID (RFC 8474 §5.1) or one of its forerunners, with the
 	// name of its kind in front.
 	EmailID string
+	// MessageID is the value of that field, unfolded, for those of
+	// ChangesRequest.MessageIDs; empty when there is none.
+	MessageID    string
+	HasMessageID bool // it was told
 }
 
 // MessageName is the server's identity of a message, see NewMessage, or its

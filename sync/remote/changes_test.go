@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"satchel/sync/mail"
 	"satchel/sync/remote/imaptest"
@@ -67,6 +68,40 @@ func TestChanges(t *testing.T) {
 			third := one(t, c, ChangesRequest{Mailbox: "INBOX", Known: second.Cursor, ListNew: true})
 			if len(third.New) != 0 || len(third.Vanished) != 0 || third.Present != nil || (c.Level() > Plain && len(third.Flags) != 0) {
 				t.Errorf("nothing changed, but %+v", third)
+			}
+		})
+	}
+}
+
+// TestChangesTellMessageIDs: of the messages for which it was asked, and a server
+// that refuses to tell it has still told the rest.
+func TestChangesTellMessageIDs(t *testing.T) {
+	for name, refuses := range map[string]bool{"told": false, "refused": true} {
+		t.Run(name, func(t *testing.T) {
+			srv := newServer(t, imaptest.Options{Hook: func(_ *imaptest.Conn, _, verb, line string) imaptest.Action {
+				if refuses && verb == "UID FETCH" && strings.Contains(line, "HEADER.FIELDS") {
+					return imaptest.Action{Reply: "NO [SERVERBUG] The message cannot be read"}
+				}
+				return imaptest.Action{}
+			}})
+			fill(srv, "INBOX", 2)
+			_, c := connect(t, dialOptions(srv.Dial))
+			known := one(t, c, ChangesRequest{Mailbox: "INBOX", ListNew: true}).Cursor
+			for _, header := range []string{"Message-ID:\r\n <folded@x>\r\n", "Subject: none\r\n", "Message-ID: <not-asked@x>\r\n"} {
+				srv.Append("INBOX", nil, time.Unix(1700000000, 0), []byte(header+"\r\nbody\r\n"))
+			}
+			ch := one(t, c, ChangesRequest{Mailbox: "INBOX", Known: known, ListNew: true,
+				MessageIDs: mail.UIDSet{{Start: known.UIDNext, Stop: known.UIDNext + 1}}})
+			var got []string
+			for _, m := range ch.New {
+				got = append(got, fmt.Sprintf("%v %s %v", m.HasMeta, m.MessageID, m.HasMessageID))
+			}
+			want := "true <folded@x> true;true  true;true  false"
+			if refuses {
+				want = "true  false;true  false;true  false"
+			}
+			if s := strings.Join(got, ";"); s != want {
+				t.Errorf("got %q, want %q", s, want)
 			}
 		})
 	}

@@ -42,6 +42,12 @@ func (co *collector) take(f *wire.Fetch) {
 		if co.last != 0 && f.UID > co.last {
 			return
 		}
+		if id, told := messageIDOf(f); told {
+			co.takeID(f.UID, id)
+			if !f.HasFlags {
+				return
+			}
+		}
 		co.highest = max(co.highest, f.UID)
 		ours := co.ours.Contains(f.UID)
 		if !ours || f.HasSize && f.HasFlags {
@@ -68,6 +74,13 @@ func (co *collector) take(f *wire.Fetch) {
 		co.unsorted = true
 	}
 	co.flags = append(co.flags, MessageFlags{UID: f.UID, Flags: flags, ModSeq: f.ModSeq})
+}
+
+// takeID notes the Message-ID of a message that was listed before.
+func (co *collector) takeID(uid mail.UID, id string) {
+	if i, found := co.find(uid); found {
+		co.fresh[i].MessageID, co.fresh[i].HasMessageID = id, true
+	}
 }
 
 func (co *collector) takeNew(f *wire.Fetch) {

@@ -15,6 +15,7 @@ type inquiry struct {
 	level   Level
 	sel     *selecting
 	follow  []*command
+	needed  int // how many of these must be answered; the others may be refused
 	changes *Changes
 	// needsPlain: the mailbox keeps no mod-sequences, which nobody knew.
 	needsPlain bool
@@ -85,6 +86,12 @@ func (in *inquiry) followUps(c *Conn, byModSeq bool) []*command {
 		list = append(list, &command{line: line, untagged: take})
 		return list[len(list)-1]
 	}
+	ask := func(set mail.UIDSet, items string) {
+		items = " (UID " + items + ")"
+		for _, part := range wire.FormatSets(set, setRoom("UID FETCH ", items)) {
+			add("UID FETCH "+part+items, in.take)
+		}
+	}
 	if in.known() {
 		plain := !byModSeq || in.level == Plain
 		switch {
@@ -118,12 +125,6 @@ func (in *inquiry) followUps(c *Conn, byModSeq bool) []*command {
 			in.identity = true
 		}
 		add("UID FETCH "+in.newUIDs()+" ("+items+")", in.take)
-		ask := func(set mail.UIDSet, items string) {
-			items = " (UID " + items + ")"
-			for _, part := range wire.FormatSets(set, setRoom("UID FETCH ", items)) {
-				add("UID FETCH "+part+items, in.take)
-			}
-		}
 		nameless := in.req.Nameless
 		if len(in.req.Grouped) > 0 {
 			ask(in.req.Grouped, strings.TrimSpace("RFC822.SIZE "+c.identityItem()))
@@ -132,6 +133,10 @@ func (in *inquiry) followUps(c *Conn, byModSeq bool) []*command {
 		if id := c.identityItem(); id != "" && len(nameless) > 0 {
 			ask(nameless, id)
 		}
+	}
+	in.needed = len(list)
+	if in.req.ListNew && len(in.req.MessageIDs) > 0 {
+		ask(in.req.MessageIDs, messageIDItem)
 	}
 	return list
 }
@@ -173,11 +178,11 @@ func (in *inquiry) finish(c *Conn) error {
 		return c.dead("changes", in.req.Mailbox, err)
 	}
 	var refused error
-	for _, cmd := range in.follow {
+	for i, cmd := range in.follow {
 		if err := c.wait(cmd); err != nil {
 			return c.dead("changes", in.req.Mailbox, err)
 		}
-		if refused == nil {
+		if refused == nil && i < in.needed {
 			refused = cmd.err()
 		}
 	}

@@ -96,7 +96,7 @@ type probing struct {
 }
 
 func (g probeGroup) items() string {
-	items := " (UID BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)]"
+	items := " (UID " + messageIDItem
 	if g.length > 0 {
 		items += fmt.Sprintf(" BODY.PEEK[]<%d.%d>", g.offset, g.length)
 	}
@@ -149,21 +149,31 @@ func (p *probing) take(r wire.Response) {
 	if !asked {
 		return
 	}
-	probe, complete := Probe{UID: f.UID}, false
+	probe := Probe{UID: f.UID}
 	part := fmt.Sprintf("BODY[]<%d>", item.Offset)
 	for _, s := range f.Sections {
-		switch {
-		case s.Nil:
-		case strings.HasPrefix(string(s.Name), "BODY[HEADER.FIELDS"):
-			probe.MessageID, complete = messageID(s.Data), true
-		case string(s.Name) == part && int64(len(s.Data)) <= item.Length:
+		if !s.Nil && string(s.Name) == part && int64(len(s.Data)) <= item.Length {
 			probe.Part = append([]byte{}, s.Data...)
 		}
 	}
-	if complete {
+	var complete bool
+	if probe.MessageID, complete = messageIDOf(&f); complete {
 		delete(p.asked, f.UID)
 		p.found = append(p.found, probe)
 	}
+}
+
+// messageIDItem asks for the Message-ID without marking the message \Seen.
+const messageIDItem = "BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)]"
+
+// messageIDOf returns the Message-ID that a FETCH response tells, if it does.
+func messageIDOf(f *wire.Fetch) (id string, told bool) {
+	for _, s := range f.Sections {
+		if !s.Nil && strings.HasPrefix(string(s.Name), "BODY[HEADER.FIELDS") {
+			return messageID(s.Data), true
+		}
+	}
+	return "", false
 }
 
 // messageID reads the value of the first Message-ID field, unfolded.
