@@ -24,9 +24,10 @@ type harness struct {
 	tools           []string // who takes part
 	scratch         string   // the folders of all replicas
 	author          *author
-	count           int     // runs of each workload
-	scale           float64 // of the workloads' sizes
-	million         string  // BENCH_MILLION
+	count           int      // runs of each workload
+	scale           float64  // of the workloads' sizes
+	million         string   // BENCH_MILLION
+	slowDisk        []string // command under which each fsync takes longer, for BENCH_FSYNC_DELAY
 
 	users, replicas int                 // given out so far
 	shared          *account            // of 501 mailboxes
@@ -48,6 +49,10 @@ func TestCompare(t *testing.T) {
 		t.Fatalf("BENCH: %v", err)
 	}
 	h.durability = h.durable(t)
+	if d := os.Getenv("BENCH_FSYNC_DELAY"); d != "" {
+		h.slowDisk = slowDisk(t, d)
+		h.durability += "; " + d + " added to each fsync, fdatasync and syncfs"
+	}
 	fmt.Printf("%s  fsync: %s\n", time.Now().Format(time.TimeOnly), h.durability)
 	var results []*result
 	for _, w := range workloads() {
@@ -81,7 +86,7 @@ func docPath(h *harness, all bool) string {
 	if p := os.Getenv("BENCH_DOC"); p != "" {
 		return p
 	}
-	if all && h.scale == 1 && h.mbsync != "" {
+	if all && h.scale == 1 && h.slowDisk == nil && h.mbsync != "" {
 		return filepath.Join("..", "..", "docs", "benchmarks.md")
 	}
 	return ""

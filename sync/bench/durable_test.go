@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 )
 
 // durable lets each program deliver some hundred messages under strace, which
@@ -53,6 +54,24 @@ func (h *harness) durable(t *testing.T) string {
 		seen = append(seen, fmt.Sprintf("%s %d calls for %d files", tool, w.syncs, w.named))
 	}
 	return "each file durable before it gets its name, seen by strace: " + strings.Join(seen, ", ")
+}
+
+// slowDisk returns the command under which a program waits for so much longer at
+// each fsync, as on a disk that takes that time to write something durably. A
+// syncfs waits as long as an fsync, which flatters it.
+func slowDisk(t *testing.T, delay string) []string {
+	t.Helper()
+	d, err := time.ParseDuration(delay)
+	if err != nil || d <= 0 {
+		t.Fatalf("BENCH_FSYNC_DELAY must be a time such as 3ms, not %q", delay)
+	}
+	strace, err := exec.LookPath("strace")
+	if err != nil {
+		t.Fatal("BENCH_FSYNC_DELAY needs strace")
+	}
+	calls := "fsync,fdatasync,syncfs,sync_file_range"
+	return []string{strace, "-f", "-qq", "--seccomp-bpf", "-e", "signal=none", "-o", os.DevNull, "-e", "trace=" + calls,
+		"-e", fmt.Sprintf("inject=%s:delay_enter=%d", calls, d.Microseconds())}
 }
 
 // witness follows files by what strace prints.

@@ -188,7 +188,11 @@ func (r *replica) run(t *testing.T, l line) usage {
 		addr = r.h.proxy.Addr()
 		r.h.proxy.Configure(netsim.Options{RTT: l.rtt})
 	}
-	u := r.start(t, r.configure(t, addr, !l.fixture)...)
+	argv := r.configure(t, addr, !l.fixture)
+	if !l.fixture {
+		argv = slices.Concat(r.h.slowDisk, argv)
+	}
+	u := r.start(t, argv...)
 	if l.proxied {
 		s := r.h.drained()
 		u.up, u.down, u.turns, u.connections = s.Up, s.Down, s.Turns, s.Connections
