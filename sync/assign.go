@@ -98,12 +98,12 @@ func copyOf(n *message, sus *suspect) {
 }
 
 // betterOrigin reports whether a is rather than b the message that the server
-// moved to where n is: rather one that was moved there on disk as well, rather
-// one that is on disk at all, rather one with the same flags.
+// moved to where n is: rather one that is on disk, as in bestMissing, rather one
+// that was moved there on disk as well, rather one with the same flags.
 func betterOrigin(a, b, n *message) bool {
 	for _, is := range []func(m *message) bool{
-		func(m *message) bool { return m.item.Local.Mailbox == n.item.Remote.Mailbox },
 		(*message).onDisk,
+		func(m *message) bool { return m.item.Local.Mailbox == n.item.Remote.Mailbox },
 		func(m *message) bool { return m.row.RemoteFlags.Equal(n.item.Remote.Flags) },
 	} {
 		if x, y := is(a), is(b); x != y {

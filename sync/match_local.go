@@ -97,9 +97,14 @@ func (s *session) agrees(by matchBy, m, f *message) bool {
 }
 
 // bestMissing returns the missing message that f most likely is: of equal
-// content, and rather from the same folder.
+// content, rather one that the server has still, and rather from the same folder.
+// Taken for one that the server has no more, f would be removed, and so would the
+// other one for want of a file.
 func (s *session) bestMissing(ctx context.Context, missing map[mail.Digest][]*message, f *message, by matchBy) (*message, error) {
 	better := func(a, b *message) bool { // is a the better match?
+		if x, y := s.leftServer(a.row), s.leftServer(b.row); x != y {
+			return y
+		}
 		if x, y := a.item.Local.Mailbox == f.file.Folder, b.item.Local.Mailbox == f.file.Folder; x != y {
 			return x
 		}
@@ -113,12 +118,12 @@ func (s *session) bestMissing(ctx context.Context, missing map[mail.Digest][]*me
 			}
 			if m.row.Pending && by == byContent {
 				// It may never have been delivered, and f be a copy of
-				// another message.
+				// another message, or that one, moved.
 				others, err := s.db.ByDigest(ctx, d)
 				if err != nil {
 					return nil, err
 				}
-				if len(others) > 0 {
+				if slices.ContainsFunc(others, func(o *state.Message) bool { return !s.lost(o) }) {
 					continue
 				}
 			}
@@ -128,6 +133,23 @@ func (s *session) bestMissing(ctx context.Context, missing map[mail.Digest][]*me
 		}
 	}
 	return best, nil
+}
+
+// leftServer reports whether the server says that it does not have the message of
+// a row there any more.
+func (s *session) leftServer(row *state.Message) bool {
+	mb := s.byID[row.MailboxID]
+	if mb == nil || mb.detached || mb.blindRemote {
+		return false
+	}
+	ch := mb.changes
+	return mb.remote == nil || ch != nil && (ch.Vanished.Contains(row.UID) || ch.HasPresent && !ch.Present.Contains(row.UID))
+}
+
+// lost reports whether the message of a row is not where it was on either side.
+func (s *session) lost(row *state.Message) bool {
+	m := s.messages[row.ID]
+	return m != nil && m.item.Local.State == plan.Removed && s.leftServer(row)
 }
 
 // knownContents looks for messages that new files are copies of.

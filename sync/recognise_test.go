@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"satchel/conflict"
 	"satchel/maildir"
 	"satchel/sync/remote/imaptest"
 )
@@ -98,5 +99,38 @@ func TestMovedOutOfMailboxMadeAnew(t *testing.T) {
 			t.Errorf("empty %v: %v", empty, end)
 		}
 		w.quiet()
+	}
+}
+
+// Of two messages of one content each side removes the one in the Archive, and
+// one side moves the other one there. What is there then is the one that the other
+// side has still, or both would be gone.
+func TestMovedToWhereItsLikeWas(t *testing.T) {
+	for name, move := range map[string]func(serverSide, diskSide){
+		"on disk": func(_ serverSide, d diskSide) {
+			f := d.list("Work")[0].key.(maildir.File)
+			must(d.w, os.Rename(d.w.path(f), d.w.path(maildir.File{Folder: "Archive", New: f.New, Name: "1.other.elsewhere"})))
+		},
+		"on the server": func(s serverSide, _ diskSide) { s.move(s.list("Work")[0], "Archive") },
+	} {
+		for _, policy := range []conflict.EditVsDelete{conflict.Keep, conflict.Delete} {
+			for level, caps := range levels() {
+				t.Run(fmt.Sprint(name, " ", policy, " ", level), func(t *testing.T) {
+					w := newBroken(t, caps)
+					w.acct.Policy.EditVsDelete = policy
+					server, disk := w.hands()
+					content := w.message()
+					for _, box := range []string{"Archive", "Work"} {
+						server.create(box)
+						server.deliver(box, content, nil)
+					}
+					w.sync()
+					server.remove(server.list("Archive")[0])
+					disk.remove(disk.list("Archive")[0])
+					move(server, disk)
+					w.resume("Archive 1@test")
+				})
+			}
+		}
 	}
 }

@@ -2,6 +2,7 @@ package sync_test
 
 import (
 	"os"
+	"slices"
 	"sync"
 	"testing"
 
@@ -226,6 +227,41 @@ func TestResumeIntoNewMailbox(t *testing.T) {
 		disk.remove(disk.list("New")[0])
 		if msg := w.finish(nil, nil); msg != "" {
 			t.Errorf("after %d commits: %s", at, msg)
+		}
+	}
+}
+
+// A message that the user removed went elsewhere on the server, where a run
+// delivers it as a new one and dies. Then the user moves that file, under
+// another name, to where the removed one had been.
+func TestResumeDeliveredMovedBack(t *testing.T) {
+	for name, then := range map[string]func(*world){
+		"moved": func(w *world) { s, _ := w.hands(); s.create("New"); s.move(s.list("Archive")[0], "New") },
+		// The mailbox takes it along.
+		"renamed": func(w *world) { w.mvServer("Archive", "New") },
+	} {
+		for level, caps := range levels() {
+			t.Run(name+" "+level, func(t *testing.T) {
+				everyStep(t, caps, func(w *world) {
+					server, disk := w.hands()
+					server.create("Archive")
+					server.deliver("Archive", w.message(), nil)
+					server.deliver("INBOX", w.message(), nil)
+					w.sync()
+					then(w)
+					disk.remove(disk.list("Archive")[0])
+				}, func(w *world) {
+					_, disk := w.hands()
+					want := "New 1@test"
+					if slices.Contains(w.folders(), "New") && len(disk.list("New")) > 0 {
+						disk.create("Archive")
+						f := disk.list("New")[0].key.(maildir.File)
+						must(w, os.Rename(w.path(f), w.path(maildir.File{Folder: "Archive", New: f.New, Name: "1.other.elsewhere"})))
+						want = "Archive 1@test"
+					}
+					w.resume(want, "INBOX 2@test")
+				})
+			})
 		}
 	}
 }
