@@ -73,7 +73,7 @@ func (s *session) assign(ctx context.Context, sus *suspect) error {
 		from.item.Remote.State = plan.Same
 		from.item.Remote.Mailbox, from.item.Remote.Key, from.item.Remote.Flags = name, n.item.Remote.Key, n.item.Remote.Flags
 		home := s.byID[from.row.MailboxID].name
-		if from.detached || s.mailboxes[name].detached {
+		if s.doubtsFlags(from, n) {
 			from.uniteFlags(from.item.Local.Flags, n.item.Remote.Flags)
 		}
 		if from.detached && home == name {
@@ -85,6 +85,22 @@ func (s *session) assign(ctx context.Context, sus *suspect) error {
 	}
 	copyOf(n, sus)
 	return nil
+}
+
+// doubtsFlags reports whether n, which is the message from in its new place, may
+// have lost flags since the base, because a mailbox was made anew that it was in:
+// a copy that was put back need not have them all. What another client moved has
+// those that it was given, and so has what is in the mailbox of before, which got
+// another name: RENAME keeps UIDVALIDITY and UIDs.
+func (s *session) doubtsFlags(from, n *message) bool {
+	home, mb := s.byID[from.row.MailboxID], s.mailboxes[n.item.Remote.Mailbox]
+	switch {
+	case !from.detached:
+		return mb.detached && s.movedByUsTo(from, mb.name)
+	case home.name == mb.name:
+		return true
+	}
+	return s.startsAnew(n) && (n.uid != from.row.UID || s.validity(mb) != home.row.Cursor.UIDValidity)
 }
 
 // copyOf makes n a copy of a candidate.

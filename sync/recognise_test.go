@@ -134,3 +134,44 @@ func TestMovedToWhereItsLikeWas(t *testing.T) {
 		}
 	}
 }
+
+// Another client clears a flag of a message, whose mailbox is another one then:
+// the one of before, or the one of now, was made anew. The flag does not come back
+// from disk, where the user sets another one, also when the run dies that follows.
+func TestFlagsBesideMailboxMadeAnew(t *testing.T) {
+	for name, then := range map[string]func(serverSide){
+		"moved to it":     func(s serverSide) { s.remake("Other"); s.move(s.list("Work")[0], "Other") },
+		"moved out of it": func(s serverSide) { s.move(s.list("Work")[0], "Other"); s.remake("Work") },
+		"renamed":         func(s serverSide) { s.w.mvServer("Work", "New"); s.create("Work") },
+	} {
+		prepare := func(w *world) {
+			server, disk := w.hands()
+			server.create("Work")
+			server.create("Other")
+			server.deliver("Work", w.message(), []string{`\Seen`, `\Answered`})
+			server.deliver("Other", w.message(), nil)
+			w.sync()
+			server.flag(server.list("Work")[0], nil, []string{`\Seen`})
+			then(server)
+			disk.flag(disk.list("Work")[0], []string{`\Flagged`}, nil)
+		}
+		check := func(w *world) {
+			place := "Other"
+			if name == "renamed" {
+				place = "New"
+			}
+			w.resume(place+" 1@test", "Other 2@test")
+			if got := w.remoteSnapshot()[place]; !strings.HasSuffix(got[0], `| \Answered \Flagged`) {
+				w.t.Errorf("the server has %q", got)
+			}
+		}
+		for level, caps := range levels() {
+			t.Run(name+" "+level, func(t *testing.T) {
+				w := newBroken(t, caps).world
+				prepare(w)
+				check(w)
+				everyStep(t, caps, prepare, check)
+			})
+		}
+	}
+}

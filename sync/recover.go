@@ -235,3 +235,10 @@ func (s *session) movedByUs(m *message) bool {
 		return i.Kind == state.IntentRemoteMove && i.Message == m.row.ID
 	})
 }
+
+// movedByUsTo is movedByUs, and to there.
+func (s *session) movedByUsTo(m *message, mailbox string) bool {
+	return slices.ContainsFunc(s.intents, func(i *state.Intent) bool {
+		return i.Kind == state.IntentRemoteMove && i.Message == m.row.ID && i.Mailbox == mailbox
+	})
+}
