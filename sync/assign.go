@@ -10,14 +10,21 @@ import (
 	"satchel/sync/plan"
 )
 
-// assign decides what a recognised message is, in this order: an interrupted
-// upload, the other half of a new file, a message that moved, a copy.
+// assign decides what a recognised message is, in this order: what half a move
+// left, an interrupted upload, the other half of a new file, a message that moved, a copy.
 func (s *session) assign(ctx context.Context, sus *suspect) error {
 	n := sus.m
 	name := n.item.Remote.Mailbox
 	if n.replaces != 0 {
 		copyOf(n, sus)
 		return nil
+	}
+	i, m, err := s.original(ctx, n, sus.digest)
+	if err != nil {
+		return err
+	}
+	if m != nil {
+		return s.followStray(ctx, i, m, n)
 	}
 	i, f, err := s.uploadedBefore(ctx, n, sus.digest)
 	if err != nil {
@@ -57,7 +64,8 @@ func (s *session) assign(ctx context.Context, sus *suspect) error {
 	}
 	var from *message
 	for _, c := range sus.candidates {
-		if c.row == nil || c.digest() != sus.digest || c.item.Remote.State != plan.Removed {
+		if c.row == nil || c.digest() != sus.digest || c.item.Remote.State != plan.Removed ||
+			!c.onDisk() && (s.trashed(c) || s.leftBehind(c)) {
 			continue
 		}
 		if from == nil || betterOrigin(c, from, n) {

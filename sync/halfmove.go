@@ -23,7 +23,7 @@ func (s *session) halfMoved(i *state.Intent, m *message) *message {
 		c == nil || !c.item.Remote.State.Present():
 		return nil
 	case i.Mailbox == here:
-		if s.after(i, m) && c.item.Remote.Mailbox != here {
+		if s.after(i, m) && (c.item.Remote.Mailbox != here || i.Home == here) { // a stray is where its copy is
 			return c
 		}
 	case c.marked(), s.byHalves && s.wentOn(i):
@@ -75,6 +75,10 @@ func (s *session) completeMove(ctx context.Context, sus *suspect) (bool, error) 
 		c := s.halfMoved(i, n)
 		if c == nil || c.digest() != sus.digest {
 			continue
+		}
+		if c.late {
+			s.putOff(i, n)
+			return true, nil
 		}
 		if i.Mailbox != n.item.Remote.Mailbox && s.wentOn(i) {
 			s.gaps[i.Mailbox]--

@@ -50,6 +50,7 @@ func (s *session) matchRemote(ctx context.Context) error {
 		return err
 	}
 	s.awaitedFirst(suspects)
+	s.straysFirst(suspects)
 	for _, sus := range suspects {
 		switch {
 		case !sus.digest.IsZero():
@@ -203,6 +204,7 @@ func (s *session) suspects(ctx context.Context) ([]*suspect, error) {
 	if err := s.learnSizes(ctx); err != nil {
 		return nil, err
 	}
+	s.findStrays()
 	var list []*suspect
 	for _, m := range s.newRemote {
 		if !m.hasMeta {
@@ -231,8 +233,16 @@ func (s *session) suspects(ctx context.Context) ([]*suspect, error) {
 				c = s.intended(i)
 			case state.IntentRemoteMove, state.IntentTrash:
 				c = s.halfMoved(i, m)
+				if c == nil && s.astray[i] && i.Mailbox == m.item.Remote.Mailbox && s.after(i, m) {
+					c = s.messages[i.Message]
+				}
 			}
 			if c != nil && c.item.Size == m.item.Size && !slices.Contains(sus.candidates, c) {
+				sus.candidates = append(sus.candidates, c)
+			}
+		}
+		for _, i := range s.strays[m] {
+			if c := s.messages[i.Message]; !slices.Contains(sus.candidates, c) {
 				sus.candidates = append(sus.candidates, c)
 			}
 		}

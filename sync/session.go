@@ -76,12 +76,14 @@ type view struct {
 	shared    []*message // whose name is that of others as well: what the files hold decides
 	touched   []*message // only the place of the file or the UID is to be noted
 	intents   []*state.Intent
-	explained []*state.Intent         // those of them whose message was found
-	gaps      map[string]int64        // by mailbox, what came there since the journal was written and is not there any more
-	byHalves  bool                    // the server has no MOVE
-	begun     []*state.Intent         // those that know of marks which are ours
-	withRows  []func(*state.Tx) error // to be noted together with the rows of mailboxes that are paired from the start
-	evicted   []int64                 // rows whose UID turned out to be another message's
+	explained []*state.Intent              // those of them whose message was found
+	gaps      map[string]int64             // by mailbox, what came there since the journal was written and is not there any more
+	byHalves  bool                         // the server has no MOVE
+	strays    map[*message][]*state.Intent // by new message, the half moves of which it may be the original
+	astray    map[*state.Intent]bool       // half moves that have one
+	begun     []*state.Intent              // those that know of marks which are ours
+	withRows  []func(*state.Tx) error      // to be noted together with the rows of mailboxes that are paired from the start
+	evicted   []int64                      // rows whose UID turned out to be another message's
 	// What seems to be missing on a side may be in a mailbox that could not
 	// be looked at, or may have moved meanwhile.
 	localBlind, remoteBlind bool
@@ -150,6 +152,7 @@ type message struct {
 	later        mail.Flags // what it kept back for the next cycle
 	replaces     int64      // the pending row that stood for a new message on the server, if any
 	detached     bool       // its UID is void, because UIDVALIDITY changed
+	late         bool       // it is in a mailbox that has no row yet
 	done         bool       // matched to something, so no longer new on its own
 	shared       bool       // a file that shares its name, and so need not be new
 	twin         bool       // planned, but applied when what it copies is on disk
