@@ -49,6 +49,10 @@ func (s *session) matchRemote(ctx context.Context) error {
 	if err := s.prove(ctx, suspects); err != nil {
 		return err
 	}
+	s.proven = map[mail.Digest][]*message{}
+	for _, sus := range suspects {
+		s.proven[sus.digest] = append(s.proven[sus.digest], sus.m)
+	}
 	s.awaitedFirst(suspects)
 	s.straysFirst(suspects)
 	for _, sus := range suspects {

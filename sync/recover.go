@@ -87,8 +87,8 @@ func (s *session) recoverRemoteMoves(ctx context.Context) error {
 		if i.Kind == state.IntentRemoteFlags && m.item.Remote.State == plan.Moved && !m.detached {
 			return m.rebase(i.Delta, m.item.Remote, nil) // now that it was found
 		}
-		if m.marked() && !s.frozen(i) && s.unmarkFound(i, m) {
-			return true // its other half is not there any more
+		if m.marked() && !s.frozen(i) && (m.item.Remote.Mailbox != i.Mailbox || i.Home == i.Mailbox) && s.unmarkFound(i, m) {
+			return true // its other half is not there any more; that one never had our mark
 		}
 		to := s.mailboxes[i.Mailbox]
 		if i.Kind != state.IntentRemoteMove || to == nil || to.row == nil ||

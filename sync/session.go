@@ -80,6 +80,7 @@ type view struct {
 	gaps      map[string]int64             // by mailbox, what came there since the journal was written and is not there any more
 	byHalves  bool                         // the server has no MOVE
 	strays    map[*message][]*state.Intent // by new message, the half moves of which it may be the original
+	proven    map[mail.Digest][]*message   // new messages of which the content is known
 	astray    map[*state.Intent]bool       // half moves that have one
 	begun     []*state.Intent              // those that know of marks which are ours
 	withRows  []func(*state.Tx) error      // to be noted together with the rows of mailboxes that are paired from the start

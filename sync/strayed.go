@@ -86,12 +86,18 @@ func (s *session) original(ctx context.Context, n *message, d mail.Digest) (*sta
 	return nil, nil, nil
 }
 
-// lone reports whether n is where the copy of the original m was, and the copy is
-// not: then it is n that somebody wants there.
+// lone reports whether n is where the copy of the original m was put, and no other
+// one is: then n is that copy, which somebody marked, or the original in place of a
+// copy that somebody removed, and wanted there.
 func (s *session) lone(ctx context.Context, i *state.Intent, m, n *message) (bool, error) {
 	mb := s.mailboxes[n.item.Remote.Mailbox]
-	if i.Kind != state.IntentExpunge || i.Mailbox != mb.name {
+	switch {
+	case i.Mailbox != mb.name:
 		return false, nil
+	case i.Kind != state.IntentExpunge:
+		return !slices.ContainsFunc(s.proven[m.row.Digest], func(o *message) bool {
+			return o != n && o.item.Remote.Mailbox == mb.name && s.after(i, o)
+		}), nil
 	}
 	rows, err := s.db.ByDigest(ctx, m.row.Digest)
 	return !slices.ContainsFunc(rows, func(r *state.Message) bool {

@@ -111,3 +111,24 @@ func TestHalfMoveInPlaceOfItsCopy(t *testing.T) {
 		}
 	}
 }
+
+// The run came to the end of the move, and could not note it; then another client
+// marks the message. That mark is not the run's.
+func TestMovedAndMarkedByOthers(t *testing.T) {
+	for level, caps := range levels() {
+		t.Run(level, func(t *testing.T) {
+			for at := range 9 {
+				w := halfMoved(t, caps, "UID EXPUNGE", imaptest.DropAfter, true)
+				server, _ := w.hands()
+				server.flag(server.theCopy(), []string{`\Deleted`}, nil)
+				if at > 0 {
+					w.again(at - 1)
+				}
+				w.times(map[string]int{"1@test": 1, "2@test": 1})
+				if l := w.marked(); len(l) != 2 { // on both sides
+					t.Errorf("after %d more commits marked are %q", at-1, l)
+				}
+			}
+		})
+	}
+}
