@@ -8,6 +8,7 @@ import (
 	"satchel/state"
 	"satchel/sync/mail"
 	"satchel/sync/plan"
+	"satchel/sync/remote"
 )
 
 // A server without MOVE (RFC 6851) copies a message, marks the original
@@ -130,6 +131,9 @@ func (s *session) splitMove(ctx context.Context, i *state.Intent, n, from *messa
 	if s.pool.shares() {
 		return s.keptMove(ctx, n, from, &row)
 	}
+	if err := s.carry(ctx, n, from); err != nil {
+		return err
+	}
 	rows := []*state.Message{&row}
 	if to.detached {
 		rows = nil
@@ -155,6 +159,40 @@ func (s *session) splitMove(ctx context.Context, i *state.Intent, n, from *messa
 	from.removeLocal()
 	from.item.Local.Mailbox = s.byID[from.row.MailboxID].name // its file never was anywhere else
 	n.done = true
+	return nil
+}
+
+// carry gives the copy n what another client changed of the original since it was
+// made, or that would go with the original. It does so before the base takes what
+// the original shows for its own: a run that dies behind it finds it on the copy.
+func (s *session) carry(ctx context.Context, n, from *message) error {
+	r := from.item.Remote
+	d := r.Flags.Diff(r.Base)
+	d.Add, d.Remove = d.Add.Minus(n.item.Remote.Flags), d.Remove.Intersect(n.item.Remote.Flags)
+	if d.IsEmpty() || !from.onDisk() || s.req.DryRun {
+		return nil
+	}
+	mb := s.mailboxes[n.item.Remote.Mailbox]
+	d.Add = s.keeps(mb).Stores(d.Add)
+	c, err := s.pool.first(ctx)
+	if err != nil {
+		return err
+	}
+	var results []remote.StoreResult
+	readOnly, err := c.Select(ctx, mb.name, s.validity(mb))
+	if err == nil && !readOnly {
+		results, err = c.Store(ctx, []remote.StoreRequest{{UIDs: []mail.UID{n.uid}, Delta: d}})
+	}
+	if err != nil && fatal(ctx, err) {
+		return err
+	}
+	if len(results) == 0 || err != nil || results[0].Err != nil || len(results[0].NotDone)+len(results[0].Gone) > 0 {
+		s.log.Debug("flags not carried", "mailbox", mb.name, "uid", n.uid, "err", err)
+		return nil
+	}
+	d.Add = d.Add.Minus(results[0].Refused)
+	n.item.Remote.Flags = n.item.Remote.Flags.Apply(d)
+	s.moved = true // the next cycle sees it there
 	return nil
 }
 

@@ -106,6 +106,29 @@ func TestHalfMoveOfFlagged(t *testing.T) {
 	}
 }
 
+// Another client changes the flags of the original when the copy is made. The copy
+// gets them.
+func TestHalfMoveFlagged(t *testing.T) {
+	for verb, fault := range map[string]imaptest.Fault{"UID COPY": imaptest.DropAfter, "UID EXPUNGE": imaptest.DropBefore} {
+		for level, caps := range levels() {
+			t.Run(verb+" "+level, func(t *testing.T) {
+				for _, at := range deaths(13) {
+					w := halfMoved(t, caps, verb, fault, true)
+					server, _ := w.hands()
+					server.flag(server.list("Src")[0], []string{`\Flagged`}, []string{`\Seen`})
+					if at > 0 {
+						w.again(at - 1)
+					}
+					w.times(map[string]int{"1@test": 1, "2@test": 1})
+					if got := w.remoteSnapshot()["Dst"][1]; !strings.HasSuffix(got, `| \Flagged`) {
+						t.Errorf("after %d more commits: the server has %q", at-1, got)
+					}
+				}
+			})
+		}
+	}
+}
+
 // What a removal moved to the trash by halves goes there once, and out of where
 // it was, also when the run that takes it up dies. A file that is back by then
 // stays, without the mark of its removal.
