@@ -362,8 +362,10 @@ func (p *pool) put(c *remote.Conn) {
 }
 
 func (p *pool) close() {
+	if p.abandon != nil {
+		p.abandon() // what was opened does not depend on it
+	}
 	if p.opening != nil {
-		p.abandon()
 		p.main, p.opening = (<-p.opening).conn, nil // nobody asked for it
 	}
 	p.mu.Lock()
