@@ -131,8 +131,18 @@ func (s *session) splitMove(ctx context.Context, i *state.Intent, n, from *messa
 	if s.pool.shares() {
 		return s.keptMove(ctx, n, from, &row)
 	}
-	if err := s.carry(ctx, n, from); err != nil {
-		return err
+	if d := s.toCarry(n, from); !d.IsEmpty() {
+		if s.req.Pull {
+			// Nothing is to be changed on the server now.
+			home := s.byID[from.row.MailboxID]
+			home.blindRemote = true
+			s.hold(true, home.name)
+			s.putOff(i, n)
+			return nil
+		}
+		if err := s.carry(ctx, n, d); err != nil {
+			return err
+		}
 	}
 	rows := []*state.Message{&row}
 	if to.detached {
@@ -162,18 +172,23 @@ func (s *session) splitMove(ctx context.Context, i *state.Intent, n, from *messa
 	return nil
 }
 
-// carry gives the copy n what another client changed of the original since it was
-// made, or that would go with the original. It does so before the base takes what
-// the original shows for its own: a run that dies behind it finds it on the copy.
-func (s *session) carry(ctx context.Context, n, from *message) error {
-	r := from.item.Remote
-	d := r.Flags.Diff(r.Base)
-	d.Add, d.Remove = d.Add.Minus(n.item.Remote.Flags), d.Remove.Intersect(n.item.Remote.Flags)
-	if d.IsEmpty() || !from.onDisk() || s.req.DryRun {
-		return nil
+// toCarry returns what another client changed of the original since the copy n was
+// made, or what would go with the original.
+func (s *session) toCarry(n, from *message) mail.Delta {
+	if !from.onDisk() || s.req.DryRun {
+		return mail.Delta{}
 	}
+	d := from.item.Remote.Flags.Diff(from.item.Remote.Base)
+	d.Add = s.keeps(s.mailboxes[n.item.Remote.Mailbox]).Stores(d.Add.Minus(n.item.Remote.Flags))
+	d.Remove = d.Remove.Intersect(n.item.Remote.Flags)
+	return d
+}
+
+// carry makes the change d of the original to the copy n, too. It does so before the
+// base takes what the original shows for its own: a run that dies behind it finds
+// it on the copy.
+func (s *session) carry(ctx context.Context, n *message, d mail.Delta) error {
 	mb := s.mailboxes[n.item.Remote.Mailbox]
-	d.Add = s.keeps(mb).Stores(d.Add)
 	c, err := s.pool.first(ctx)
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package sync_test
 import (
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"syscall"
@@ -300,5 +301,29 @@ func TestResumeCopyOfFlagged(t *testing.T) {
 		if got := w.remoteSnapshot()["Work"][0]; strings.Contains(got, `\Flagged`) {
 			t.Errorf("after %d more: the copy has %s", deaths, got[strings.LastIndex(got, "|"):])
 		}
+	}
+}
+
+// TestHalfMoveFlaggedPull: a run that may not change the server leaves the flag for
+// one that may.
+func TestHalfMoveFlaggedPull(t *testing.T) {
+	for level, caps := range levels() {
+		t.Run(level, func(t *testing.T) {
+			w := halfMoved(t, caps, "UID EXPUNGE", imaptest.DropBefore, true)
+			server, _ := w.hands()
+			server.flag(server.list("Src")[0], []string{`\Flagged`}, nil)
+			before := w.remoteSnapshot()
+			if _, err := w.trySync(mailsync.Request{Pull: true}); err != nil {
+				t.Fatal(err)
+			}
+			if got := w.remoteSnapshot(); !reflect.DeepEqual(got, before) {
+				t.Errorf("the server has %v, before %v", got, before)
+			}
+			w.again(0)
+			w.times(map[string]int{"1@test": 1, "2@test": 1})
+			if got := w.remoteSnapshot()["Dst"][1]; !strings.Contains(got, `\Flagged`) {
+				t.Errorf("the server has %q", got)
+			}
+		})
 	}
 }
