@@ -180,3 +180,100 @@ func TestFlaggedBeforeRemoval(t *testing.T) {
 		})
 	}
 }
+
+// probed is a world in which a mail program does something while the server is
+// asked whether a new message is one that is known.
+type probed struct {
+	*world
+	mu        sync.Mutex
+	meanwhile func()
+	loseReply bool // of the next APPEND
+}
+
+func newProbed(t *testing.T, caps imaptest.Caps) *probed {
+	p := &probed{}
+	p.world = newWorld(t, imaptest.Options{Caps: caps, Hook: func(_ *imaptest.Conn, _, verb, line string) imaptest.Action {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		switch {
+		case verb == "APPEND" && p.loseReply:
+			p.loseReply = false
+			return imaptest.Action{Fault: imaptest.DropAfter}
+		case verb == "UID FETCH" && strings.Contains(line, "BODY.PEEK[]<") && p.meanwhile != nil:
+			p.meanwhile()
+			p.meanwhile = nil
+		}
+		return imaptest.Action{}
+	}})
+	p.acct.NoFsync, p.acct.MaxDeletePct = true, 100
+	return p
+}
+
+// A mail program gives a file another name after its folder was read, while the
+// server is asked whether a new message there is that one. It is: neither of the
+// two is doubled or loses a flag.
+func TestRenamedWhileProved(t *testing.T) {
+	for story, before := range map[string]func(*probed){
+		"moved": func(w *probed) {
+			w.sync()
+			w.srv.Move("INBOX", 1, "Archive")
+		},
+		"moved, and answered here": func(w *probed) {
+			w.sync()
+			w.srv.Move("INBOX", 1, "Archive")
+			_, disk := w.hands()
+			disk.flag(disk.list("INBOX")[0], []string{`\Answered`}, nil)
+		},
+		"moved and back": func(w *probed) {
+			w.sync()
+			w.srv.Move("INBOX", 1, "Archive")
+			w.srv.Move("Archive", 1, "INBOX")
+		},
+		"uploaded by a run that died": func(w *probed) {
+			server, disk := w.hands()
+			content := w.srv.Messages("INBOX")[0].Content
+			server.remove(server.list("INBOX")[0])
+			w.sync()
+			disk.deliver("INBOX", content, []string{`\Seen`})
+			w.loseReply = true
+			_, _ = w.trySync(mailsync.Request{})
+			w.lines.idle()
+		},
+	} {
+		for change, meanwhile := range map[string]func(diskSide){
+			"flagged": func(d diskSide) { d.flag(d.list("INBOX")[0], []string{`\Flagged`}, nil) },
+			"moved":   func(d diskSide) { d.move(d.list("INBOX")[0], "Other") },
+			"removed": func(d diskSide) { d.remove(d.list("INBOX")[0]) },
+		} {
+			for level, caps := range levels() {
+				for size, message := range map[string]func(*world) []byte{"short": (*world).message, "long": (*world).long} {
+					t.Run(fmt.Sprintf("%s/%s/%s/%s", story, change, level, size), func(t *testing.T) {
+						t.Parallel()
+						w := newProbed(t, caps)
+						server, disk := w.hands()
+						server.create("Archive")
+						server.create("Other")
+						server.deliver("INBOX", message(w.world), []string{`\Seen`})
+						before(w)
+						w.meanwhile = func() { meanwhile(disk) }
+						w.sync()
+						if w.meanwhile != nil {
+							t.Fatal("the server was not asked")
+						}
+						if msg := w.finish(nil, nil); msg != "" {
+							t.Error(msg)
+						}
+						end := w.agree()
+						there := where(end)["1@test"]
+						if len(there) != 1 && (change != "removed" || len(there) > 1) {
+							t.Errorf("it is in %q", there)
+						}
+						if change == "flagged" && len(there) > 0 && !strings.Contains(end[there[0]][0], `\Flagged`) {
+							t.Errorf("its flag is lost: %q", end[there[0]])
+						}
+					})
+				}
+			}
+		}
+	}
+}

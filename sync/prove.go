@@ -203,7 +203,12 @@ func (s *session) probe(ctx context.Context, suspects []*suspect, where func(int
 				return false // its digest will tell
 			}
 			shows, err := s.shows(ctx, c, sus.m.item.Size, where, id, p.Part)
-			sus.unsure = sus.unsure || err != nil && !errors.Is(err, mail.ErrGone)
+			if errors.Is(err, mail.ErrGone) && !c.digest().IsZero() {
+				// Somebody gave it another name meanwhile; its digest is known.
+				sus.deep = true
+				return false
+			}
+			sus.unsure = sus.unsure || err != nil
 			return !shows
 		})
 		return nil
