@@ -278,6 +278,28 @@ func (s *session) confirmRemoved(ctx context.Context) error {
 	if !some {
 		return nil
 	}
+	return s.confirmFolders(ctx)
+}
+
+// confirmNowhere does so before new messages on the server are compared with
+// what is known: one that seems to be gone from both sides may be there, when
+// it was moved on both.
+func (s *session) confirmNowhere(ctx context.Context) error {
+	sizes := map[int64]bool{}
+	for _, n := range s.newRemote {
+		sizes[n.item.Size] = true
+	}
+	for _, m := range s.messages {
+		if m.item.Local.State == plan.Removed && m.item.Remote.State == plan.Removed &&
+			(sizes[m.row.Size] || s.sizes == sizesInexact && len(sizes) > 0) {
+			return s.confirmFolders(ctx)
+		}
+	}
+	return nil
+}
+
+// confirmFolders finds out whether the folders are as they were listed.
+func (s *session) confirmFolders(ctx context.Context) error {
 	folders, skipped, err := s.store.Survey(ctx, nil)
 	if err != nil {
 		return err

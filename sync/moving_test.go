@@ -277,3 +277,46 @@ func TestRenamedWhileProved(t *testing.T) {
 		}
 	}
 }
+
+// A mail program moves a file from a folder not yet listed to one that is, and
+// another client had moved the message as well: it is not the new one there and
+// the new one here, but both.
+func TestMovedBehindTheLook(t *testing.T) {
+	for level, caps := range levels() {
+		for _, dst := range []string{"Archive", "Aaa"} {
+			for _, listed := range []bool{true, false} { // or unchanged until then
+				t.Run(fmt.Sprintf("%s/%s/%v", level, dst, listed), func(t *testing.T) {
+					w := newWorld(t, imaptest.Options{Caps: caps})
+					w.acct.NoFsync, w.acct.MaxDeletePct = true, 100
+					server, disk := w.hands()
+					server.create("Aaa")
+					server.create("Archive")
+					server.create("Zzz")
+					server.deliver("Zzz", w.message(), []string{`\Seen`})
+					w.sync()
+					file := disk.list("Zzz")[0]
+					w.srv.Move("Zzz", 1, dst)
+					disk.deliver("Zzz", w.message(), []string{`\Seen`})
+					if listed {
+						disk.deliver("Aaa", w.message(), []string{`\Seen`})
+					}
+					var once sync.Once
+					w.opts = mailsync.Options{FS: &faultfs.FS{Before: func(op faultfs.Op, path string) error {
+						if op == faultfs.ReadDir && path == filepath.Join(w.acct.Maildir, "Zzz", "cur") {
+							once.Do(func() { disk.move(file, "Aaa") })
+						}
+						return nil
+					}}}
+					w.sync()
+					w.opts = mailsync.Options{}
+					if msg := w.finish(nil, nil); msg != "" {
+						t.Error(msg)
+					}
+					if there := where(w.agree())["1@test"]; len(there) != 1 {
+						t.Errorf("it is in %q", there)
+					}
+				})
+			}
+		}
+	}
+}

@@ -266,6 +266,7 @@ func (s *session) look(ctx context.Context) error {
 		s.scanRemote,
 		s.listRest,
 		s.recoverRemoteFlags,
+		s.confirmNowhere,
 		s.matchRemote,
 		s.confirmMass,
 		s.confirmCopies,
