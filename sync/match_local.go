@@ -282,19 +282,38 @@ func (s *session) confirmRemoved(ctx context.Context) error {
 }
 
 // confirmNowhere does so before new messages on the server are compared with
-// what is known: one that seems to be gone from both sides may be there, when
-// it was moved on both.
+// what is known, for what such a file may be: a message that seems to be gone
+// from both sides, moved on both, or the upload that a run died in. That waits,
+// where a folder did not hold still.
 func (s *session) confirmNowhere(ctx context.Context) error {
-	sizes := map[int64]bool{}
-	for _, n := range s.newRemote {
-		sizes[n.item.Size] = true
-	}
+	some := false
 	for _, m := range s.messages {
-		if m.item.Local.State == plan.Removed && m.item.Remote.State == plan.Removed &&
-			(sizes[m.row.Size] || s.sizes == sizesInexact && len(sizes) > 0) {
-			return s.confirmFolders(ctx)
+		if m.item.Local.State == plan.Removed && m.item.Remote.State == plan.Removed {
+			some = some || slices.ContainsFunc(s.newRemote, func(n *message) bool { return s.mayHaveSize(m.row.Size, n.item.Size) })
 		}
 	}
+	waits := map[*message][]*state.Intent{}
+	for _, i := range s.intents {
+		if i.Kind != state.IntentAppend || s.uploaded(i) != nil {
+			continue
+		}
+		for _, n := range s.newRemote {
+			if n.item.Remote.Mailbox == i.Mailbox && s.mayHaveSize(i.Size, n.item.Size) {
+				waits[n] = append(waits[n], i)
+			}
+		}
+	}
+	if !some && len(waits) == 0 {
+		return nil
+	}
+	if err := s.confirmFolders(ctx); err != nil || !s.localBlind {
+		return err
+	}
+	for n, intents := range waits {
+		s.hold(true, n.item.Remote.Mailbox)
+		s.waiting = append(s.waiting, intents...)
+	}
+	s.newRemote = slices.DeleteFunc(s.newRemote, func(n *message) bool { return waits[n] != nil })
 	return nil
 }
 

@@ -320,3 +320,42 @@ func TestMovedBehindTheLook(t *testing.T) {
 		}
 	}
 }
+
+// The same with the file of an upload that the run before died in.
+func TestUploadedBehindTheLook(t *testing.T) {
+	for level, caps := range levels() {
+		for _, listed := range []bool{true, false} { // or unchanged until then
+			t.Run(fmt.Sprintf("%s/%v", level, listed), func(t *testing.T) {
+				w := newProbed(t, caps)
+				server, disk := w.hands()
+				server.create("Aaa")
+				server.create("Zzz")
+				w.sync()
+				disk.deliver("Zzz", w.message(), []string{`\Seen`})
+				w.loseReply = true
+				_, _ = w.trySync(mailsync.Request{})
+				w.lines.idle()
+				file := disk.list("Zzz")[0]
+				disk.deliver("Zzz", w.message(), []string{`\Seen`})
+				if listed {
+					disk.deliver("Aaa", w.message(), []string{`\Seen`})
+				}
+				var once sync.Once
+				w.opts = mailsync.Options{FS: &faultfs.FS{Before: func(op faultfs.Op, path string) error {
+					if op == faultfs.ReadDir && path == filepath.Join(w.acct.Maildir, "Zzz", "cur") {
+						once.Do(func() { disk.move(file, "Aaa") })
+					}
+					return nil
+				}}}
+				w.sync()
+				w.opts = mailsync.Options{}
+				if msg := w.finish(nil, nil); msg != "" {
+					t.Error(msg)
+				}
+				if there := where(w.agree())["1@test"]; len(there) != 1 {
+					t.Errorf("it is in %q", there)
+				}
+			})
+		}
+	}
+}

@@ -193,7 +193,7 @@ func (s *session) dropIntents(ctx context.Context) error {
 	}
 	var over []int64
 	for _, i := range s.intents {
-		if !s.frozen(i) && !s.stillPostponed(i) && !slices.Contains(s.begun, i) && !slices.Contains(s.explained, i) {
+		if !s.frozen(i) && !s.stillPostponed(i) && !slices.Contains(slices.Concat(s.begun, s.explained, s.waiting), i) {
 			over = append(over, i.ID)
 		}
 	}
