@@ -3,78 +3,17 @@ package sync
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
-	"satchel/maildir"
 	"satchel/state"
 	"satchel/sync/mail"
 	"satchel/sync/plan"
 )
-
-// plan translates the view into the planner's terms.
-func (s *session) plan() *plan.Plan {
-	in := plan.Input{Policy: s.account.Policy, Pull: s.req.Pull, Push: s.req.Push, LocalBlind: s.localBlind, RemoteBlind: s.remoteBlind}
-	for _, name := range s.req.Mailboxes {
-		in.Only = append(in.Only, maildir.Canonical(name))
-	}
-	if !s.req.AllowMassDelete {
-		in.MaxDeletePercent = s.account.MaxDeletePct
-	}
-	for _, name := range s.names {
-		mb := s.mailboxes[name]
-		pm := plan.Mailbox{Name: name, InBase: mb.row != nil, Local: mb.folder != nil, Remote: mb.remote != nil,
-			BaseMessages: mb.baseCount, Frozen: mb.frozen()}
-		if mb.remote != nil {
-			pm.Subscribed = mb.remote.Subscribed
-			if mb.remote.SpecialUse == `\Trash` {
-				in.Trash = name
-			}
-		}
-		s.describeHeld(&pm, mb)
-		in.Mailboxes = append(in.Mailboxes, pm)
-	}
-	for _, m := range s.messages {
-		m.id, m.home = m.row.ID, s.byID[m.row.MailboxID].name
-		if it := &m.item; it.Local.State != plan.Same || it.Remote.State != plan.Same {
-			in.Items = append(in.Items, it)
-		}
-	}
-	for _, list := range [][]*message{s.newLocal, s.newRemote, s.paired} {
-		for _, m := range list {
-			in.Items = append(in.Items, &m.item)
-		}
-	}
-	if in.Trash == "" {
-		in.Trash = s.trashByName()
-	}
-	p := plan.Make(in)
-	if p.NoTrash > 0 {
-		s.rep.problem("", "", &mail.Error{Op: "delete = \"trash\"", Kind: mail.KindMailbox,
-			Err:  fmt.Errorf("no mailbox is marked \\Trash or called so; %d removals wait", p.NoTrash),
-			Hint: "make a mailbox Trash, or set delete = \"expunge\""})
-	}
-	return p
-}
-
-// trashByName finds the trash of a server that marks none (RFC 6154) by the
-// names that mail programs give it.
-func (s *session) trashByName() string {
-	for _, want := range []string{"Trash", "Deleted Items", "Deleted Messages", "Deleted", "Bin"} {
-		for _, name := range s.names {
-			if strings.EqualFold(name, want) && s.mailboxes[name].remote != nil {
-				return name
-			}
-		}
-	}
-	return ""
-}
 
 // applier carries out one plan. It decides nothing: when a precondition does
 // not hold, it leaves the operation to the next cycle.
@@ -196,9 +135,6 @@ func (a *applier) stage(ctx context.Context, ops []plan.Op) error {
 	return err
 }
 
-// ref returns the message that an operation is about.
-func ref(it *plan.Item) *message { return it.Ref.(*message) }
-
 // touches notes that mailboxes of the server are changed by this cycle, so
 // that the next one looks at them.
 func (a *applier) touches(names ...string) {
@@ -284,196 +220,4 @@ func diskFull(err error) error {
 func (a *applier) commit(ctx context.Context, f func(*state.Tx) error) error {
 	// What was done must be noted, also when the run is being stopped.
 	return a.db.Update(context.WithoutCancel(ctx), f)
-}
-
-// settled takes into the row that the change of flags in op reached its side.
-func (m *message) settled(op *plan.Op, unheld mail.Flags) {
-	delta := op.Delta
-	delta.Add = delta.Add.Minus(unheld)
-	switch op.Kind {
-	case plan.RemoteFlags, plan.SettleLocal:
-		m.row.LocalFlags = m.row.LocalFlags.Apply(op.Learned)
-		m.row.RemoteFlags = m.row.RemoteFlags.Apply(delta)
-	case plan.LocalFlags, plan.SettleRemote:
-		m.row.RemoteFlags = m.row.RemoteFlags.Apply(op.Learned)
-		m.row.LocalFlags = m.row.LocalFlags.Apply(delta)
-	}
-}
-
-// infoUnknown stands in a row for a file name whose flags the base has not
-// taken over: it names no file, so the next scan looks at the file again.
-const infoUnknown = "/"
-
-// place notes in the row where the file is. The name is noted only when the
-// base holds the flags that it shows; otherwise a change that could not be
-// applied yet would never be seen again.
-func (m *message) place(mailboxID int64, f maildir.File) {
-	if strings.Contains(f.Name, infoUnknown) {
-		return // this cycle did not look at the folder
-	}
-	m.row.MailboxID, m.row.New, m.row.Base = mailboxID, f.New, f.Base()
-	m.row.Info = f.Name[len(m.row.Base):]
-	if !m.row.LocalFlags.Equal(m.item.Local.Flags) {
-		m.row.Info = infoUnknown
-	}
-}
-
-// newRow joins a file and a message of the server; flags are the caller's.
-func (s *session) newRow(mb *mailbox, local, rem *message) *state.Message {
-	f, c := local.file, local.content
-	row := &state.Message{ID: rem.replaces, MailboxID: mb.row.ID, UID: rem.uid, Base: f.Base(), New: f.New, Info: f.Name[len(f.Base()):],
-		Digest: c.Digest, Size: c.Size, DiskSize: c.DiskSize, Form: c.Form, Date: rem.date, EmailID: rem.emailID}
-	if row.Date == 0 {
-		row.Date = local.date
-	}
-	return row
-}
-
-// base notes what both sides agree on already: one transaction.
-func (a *applier) base(ctx context.Context, ops []plan.Op) error {
-	var silent []*plan.Op
-	for i := range ops {
-		if ops[i].Kind.Stage() == plan.StageBase {
-			silent = append(silent, &ops[i])
-		}
-	}
-	detached := slices.DeleteFunc(slices.Clone(a.names), func(n string) bool {
-		mb := a.mailboxes[n]
-		return !mb.detached || mb.frozen() || mb.row == nil
-	})
-	for _, op := range silent {
-		if op.Kind == plan.Adopt {
-			a.setDate(ref(op.Item), ref(op.Item).date)
-		}
-	}
-	for _, m := range a.messages {
-		if m.detached {
-			m.row.ID, m.id = 0, 0 // it gets a new row
-		}
-	}
-	// Rows will name the UIDs of these.
-	unknown := slices.DeleteFunc(slices.Clone(a.names), func(n string) bool {
-		mb := a.mailboxes[n]
-		return mb.frozen() || mb.changes == nil || mb.row == nil || mb.row.Cursor.UIDValidity != 0
-	})
-	rows, parked, err := a.agreed(silent)
-	if err != nil || len(silent)+len(rows)+len(detached)+len(unknown)+len(a.evicted)+len(a.explained)+len(a.withRows) == 0 {
-		return err
-	}
-	return a.commit(ctx, func(tx *state.Tx) error {
-		for _, n := range unknown {
-			if err := a.learnValidity(tx, a.mailboxes[n], a.validity(a.mailboxes[n])); err != nil {
-				return err
-			}
-		}
-		for _, n := range detached {
-			mb := a.mailboxes[n]
-			if err := tx.Detach(mb.row.ID); err != nil {
-				return err
-			}
-			mb.row.Cursor = mail.Cursor{UIDValidity: a.validity(mb)}
-			mb.row.LookAgain()
-			if err := tx.PutMailbox(mb.row); err != nil {
-				return err
-			}
-		}
-		var n notes
-		for _, i := range a.explained {
-			if !a.frozen(i) {
-				n.over(i)
-			}
-		}
-		if err := tx.DeleteMessages(a.evicted...); err != nil {
-			return err
-		}
-		// UIDs may change places, and no two rows may have one at any time.
-		if err := tx.ParkUIDs(parked...); err != nil {
-			return err
-		}
-		n.rows = rows
-		if err := n.write(tx); err != nil {
-			return err
-		}
-		for _, note := range a.withRows {
-			if err := note(tx); err != nil {
-				return err
-			}
-		}
-		for _, op := range silent {
-			m := ref(op.Item)
-			m.id, m.home = m.row.ID, a.byID[m.row.MailboxID].name
-		}
-		for _, m := range a.touched {
-			m.id = m.row.ID
-		}
-		return nil
-	})
-}
-
-// agreed brings rows up to what both sides agree on, and to where what was
-// touched is. It returns those that say something new, and which of them get
-// another UID.
-func (a *applier) agreed(silent []*plan.Op) (rows, parked []*state.Message, err error) {
-	uids := make([]mail.UID, len(a.touched))
-	for i, m := range a.touched {
-		uids[i] = m.row.UID
-	}
-	for _, op := range silent {
-		m := ref(op.Item)
-		switch op.Kind {
-		case plan.Adopt:
-			if err := a.adopt(op, m); err != nil {
-				return nil, nil, err
-			}
-		default:
-			m.settled(op, mail.Flags{})
-		}
-		if m.row.MailboxID != 0 && m.onDisk() && a.byID[m.row.MailboxID].name == m.file.Folder {
-			m.place(m.row.MailboxID, m.file)
-		}
-		rows = append(rows, m.row)
-	}
-	phantom := ^mail.UID(0)
-	for i, m := range a.touched {
-		home := a.byID[m.row.MailboxID]
-		if m.row.ID == 0 {
-			if !m.detached || !m.item.Remote.State.Present() || home.frozen() {
-				continue // its mailbox started anew, or stays as it is
-			}
-			if m.item.Remote.Mailbox != home.name {
-				// It follows its message below. Until then it has a row by
-				// which a run that resumes finds the message there again,
-				// under a UID that no message will have, as in startAnew.
-				phantom--
-				m.row.UID = phantom
-			}
-		}
-		if m.item.Remote.State.Present() && m.item.Remote.Mailbox == home.name {
-			m.row.UID = m.uid
-		}
-		if m.onDisk() && m.file.Folder == home.name {
-			m.place(home.row.ID, m.file)
-		}
-		if m.row.ID != 0 && m.row.UID != uids[i] {
-			parked = append(parked, m.row)
-		}
-		if m.row.ID == 0 || m.row.Differs() {
-			rows = append(rows, m.row)
-		}
-	}
-	return rows, parked, nil
-}
-
-// adopt makes the row say where both sides have the message.
-func (a *applier) adopt(op *plan.Op, m *message) error {
-	mb := a.mailboxes[op.Mailbox]
-	if mb == nil || mb.row == nil {
-		return &mail.Error{Op: "adopt", Mailbox: op.Mailbox, Kind: mail.KindAccount, Err: mail.ErrGone}
-	}
-	if m.row == nil {
-		m.row = a.newRow(mb, m, m)
-		m.row.LocalFlags, m.row.RemoteFlags = m.item.Local.Base, m.item.Remote.Base
-	}
-	m.row.MailboxID, m.row.UID = mb.row.ID, m.uid
-	return nil
 }

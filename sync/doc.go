@@ -3,7 +3,7 @@
 //
 // Start with [Engine.Sync]. A run is a session, and a session is one account,
 // because moves cross mailboxes. It goes through cycles until both sides are
-// quiet:
+// quiet (session.go), each with an empty view of both sides (view.go, message.go):
 //
 //	survey     which mailboxes are there, which may have changed   survey.go, ghosts.go, rename*.go
 //	look       read folders while the server is being asked        look_local.go, expect.go
@@ -11,7 +11,7 @@
 //	recover    what an interrupted run had begun                   recover.go, halfmove.go, strayed.go, movedon.go, ourmark.go
 //	match      which new message is an old one in a new place      match_local.go, samename.go, match_remote.go, prove.go, assign.go
 //	confirm    what seems to be gone, before it is believed        confirm.go, confirm_remote.go, distrust.go
-//	plan       what to do about it                                 package plan
+//	plan       what to do about it                                 planning.go, package plan
 //	apply      do it, side by side                                 apply*.go, pool.go, limits.go, patience.go
 //	settle     move cursors and stamps                             settle.go
 //	windows    the rest of what is too much to list at once        windows.go

@@ -1,0 +1,159 @@
+package sync
+
+import (
+	"context"
+	"slices"
+
+	"satchel/state"
+	"satchel/sync/mail"
+	"satchel/sync/plan"
+)
+
+// base notes what both sides agree on already: one transaction.
+func (a *applier) base(ctx context.Context, ops []plan.Op) error {
+	var silent []*plan.Op
+	for i := range ops {
+		if ops[i].Kind.Stage() == plan.StageBase {
+			silent = append(silent, &ops[i])
+		}
+	}
+	detached := slices.DeleteFunc(slices.Clone(a.names), func(n string) bool {
+		mb := a.mailboxes[n]
+		return !mb.detached || mb.frozen() || mb.row == nil
+	})
+	for _, op := range silent {
+		if op.Kind == plan.Adopt {
+			a.setDate(ref(op.Item), ref(op.Item).date)
+		}
+	}
+	for _, m := range a.messages {
+		if m.detached {
+			m.row.ID, m.id = 0, 0 // it gets a new row
+		}
+	}
+	// Rows will name the UIDs of these.
+	unknown := slices.DeleteFunc(slices.Clone(a.names), func(n string) bool {
+		mb := a.mailboxes[n]
+		return mb.frozen() || mb.changes == nil || mb.row == nil || mb.row.Cursor.UIDValidity != 0
+	})
+	rows, parked, err := a.agreed(silent)
+	if err != nil || len(silent)+len(rows)+len(detached)+len(unknown)+len(a.evicted)+len(a.explained)+len(a.withRows) == 0 {
+		return err
+	}
+	return a.commit(ctx, func(tx *state.Tx) error {
+		for _, n := range unknown {
+			if err := a.learnValidity(tx, a.mailboxes[n], a.validity(a.mailboxes[n])); err != nil {
+				return err
+			}
+		}
+		for _, n := range detached {
+			mb := a.mailboxes[n]
+			if err := tx.Detach(mb.row.ID); err != nil {
+				return err
+			}
+			mb.row.Cursor = mail.Cursor{UIDValidity: a.validity(mb)}
+			mb.row.LookAgain()
+			if err := tx.PutMailbox(mb.row); err != nil {
+				return err
+			}
+		}
+		var n notes
+		for _, i := range a.explained {
+			if !a.frozen(i) {
+				n.over(i)
+			}
+		}
+		if err := tx.DeleteMessages(a.evicted...); err != nil {
+			return err
+		}
+		// UIDs may change places, and no two rows may have one at any time.
+		if err := tx.ParkUIDs(parked...); err != nil {
+			return err
+		}
+		n.rows = rows
+		if err := n.write(tx); err != nil {
+			return err
+		}
+		for _, note := range a.withRows {
+			if err := note(tx); err != nil {
+				return err
+			}
+		}
+		for _, op := range silent {
+			m := ref(op.Item)
+			m.id, m.home = m.row.ID, a.byID[m.row.MailboxID].name
+		}
+		for _, m := range a.touched {
+			m.id = m.row.ID
+		}
+		return nil
+	})
+}
+
+// agreed brings rows up to what both sides agree on, and to where what was
+// touched is. It returns those that say something new, and which of them get
+// another UID.
+func (a *applier) agreed(silent []*plan.Op) (rows, parked []*state.Message, err error) {
+	uids := make([]mail.UID, len(a.touched))
+	for i, m := range a.touched {
+		uids[i] = m.row.UID
+	}
+	for _, op := range silent {
+		m := ref(op.Item)
+		switch op.Kind {
+		case plan.Adopt:
+			if err := a.adopt(op, m); err != nil {
+				return nil, nil, err
+			}
+		default:
+			m.settled(op, mail.Flags{})
+		}
+		if m.row.MailboxID != 0 && m.onDisk() && a.byID[m.row.MailboxID].name == m.file.Folder {
+			m.place(m.row.MailboxID, m.file)
+		}
+		rows = append(rows, m.row)
+	}
+	phantom := ^mail.UID(0)
+	for i, m := range a.touched {
+		home := a.byID[m.row.MailboxID]
+		if m.row.ID == 0 {
+			if !m.detached || !m.item.Remote.State.Present() || home.frozen() {
+				continue // its mailbox started anew, or stays as it is
+			}
+			if m.item.Remote.Mailbox != home.name {
+				// It follows its message below. Until then it has a row by
+				// which a run that resumes finds the message there again,
+				// under a UID that no message will have, as in startAnew.
+				phantom--
+				m.row.UID = phantom
+			}
+		}
+		if m.item.Remote.State.Present() && m.item.Remote.Mailbox == home.name {
+			m.row.UID = m.uid
+		}
+		if m.onDisk() && m.file.Folder == home.name {
+			m.place(home.row.ID, m.file)
+		}
+		if m.row.ID != 0 && m.row.UID != uids[i] {
+			parked = append(parked, m.row)
+		}
+		if m.row.ID == 0 || m.row.Differs() {
+			rows = append(rows, m.row)
+		}
+	}
+	return rows, parked, nil
+}
+
+// adopt makes the row say where both sides have the message.
+func (a *applier) adopt(op *plan.Op, m *message) error {
+	mb := a.mailboxes[op.Mailbox]
+	if mb == nil || mb.row == nil {
+		return &mail.Error{Op: "adopt", Mailbox: op.Mailbox, Kind: mail.KindAccount, Err: mail.ErrGone}
+	}
+	if m.row == nil {
+		m.row = a.newRow(mb, m, m)
+		m.row.LocalFlags, m.row.RemoteFlags = m.item.Local.Base, m.item.Remote.Base
+	}
+	m.row.MailboxID, m.row.UID = mb.row.ID, m.uid
+	return nil
+}

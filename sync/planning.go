@@ -1,0 +1,68 @@
+package sync
+
+import (
+	"fmt"
+	"strings"
+
+	"satchel/maildir"
+	"satchel/sync/mail"
+	"satchel/sync/plan"
+)
+
+// plan translates the view into the planner's terms.
+func (s *session) plan() *plan.Plan {
+	in := plan.Input{Policy: s.account.Policy, Pull: s.req.Pull, Push: s.req.Push, LocalBlind: s.localBlind, RemoteBlind: s.remoteBlind}
+	for _, name := range s.req.Mailboxes {
+		in.Only = append(in.Only, maildir.Canonical(name))
+	}
+	if !s.req.AllowMassDelete {
+		in.MaxDeletePercent = s.account.MaxDeletePct
+	}
+	for _, name := range s.names {
+		mb := s.mailboxes[name]
+		pm := plan.Mailbox{Name: name, InBase: mb.row != nil, Local: mb.folder != nil, Remote: mb.remote != nil,
+			BaseMessages: mb.baseCount, Frozen: mb.frozen()}
+		if mb.remote != nil {
+			pm.Subscribed = mb.remote.Subscribed
+			if mb.remote.SpecialUse == `\Trash` {
+				in.Trash = name
+			}
+		}
+		s.describeHeld(&pm, mb)
+		in.Mailboxes = append(in.Mailboxes, pm)
+	}
+	for _, m := range s.messages {
+		m.id, m.home = m.row.ID, s.byID[m.row.MailboxID].name
+		if it := &m.item; it.Local.State != plan.Same || it.Remote.State != plan.Same {
+			in.Items = append(in.Items, it)
+		}
+	}
+	for _, list := range [][]*message{s.newLocal, s.newRemote, s.paired} {
+		for _, m := range list {
+			in.Items = append(in.Items, &m.item)
+		}
+	}
+	if in.Trash == "" {
+		in.Trash = s.trashByName()
+	}
+	p := plan.Make(in)
+	if p.NoTrash > 0 {
+		s.rep.problem("", "", &mail.Error{Op: "delete = \"trash\"", Kind: mail.KindMailbox,
+			Err:  fmt.Errorf("no mailbox is marked \\Trash or called so; %d removals wait", p.NoTrash),
+			Hint: "make a mailbox Trash, or set delete = \"expunge\""})
+	}
+	return p
+}
+
+// trashByName finds the trash of a server that marks none (RFC 6154) by the
+// names that mail programs give it.
+func (s *session) trashByName() string {
+	for _, want := range []string{"Trash", "Deleted Items", "Deleted Messages", "Deleted", "Bin"} {
+		for _, name := range s.names {
+			if strings.EqualFold(name, want) && s.mailboxes[name].remote != nil {
+				return name
+			}
+		}
+	}
+	return ""
+}
