@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"satchel/sync/mail"
 )
@@ -59,7 +60,7 @@ var errDamaged = errors.New("cur or new is missing")
 // buildFolder makes a whole folder aside and gives it its name in one step,
 // so that a crash leaves no folder that looks damaged.
 func (s *Store) buildFolder(dir string) error {
-	s.sweepBuilds()
+	s.SweepRoot(time.Time{})
 	if err := ignoreExisting(s.mkdirAll(filepath.Dir(dir))); err != nil {
 		return err
 	}

@@ -58,25 +58,26 @@ func (s *Store) leftBefore(base string, t time.Time) bool {
 	return ok && made.Before(t) && strings.HasSuffix(base, "."+s.host)
 }
 
-// sweepBuilds removes folders that an interrupted CreateFolder left unfinished
-// in the root, and temporary files of SetID. Both are empty of mail.
-func (s *Store) sweepBuilds() {
+// SweepRoot removes folders that an interrupted CreateFolder left unfinished in
+// the root, and temporary files of SetID. Both are empty of mail; before is as for
+// SweepTmp. What cannot be removed is left to the next time.
+func (s *Store) SweepRoot(before time.Time) {
 	names, err := s.fs.ReadDirNames(s.root)
 	if err != nil {
 		return // whoever needs the root will say so
 	}
 	for _, n := range names {
 		base, ok := strings.CutPrefix(n, buildPrefix)
-		if !ok || !s.stale(base) {
+		if !ok || !s.stale(base) && !s.leftBefore(base, before) {
 			continue
 		}
 		p := filepath.Join(s.root, n)
 		if i, err := s.fs.Lstat(p); err == nil && !i.Mode.IsDir() {
-			_ = s.fs.Remove(p) // next time, then
+			_ = s.fs.Remove(p)
 			continue
 		}
 		for _, sub := range []string{"cur", "new", "tmp", ""} {
-			_ = s.fs.Rmdir(filepath.Join(p, sub)) // next time, then
+			_ = s.fs.Rmdir(filepath.Join(p, sub))
 		}
 	}
 }

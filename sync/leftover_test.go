@@ -84,3 +84,38 @@ func TestNothingIsLeftInTmp(t *testing.T) {
 		})
 	}
 }
+
+// A run that is stopped while it makes a folder leaves none that mail programs
+// would show, once the next one has ended.
+func TestNothingIsLeftInRoot(t *testing.T) {
+	w := newWorld(t, imaptest.Options{})
+	w.sync()
+	server, _ := w.hands()
+	server.create("Work")
+	unfinished := func() (list []string) {
+		list, _ = filepath.Glob(filepath.Join(w.acct.Maildir, "satchel%tmp.*"))
+		return list
+	}
+	dead := false
+	w.opts.FS = &faultfs.FS{Before: func(op faultfs.Op, name string) error {
+		if dead = dead || op == faultfs.Rename && strings.Contains(name, "satchel%tmp."); dead {
+			return errDead
+		}
+		return nil
+	}}
+	w.opts.State.BeforeCommit = func() error {
+		if dead {
+			return errDead
+		}
+		return nil
+	}
+	if _, err := w.trySync(mailsync.Request{}); err == nil || len(unfinished()) == 0 {
+		t.Fatalf("the run was not stopped within the making of a folder: %v", err)
+	}
+	w.opts = mailsync.Options{}
+	w.sync()
+	if left := unfinished(); len(left) > 0 {
+		t.Errorf("left %q", left)
+	}
+	w.agree()
+}

@@ -200,8 +200,8 @@ func subject(path string) string {
 }
 
 // tidy removes what earlier runs left: messages that were kept long enough,
-// and files in tmp that a stopped run was writing. They do not show in the
-// stamps of a folder, so after such a run all are looked at.
+// files in tmp that a stopped run was writing, and folders that it was making.
+// They do not show in the stamps of a folder, so after such a run all are looked at.
 func (s *session) tidy(ctx context.Context) error {
 	interrupted, err := s.db.Interrupted(ctx, s.runID)
 	if err != nil {
@@ -214,6 +214,9 @@ func (s *session) tidy(ctx context.Context) error {
 		if err := s.store.SweepTmp(ctx, name, s.start); err != nil {
 			s.log.Debug("sweep tmp", "mailbox", name, "err", err)
 		}
+	}
+	if interrupted {
+		s.store.SweepRoot(s.start)
 	}
 	return s.forgetUndo(ctx)
 }
