@@ -58,7 +58,9 @@ func (h *harness) durable(t *testing.T) string {
 
 // slowDisk returns the command under which a program waits for so much longer at
 // each fsync, as on a disk that takes that time to write something durably. A
-// syncfs waits as long as an fsync, which flatters it.
+// syncfs waits as long as an fsync, which flatters it. strace would also stop the
+// program at each signal, and Go's scheduler sends hundreds a second to itself; the
+// variable has it do without.
 func slowDisk(t *testing.T, delay string) []string {
 	t.Helper()
 	d, err := time.ParseDuration(delay)
@@ -70,7 +72,7 @@ func slowDisk(t *testing.T, delay string) []string {
 		t.Fatal("BENCH_FSYNC_DELAY needs strace")
 	}
 	calls := "fsync,fdatasync,syncfs,sync_file_range"
-	return []string{strace, "-f", "-qq", "--seccomp-bpf", "-e", "signal=none", "-o", os.DevNull, "-e", "trace=" + calls,
+	return []string{strace, "-E", "GODEBUG=asyncpreemptoff=1", "-f", "-qq", "--seccomp-bpf", "-e", "signal=none", "-o", os.DevNull, "-e", "trace=" + calls,
 		"-e", fmt.Sprintf("inject=%s:delay_enter=%d", calls, d.Microseconds())}
 }
 
