@@ -157,26 +157,29 @@ func TestLatency(t *testing.T) {
 	})
 }
 
+// The clock is a pretended one, or a busy machine would be late for the deadlines.
 func TestPipe(t *testing.T) {
-	client, server := newPipe(0, &turns{to: &counters{}})
-	_ = client.SetReadDeadline(time.Now().Add(10 * time.Millisecond))
-	if _, err := client.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Errorf("read: %v", err)
-	}
-	_ = client.SetWriteDeadline(time.Now().Add(10 * time.Millisecond))
-	if n, err := client.Write(make([]byte, pipeBuffer+1)); n != pipeBuffer || !errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Errorf("wrote %d: %v", n, err)
-	}
-	_ = client.Close()
-	if n, err := io.Copy(io.Discard, server); n != pipeBuffer || err != nil {
-		t.Errorf("read %d: %v", n, err)
-	}
-	if _, err := server.Write([]byte("x")); err == nil {
-		t.Error("wrote to a closed pipe")
-	}
-	if _, err := client.Read(make([]byte, 1)); !errors.Is(err, net.ErrClosed) {
-		t.Errorf("read after close: %v", err)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		client, server := newPipe(0, &turns{to: &counters{}})
+		_ = client.SetReadDeadline(time.Now().Add(10 * time.Millisecond))
+		if _, err := client.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("read: %v", err)
+		}
+		_ = client.SetWriteDeadline(time.Now().Add(10 * time.Millisecond))
+		if n, err := client.Write(make([]byte, pipeBuffer+1)); n != pipeBuffer || !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("wrote %d: %v", n, err)
+		}
+		_ = client.Close()
+		if n, err := io.Copy(io.Discard, server); n != pipeBuffer || err != nil {
+			t.Errorf("read %d: %v", n, err)
+		}
+		if _, err := server.Write([]byte("x")); err == nil {
+			t.Error("wrote to a closed pipe")
+		}
+		if _, err := client.Read(make([]byte, 1)); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("read after close: %v", err)
+		}
+	})
 }
 
 func TestLargeMailbox(t *testing.T) {
