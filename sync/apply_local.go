@@ -28,17 +28,7 @@ func (a *applier) localLane(ctx context.Context, ops []*plan.Op) error {
 	}
 	ops = slices.DeleteFunc(ops, func(op *plan.Op) bool { return op.Kind == plan.LocalFlags && moves[op.Item] })
 	// Copies are made while their source has its name.
-	slices.SortStableFunc(ops, func(x, y *plan.Op) int {
-		switch {
-		case x.Kind == y.Kind:
-			return 0
-		case x.Kind == plan.LocalCopy:
-			return -1
-		case y.Kind == plan.LocalCopy:
-			return 1
-		}
-		return 0
-	})
+	putFirst(ops, func(op *plan.Op) bool { return op.Kind == plan.LocalCopy })
 	for batch := range slices.Chunk(ops, localBatch) {
 		if a.stop.Err() != nil {
 			return nil

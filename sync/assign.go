@@ -34,16 +34,7 @@ func (s *session) assign(ctx context.Context, sus *suspect) error {
 		return s.completeUpload(ctx, i, n, f)
 	}
 	// One with other line ends than the server's message comes last.
-	exactly := func(c *message) bool { return c.content != nil && c.content.TidyDigest != sus.digest }
-	slices.SortStableFunc(sus.candidates, func(a, b *message) int {
-		switch x, y := exactly(a), exactly(b); {
-		case x == y:
-			return 0
-		case x:
-			return -1
-		}
-		return 1
-	})
+	putFirst(sus.candidates, func(c *message) bool { return c.content != nil && c.content.TidyDigest != sus.digest })
 	for _, c := range sus.candidates {
 		if c.row == nil && !c.done && c.file.Folder == name && slices.Contains(c.content.Digests(), sus.digest) {
 			sent := c.content.Digest // as an interrupted upload announced it

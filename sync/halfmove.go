@@ -47,25 +47,13 @@ func (m *message) marked() bool {
 	return r.Flags.System&mail.Deleted != 0 && r.Base.System&mail.Deleted == 0
 }
 
-// awaitedFirst puts those first that may be what an interrupted run moved to
-// where they are: elsewhere the same content is a copy then.
-func (s *session) awaitedFirst(list []*suspect) {
-	awaited := map[*suspect]bool{}
-	for _, sus := range list {
-		awaited[sus] = slices.ContainsFunc(s.intents, func(i *state.Intent) bool {
-			c := s.messages[i.Message]
-			return (i.Kind == state.IntentRemoteMove || i.Kind == state.IntentTrash) && i.Mailbox == sus.m.item.Remote.Mailbox &&
-				c != nil && slices.Contains(sus.candidates, c) && s.after(i, sus.m)
-		})
-	}
-	slices.SortStableFunc(list, func(a, b *suspect) int {
-		switch {
-		case awaited[a] == awaited[b]:
-			return 0
-		case awaited[a]:
-			return -1
-		}
-		return 1
+// awaited reports whether a suspect may be what an interrupted run moved to where
+// it is: elsewhere the same content is a copy then.
+func (s *session) awaited(sus *suspect) bool {
+	return slices.ContainsFunc(s.intents, func(i *state.Intent) bool {
+		c := s.messages[i.Message]
+		return (i.Kind == state.IntentRemoteMove || i.Kind == state.IntentTrash) && i.Mailbox == sus.m.item.Remote.Mailbox &&
+			c != nil && slices.Contains(sus.candidates, c) && s.after(i, sus.m)
 	})
 }
 

@@ -139,11 +139,7 @@ func (s *session) bestMissing(ctx context.Context, missing map[mail.Digest][]*me
 // a row there any more.
 func (s *session) leftServer(row *state.Message) bool {
 	mb := s.byID[row.MailboxID]
-	if mb == nil || mb.detached || mb.blindRemote {
-		return false
-	}
-	ch := mb.changes
-	return mb.remote == nil || ch != nil && (ch.Vanished.Contains(row.UID) || ch.HasPresent && !ch.Present.Contains(row.UID))
+	return mb != nil && !mb.detached && !mb.blindRemote && mb.toldGone(row.UID)
 }
 
 // lost reports whether the message of a row is not where it was on either side.

@@ -53,8 +53,9 @@ func (s *session) matchRemote(ctx context.Context) error {
 	for _, sus := range suspects {
 		s.proven[sus.digest] = append(s.proven[sus.digest], sus.m)
 	}
-	s.awaitedFirst(suspects)
-	s.straysFirst(suspects)
+	// Originals of half moves go before their copies, and these before others.
+	putFirst(suspects, s.awaited)
+	putFirst(suspects, func(sus *suspect) bool { return len(s.strays[sus.m]) > 0 })
 	for _, sus := range suspects {
 		switch {
 		case !sus.digest.IsZero():
@@ -80,6 +81,19 @@ func (s *session) matchRemote(ctx context.Context) error {
 	s.newRemote = slices.DeleteFunc(s.newRemote, func(m *message) bool { return m.done })
 	s.newLocal = slices.DeleteFunc(s.newLocal, func(m *message) bool { return m.done })
 	return nil
+}
+
+// putFirst moves what is so to the front of a list, and keeps the order otherwise.
+func putFirst[E any](list []E, so func(E) bool) {
+	var front, rest []E
+	for _, e := range list {
+		if so(e) {
+			front = append(front, e)
+		} else {
+			rest = append(rest, e)
+		}
+	}
+	copy(list, append(front, rest...))
 }
 
 // postponeTwins puts off a message that is new in several mailboxes at once, as

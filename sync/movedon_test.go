@@ -44,6 +44,17 @@ func (w *world) times(want map[string]int) {
 	}
 }
 
+// timesInDst is [world.times] for what fromSrc made: 2@test is there so often, and
+// 1@test once, if it was made.
+func (w *world) timesInDst(n int, dst bool) {
+	w.t.Helper()
+	want := map[string]int{"2@test": n}
+	if dst {
+		want["1@test"] = 1
+	}
+	w.times(want)
+}
+
 // fromSrc makes the mailboxes Src, with the message 2@test, Other, and Dst: which
 // both sides have, with 1@test, or only the disk, just made.
 func fromSrc(t *testing.T, caps imaptest.Caps, dst bool) (*broken, diskSide) {
@@ -106,11 +117,7 @@ func TestCopyMovedOn(t *testing.T) {
 						if at > 0 {
 							w.again(at - 1)
 						}
-						want := map[string]int{"2@test": 2}
-						if old {
-							want["1@test"] = 1
-						}
-						w.times(want)
+						w.timesInDst(2, old)
 						if t.Failed() {
 							t.Fatalf("after %d more commits", at-1)
 						}
@@ -173,11 +180,7 @@ func TestHalfMovedOn(t *testing.T) {
 							if at > 0 {
 								w.again(at - 1)
 							}
-							want := map[string]int{"2@test": 1}
-							if old {
-								want["1@test"] = 1
-							}
-							w.times(want)
+							w.timesInDst(1, old)
 							if l := w.marked(); len(l) > 0 {
 								t.Errorf("marked are %q", l)
 							}

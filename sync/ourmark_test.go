@@ -8,7 +8,6 @@ import (
 
 	"satchel/conflict"
 	"satchel/maildir"
-	mailsync "satchel/sync"
 	"satchel/sync/remote/imaptest"
 )
 
@@ -31,20 +30,6 @@ func halfRemoved(t *testing.T, caps imaptest.Caps, flags ...string) *broken {
 		t.Fatalf("it did not die between mark and removal: %v", h)
 	}
 	return w
-}
-
-// dieAgain has the run that takes it up die too, at the nth commit but one.
-func (w *world) dieAgain(n int) {
-	w.t.Helper()
-	w.opts.State.BeforeCommit = func() error {
-		if n--; n < 0 {
-			return errDead
-		}
-		return nil
-	}
-	_, _ = w.trySync(mailsync.Request{})
-	w.opts = mailsync.Options{}
-	w.lines.idle()
 }
 
 // marked lists what is marked \Deleted on either side.
@@ -87,7 +72,7 @@ func TestMarkOfKept(t *testing.T) {
 					server, _ := w.hands()
 					want := change(server, server.list("INBOX")[0])
 					if at > 0 {
-						w.dieAgain(at - 1)
+						w.again(at - 1)
 					}
 					w.resume(want)
 					if l := w.marked(); len(l) > 0 {
@@ -114,13 +99,13 @@ func TestMarkOfUsers(t *testing.T) {
 func TestMarkOfRemoved(t *testing.T) {
 	for _, at := range deaths(9) {
 		w := halfRemoved(t, 0)
-		w.dieAgain(at)
+		w.again(at)
 		w.resume()
 		w = halfRemoved(t, 0)
 		w.acct.Policy.EditVsDelete = conflict.Delete
 		server, _ := w.hands()
 		server.flag(server.list("INBOX")[0], []string{`\Flagged`}, nil)
-		w.dieAgain(at)
+		w.again(at)
 		w.resume()
 	}
 }
@@ -138,7 +123,7 @@ func TestMarkOfFileThatIsBack(t *testing.T) {
 		must(w.world, os.Remove(f))
 		w.fail("UID EXPUNGE", imaptest.Action{Fault: imaptest.DropBefore})
 		must(w.world, os.Rename(kept, f))
-		w.dieAgain(at)
+		w.again(at)
 		w.resume("INBOX 1@test")
 		if l := w.marked(); len(l) > 0 {
 			t.Errorf("after %d more commits: marked are %q", at, l)
@@ -181,7 +166,7 @@ func TestMarkOfHalfMove(t *testing.T) {
 		w := half(t)
 		server, _ := w.hands()
 		server.remove(server.list("Work")[0])
-		w.dieAgain(at)
+		w.again(at)
 		w.resume("Work 1@test")
 		if l := w.marked(); len(l) > 0 {
 			t.Errorf("after %d more commits: marked are %q", at, l)
@@ -209,7 +194,7 @@ func TestMarkOfHalfTrash(t *testing.T) {
 				} else {
 					server.flag(server.list("INBOX")[0], []string{`\Flagged`}, nil)
 				}
-				w.dieAgain(at)
+				w.again(at)
 				w.resume("INBOX 1@test")
 				if l := w.marked(); len(l) > 0 {
 					t.Errorf("after %d more commits: marked are %q", at, l)

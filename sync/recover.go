@@ -192,8 +192,9 @@ func (s *session) dropIntents(ctx context.Context) error {
 		return nil
 	}
 	var over []int64
+	stay := slices.Concat(s.begun, s.explained, s.waiting)
 	for _, i := range s.intents {
-		if !s.frozen(i) && !s.stillPostponed(i) && !slices.Contains(slices.Concat(s.begun, s.explained, s.waiting), i) {
+		if !s.frozen(i) && !s.stillPostponed(i) && !slices.Contains(stay, i) {
 			over = append(over, i.ID)
 		}
 	}

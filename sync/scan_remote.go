@@ -324,13 +324,12 @@ func (s *session) newMessage(mb *mailbox, n remote.NewMessage) {
 // gone reports whether the server's answer shows that it does not have a
 // message any more.
 func (s *session) gone(mb *mailbox, uid mail.UID) bool {
-	if mb.remote == nil || mb.detached {
-		return true
-	}
-	ch := mb.changes
-	if ch == nil {
-		return false
-	}
 	// All messages from UIDNEXT on were listed.
-	return ch.Vanished.Contains(uid) || ch.HasPresent && !ch.Present.Contains(uid) || uid >= mb.cursorOf().UIDNext
+	return mb.detached || mb.toldGone(uid) || mb.changes != nil && uid >= mb.cursorOf().UIDNext
+}
+
+// toldGone reports whether the server says of a message that it does not have it.
+func (mb *mailbox) toldGone(uid mail.UID) bool {
+	ch := mb.changes
+	return mb.remote == nil || ch != nil && (ch.Vanished.Contains(uid) || ch.HasPresent && !ch.Present.Contains(uid))
 }

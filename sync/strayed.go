@@ -152,16 +152,3 @@ func (s *session) followStray(ctx context.Context, i *state.Intent, m, n *messag
 		return errors.Join(s.learnValidity(tx, to, s.validity(to)), tx.PutMessage(m.row), tx.DeleteIntents(over...), tx.AddIntents(now))
 	})
 }
-
-// straysFirst puts originals of half moves in front of their copies.
-func (s *session) straysFirst(list []*suspect) {
-	slices.SortStableFunc(list, func(a, b *suspect) int {
-		switch x, y := len(s.strays[a.m]) > 0, len(s.strays[b.m]) > 0; {
-		case x == y:
-			return 0
-		case x:
-			return -1
-		}
-		return 1
-	})
-}

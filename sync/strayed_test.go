@@ -42,11 +42,7 @@ func TestHalfMoveStrayed(t *testing.T) {
 								if behind > 0 {
 									w.again(behind - 1)
 								}
-								want := map[string]int{"2@test": 1}
-								if old {
-									want["1@test"] = 1
-								}
-								w.times(want)
+								w.timesInDst(1, old)
 								if l := w.marked(); len(l) > 0 {
 									t.Errorf("marked are %q", l)
 								}

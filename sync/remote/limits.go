@@ -18,7 +18,7 @@ const (
 	NoLimit          Limit = iota
 	LimitConnections       // more connections than it allows
 	LimitRate              // more commands or bytes than it allows in a time
-	LimitUnavailable       // a part of it is down for now (RFC 5530, UNAVAILABLE)
+	LimitUnavailable       // a part of it is down (RFC 5530, UNAVAILABLE)
 	LimitInUse             // another session has what was asked for locked (RFC 5530, INUSE)
 	LimitQuota             // no room is left for the account (RFC 9208)
 )
