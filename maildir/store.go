@@ -1,6 +1,7 @@
 package maildir
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,6 +32,10 @@ type Options struct {
 	FS     FS               // default OSFS
 	Now    func() time.Time // default time.Now
 	Logger *slog.Logger     // default: discards
+	// Process and Host stand in the names of files that this store makes;
+	// zero and empty are those of this process and this machine.
+	Process int
+	Host    string
 }
 
 // Store is one Maildir root and the mailboxes below it. Its methods may be
@@ -100,7 +105,7 @@ func newStore(root string, o Options) (*Store, error) {
 	}
 	s := &Store{
 		root: abs, layout: o.Layout, undo: o.Undo, sync: !o.NoFsync,
-		fs: o.FS, now: o.Now, log: o.Logger, inbox: inbox, pid: os.Getpid(),
+		fs: o.FS, now: o.Now, log: o.Logger, inbox: inbox, pid: cmp.Or(o.Process, os.Getpid()),
 		undoMade: map[string]struct{}{}, undoTouch: map[string]struct{}{},
 	}
 	if s.undo != "" {
@@ -118,11 +123,13 @@ func newStore(root string, o Options) (*Store, error) {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	s.buffers.New = func() any { b := make([]byte, bufferSize); return &b }
-	host, err := os.Hostname()
-	if err != nil || host == "" {
-		host = "localhost" // the random part of a name is what makes it unique
+	host := o.Host
+	if host == "" {
+		// Without a name nothing is lost: the random part is what makes a
+		// file name unique.
+		host, _ = os.Hostname()
 	}
-	s.host = escapeHost(host)
+	s.host = escapeHost(cmp.Or(host, "localhost"))
 	return s, nil
 }
 

@@ -57,6 +57,10 @@ type Options struct {
 	Sleep func(context.Context, time.Duration) error
 	// FS and State let tests stop the engine dead, or fail, at any step.
 	FS maildir.FS
+	// Process and Host stand in the names of files that come down; zero and
+	// empty are those of this process and this machine.
+	Process int
+	Host    string
 	// AfterUpload is how long a run waits that finds an upload cut off, for
 	// the server to end it; 0: a second.
 	AfterUpload time.Duration

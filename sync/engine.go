@@ -35,6 +35,8 @@ type Engine struct {
 	sleep   func(context.Context, time.Duration) error
 
 	fs           maildir.FS
+	process      int
+	host         string
 	afterUpload  time.Duration
 	window       int
 	stateOptions state.Options
@@ -64,7 +66,7 @@ func New(a Account, o Options) (*Engine, error) {
 		a.UndoDays = defaultUndoDays
 	}
 	e := &Engine{account: a, log: o.Logger, notify: o.Progress, now: o.Now, sleep: o.Sleep,
-		fs: o.FS, stateOptions: o.State, searchGain: o.SearchGain,
+		fs: o.FS, process: o.Process, host: o.Host, stateOptions: o.State, searchGain: o.SearchGain,
 		afterUpload: cmp.Or(o.AfterUpload, afterUpload), window: cmp.Or(o.Window, windowMessages)}
 	if e.log == nil {
 		e.log = slog.New(slog.DiscardHandler)
@@ -92,7 +94,10 @@ func (e *Engine) maildirOptions() maildir.Options {
 		NoFsync: e.account.NoFsync,
 		Undo:    filepath.Join(e.account.StateDir, e.account.Name+".undo"),
 		FS:      e.fs,
+		Now:     e.now,
 		Logger:  e.log,
+		Process: e.process,
+		Host:    e.host,
 	}
 }
 

@@ -149,12 +149,19 @@ func (d *Disk) create(path string, dir bool) *node {
 	if parent == nil {
 		return nil
 	}
-	n := &node{dir: dir, perm: 0o600, mtime: time.Now()}
+	n := &node{dir: dir, perm: 0o600, mtime: d.now()}
 	if dir {
 		n.perm, n.now, n.safe = 0o700, map[string]*node{}, map[string]*node{}
 	}
 	d.do(change{what: "create " + path, to: parent, new: filepath.Base(path), n: n})
 	return n
+}
+
+func (d *Disk) now() time.Time {
+	if d.Now == nil {
+		return time.Now()
+	}
+	return d.Now()
 }
 
 func (d *Disk) do(c change) {

@@ -1,7 +1,10 @@
 package faultfs
 
 import (
+	"errors"
 	"io/fs"
+	"path/filepath"
+	"sync"
 	"time"
 
 	"satchel/maildir"
@@ -47,9 +50,13 @@ type FS struct {
 	// is the result of the call, which then has no effect, except that a
 	// refused close closes, as close(2) does. Nil lets everything pass.
 	Before func(op Op, name string) error
+	// Now is the clock of the disk: every change leaves its time where the
+	// kernel would leave that of its own clock. Nil is the kernel's clock.
+	Now func() time.Time
 
-	os   maildir.OSFS
-	disk *Disk // nil without a shadow
+	os    maildir.OSFS
+	disk  *Disk        // nil without a shadow
+	times sync.RWMutex // with Now: nobody sees the kernel's time before it is replaced
 }
 
 func (f *FS) gate(op Op, name string) error {
@@ -62,37 +69,73 @@ func (f *FS) gate(op Op, name string) error {
 	return nil
 }
 
-// change runs a call that changes something, and notes it in the shadow.
-func (f *FS) change(op Op, name string, do func() error, note func(*Disk)) error {
+// change runs a call that changes something, stamps the paths that it gives a
+// new time to, and notes it in the shadow.
+func (f *FS) change(op Op, name string, do func() error, note func(*Disk), stamps ...string) error {
 	if err := f.gate(op, name); err != nil {
 		return err
 	}
-	if f.disk == nil {
-		return do()
+	if f.Now != nil {
+		f.times.Lock()
+		defer f.times.Unlock()
 	}
-	f.disk.mu.Lock()
-	defer f.disk.mu.Unlock()
-	err := do()
-	if err == nil && note != nil {
+	if f.disk != nil {
+		f.disk.mu.Lock()
+		defer f.disk.mu.Unlock()
+	}
+	if err := do(); err != nil {
+		return err
+	}
+	if err := f.stamp(stamps); err != nil {
+		return err
+	}
+	if f.disk != nil && note != nil {
 		note(f.disk)
 	}
-	return err
+	return nil
+}
+
+// stamp gives paths the time of the disk's own clock.
+func (f *FS) stamp(paths []string) error {
+	if f.Now == nil {
+		return nil
+	}
+	now := f.Now()
+	for _, p := range paths {
+		if err := f.os.Chtimes(p, now); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+// look runs a call that may show a time.
+func (f *FS) look(op Op, name string, do func()) error {
+	if err := f.gate(op, name); err != nil {
+		return err
+	}
+	if f.Now != nil {
+		f.times.RLock()
+		defer f.times.RUnlock()
+	}
+	do()
+	return nil
 }
 
 // Lstat implements [maildir.FS].
-func (f *FS) Lstat(name string) (maildir.Info, error) {
-	if err := f.gate(Stat, name); err != nil {
-		return maildir.Info{}, err
+func (f *FS) Lstat(name string) (i maildir.Info, err error) {
+	if gerr := f.look(Stat, name, func() { i, err = f.os.Lstat(name) }); gerr != nil {
+		return maildir.Info{}, gerr
 	}
-	return f.os.Lstat(name)
+	return i, err
 }
 
 // Stat implements [maildir.FS].
-func (f *FS) Stat(name string) (maildir.Info, error) {
-	if err := f.gate(Stat, name); err != nil {
-		return maildir.Info{}, err
+func (f *FS) Stat(name string) (i maildir.Info, err error) {
+	if gerr := f.look(Stat, name, func() { i, err = f.os.Stat(name) }); gerr != nil {
+		return maildir.Info{}, gerr
 	}
-	return f.os.Stat(name)
+	return i, err
 }
 
 // Writable implements [maildir.FS].
@@ -130,7 +173,7 @@ func (f *FS) Create(name string, perm fs.FileMode) (maildir.Handle, error) {
 	err := f.change(Create, name, func() (err error) {
 		h, err = f.os.Create(name, perm)
 		return err
-	}, func(d *Disk) { n = d.create(name, false) })
+	}, func(d *Disk) { n = d.create(name, false) }, name, filepath.Dir(name))
 	if err != nil {
 		return nil, err
 	}
@@ -140,34 +183,35 @@ func (f *FS) Create(name string, perm fs.FileMode) (maildir.Handle, error) {
 // RenameNoReplace implements [maildir.FS].
 func (f *FS) RenameNoReplace(oldName, newName string) error {
 	return f.change(Rename, oldName, func() error { return f.os.RenameNoReplace(oldName, newName) },
-		func(d *Disk) { d.rename(oldName, newName) })
+		func(d *Disk) { d.rename(oldName, newName) }, filepath.Dir(oldName), filepath.Dir(newName))
 }
 
 // Rename implements [maildir.FS].
 func (f *FS) Rename(oldName, newName string) error {
 	return f.change(Rename, oldName, func() error { return f.os.Rename(oldName, newName) },
-		func(d *Disk) { d.rename(oldName, newName) })
+		func(d *Disk) { d.rename(oldName, newName) }, filepath.Dir(oldName), filepath.Dir(newName))
 }
 
 // Link implements [maildir.FS].
 func (f *FS) Link(oldName, newName string) error {
 	return f.change(Link, oldName, func() error { return f.os.Link(oldName, newName) },
-		func(d *Disk) { d.link(oldName, newName) })
+		func(d *Disk) { d.link(oldName, newName) }, filepath.Dir(newName))
 }
 
 // Remove implements [maildir.FS].
 func (f *FS) Remove(name string) error {
-	return f.change(Remove, name, func() error { return f.os.Remove(name) }, func(d *Disk) { d.remove(name) })
+	return f.change(Remove, name, func() error { return f.os.Remove(name) }, func(d *Disk) { d.remove(name) }, filepath.Dir(name))
 }
 
 // Rmdir implements [maildir.FS].
 func (f *FS) Rmdir(dir string) error {
-	return f.change(Rmdir, dir, func() error { return f.os.Rmdir(dir) }, func(d *Disk) { d.remove(dir) })
+	return f.change(Rmdir, dir, func() error { return f.os.Rmdir(dir) }, func(d *Disk) { d.remove(dir) }, filepath.Dir(dir))
 }
 
 // Mkdir implements [maildir.FS].
 func (f *FS) Mkdir(dir string, perm fs.FileMode) error {
-	return f.change(Mkdir, dir, func() error { return f.os.Mkdir(dir, perm) }, func(d *Disk) { d.create(dir, true) })
+	return f.change(Mkdir, dir, func() error { return f.os.Mkdir(dir, perm) }, func(d *Disk) { d.create(dir, true) },
+		dir, filepath.Dir(dir))
 }
 
 // Chtimes implements [maildir.FS].
@@ -208,21 +252,30 @@ func (h *handle) ReadAt(p []byte, off int64) (int, error) {
 }
 
 func (h *handle) Write(p []byte) (n int, err error) {
-	err = h.fs.change(Write, h.name, func() error { n, err = h.Handle.Write(p); return err }, func(*Disk) { h.node.dirty() })
+	err = h.fs.change(Write, h.name, func() error { n, err = h.Handle.Write(p); return err }, func(*Disk) { h.node.dirty() }, h.name)
 	return n, err
 }
 
 func (h *handle) WriteAt(p []byte, off int64) (n int, err error) {
-	err = h.fs.change(Write, h.name, func() error { n, err = h.Handle.WriteAt(p, off); return err }, func(*Disk) { h.node.dirty() })
+	err = h.fs.change(Write, h.name, func() error { n, err = h.Handle.WriteAt(p, off); return err }, func(*Disk) { h.node.dirty() }, h.name)
 	return n, err
 }
 
 func (h *handle) Truncate(size int64) error {
-	return h.fs.change(Truncate, h.name, func() error { return h.Handle.Truncate(size) }, func(*Disk) { h.node.dirty() })
+	return h.fs.change(Truncate, h.name, func() error { return h.Handle.Truncate(size) }, func(*Disk) { h.node.dirty() }, h.name)
 }
 
 func (h *handle) Sync() error {
 	return h.fs.change(Sync, h.name, h.Handle.Sync, func(*Disk) { h.node.sync(h.Handle) })
+}
+
+// Info is no call of its own that could be refused: fstat(2) does not fail.
+func (h *handle) Info() (maildir.Info, error) {
+	if h.fs.Now != nil {
+		h.fs.times.RLock()
+		defer h.fs.times.RUnlock()
+	}
+	return h.Handle.Info()
 }
 
 func (h *handle) Close() error {
