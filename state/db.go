@@ -23,7 +23,7 @@ var schema string
 
 const (
 	applicationID = 0x53617463 // "Satc"
-	version       = 4          // user_version of the schema that this program writes
+	version       = 5          // user_version of the schema that this program writes
 )
 
 // Options are what tests may want beside the file.
@@ -197,6 +197,7 @@ func migrations() []string {
 		// Flags that the server refused to store, or dropped, whatever
 		// PERMANENTFLAGS says.
 		`ALTER TABLE mailbox ADD COLUMN refused TEXT NOT NULL DEFAULT ''`,
+		removalTables,
 	}
 }
 
@@ -254,6 +255,7 @@ type Tx struct {
 	ctx   context.Context
 	tx    *sql.Tx
 	stmts map[string]*sql.Stmt
+	run   int64 // the latest, 0 until it was asked for
 }
 
 // exec runs a statement, prepared once in a transaction.

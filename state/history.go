@@ -44,6 +44,16 @@ type Run struct {
 	ID                int64
 	Started, Finished time.Time // Finished is zero for a run that was cut off
 	Outcome           string    // "ok", or what kept it from being so
+	Proof
+}
+
+// Proof is what a run showed to be so.
+type Proof struct {
+	// Scope is what the run was to cover, in the caller's words; empty for less
+	// than the whole account, or one way only.
+	Scope  string
+	Agreed bool // the sides agree
+	Here   bool // all mail of the server is here
 }
 
 // StartRun opens a run and returns its ID.
@@ -55,26 +65,91 @@ func (t *Tx) StartRun(started time.Time) (int64, error) {
 	return res.LastInsertId()
 }
 
-// FinishRun closes a run.
-func (t *Tx) FinishRun(id int64, finished time.Time, outcome string) error {
-	_, err := t.exec("UPDATE run SET finished=?, outcome=? WHERE id=?", finished.Unix(), outcome, id)
+// latestRun returns the run that is under way, or the last one.
+func (t *Tx) latestRun() (int64, error) {
+	if t.run != 0 {
+		return t.run, nil
+	}
+	err := t.prepared("SELECT coalesce(max(id), 0) FROM run", func(st *sql.Stmt) error {
+		return st.QueryRowContext(t.ctx).Scan(&t.run)
+	})
+	return t.run, err
+}
+
+// FinishRun closes a run, with what it proved.
+func (t *Tx) FinishRun(id int64, finished time.Time, outcome string, p Proof) error {
+	_, err := t.exec("UPDATE run SET finished=?, outcome=?, scope=?, agreed=?, here=? WHERE id=?",
+		finished.Unix(), outcome, p.Scope, p.Agreed, p.Here, id)
 	return err
 }
 
-// LastRun returns the last finished run, or nil.
-func (db *DB) LastRun(ctx context.Context) (*Run, error) {
+// LastRun returns the last run, also one that was cut off, or nil.
+func (db *DB) LastRun(ctx context.Context) (*Run, error) { return db.lastRun(ctx, "1") }
+
+// LastAgreed returns the last run on the whole account, both ways, that ended
+// with the sides agreeing, or nil.
+func (db *DB) LastAgreed(ctx context.Context) (*Run, error) {
+	return db.lastRun(ctx, "finished<>0 AND scope<>'' AND agreed<>0")
+}
+
+// LastHere returns the last run on the whole account behind which all mail of
+// the server was here, or nil.
+func (db *DB) LastHere(ctx context.Context) (*Run, error) {
+	return db.lastRun(ctx, "finished<>0 AND scope<>'' AND here<>0")
+}
+
+func (db *DB) lastRun(ctx context.Context, where string) (*Run, error) {
 	var r Run
 	var started, finished int64
-	err := db.read.QueryRowContext(ctx, "SELECT id, started, finished, outcome FROM run WHERE finished<>0 ORDER BY id DESC LIMIT 1").
-		Scan(&r.ID, &started, &finished, &r.Outcome)
+	err := db.read.QueryRowContext(ctx, "SELECT id, started, finished, outcome, scope, agreed, here FROM run WHERE "+where+" ORDER BY id DESC LIMIT 1").
+		Scan(&r.ID, &started, &finished, &r.Outcome, &r.Scope, &r.Agreed, &r.Here)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, db.unread("read runs", err)
 	}
-	r.Started, r.Finished = time.Unix(started, 0), time.Unix(finished, 0)
+	r.Started = time.Unix(started, 0)
+	if finished != 0 {
+		r.Finished = time.Unix(finished, 0)
+	}
 	return &r, nil
+}
+
+// SetSeen notes how many messages the server was seen to hold of mailboxes that
+// are not known to be here completely, in place of what was noted before.
+func (t *Tx) SetSeen(messages map[string]uint32) error {
+	if _, err := t.exec("DELETE FROM seen"); err != nil {
+		return err
+	}
+	for name, n := range messages {
+		if _, err := t.exec("INSERT INTO seen(mailbox, messages) VALUES(?,?)", name, n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Seen returns what [Tx.SetSeen] noted.
+func (db *DB) Seen(ctx context.Context) (map[string]uint32, error) {
+	rows, err := db.read.QueryContext(ctx, "SELECT mailbox, messages FROM seen")
+	if err != nil {
+		return nil, db.unread("read mailboxes", err)
+	}
+	defer rows.Close()
+	seen := map[string]uint32{}
+	for rows.Next() {
+		var name string
+		var n uint32
+		if err := rows.Scan(&name, &n); err != nil {
+			return nil, db.unread("read mailboxes", err)
+		}
+		seen[name] = n
+	}
+	if err := rows.Err(); err != nil {
+		return nil, db.unread("read mailboxes", err)
+	}
+	return seen, nil
 }
 
 // Interrupted reports whether a run before the given one was begun and not

@@ -453,12 +453,16 @@ func (t *Tx) updateMessages(list []*Message) error {
 }
 
 func (t *Tx) insertMessages(fresh []*Message) error {
+	run, err := t.latestRun()
+	if err != nil {
+		return err
+	}
 	for batch := range slices.Chunk(fresh, rowsAtOnce) {
 		var args []any
 		for _, m := range batch {
-			args = append(args, m.values()...)
+			args = append(append(args, m.values()...), run)
 		}
-		ids, err := t.insertAll("message", messageValues, len(batch), args)
+		ids, err := t.insertAll("message", messageValues+", since", len(batch), args)
 		if err != nil {
 			return err
 		}

@@ -27,6 +27,10 @@ func (t *Tx) renameMailbox(from, to string) error {
 		`UPDATE mailbox SET name=? WHERE name=?`,
 		`UPDATE intent SET mailbox=? WHERE mailbox=? AND kind NOT IN (` + renameKinds + `)`,
 		`UPDATE intent SET home=? WHERE home=? AND kind NOT IN (` + renameKinds + `)`,
+		`UPDATE removal SET mailbox=? WHERE mailbox=?`,
+		`UPDATE removal SET trash=? WHERE trash=?`,
+		`UPDATE OR REPLACE held SET mailbox=? WHERE mailbox=?`,
+		`UPDATE OR REPLACE seen SET mailbox=? WHERE mailbox=?`,
 	} {
 		if _, err := t.exec(query, to, from); err != nil {
 			return err

@@ -9,7 +9,7 @@ CREATE TABLE meta (
 -- PERMANENTFLAGS, permanent_any whether it held \*. Version 2 adds files and
 -- names, the fingerprint of the folder at those mtimes; files is -1 when it is
 -- not known. Version 4 adds refused, the flags that the server refused to store
--- or dropped, whatever PERMANENTFLAGS says.
+-- or dropped, whatever PERMANENTFLAGS says. Version 5 is in removal.sql.
 CREATE TABLE mailbox (
     id            INTEGER PRIMARY KEY,
     name          TEXT NOT NULL UNIQUE,

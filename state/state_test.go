@@ -502,18 +502,27 @@ func TestHistory(t *testing.T) {
 		if first, err = tx.StartRun(at); err != nil {
 			return err
 		}
-		return tx.FinishRun(first, at.Add(time.Minute), "ok")
+		return tx.FinishRun(first, at.Add(time.Minute), "ok", state.Proof{Scope: "all", Agreed: true})
 	})
 	write(t, db, func(tx *state.Tx) (err error) {
 		if second, err = tx.StartRun(at.Add(time.Hour)); err != nil {
 			return err
 		}
-		return tx.FinishRun(second, at.Add(2*time.Hour), "3 problems")
+		return tx.FinishRun(second, at.Add(2*time.Hour), "3 problems", state.Proof{Scope: "all", Here: true})
 	})
 	write(t, db, func(tx *state.Tx) (err error) { third, err = tx.StartRun(at.Add(3 * time.Hour)); return err })
-	want := &state.Run{ID: second, Started: at.Add(time.Hour), Finished: at.Add(2 * time.Hour), Outcome: "3 problems"}
-	if r, err := db.LastRun(t.Context()); err != nil || third <= second || !cmp.Equal(want, r) {
-		t.Errorf("last run %+v %v", r, err)
+	if third <= second || second <= first {
+		t.Errorf("runs %d, %d, %d", first, second, third)
+	}
+	for want, get := range map[*state.Run]func(context.Context) (*state.Run, error){
+		{ID: first, Started: at, Finished: at.Add(time.Minute), Outcome: "ok", Proof: state.Proof{Scope: "all", Agreed: true}}: db.LastAgreed,
+		{ID: second, Started: at.Add(time.Hour), Finished: at.Add(2 * time.Hour), Outcome: "3 problems",
+			Proof: state.Proof{Scope: "all", Here: true}}: db.LastHere,
+		{ID: third, Started: at.Add(3 * time.Hour)}: db.LastRun,
+	} {
+		if r, err := get(t.Context()); err != nil || !cmp.Equal(want, r) {
+			t.Errorf("run %+v %v, want %+v", r, err, want)
+		}
 	}
 
 	conflicts := []state.Conflict{{at, "INBOX", "7", "edited and removed", "kept"}, {at.Add(time.Second), "A", "8", "k", "o"}}

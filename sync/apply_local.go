@@ -295,6 +295,9 @@ func (a *applier) noteLocal(tx *state.Tx, changes []*localChange) error {
 		case c.op.Kind == plan.LocalCopy:
 			n.deliver(m.row)
 		case c.op.Kind == plan.LocalRemove || c.op.Kind == plan.Forget:
+			if c.op.Kind == plan.LocalRemove {
+				a.noteRemoval(&n, c.op, 0)
+			}
 			n.remove(m.row)
 		default:
 			if c.op.Kind == plan.LocalMove {

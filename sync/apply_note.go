@@ -56,6 +56,9 @@ func (a *applier) noteRemoteChange(tx *state.Tx, n *notes, x *laneChange) error 
 		if i := a.postponedBefore(m.row.ID); i != nil {
 			n.over(i)
 		}
+		if !x.kept {
+			a.noteRemoval(n, x.op, x.uid)
+		}
 		a.leave(n, x)
 		return nil
 	case plan.RemoteFlags:

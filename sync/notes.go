@@ -14,6 +14,8 @@ type notes struct {
 	removed   []int64
 	rows      []*state.Message
 	delivered []int64
+	losses    []state.Removal // rows that are removed below
+	held      map[string]int  // how many messages there were before
 }
 
 func (n *notes) over(i *state.Intent)      { n.intents = append(n.intents, i.ID) }
@@ -27,6 +29,11 @@ func (n *notes) deliver(row *state.Message) {
 }
 
 func (n *notes) write(tx *state.Tx) error {
+	if len(n.losses) > 0 {
+		if err := errors.Join(tx.AddHeld(n.held), tx.AddRemovals(n.losses)); err != nil {
+			return err
+		}
+	}
 	return errors.Join(tx.DeleteIntents(n.intents...), tx.AddIntents(n.announced), tx.DeleteMessages(n.removed...),
 		tx.PutMessages(n.rows), tx.Delivered(n.delivered...))
 }

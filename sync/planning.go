@@ -12,9 +12,7 @@ import (
 // plan translates the view into the planner's terms.
 func (s *session) plan() *plan.Plan {
 	in := plan.Input{Policy: s.account.Policy, Pull: s.req.Pull, Push: s.req.Push, LocalBlind: s.localBlind, RemoteBlind: s.remoteBlind}
-	for _, name := range s.req.Mailboxes {
-		in.Only = append(in.Only, maildir.Canonical(name))
-	}
+	in.Only, in.Messages, in.Lost = s.only(), s.before[""], s.lately
 	if !s.req.AllowMassDelete {
 		in.MaxDeletePercent = s.account.MaxDeletePct
 	}
@@ -52,6 +50,15 @@ func (s *session) plan() *plan.Plan {
 			Hint: "make a mailbox Trash, or set delete = \"expunge\""})
 	}
 	return p
+}
+
+// only returns the mailboxes that the run is about, nil for all.
+func (s *session) only() []string {
+	var only []string
+	for _, name := range s.req.Mailboxes {
+		only = append(only, maildir.Canonical(name))
+	}
+	return only
 }
 
 // trashByName finds the trash of a server that marks none (RFC 6154) by the

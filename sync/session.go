@@ -175,6 +175,7 @@ func (s *session) look(ctx context.Context) error {
 		s.recoverRemoteMoves,
 		s.confirmRemoved,
 		s.confirmVanished,
+		s.tallyRemovals,
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -211,7 +212,10 @@ func (s *session) finish(ctx context.Context, err error) error {
 		if err := s.noteGeneration(tx); err != nil {
 			return err
 		}
-		return tx.FinishRun(s.runID, s.now(), outcome)
+		if err := errors.Join(s.releaseBrakes(tx), tx.ForgetRemovals(s.start.Add(-s.remembered()))); err != nil {
+			return err
+		}
+		return tx.FinishRun(s.runID, s.now(), outcome, state.Proof{})
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"satchel/maildir"
 	"satchel/state"
 	"satchel/sync/mail"
+	"satchel/sync/plan"
 	"satchel/sync/remote"
 )
 
@@ -33,6 +34,8 @@ type view struct {
 	// What seems to be missing on a side may be in a mailbox that could not
 	// be looked at, or may have moved meanwhile.
 	localBlind, remoteBlind bool
+	before                  map[string]int // messages of the base by mailbox, under "" in all; nil if none was removed
+	lately                  map[string]plan.Lost
 	sayAgain                bool           // some folders have names that cannot be read back
 	queue                   []*window      // what is not listed yet
 	twins                   []*message     // wait until another of the same content is on disk

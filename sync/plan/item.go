@@ -70,6 +70,8 @@ type Item struct {
 	CopyOf *Item
 	// Size is the size of the server form in bytes; 0 if unknown.
 	Size int64
+	// Since is the run that brought the message into the base; see [Lost].
+	Since int64
 	// Ref is the caller's own; the planner never looks at it.
 	Ref any
 }

@@ -26,6 +26,11 @@ type Input struct {
 	LocalBlind, RemoteBlind bool
 	// MaxDeletePercent is the brake of SPEC §7; 0 switches it off.
 	MaxDeletePercent int
+	// Messages is how many messages the base holds in all; needed where any was
+	// removed.
+	Messages int
+	// Lost is what was removed within a day, by mailbox and under "" in all.
+	Lost map[string]Lost
 }
 
 // Plan is what Make decided.
