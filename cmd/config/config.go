@@ -28,7 +28,8 @@ type Config struct {
 	Accounts []Account // in the order of the file
 }
 
-// Account is one [accounts.NAME] table with the defaults filled in.
+// Account is one [accounts.NAME] table with [defaults], and what satchel itself
+// takes where neither says anything, filled in.
 type Account struct {
 	Name string
 	Line int // of the table's header; 0 when it has none of its own
@@ -65,6 +66,7 @@ type Account struct {
 	UndoDays         int // 0: removed files are not kept
 	Fsync            bool
 	Timeout          time.Duration
+	ComplainAfter    time.Duration // how old the last good sync may be before a silent run tells of a network that is away
 
 	lines map[string]int // key to line, for errors found later
 	file  string

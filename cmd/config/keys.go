@@ -66,7 +66,8 @@ func keys() []key {
 		{"max_delete_percent", number(1, 100, func(a *Account) *int { return &a.MaxDeletePercent })},
 		{"undo_days", number(0, 36500, func(a *Account) *int { return &a.UndoDays })},
 		{"fsync", truth(func(a *Account) *bool { return &a.Fsync })},
-		{"timeout", duration},
+		{"timeout", duration(time.Second, 24*time.Hour, func(a *Account) *time.Duration { return &a.Timeout })},
+		{"complain_after", duration(0, 365*24*time.Hour, func(a *Account) *time.Duration { return &a.ComplainAfter })},
 	}
 }
 
@@ -76,7 +77,7 @@ func defaults(name string) Account {
 	return Account{
 		Name: name, TLS: "implicit", Auth: "auto", Compress: "auto", Layout: "nested", Level: "auto",
 		Include: []string{"*"}, Connections: 4, MaxDeletePercent: 50, UndoDays: 30,
-		Fsync: true, Timeout: time.Minute,
+		Fsync: true, Timeout: time.Minute, ComplainAfter: 24 * time.Hour,
 	}
 }
 
@@ -240,24 +241,38 @@ func fingerprint(a *Account, _ Env, value any) error {
 	return nil
 }
 
-func duration(a *Account, _ Env, value any) error {
-	s, ok := value.(string)
-	if !ok {
-		return fmt.Errorf("must be a duration in quotes, such as \"60s\", not %s", typeName(value))
-	}
-	d, err := time.ParseDuration(s)
-	if err != nil {
-		hint := ""
-		if _, e := strconv.Atoi(s); e == nil {
-			hint = "; the unit is missing"
+func duration(low, high time.Duration, field func(*Account) *time.Duration) setter {
+	return func(a *Account, _ Env, value any) error {
+		s, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("must be a duration in quotes, such as \"60s\", not %s", typeName(value))
 		}
-		return fmt.Errorf("must be a duration such as \"60s\" or \"2m\", not %q%s", s, hint)
+		d, err := time.ParseDuration(s)
+		if err != nil {
+			hint := ""
+			if _, e := strconv.Atoi(s); e == nil {
+				hint = "; the unit is missing"
+			}
+			return fmt.Errorf("must be a duration such as \"60s\" or \"2m\", not %q%s", s, hint)
+		}
+		if d < low || d > high {
+			return fmt.Errorf("must be from %s to %s, not %s", short(low), short(high), s)
+		}
+		*field(a) = d
+		return nil
 	}
-	if d < time.Second || d > 24*time.Hour {
-		return fmt.Errorf("must be from 1s to 24h, not %s", s)
+}
+
+// short is a duration without the units that are zero.
+func short(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
 	}
-	a.Timeout = d
-	return nil
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
 }
 
 // typeName is what a TOML value is to the person who wrote it.

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"strings"
 
 	"satchel/cmd/oauth"
@@ -14,8 +15,13 @@ type source struct {
 	token bool // it gives an access token
 }
 
+// sources are the ways that the account has.
 func (a *Account) sources() []source {
-	all := []source{
+	return slices.DeleteFunc(a.allSources(), func(s source) bool { return !s.set })
+}
+
+func (a *Account) allSources() []source {
+	return []source{
 		{"password", a.Password != "", false},
 		{"password_command", a.PasswordCommand != "", false},
 		{"password_file", a.PasswordFile != "", false},
@@ -23,13 +29,6 @@ func (a *Account) sources() []source {
 		{"token_command", a.TokenCommand != "", true},
 		{"oauth", a.OAuth.Provider != "", true},
 	}
-	var set []source
-	for _, s := range all {
-		if s.set {
-			set = append(set, s)
-		}
-	}
-	return set
 }
 
 // tokenMechanism reports whether auth sends an access token.

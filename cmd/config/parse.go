@@ -43,6 +43,8 @@ func (p *parser) errorf(line int, hint, format string, args ...any) {
 // failure is all errors in the order of the file.
 func (p *parser) failure() error {
 	slices.SortStableFunc(p.errs, func(a, b located) int { return cmp.Compare(a.line, b.line) })
+	// What [defaults] does to one account it may do to the next.
+	p.errs = slices.CompactFunc(p.errs, func(a, b located) bool { return a.line == b.line && a.err.Error() == b.err.Error() })
 	if len(p.errs) == 1 {
 		return p.errs[0].err
 	}
@@ -77,18 +79,19 @@ func syntaxError(file string, err error) error {
 // accounts reads the top level.
 func (p *parser) accounts(doc map[string]any) []Account {
 	for _, name := range slices.Sorted(maps.Keys(doc)) {
-		if name != "accounts" {
+		if name != "accounts" && name != "defaults" {
 			p.errorf(p.pos.line(name), "an account is a table such as [accounts.home]",
-				"unknown key %q; the nearest known key is %q", name, "accounts")
+				"unknown key %q; the nearest known key is %q", name, nearest(name, []key{{name: "accounts"}, {name: "defaults"}}))
 		}
 	}
-	value, ok := doc["accounts"]
+	common := p.readDefaults(doc)
+	named, ok := doc["accounts"]
 	if !ok {
 		return nil
 	}
-	tables, ok := value.(map[string]any)
+	tables, ok := named.(map[string]any)
 	if !ok {
-		p.errorf(p.pos.line("accounts"), "an account is a table such as [accounts.home]", "accounts must be a table, not %s", typeName(value))
+		p.errorf(p.pos.line("accounts"), "an account is a table such as [accounts.home]", "accounts must be a table, not %s", typeName(named))
 		return nil
 	}
 	var accounts []Account
@@ -104,7 +107,7 @@ func (p *parser) accounts(doc map[string]any) []Account {
 			p.errorf(line, "", "account name %q: only letters, digits, '.', '_' and '-' are possible, and it begins with a letter or digit", name)
 			continue
 		}
-		accounts = append(accounts, p.account(name, line, table))
+		accounts = append(accounts, p.account(name, line, p.layerOf(table, "accounts", name).over(common)))
 	}
 	p.checkTogether(accounts)
 	return accounts
@@ -119,29 +122,35 @@ func (p *parser) inOrder(tables map[string]any) []string {
 	return names
 }
 
-// account reads one table: the value of each key, then the rules that join
-// several of them.
-func (p *parser) account(name string, line int, table map[string]any) Account {
+// account reads the layers of one account: the value of each key, then the
+// rules that join several of them.
+func (p *parser) account(name string, line int, keys layer) Account {
 	a := defaults(name)
 	a.Line, a.file, a.lines = line, p.file, make(map[string]int)
 	before := len(p.errs)
-	for _, k := range slices.Sorted(maps.Keys(table)) {
-		at := p.pos.line("accounts", name, k)
-		i := slices.IndexFunc(p.keys, func(known key) bool { return known.name == k })
-		if i < 0 {
-			p.errorf(at, "", "unknown key %q; the nearest known key is %q", k, nearest(k, p.keys))
-			continue
-		}
-		a.lines[k] = at
-		if err := p.keys[i].set(&a, p.env, table[k]); err != nil {
-			p.errorf(at, "", "%s %w", k, err)
-		}
+	for _, k := range slices.Sorted(maps.Keys(keys)) {
+		p.set(&a, k, keys[k])
 	}
-	p.complete(&a, table)
+	p.complete(&a, keys)
 	if len(p.errs) == before { // otherwise one mistake would be told twice
 		p.check(&a)
 	}
 	return a
+}
+
+// set gives the account one key, or tells what is wrong with it.
+func (p *parser) set(a *Account, name string, v value) bool {
+	i := slices.IndexFunc(p.keys, func(known key) bool { return known.name == name })
+	if i < 0 {
+		p.errorf(v.line, "", "unknown key %q; the nearest known key is %q", name, nearest(name, p.keys))
+		return false
+	}
+	a.lines[name] = v.line
+	if err := p.keys[i].set(a, p.env, v.is); err != nil {
+		p.errorf(v.line, "", "%s %w", name, err)
+		return false
+	}
+	return true
 }
 
 // nearest returns the known key with the smallest edit distance, the first of

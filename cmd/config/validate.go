@@ -7,8 +7,8 @@ import (
 )
 
 // complete fills in the defaults that depend on other keys.
-func (p *parser) complete(a *Account, table map[string]any) {
-	if _, written := table["tls"]; !written && a.Tunnel != "" {
+func (p *parser) complete(a *Account, keys layer) {
+	if _, written := keys["tls"]; !written && a.Tunnel != "" {
 		a.TLS = "none"
 	}
 	if a.Port == 0 {
@@ -17,7 +17,7 @@ func (p *parser) complete(a *Account, table map[string]any) {
 			a.Port = 993
 		}
 	}
-	if _, written := table["maildir"]; !written || a.Maildir == "" {
+	if _, written := keys["maildir"]; !written || a.Maildir == "" {
 		dir, err := expand("~/Mail/"+a.Name, p.env)
 		if err != nil && !written {
 			p.errorf(a.Line, `write below [accounts.`+a.Name+`]: maildir = "/path/to/mail"`, "account %q has no maildir", a.Name)

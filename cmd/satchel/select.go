@@ -16,6 +16,9 @@ import (
 type target struct {
 	account   mailsync.Account
 	mailboxes []string // empty: all
+	// complainAfter is how old the last good sync may be before a silent run
+	// tells of a network that is away.
+	complainAfter time.Duration
 }
 
 // load reads the configuration that --config names, or the usual one.
@@ -52,7 +55,7 @@ func (d *deps) targets(args []string, timeout time.Duration) ([]target, error) {
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, target{account, mailboxes})
+		out = append(out, target{account, mailboxes, a.ComplainAfter})
 	}
 	return out, nil
 }

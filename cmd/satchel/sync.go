@@ -64,6 +64,8 @@ type outcome struct {
 	report  *mailsync.Report // never nil
 	err     error            // also among the report's problems
 	code    int
+	// withheld is the text of the problem that is no news; empty: none.
+	withheld string
 }
 
 // runSync is sync and plan.
@@ -128,7 +130,9 @@ func (d *deps) syncOne(ctx context.Context, t target, request mailsync.Request, 
 	d.logger().Info("run ended", "account", t.account.Name, "operations", total(report.Counts), "mailboxes", report.Mailboxes,
 		"problems", len(report.Problems), "conflicts", len(report.Conflicts), "bytes_in", report.BytesIn, "bytes_out", report.BytesOut,
 		"round_trips", report.RoundTrips, "level", report.Level, "duration", time.Duration(report.DurationMS)*time.Millisecond)
-	return outcome{account: t.account.Name, report: report, err: err, code: codeOf(report, err)}
+	o := outcome{account: t.account.Name, report: report, err: err, code: codeOf(report, err)}
+	d.withhold(ctx, t, &o)
+	return o
 }
 
 // tell prints what people want to know of one account's run.
@@ -142,9 +146,10 @@ func (d *deps) tell(o outcome) {
 		d.note("%s: %s", o.account, n)
 	}
 	for _, p := range o.report.Problems {
-		if !consequence(p, o.err) { // runSync says that it was interrupted
-			d.problem(o.account, p)
+		if consequence(p, o.err) || o.withheld != "" && p.Error == o.withheld { // runSync says that it was interrupted
+			continue
 		}
+		d.problem(o.account, p)
 	}
 	// A terminal gets its line even when something failed: the rest is done.
 	if d.stdoutTTY && !d.flags.quiet && !d.flags.json && (o.err == nil || o.report.Changed()) {

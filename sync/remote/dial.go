@@ -25,7 +25,7 @@ const sendBuffer = 256 << 10
 // dial opens the socket and TLS. With STARTTLS it also reads the greeting,
 // and returns what is left of it for go-imap.
 func (cl *Client) dial(ctx context.Context) (_ net.Conn, greeting string, _ error) {
-	ctx, cancel := context.WithTimeout(ctx, cl.opts.Timeout)
+	ctx, cancel := context.WithTimeoutCause(ctx, cl.opts.Timeout, fmt.Errorf("%w (%v)", errStalled, cl.opts.Timeout))
 	defer cancel()
 	conn, err := cl.socket(ctx)
 	if err != nil {
@@ -88,7 +88,7 @@ func (cl *Client) socket(ctx context.Context) (net.Conn, error) {
 }
 
 func ctxCause(ctx context.Context, err error) error {
-	if errors.Is(err, os.ErrDeadlineExceeded) && ctx.Err() != nil {
+	if ctx.Err() != nil && (errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, ctx.Err())) {
 		return context.Cause(ctx)
 	}
 	return err

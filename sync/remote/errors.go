@@ -68,7 +68,7 @@ func responseError(status string, t wire.Text) error {
 }
 
 var (
-	errStalled    = errors.New("the server sent nothing for too long")
+	errStalled    = error(stalledError{})
 	errOutOfOrder = errors.New("the server answered commands out of order")
 	errClosed     = errors.New("connection closed")
 	errLongLine   = errors.New("the server sent a line longer than 16 MB")
@@ -78,6 +78,13 @@ var (
 	// mailbox holds, so nothing can be concluded from those that are missing.
 	ErrIncomplete = errors.New("the server's list of messages is incomplete")
 )
+
+// stalledError is a [net.Error] of the kind that time ended.
+type stalledError struct{}
+
+func (stalledError) Error() string   { return "the server sent nothing for too long" }
+func (stalledError) Timeout() bool   { return true }
+func (stalledError) Temporary() bool { return true }
 
 func mailboxError(op, mailbox string, err error) error {
 	if err == nil {
