@@ -33,15 +33,20 @@ func (a *applier) downloadJobs(ops []plan.Op, d *deliverer) []job {
 func (a *applier) download(ctx context.Context, c *remote.Conn, ops []*plan.Op, d *deliverer) error {
 	open := map[string]map[mail.UID]*plan.Op{}
 	for _, op := range ops {
+		if a.isAside(op) {
+			continue
+		}
 		if open[op.Mailbox] == nil {
 			open[op.Mailbox] = map[mail.UID]*plan.Op{}
 		}
 		open[op.Mailbox][ref(op.Item).uid] = op
 	}
+	var doubtful []*delivery
+	defer func() { a.abort(doubtful) }()
 	for range 2 {
 		reqs := a.bodyRequests(open)
 		if len(reqs) == 0 {
-			return nil
+			break
 		}
 		failed, err := c.FetchBodies(ctx, reqs, func(b remote.Body) error {
 			op := open[b.Mailbox][b.UID]
@@ -50,7 +55,15 @@ func (a *applier) download(ctx context.Context, c *remote.Conn, ops []*plan.Op, 
 				return err
 			}
 			delete(open[b.Mailbox], b.UID)
-			return a.spool(ctx, op, b, d)
+			x, err := a.receive(ctx, op, b)
+			switch {
+			case x == nil:
+				return err
+			case contradicts(x):
+				doubtful = append(doubtful, x)
+				return nil
+			}
+			return d.add(ctx, x)
 		})
 		if err != nil {
 			return err
@@ -60,6 +73,12 @@ func (a *applier) download(ctx context.Context, c *remote.Conn, ops []*plan.Op, 
 				a.skip(op, err)
 			}
 			delete(open, name)
+		}
+	}
+	if list := doubtful; len(list) > 0 {
+		doubtful = nil // confirmSizes sees to them
+		if err := a.confirmSizes(ctx, c, list, d); err != nil {
+			return err
 		}
 	}
 	return a.unsent(ctx, c, open)
@@ -110,24 +129,6 @@ func (t *trackedReader) Read(p []byte) (int, error) {
 		t.err = err
 	}
 	return n, err
-}
-
-// spool writes one message to the folder's tmp.
-func (a *applier) spool(ctx context.Context, op *plan.Op, b remote.Body, d *deliverer) error {
-	r := &trackedReader{r: b}
-	sp, err := a.store.Spool(ctx, op.Mailbox, r, b.Size, b.Date)
-	if err != nil {
-		if r.err != nil || ctx.Err() != nil {
-			return err
-		}
-		if err = diskFull(err); fatal(ctx, err) {
-			return err
-		}
-		a.skip(op, err)
-		_, err = io.Copy(io.Discard, b)
-		return err
-	}
-	return d.add(ctx, &delivery{op: op, m: ref(op.Item), spooled: sp, flags: b.Flags, date: b.Date})
 }
 
 // delivery is one message on its way from tmp to its place.

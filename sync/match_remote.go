@@ -17,12 +17,13 @@ import (
 type suspect struct {
 	m          *message
 	candidates []*message
-	left       []*message  // candidates that all evidence so far speaks for
-	noID       bool        // it has no Message-ID
-	unsure     bool        // a candidate's file could not be read just now
-	whole      bool        // its size is not to be believed, so nothing else will do either
-	deep       bool        // only the digest of the whole message will do
-	digest     mail.Digest // proven; zero when it is none of them
+	left       []*message        // candidates that all evidence so far speaks for
+	noID       bool              // it has no Message-ID
+	unsure     bool              // a candidate's file could not be read just now
+	whole      bool              // its size is not to be believed, so nothing else will do either
+	deep       bool              // only the digest of the whole message will do
+	doubted    map[*message]bool // candidates of which parts of the message do not show whether they are it
+	digest     mail.Digest       // proven; zero when it is none of them
 }
 
 // matchRemote finds out which new messages on the server have a content that

@@ -82,8 +82,20 @@ func (sus *suspect) possible() []*message {
 		return sus.candidates
 	}
 	return slices.DeleteFunc(slices.Clone(sus.candidates), func(c *message) bool {
-		return c.row == nil && c.content != nil && !c.guessed && bare(c.content.MessageID) != sus.m.messageID
+		return c.row == nil && c.content != nil && !c.guessed && otherID(bare(c.content.MessageID), sus.m.messageID)
 	})
+}
+
+// otherID reports whether two Message-IDs show that the messages differ. A
+// server and we may read an odd field differently, or one of us not at all, so
+// only two that are plain say so; the content settles everything else.
+func otherID(a, b string) bool { return a != b && plainID(a) && plainID(b) }
+
+// plainID reports whether a Message-ID can be read in one way only: no comment,
+// no encoded word, nothing around the angle brackets.
+func plainID(id string) bool {
+	return len(id) > 2 && id[0] == '<' && strings.IndexByte(id, '>') == len(id)-1 && strings.LastIndexByte(id, '<') == 0 &&
+		!strings.ContainsFunc(id, func(r rune) bool { return r <= ' ' || r >= 0x7f })
 }
 
 // needsDigest reports whether parts of the message are not enough. A file
@@ -127,7 +139,7 @@ func (s *session) judge(sus *suspect) {
 	size := sus.m.item.Size
 	first := sus.left[0].digestFor(size)
 	whole := size <= probeWhole
-	if slices.ContainsFunc(sus.left, func(c *message) bool { return c.digestFor(size) != first }) || sus.noID && !whole {
+	if slices.ContainsFunc(sus.left, func(c *message) bool { return c.digestFor(size) != first || sus.doubted[c] }) || sus.noID && !whole {
 		sus.deep = true
 		return
 	}
@@ -202,14 +214,17 @@ func (s *session) probe(ctx context.Context, suspects []*suspect, where func(int
 			if !c.onDisk() {
 				return false // its digest will tell
 			}
-			shows, err := s.shows(ctx, c, sus.m.item.Size, where, id, p.Part)
+			shows, err := s.shows(ctx, c, sus, where, id, p.Part)
 			if errors.Is(err, mail.ErrGone) && !c.digest().IsZero() {
 				// Somebody gave it another name meanwhile; its digest is known.
 				sus.deep = true
 				return false
 			}
 			sus.unsure = sus.unsure || err != nil
-			return !shows
+			if shows == unknown {
+				sus.doubt(c)
+			}
+			return shows == no
 		})
 		return nil
 	})
@@ -224,33 +239,62 @@ func (s *session) probe(ctx context.Context, suspects []*suspect, where func(int
 	return err
 }
 
-// shows reports whether a candidate's file has that Message-ID, and those bytes
-// where the server was probed. A file that cannot be read shows nothing, nor
+// evidence is what a look at something says.
+type evidence uint8
+
+// Absent evidence is not contrary evidence: unknown never removes and never
+// doubles.
+const (
+	no evidence = iota
+	yes
+	unknown
+)
+
+// doubt notes that parts of the message do not show whether it is c: only the
+// digest of the whole will do.
+func (sus *suspect) doubt(c *message) {
+	if sus.doubted == nil {
+		sus.doubted = map[*message]bool{}
+	}
+	sus.doubted[c] = true
+}
+
+// shows tells whether a candidate's file has those bytes where the server was
+// probed, and that Message-ID. A file that cannot be read shows nothing, nor
 // does one that is no longer what was synced.
-func (s *session) shows(ctx context.Context, c *message, size int64, where func(int64) (off, n int64), id string, part []byte) (bool, error) {
+func (s *session) shows(ctx context.Context, c *message, sus *suspect, where func(int64) (off, n int64), id string, part []byte) (evidence, error) {
 	if c.content == nil || c.guessed {
 		content, err := s.store.Inspect(ctx, c.file)
 		if err != nil {
-			return false, err
+			return no, err
 		}
 		c.content, c.guessed = &content, false
 	}
-	if bare(c.content.MessageID) != id {
-		return false, nil
-	}
-	if c.manyForms() {
-		return true, nil // its digest will tell
+	size := sus.m.item.Size
+	own := bare(c.content.MessageID)
+	switch {
+	case sus.deep && otherID(own, id):
+		return no, nil // it spares the transfer of the whole
+	case c.manyForms():
+		return yes, nil // its digest will tell
+	case c.row != nil && !slices.Contains(c.content.Digests(), c.row.Digest):
+		return no, nil
+	case part == nil:
+		return unknown, nil
 	}
 	form := c.form()
 	if c.rawFor(size) {
 		form = mail.FormRaw
 	}
-	if c.row != nil && !slices.Contains(c.content.Digests(), c.row.Digest) {
-		return false, nil
-	}
 	off, n := where(size)
 	have, err := s.store.ReadServerRange(c.file, form, off, n)
-	return err == nil && bytes.Equal(have, part), err
+	switch {
+	case err != nil || !bytes.HasPrefix(have, part):
+		return no, err
+	case len(part) < len(have), own != id && n < size:
+		return unknown, nil // less than was asked for, or the Message-ID is read in different ways
+	}
+	return yes, nil
 }
 
 // manyForms reports whether the server may hold a new file with other line
@@ -305,13 +349,16 @@ func (s *session) proveDeep(ctx context.Context, suspects []*suspect) error {
 			if sus == nil || n != b.Size {
 				return nil
 			}
-			delete(at[b.Mailbox], b.UID)
 			var d mail.Digest
 			h.Sum(d[:0])
 			for _, cand := range sus.candidates {
 				if cand.digest() == d || cand.content != nil && cand.row == nil && slices.Contains(cand.content.Digests(), d) {
 					sus.digest = d
 				}
+			}
+			// A part that comes as the whole shows nothing.
+			if told := sus.m.item.Size; !sus.digest.IsZero() || n == told || likely(n, told) {
+				delete(at[b.Mailbox], b.UID)
 			}
 			return nil
 		}); err != nil {

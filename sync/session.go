@@ -48,15 +48,18 @@ type session struct {
 
 	view // what the present cycle found
 
-	mu       sync.Mutex      // guards all below, which workers change
-	sizes    string          // whether RFC822.SIZE is exact; empty: not known
-	put      map[int64]*ours // by row, what this run put on the server
-	progress Progress
-	planned  Progress                     // the totals of what was planned, without what is not listed yet
-	given    map[string]map[mail.UID]bool // by mailbox, the UIDs that APPENDUID and COPYUID named in this run
-	moved    bool                         // the world moved under an operation: look again
-	unheld   map[string]mail.Flags        // keywords for which a folder has no letter left
-	limits   limits
+	mu    sync.Mutex // guards all below, which workers change
+	sizes string     // whether RFC822.SIZE is exact; empty: not known
+	// how many messages of this run were of the size that was told, and how many not; guarded by mu
+	sizesRight, sizesOff int
+	aside                map[asideKey]error // what the server could not give; guarded by mu
+	put                  map[int64]*ours    // by row, what this run put on the server
+	progress             Progress
+	planned              Progress                     // the totals of what was planned, without what is not listed yet
+	given                map[string]map[mail.UID]bool // by mailbox, the UIDs that APPENDUID and COPYUID named in this run
+	moved                bool                         // the world moved under an operation: look again
+	unheld               map[string]mail.Flags        // keywords for which a folder has no letter left
+	limits               limits
 }
 
 func newSession(e *Engine, req Request, db *state.DB, store *maildir.Store, client *remote.Client, rep *Report) *session {

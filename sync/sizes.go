@@ -1,6 +1,7 @@
 package sync
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"slices"
@@ -56,7 +57,9 @@ func (s *session) trySize(ctx context.Context, mb *mailbox, uid mail.UID, told i
 	}
 	req := remote.BodyRequest{Mailbox: mb.name, UIDValidity: s.validity(mb), UIDs: []mail.UID{uid}}
 	_, err = c.FetchBodies(ctx, []remote.BodyRequest{req}, func(b remote.Body) error {
-		s.sawSize(told, b.Size)
+		if likely(b.Size, told) {
+			s.sawSize(told, b.Size) // a part of it tells nothing
+		}
 		_, err := io.Copy(io.Discard, b)
 		return err
 	})
@@ -71,8 +74,10 @@ func (s *session) sawSize(told, came int64) {
 	case told == 0:
 	case told != came:
 		s.sizes = sizesInexact
-	case s.sizes == "":
-		s.sizes = sizesExact
+		s.sizesOff++
+	default:
+		s.sizesRight++
+		s.sizes = cmp.Or(s.sizes, sizesExact)
 	}
 }
 

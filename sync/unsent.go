@@ -28,7 +28,7 @@ func (a *applier) unsent(ctx context.Context, c *remote.Conn, open map[string]ma
 				a.skip(op, mail.ErrGone)
 				continue
 			}
-			a.skip(op, &mail.Error{Op: "fetch", Mailbox: op.Mailbox, UID: uid, Kind: mail.KindMessage,
+			a.setAside(op, &mail.Error{Op: "fetch", Mailbox: op.Mailbox, UID: uid, Kind: mail.KindMessage,
 				Err: errors.New("the server did not send the message")})
 		}
 	}

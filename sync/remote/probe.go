@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -20,7 +21,7 @@ const probeChunk = 256
 type Probe struct {
 	UID       mail.UID
 	MessageID string // with its angle brackets; empty when it has none
-	Part      []byte // nil when the server sent none
+	Part      []byte // nil when the server sent none, or something else than was asked for: then nothing is known
 }
 
 // ProbeItem asks for Length bytes from Offset of a message. A request holds at
@@ -107,7 +108,7 @@ func (g probeGroup) step(c *Conn, v *visit, p *probing, set string, yield func(s
 	return &step{
 		visit: v,
 		line:  "UID FETCH " + set + g.items(),
-		setup: func(st *step) { st.cmd.untagged = p.take },
+		setup: func(st *step) { st.cmd.untagged, st.cmd.literal = p.take, passOver },
 		done: func(*step) error {
 			found := p.collect()
 			if !c.usable(v) {
@@ -150,9 +151,8 @@ func (p *probing) take(r wire.Response) {
 		return
 	}
 	probe := Probe{UID: f.UID}
-	part := fmt.Sprintf("BODY[]<%d>", item.Offset)
 	for _, s := range f.Sections {
-		if !s.Nil && string(s.Name) == part && int64(len(s.Data)) <= item.Length {
+		if off, is := partial(string(s.Name)); is && !s.Nil && off == item.Offset && int64(len(s.Data)) <= item.Length {
 			probe.Part = append([]byte{}, s.Data...)
 		}
 	}
@@ -161,6 +161,34 @@ func (p *probing) take(r wire.Response) {
 		delete(p.asked, f.UID)
 		p.found = append(p.found, probe)
 	}
+}
+
+// partial reads the label of a part of a message. RFC 3501 §7.4.2 has the first
+// octet alone in it; servers repeat the length of the request behind it.
+func partial(label string) (offset int64, ok bool) {
+	origin, ok := strings.CutPrefix(label, "BODY[]<")
+	if !ok {
+		return 0, false
+	}
+	if origin, ok = strings.CutSuffix(origin, ">"); !ok {
+		return 0, false
+	}
+	origin, _, _ = strings.Cut(origin, ".")
+	offset, err := strconv.ParseInt(origin, 10, 64)
+	return offset, err == nil && offset >= 0
+}
+
+// probeLiteral bounds what is read into memory of an answer to a probe: a
+// server that sends the whole message instead of a part tells nothing.
+const probeLiteral = 1 << 20
+
+// passOver reads past a literal that is too large for what was asked.
+func passOver(f *wire.Fetch, r *literalReader) bool {
+	if f.PendingLiteral.Size <= probeLiteral {
+		return false
+	}
+	_, _ = r.rest(f) // its error is in r
+	return true
 }
 
 // messageIDItem asks for the Message-ID without marking the message \Seen.

@@ -42,6 +42,11 @@ const (
 	LieExists                         // EXISTS of SELECT is one off
 	LieSearch                         // SEARCH and ESEARCH leave a message out
 	LieStatus                         // STATUS disagrees with SELECT
+	LiePartLabel                      // a part of a message is labelled BODY[]<0.337> for BODY[]<0>
+	LiePartOther                      // it is labelled as another part than was asked for
+	LiePartShort                      // less of it comes than was asked for, or nothing
+	LieBody                           // a part of a message comes as the whole of it, or nothing
+	LieMessageID                      // HEADER.FIELDS (MESSAGE-ID) shows none
 	lieEnd
 )
 
@@ -58,7 +63,8 @@ func Lies() map[string]Lie {
 		"appenduid-none": LieAppendUIDNone, "appenduid-zero": LieAppendUIDZero, "appenduid-wrong": LieAppendUIDWrong,
 		"copyuid-none": LieCopyUIDNone, "copyuid-uneven": LieCopyUIDUneven, "copyuid-wrong": LieCopyUIDWrong,
 		"move": LieMove, "store": LieStore, "expunge": LieExpunge, "fetch": LieFetch, "size": LieSize, "star": LieStar,
-		"exists": LieExists, "search": LieSearch, "status": LieStatus,
+		"exists": LieExists, "search": LieSearch, "status": LieStatus, "part-label": LiePartLabel, "part-other": LiePartOther,
+		"part-short": LiePartShort, "body": LieBody, "message-id": LieMessageID,
 	}
 }
 
@@ -185,10 +191,11 @@ func (s *Server) uidNextOf(name string) uint32 {
 // phrases find what a lie is about in a response.
 type phrases struct {
 	code, status, fetch, size, exists, appendUID, copyUID, all *regexp.Regexp
+	part, body, messageID                                      *regexp.Regexp // see partPhrases
 }
 
 func newPhrases() phrases {
-	return phrases{
+	p := phrases{
 		code:      regexp.MustCompile(`^\* OK \[(UIDVALIDITY|UIDNEXT|HIGHESTMODSEQ) (\d+)\]`),
 		status:    regexp.MustCompile(`(MESSAGES|UIDNEXT|UIDVALIDITY|HIGHESTMODSEQ) (\d+)`),
 		fetch:     regexp.MustCompile(`^\* (\d+) FETCH \(UID (\d+) `),
@@ -198,6 +205,8 @@ func newPhrases() phrases {
 		copyUID:   regexp.MustCompile(`\[COPYUID (\d+) (\S+) (\S+)\] `),
 		all:       regexp.MustCompile(` ALL (\S+)`),
 	}
+	partPhrases(&p)
+	return p
 }
 
 func number(s string) uint64 {
@@ -349,7 +358,7 @@ func (l *Liar) fetch(c *Conn, line string) string {
 	if m := l.re.size.FindStringSubmatch(line); m != nil && l.says(LieSize) {
 		return strings.Replace(line, m[0], fmt.Sprintf("RFC822.SIZE %d", number(m[1])+1+l.rng.Uint64N(9)), 1)
 	}
-	return line
+	return l.parts(line)
 }
 
 // search leaves one message out.
