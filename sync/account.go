@@ -43,7 +43,8 @@ type Account struct {
 	NoFsync        bool
 	UndoDays       int // 0: 30; negative: keep nothing
 	Policy         conflict.Policy
-	MaxDeletePct   int // brake (SPEC §7), 0: 50
+	Direction      Direction // empty: both
+	MaxDeletePct   int       // brake (SPEC §7), 0: 50
 	Dial           func(ctx context.Context, network, addr string) (net.Conn, error)
 	StateDir       string // holds ACCOUNT.db, ACCOUNT.lock and the undo folder
 }

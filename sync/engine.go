@@ -56,6 +56,9 @@ func New(a Account, o Options) (*Engine, error) {
 	if err := a.Level.validate(); err != nil {
 		return nil, err
 	}
+	if err := a.Direction.Allows(Request{}); err != nil {
+		return nil, err
+	}
 	if a.Connections <= 0 {
 		a.Connections = defaultConnections
 	}
@@ -107,7 +110,7 @@ func (e *Engine) remoteOptions() remote.Options {
 		Host: a.Host, Port: a.Port, TLS: a.TLS, RootCA: a.TLSCA, Fingerprint: a.TLSFingerprint,
 		AllowCleartext: a.AllowCleartext, Certificate: a.Certificate, User: a.User, Password: a.Password, Token: a.Token,
 		Auth: a.Auth, LoginHint: a.LoginHint, Tunnel: a.Tunnel,
-		Compress: a.Compress, Timeout: a.Timeout, Dial: a.Dial, Without: a.Level.without(a.WithoutCaps), Logger: e.log,
+		Compress: a.Compress, ReadOnly: a.Direction == Pull, Timeout: a.Timeout, Dial: a.Dial, Without: a.Level.without(a.WithoutCaps), Logger: e.log,
 	}
 }
 
@@ -125,8 +128,8 @@ func (e *Engine) Sync(ctx context.Context, req Request) (*Report, error) {
 }
 
 func (e *Engine) sync(ctx context.Context, req Request, rep *Report) (err error) {
-	if req.Pull && req.Push {
-		return &mail.Error{Op: "sync", Kind: mail.KindConfig, Err: errors.New("pull and push exclude each other")}
+	if req, err = e.account.Direction.narrow(req); err != nil {
+		return err
 	}
 	unlock, err := lock(filepath.Join(e.account.StateDir, e.account.Name+".lock"))
 	if err != nil {

@@ -30,18 +30,25 @@ func keywords(f mail.Flags) mail.Flags { return f.Minus(mail.Flags{System: slash
 var errRefused = fmt.Errorf("flags refused: %w", mail.ErrChanged)
 
 // describeHeld says in pm what the server keeps in the mailbox. What EXAMINE
-// answers in a dry run is about a read-only session.
+// answers is about a read-only session.
 func (s *session) describeHeld(pm *plan.Mailbox, mb *mailbox) {
 	pm.HoldsAny = true
 	if mb.row != nil {
 		pm.Holds, pm.HoldsAny, pm.ReadOnly, pm.Refused = mb.row.Permanent, mb.row.PermanentAny, mb.row.ReadOnly, mb.row.Refused
 	}
-	if ch := mb.changes; ch != nil && !s.req.DryRun {
+	if ch := mb.changes; ch != nil && !s.examines() {
 		pm.Holds, pm.HoldsAny, pm.ReadOnly = ch.Permanent, ch.PermanentAny, ch.ReadOnly
 	}
 	if pm.HoldsAny && !pm.Holds.IsEmpty() {
 		// \* is about keywords; an empty list means that nothing is known.
 		pm.Refused = pm.Refused.Union(mail.Flags{System: slashed &^ pm.Holds.System})
+	}
+}
+
+// learnPermanent notes in the row which flags the server keeps.
+func (s *session) learnPermanent(mb *mailbox) {
+	if ch := mb.changes; !s.examines() {
+		mb.row.Permanent, mb.row.PermanentAny, mb.row.ReadOnly = ch.Permanent, ch.PermanentAny, ch.ReadOnly
 	}
 }
 

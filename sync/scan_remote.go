@@ -31,7 +31,7 @@ func (s *session) askRemote(ctx context.Context) error {
 			return err
 		}
 		req := remote.ChangesRequest{
-			Mailbox: name, Known: known, ReadOnly: s.req.DryRun, ListNew: true,
+			Mailbox: name, Known: known, ReadOnly: s.examines(), ListNew: true,
 			Distrust: s.doubtsAbout(name) | compare, Base: s.baseFlags(ctx, mb), Keywords: namedFlags(mb), SearchGain: s.searchGain,
 			Expunges: mb.again || known.UIDNext == 0 || known.UIDNext != mb.remote.Status.UIDNext || known.Messages != mb.remote.Status.Messages,
 		}
@@ -158,9 +158,11 @@ func (s *session) ask(ctx context.Context, reqs []remote.ChangesRequest) (again 
 				delete(s.put, mb.row.ID)
 			}
 			s.rep.notice("%s: UIDVALIDITY changed; pairing the messages again", mb.name)
-			again = append(again, remote.ChangesRequest{Mailbox: mb.name, ReadOnly: s.req.DryRun, ListNew: true, Expunges: true})
+			again = append(again, remote.ChangesRequest{Mailbox: mb.name, ReadOnly: s.examines(), ListNew: true, Expunges: true})
 		default:
-			mb.forgetRefused(ch)
+			if !s.examines() {
+				mb.forgetRefused(ch)
+			}
 			mb.changes = ch
 		}
 		return nil

@@ -32,7 +32,7 @@ func (s *session) settle(ctx context.Context, p *plan.Plan) error {
 					mb.remote.Status = ch.Cursor
 				}
 			}
-			mb.row.Permanent, mb.row.PermanentAny, mb.row.ReadOnly = ch.Permanent, ch.PermanentAny, ch.ReadOnly
+			s.learnPermanent(mb)
 			if ch.MailboxID != "" {
 				mb.row.MailboxID = ch.MailboxID
 			}

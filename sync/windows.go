@@ -364,7 +364,7 @@ func (s *session) settleWindows(ctx context.Context, now []*window, pending map[
 		}
 		mb.row.Cursor = w.cursor
 		mb.row.Cursor.UIDNext = w.next
-		mb.row.Permanent, mb.row.PermanentAny, mb.row.ReadOnly = ch.Permanent, ch.PermanentAny, ch.ReadOnly
+		s.learnPermanent(mb)
 		if ch.MailboxID != "" {
 			mb.row.MailboxID = ch.MailboxID
 		}

@@ -61,6 +61,7 @@ type Account struct {
 	Connections      int
 	Compress         string
 	Level            string
+	Direction        string
 	Policy           conflict.Policy
 	MaxDeletePercent int
 	UndoDays         int // 0: removed files are not kept

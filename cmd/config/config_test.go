@@ -166,7 +166,7 @@ func TestDefaults(t *testing.T) {
 		Name: "home", Host: "imap.example.org", Port: 993, TLS: remote.TLSImplicit, User: "ann@example.org",
 		LoginHint: "check user and password_command",
 		Timeout:   time.Minute, Connections: 4, Compress: remote.CompressAuto, Maildir: "/home/ann/Mail/home", Layout: maildir.Nested,
-		Include: []string{"*"}, UndoDays: 30, MaxDeletePct: 50, StateDir: "/state",
+		Include: []string{"*"}, Direction: mailsync.Both, UndoDays: 30, MaxDeletePct: 50, StateDir: "/state",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -204,6 +204,7 @@ exclude = ["Lists/noise"]
 connections = 2
 compress = "never"
 level = "condstore"
+direction = "pull"
 delete = "trash"
 edit_vs_delete = "delete"
 mailbox_delete = "never"
@@ -229,7 +230,7 @@ timeout = "1m30s"
 	want := mailsync.Account{
 		Name: "work", Host: "127.0.0.1", Port: 1143, TLS: remote.TLSNone, TLSFingerprint: "sha256:" + strings.Repeat("ab", 32),
 		User: "ann", Auth: "plain", LoginHint: "check user and password", Timeout: 90 * time.Second, Connections: 2, Compress: remote.CompressNever, Level: mailsync.LevelCondstore, Maildir: "/srv/mail/work", Layout: maildir.MaildirPP,
-		Include: []string{"INBOX", "Lists/%"}, Exclude: []string{"Lists/noise"}, NoFsync: true, UndoDays: -1, MaxDeletePct: 10,
+		Include: []string{"INBOX", "Lists/%"}, Exclude: []string{"Lists/noise"}, NoFsync: true, Direction: mailsync.Pull, UndoDays: -1, MaxDeletePct: 10,
 		Policy:   conflict.Policy{EditVsDelete: conflict.Delete, Removal: conflict.Trash, MailboxDelete: conflict.Never},
 		StateDir: "/state",
 	}

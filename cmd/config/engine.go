@@ -36,6 +36,7 @@ func (a Account) Engine(stateDir string) (mailsync.Account, error) {
 		NoFsync:        !a.Fsync,
 		UndoDays:       a.UndoDays,
 		Policy:         a.Policy,
+		Direction:      mailsync.Direction(a.Direction),
 		MaxDeletePct:   a.MaxDeletePercent,
 		StateDir:       stateDir,
 	}

@@ -55,6 +55,7 @@ func keys() []key {
 		{"connections", number(1, 32, func(a *Account) *int { return &a.Connections })},
 		{"compress", choice(func(a *Account) *string { return &a.Compress }, "auto", "always", "never")},
 		{"level", choice(func(a *Account) *string { return &a.Level }, "auto", "qresync", "condstore", "plain")},
+		{"direction", choice(func(a *Account) *string { return &a.Direction }, "both", "pull", "push")},
 		{"delete", policy(func(p *conflict.Policy, i int) { p.Removal = []conflict.Removal{conflict.Expunge, conflict.Trash}[i] },
 			"expunge", "trash")},
 		{"edit_vs_delete", policy(func(p *conflict.Policy, i int) {
@@ -75,7 +76,7 @@ func keys() []key {
 // and the maildir depend on other keys and are filled in by complete.
 func defaults(name string) Account {
 	return Account{
-		Name: name, TLS: "implicit", Auth: "auto", Compress: "auto", Layout: "nested", Level: "auto",
+		Name: name, TLS: "implicit", Auth: "auto", Compress: "auto", Layout: "nested", Level: "auto", Direction: "both",
 		Include: []string{"*"}, Connections: 4, MaxDeletePercent: 50, UndoDays: 30,
 		Fsync: true, Timeout: time.Minute, ComplainAfter: 24 * time.Hour,
 	}

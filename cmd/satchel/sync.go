@@ -77,6 +77,11 @@ func runSync(cmd *cobra.Command, d *deps, o syncFlags, args []string) error {
 	if err != nil {
 		return d.refused(err)
 	}
+	for _, t := range targets {
+		if err := t.account.Direction.Allows(o.request); err != nil {
+			return d.refused(fmt.Errorf("%s: %w", t.account.Name, err))
+		}
+	}
 	started := d.clock()
 	outcomes := d.syncAll(cmd.Context(), targets, o.request)
 	code := exitOK

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -101,6 +103,30 @@ func TestPlan(t *testing.T) {
 		want := "home: download INBOX 7\nhome: local-flags Évil\uFFFD[2J +\\Seen\n"
 		if b.stdout.String() != want {
 			t.Errorf("%v: %q", args, b.stdout.String())
+		}
+	}
+}
+
+// TestDirection: with one account that must not be changed, nothing is done at
+// all where the command line asks for it.
+func TestDirection(t *testing.T) {
+	ran := false
+	b := newBench(t, func(mailsync.Account, mailsync.Options) *fakeEngine {
+		ran = true
+		return &fakeEngine{sync: func(context.Context, mailsync.Request) (*mailsync.Report, error) { return &mailsync.Report{}, nil }}
+	})
+	path := filepath.Join(t.TempDir(), "config.toml")
+	text := twoAccounts + "direction = 'pull'\n" // of work
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b.deps.configPath = path
+	if code := b.run(t, "sync", "--push"); code != exitUsage || ran || !strings.Contains(b.stderr.String(), `satchel: work: sync: --push would change the server, and direction = "pull" keeps it`) {
+		t.Errorf("exit %d, ran %v: %s", code, ran, b.stderr.String())
+	}
+	for _, args := range [][]string{{"sync", "--push", "home"}, {"sync", "--pull"}, {"sync"}} {
+		if code := b.run(t, args...); code != exitOK || !ran {
+			t.Errorf("%v: exit %d: %s", args, code, b.stderr.String())
 		}
 	}
 }

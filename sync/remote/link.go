@@ -38,6 +38,7 @@ type link struct {
 	log      *slog.Logger
 	count    func(func(*Stats))
 	without  []string
+	readOnly bool // nothing may be changed on the server
 
 	br  *bufio.Reader // reading goroutine only, or whoever it handed a literal to
 	buf []byte        // a response that is not within br
@@ -83,7 +84,7 @@ type link struct {
 
 func newLink(conn net.Conn, o *Options, count func(func(*Stats))) *link {
 	l := &link{
-		Conn: conn, timeout: o.Timeout, log: o.Logger, count: count, without: o.Without,
+		Conn: conn, timeout: o.Timeout, log: o.Logger, count: count, without: o.Without, readOnly: o.ReadOnly,
 		dead: make(chan struct{}),
 		wake: make(chan struct{}, 1), room: make(chan struct{}, 1), written: make(chan struct{}),
 		idle: make(chan struct{}, 1),

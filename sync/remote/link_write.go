@@ -15,6 +15,9 @@ const writeChunk = 64 << 10
 
 // begin sends a command of our own.
 func (l *link) begin(c *command) error {
+	if l.readOnly && !onlyReads(c.line) {
+		return errReadOnly
+	}
 	l.wmu.Lock()
 	defer l.wmu.Unlock()
 	l.mu.Lock()
@@ -285,6 +288,9 @@ func (l *link) writeLine(line string) error {
 		if c.line != "" && !c.login {
 			text = tag + " " + c.line
 			line = text + "\r\n"
+		}
+		if _, what, _ := strings.Cut(text, " "); l.readOnly && !onlyReads(what) {
+			return errReadOnly
 		}
 		if err := l.register(c); err != nil {
 			return err

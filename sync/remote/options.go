@@ -58,6 +58,9 @@ type Options struct {
 	// goes through counts as safe from others.
 	Tunnel string
 
+	// ReadOnly lets no command through that could change anything on the server.
+	ReadOnly bool
+
 	// Compress says when to use COMPRESS=DEFLATE; empty: auto.
 	Compress Compression
 	// Timeout is how long the server may make no progress; 0: 60 s.
