@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"io"
 	"slices"
+	"strconv"
 
 	"satchel/sync/mail"
 	"satchel/sync/remote/wire"
@@ -51,33 +52,72 @@ func (c *Conn) FetchBodies(ctx context.Context, reqs []BodyRequest, sink func(Bo
 	defer c.guard(ctx)()
 	events := make(chan *bodyEvent)
 	var steps []*step
+	var fetches []*bodyFetch
 	for _, req := range reqs {
-		v := &visit{mailbox: req.Mailbox, uidValidity: req.UIDValidity}
-		uids := slices.Clone(req.UIDs)
-		slices.Sort(uids)
-		uids = slices.Compact(uids)
-		bf := &bodyFetch{link: c.link, uids: uids, served: make([]bool, len(uids)), events: events}
-		const verb, items = "UID FETCH ", " (UID FLAGS INTERNALDATE BODY.PEEK[])"
-		for _, set := range wire.FormatSets(mail.UIDSetOf(uids), setRoom(verb, items)) {
-			steps = append(steps, &step{
-				visit: v,
-				line:  verb + set + items,
-				setup: func(st *step) {
-					st.cmd.untagged = func(r wire.Response) { bf.untagged(st, r) }
-					st.cmd.literal = func(f *wire.Fetch, r *literalReader) bool { return bf.literal(st, f, r) }
-				},
-			})
+		bf := newBodyFetch(c.link, req, events)
+		fetches = append(fetches, bf)
+		for _, set := range wire.FormatSets(mail.UIDSetOf(bf.uids), setRoom(bodyVerb, bodyItems)) {
+			steps = append(steps, bf.step(set))
 		}
 	}
-	err = c.fly("fetch", steps, events, func(ev *bodyEvent) error {
+	handle := func(ev *bodyEvent) error {
 		v := ev.step.visit
 		if !c.usable(v) || !ev.from.claim(ev.body.UID) {
 			return nil
 		}
 		ev.body.Mailbox = v.mailbox
 		return sink(ev.body)
-	})
+	}
+	err = c.fly("fetch", steps, events, handle)
+	for _, bf := range fetches {
+		for _, st := range bf.alone() {
+			if err == nil {
+				err = c.fly("fetch", []*step{st}, events, handle) // one at a time: what comes is of this one
+				steps = append(steps, st)
+			}
+		}
+	}
 	return failures(steps), err
+}
+
+const (
+	bodyVerb  = "UID FETCH "
+	bodyItems = " (UID FLAGS INTERNALDATE BODY.PEEK[])"
+)
+
+func newBodyFetch(l *link, req BodyRequest, events chan<- *bodyEvent) *bodyFetch {
+	uids := slices.Clone(req.UIDs)
+	slices.Sort(uids)
+	uids = slices.Compact(uids)
+	return &bodyFetch{link: l, visit: &visit{mailbox: req.Mailbox, uidValidity: req.UIDValidity},
+		uids: uids, served: make([]bool, len(uids)), events: events}
+}
+
+func (bf *bodyFetch) step(set string) *step {
+	return &step{
+		visit: bf.visit,
+		line:  bodyVerb + set + bodyItems,
+		setup: func(st *step) {
+			st.cmd.untagged = func(r wire.Response) { bf.untagged(st, r) }
+			st.cmd.literal = func(f *wire.Fetch, r *literalReader) bool { return bf.literal(st, f, r) }
+		},
+	}
+}
+
+// alone asks one by one for what did not come, when something came that is too
+// large to be kept until the server says what it is.
+func (bf *bodyFetch) alone() (steps []*step) {
+	if !bf.nameless {
+		return nil
+	}
+	for i, uid := range bf.uids {
+		if !bf.served[i] {
+			st := bf.step(strconv.FormatUint(uint64(uid), 10))
+			st.only = uid
+			steps = append(steps, st)
+		}
+	}
+	return steps
 }
 
 // bodyEvent hands a message from the reading goroutine to the caller's, which
@@ -92,14 +132,16 @@ type bodyEvent struct {
 // bodyFetch is one request: what was asked for and what arrived.
 type bodyFetch struct {
 	link   *link
+	visit  *visit
 	uids   []mail.UID // sorted
 	served []bool     // by index in uids; caller's goroutine only
 	events chan<- *bodyEvent
 
 	// Reading goroutine only. Some servers send flags in a response of their
 	// own before the message.
-	flags map[mail.UID]mail.Flags
-	parse collector
+	flags    map[mail.UID]mail.Flags
+	parse    collector
+	nameless bool // a message was passed over, because its UID came behind it
 }
 
 // claim accepts each UID that was asked for once.
@@ -159,13 +201,23 @@ func (bf *bodyFetch) literal(st *step, f *wire.Fetch, r *literalReader) bool {
 		return true
 	}
 	size := f.PendingLiteral.Size
-	if (f.UID != 0 && f.HasFlags && f.HasDate) || size > maxResponse {
+	switch {
+	case f.UID != 0 && (f.HasFlags && f.HasDate || size > maxResponse):
 		body := bf.body(f)
 		body.Size, body.Reader = size, r
-		if f.UID != 0 {
-			bf.hand(st, body)
-		}
+		bf.hand(st, body)
 		_, _ = r.rest(f)
+		return true
+	case size > maxResponse && st.only == 0:
+		bf.nameless = true
+		_, _ = r.rest(f)
+		return true
+	case size > maxResponse:
+		body := bf.body(f)
+		named := &namedReader{r: r, f: f, want: st.only}
+		body.UID, body.Size, body.Reader = st.only, size, named
+		bf.hand(st, body)
+		_ = named.end()
 		return true
 	}
 	// What the message is called may come behind it.
@@ -196,4 +248,37 @@ func (bf *bodyFetch) hand(st *step, body Body) {
 		<-ev.done
 	case <-bf.link.dead:
 	}
+}
+
+// namedReader reads a message that was asked for alone and whose UID comes
+// behind it. Its last bytes are given only when that is the right one.
+type namedReader struct {
+	r    *literalReader
+	f    *wire.Fetch
+	want mail.UID
+	read bool // the rest of the response was read
+}
+
+func (n *namedReader) Read(p []byte) (int, error) {
+	k, err := n.r.Read(p)
+	if err == nil && n.r.left == 0 && !n.read {
+		if err := n.end(); err != nil {
+			return 0, err
+		}
+	}
+	return k, err
+}
+
+// end reads the rest of the response, once.
+func (n *namedReader) end() error {
+	if n.read {
+		return n.r.err
+	}
+	n.read = true
+	ok, err := n.r.rest(n.f)
+	if err == nil && (!ok || n.f.UID != n.want) {
+		n.r.err = n.r.l.fail(errOtherUID)
+		err = n.r.err
+	}
+	return err
 }

@@ -134,3 +134,22 @@ func TestProbe(t *testing.T) {
 		t.Errorf("%d turns", turns)
 	}
 }
+
+// TestLargeBodyBeforeItsUID: a message that is too large to be kept until its UID
+// comes behind it is asked for alone, among others.
+func TestLargeBodyBeforeItsUID(t *testing.T) {
+	srv := newServer(t, imaptest.Options{UIDLast: true})
+	fill(srv, "INBOX", 2)
+	large := append(message(3), bytes.Repeat([]byte("0123456789abcdef"), maxResponse/16+1)...)
+	srv.Append("INBOX", nil, time.Unix(1700000000, 0), large)
+	fill(srv, "INBOX", 1)
+	_, c := connect(t, dialOptions(srv.Dial))
+	v, _, _ := srv.UIDState("INBOX")
+	got, failed := bodies(t, c, BodyRequest{Mailbox: "INBOX", UIDValidity: mail.UIDValidity(v), UIDs: []mail.UID{1, 2, 3, 4}})
+	if len(got) != 4 || len(failed) > 0 || got["INBOX/3"] != string(large) {
+		t.Errorf("%d messages, the large one of %d bytes, %v", len(got), len(got["INBOX/3"]), failed)
+	}
+	if err := c.Noop(t.Context()); err != nil {
+		t.Error(err)
+	}
+}

@@ -24,6 +24,9 @@ type Client struct {
 	limits map[string]int64
 	stats  Stats
 	wrong  map[string]bool // capabilities that the server announces and gets wrong
+
+	dovecot    bool // by its answer to ID
+	noIdentity bool // asking for an identity was refused
 }
 
 // Stats counts what went over all connections of a Client.

@@ -57,8 +57,6 @@ type Conn struct {
 	enabling    *command // ENABLE, not yet looked at
 	enabled     bool     // of enabling; valid when it is answered
 	qresync     bool     // ENABLED came
-	dovecot     bool     // by its answer to ID
-	noIdentity  bool     // asking for an identity was refused
 	selected    selection
 	selecting   *selecting // the SELECT that was sent last
 

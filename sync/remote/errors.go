@@ -73,6 +73,7 @@ var (
 	errClosed     = errors.New("connection closed")
 	errLongLine   = errors.New("the server sent a line longer than 16 MB")
 	errLiteral    = errors.New("the server sent a literal of unknown size")
+	errOtherUID   = errors.New("the server sent another message than the one that was asked for")
 
 	// ErrIncomplete says that the server listed fewer messages than it says the
 	// mailbox holds, so nothing can be concluded from those that are missing.

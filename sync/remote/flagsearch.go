@@ -150,7 +150,7 @@ func (in *inquiry) judgeSearch() (again bool) {
 		in.req.Keywords = in.req.Keywords.Union(fresh)
 		return true
 	}
-	if in.counted && in.count+in.expunged < uint64(in.sel.cursor.Messages) {
+	if in.counted && in.count+in.left(all) < uint64(in.sel.cursor.Messages) {
 		in.doubts |= DoubtSearch
 		in.req.Distrust |= DoubtSearch
 		return true

@@ -23,6 +23,7 @@ type step struct {
 	visit *visit
 	line  string
 	cmd   *command
+	only  mail.UID    // the one message that it asks for; 0: there may be more
 	setup func(*step) // sets cmd's functions
 	done  func(*step) error
 }

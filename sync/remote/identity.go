@@ -20,13 +20,13 @@ const (
 // identityItem returns the FETCH item for the identity, or "".
 func (c *Conn) identityItem() string {
 	switch {
-	case c.noIdentity:
+	case c.cl.identityRefused():
 		return ""
 	case c.Has("OBJECTID"):
 		return itemEmailID
 	case c.Has("X-GM-EXT-1"):
 		return itemGmail
-	case c.dovecot:
+	case c.cl.isDovecot():
 		return itemGUID
 	}
 	return ""
@@ -45,6 +45,34 @@ func (c *Conn) refusedIdentity(err error) bool {
 	if c.identityItem() == "" || !errors.As(err, &re) {
 		return false
 	}
-	c.noIdentity = true
+	c.cl.refuseIdentity(true)
 	return true
+}
+
+// What one connection finds out about identities holds for all of the account:
+// a message has the same one over each of them.
+
+func (cl *Client) isDovecot() bool {
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	return cl.dovecot
+}
+
+func (cl *Client) setDovecot(is bool) {
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	cl.dovecot = is
+}
+
+// identityRefused reports whether asking for an identity was refused.
+func (cl *Client) identityRefused() bool {
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	return cl.noIdentity
+}
+
+func (cl *Client) refuseIdentity(is bool) {
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	cl.noIdentity = is
 }

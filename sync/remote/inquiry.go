@@ -31,7 +31,10 @@ type inquiry struct {
 	counting *command // the search for it
 	present  []mail.UIDRange
 	searched bool
+	// What was said to go meanwhile. It explains a count that is lower than
+	// that of SELECT only as far as it names messages that were there.
 	expunged uint64
+	vanished []mail.UIDRange
 }
 
 func (in *inquiry) known() bool { return in.req.Known.UIDValidity != 0 }
@@ -163,13 +166,23 @@ func (in *inquiry) take(r wire.Response) {
 		}
 	case "VANISHED":
 		// Seen only while we look: the next SELECT tells again, because the
-		// cursor is that of this SELECT. It explains a shorter list, though.
-		if set, _, ok := wire.ParseVanished(r.Rest); ok {
-			in.expunged += mail.MergeUIDs(set).Count()
+		// cursor is that of this SELECT.
+		if set, _, ok := wire.ParseVanished(r.Rest); ok && len(in.vanished) < maxVanished {
+			in.vanished = append(in.vanished, set...)
 		}
 	case "EXPUNGE":
-		in.expunged++
+		if r.Number > 0 && r.Number+in.expunged <= uint64(in.sel.cursor.Messages) {
+			in.expunged++
+		}
 	}
+}
+
+// maxVanished bounds what is kept of expunges that are told meanwhile.
+const maxVanished = 1 << 16
+
+// left counts the messages of a set that are said to have gone meanwhile.
+func (in *inquiry) left(of mail.UIDSet) uint64 {
+	return in.expunged + of.Intersect(mail.MergeUIDs(in.vanished)).Count()
 }
 
 // finish waits for the answers and settles what may be believed.
@@ -260,6 +273,8 @@ func (in *inquiry) settlePresent(ch *Changes) error {
 		return mailboxError("list messages", in.req.Mailbox, ErrIncomplete)
 	}
 	ch.Present, ch.HasPresent = present, true
-	ch.Short = present.Count()+in.expunged < uint64(ch.Cursor.Messages)
+	// What is said to have gone meanwhile is no excuse: who is told that the
+	// list is short asks for each message that is missing from it.
+	ch.Short = present.Count() < uint64(ch.Cursor.Messages)
 	return nil
 }

@@ -11,7 +11,7 @@ import (
 // already. Dovecot has them, as it has those of messages, without announcing
 // it: STATUS (X-GUID). What a server does not tell is not in the result.
 func (c *Conn) MailboxIDs(ctx context.Context, names []string) (map[string]string, error) {
-	if c.Has("OBJECTID") || !c.dovecot || c.noIdentity || len(names) == 0 {
+	if c.Has("OBJECTID") || !c.cl.isDovecot() || c.cl.identityRefused() || len(names) == 0 {
 		return nil, nil
 	}
 	defer c.guard(ctx)()

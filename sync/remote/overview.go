@@ -161,7 +161,10 @@ func (c *Conn) listFlight(li *listing, extended bool) (failed, err error) {
 		}
 	}
 	if first {
-		c.qresync, c.dovecot = li.enabled, li.dovecot
+		c.qresync = li.enabled
+		if c.Has("ID") {
+			c.cl.setDovecot(li.dovecot)
+		}
 	}
 	return list.err(), nil
 }

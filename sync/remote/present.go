@@ -11,14 +11,26 @@ import (
 // believe. Its error is ErrIncomplete, together with the list, when that is
 // shorter than the mailbox, mail.ErrUIDValidityChanged when v is another.
 func (c *Conn) Present(ctx context.Context, mailbox string, v mail.UIDValidity) (mail.UIDSet, error) {
-	const op = "list messages"
 	defer c.guard(ctx)()
+	set, meanwhile, err := c.present(mailbox, v)
+	if meanwhile && errors.Is(err, ErrIncomplete) {
+		// Another client removed something between EXISTS and the list, or the
+		// server says so; asked again, it has nothing to explain.
+		set, _, err = c.present(mailbox, v)
+	}
+	return set, err
+}
+
+// present lists the UIDs once, and reports whether something is said to have
+// gone meanwhile.
+func (c *Conn) present(mailbox string, v mail.UIDValidity) (set mail.UIDSet, meanwhile bool, err error) {
+	const op = "list messages"
 	// A new selection, because EXISTS of an old one may be out of date.
 	sel := &selecting{mailbox: mailbox, examine: true}
-	in := &inquiry{level: Plain}
+	in := &inquiry{level: Plain, sel: sel}
 	search := &command{line: searchAll(c), untagged: in.take}
 	c.link.cork()
-	err := c.startSelect(sel, "")
+	err = c.startSelect(sel, "")
 	if err == nil {
 		err = c.link.begin(search)
 	}
@@ -27,32 +39,33 @@ func (c *Conn) Present(ctx context.Context, mailbox string, v mail.UIDValidity) 
 	}
 	if err != nil {
 		if mail.KindOf(err) == mail.KindMailbox {
-			return nil, err
+			return nil, false, err
 		}
-		return nil, c.dead(op, mailbox, err)
+		return nil, false, c.dead(op, mailbox, err)
 	}
 	for _, cmd := range []*command{sel.cmd, search} {
 		if err := c.wait(cmd); err != nil {
-			return nil, c.dead(op, mailbox, err)
+			return nil, false, c.dead(op, mailbox, err)
 		}
 	}
 	if err := c.settle(sel); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if v != 0 && sel.cursor.UIDValidity != v {
-		return nil, mailboxError(op, mailbox, mail.ErrUIDValidityChanged)
+		return nil, false, mailboxError(op, mailbox, mail.ErrUIDValidityChanged)
 	}
 	if err := search.err(); err != nil {
-		return nil, mailboxError(op, mailbox, err)
+		return nil, false, mailboxError(op, mailbox, err)
 	}
-	set := mail.MergeUIDs(in.present)
+	set = mail.MergeUIDs(in.present)
+	meanwhile = in.expunged > 0 || len(in.vanished) > 0
 	if !in.searched {
-		return nil, mailboxError(op, mailbox, errors.New("the server did not answer a search"))
+		return nil, false, mailboxError(op, mailbox, errors.New("the server did not answer a search"))
 	}
-	if set.Count()+in.expunged < uint64(sel.cursor.Messages) {
-		return set, mailboxError(op, mailbox, ErrIncomplete)
+	if set.Count() < uint64(sel.cursor.Messages) {
+		return set, meanwhile, mailboxError(op, mailbox, ErrIncomplete)
 	}
-	return set, nil
+	return set, meanwhile, nil
 }
 
 // searchAll asks for all UIDs, as ranges where the server can (RFC 4731).

@@ -91,7 +91,7 @@ func (c *Conn) parseItem(p *parser, f *fetching, alone bool) {
 		}
 		f.add(word)
 	case "EMAILID", "THREADID":
-		if !c.srv.opts.Caps.Has(CapObjectID) {
+		if !c.srv.opts.Caps.Has(CapObjectID) || c.srv.opts.RefusesIdentity && asksIdentity(word) {
 			p.fail("%s is not supported", word)
 		}
 		f.add(word)
@@ -138,8 +138,11 @@ func fetchHandler(byUID bool) func(*Conn, string, *parser) string {
 			msgs = slices.DeleteFunc(msgs, func(m *message) bool { return m.modSeq <= f.since })
 		}
 		turned := c.markSeen(f, msgs)
-		for _, m := range msgs {
-			c.fetchOne(f, m, turned[m.uid])
+		if c.srv.opts.UIDLast {
+			f = uidLast(f)
+		}
+		if reply := c.fetchAll(f, msgs, turned); reply != "" {
+			return reply
 		}
 		if lost {
 			return expungeIssued

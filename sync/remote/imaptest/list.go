@@ -225,7 +225,7 @@ func (c *Conn) listLine(l listing, name string, children, childInfo bool) {
 	}
 	c.out.printf("* LIST (%s) %s %s%s", strings.Join(attrs, " "), quote(st.delim), quote(encodeName(name)), info)
 	if box != nil && len(l.status) > 0 {
-		c.status(box, l.status)
+		c.status(box, l.status) // one that is refused is left out
 	}
 }
 

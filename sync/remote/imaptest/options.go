@@ -40,6 +40,13 @@ type Options struct {
 	// NoGreetingCaps and NoLoginCaps leave the CAPABILITY code out of the greeting and of the answer to a login.
 	NoGreetingCaps, NoLoginCaps bool
 
+	// Damaged says what is broken in the store; nil means nothing.
+	Damaged *Damaged
+	// RefusesIdentity answers BAD to a FETCH of the identity of messages, although it is announced.
+	RefusesIdentity bool
+	// UIDLast puts the UID behind everything else in a FETCH response.
+	UIDLast bool
+
 	// Preauth greets with PREAUTH, as the first of Users by name.
 	Preauth bool
 	// AppendsBackwards stores the messages of one APPEND in the reverse of their order, and says of APPENDUID nothing else,

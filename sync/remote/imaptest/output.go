@@ -14,12 +14,16 @@ type output struct {
 	chunks [][]byte // without whole: what is sent, in order
 	tail   []byte   // follows chunks
 	size   int      // bytes held, roughly
+	closed bool     // nothing more is said
 }
 
 // bigChunk is the size from which content is passed on without a copy.
 const bigChunk = 2048
 
 func (o *output) text(s string) {
+	if o.closed {
+		return
+	}
 	if o.whole {
 		o.line = append(o.line, s...)
 	} else {
@@ -29,6 +33,9 @@ func (o *output) text(s string) {
 }
 
 func (o *output) bytes(b []byte) {
+	if o.closed {
+		return
+	}
 	o.size += len(b)
 	switch {
 	case o.whole:
@@ -47,6 +54,9 @@ func (o *output) literal(b []byte) {
 }
 
 func (o *output) end() {
+	if o.closed {
+		return
+	}
 	if o.whole {
 		o.lines = append(o.lines, string(o.line))
 		o.line = o.line[:0]
@@ -67,7 +77,7 @@ func (o *output) take() (chunks [][]byte, lines []string) {
 	if len(o.tail) > 0 {
 		chunks = append(chunks, o.tail)
 	}
-	*o = output{whole: o.whole}
+	*o = output{whole: o.whole, closed: o.closed}
 	return chunks, lines
 }
 

@@ -78,6 +78,9 @@ func selectHandler(examine bool) func(*Conn, string, *parser) string {
 		if err != nil {
 			return err.Error()
 		}
+		if reply := c.suffer(c.srv.opts.Damaged.ofMailbox(box.name)); reply != "" {
+			return reply
+		}
 		c.condstore = c.condstore || condstore
 		c.open(box, examine)
 		if r.given && r.uidValidity == box.uidValidity && !box.noModSeq {

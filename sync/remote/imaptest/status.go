@@ -44,12 +44,17 @@ func runStatus(c *Conn, _ string, p *parser) string {
 	if err != nil {
 		return err.Error()
 	}
-	c.status(box, items)
+	if reply := c.status(box, items); reply != "" {
+		return reply
+	}
 	return "OK Status completed"
 }
 
-// status sends one STATUS response. Asking for HIGHESTMODSEQ enables CONDSTORE, RFC 7162 §3.1.
-func (c *Conn) status(box *mailbox, items []string) {
+// status sends one STATUS response, or returns why it does not. Asking for HIGHESTMODSEQ enables CONDSTORE, RFC 7162 §3.1.
+func (c *Conn) status(box *mailbox, items []string) (reply string) {
+	if reply := c.suffer(c.srv.opts.Damaged.ofMailbox(box.name)); reply != "" {
+		return reply
+	}
 	var seen, deleted, recent int
 	var size int64
 	for _, m := range box.msgs {
@@ -97,4 +102,5 @@ func (c *Conn) status(box *mailbox, items []string) {
 		out = append(out, fmt.Sprintf("%s %v", item, value))
 	}
 	c.out.printf("* STATUS %s (%s)", quote(encodeName(box.name)), strings.Join(out, " "))
+	return ""
 }
