@@ -16,6 +16,9 @@ const (
 	MetaGeneration = "generation"
 	// MetaLevel is what the server was last seen to offer.
 	MetaLevel = "level"
+	// MetaSpellings is, in JSON, how the server spells mailboxes that satchel
+	// would spell otherwise, by name.
+	MetaSpellings = "spellings"
 	// MetaSizes says whether RFC822.SIZE is exact, as far as is known.
 	MetaSizes = "sizes"
 )

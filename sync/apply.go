@@ -37,6 +37,7 @@ func (s *session) apply(ctx context.Context, p *plan.Plan) (bool, error) {
 	if err := a.creates(ctx, all); err != nil {
 		return a.did.Load(), err
 	}
+	all = a.possible(all)
 	if err := a.base(ctx, all); err != nil {
 		return a.did.Load(), err
 	}

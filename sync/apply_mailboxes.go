@@ -15,18 +15,14 @@ import (
 // sides have.
 func (a *applier) creates(ctx context.Context, ops []plan.Op) error {
 	var conn *remote.Conn
+	var made []creation
 	for i := range ops {
 		op := &ops[i]
-		mb := a.mailboxes[op.Mailbox]
 		var err error
 		switch op.Kind {
 		case plan.CreateLocal:
-			if err = a.startAnewLocally(ctx, mb); err != nil {
-				return err
-			}
-			if err = a.store.CreateFolder(ctx, op.Mailbox); err == nil {
-				mb.folder = &maildir.Folder{Name: op.Mailbox, Cur: true, New: true}
-				mb.expected = &maildir.Fingerprint{}
+			if err = a.createLocal(ctx, op); err == nil {
+				a.done(op)
 			}
 		case plan.CreateRemote:
 			if conn == nil {
@@ -34,28 +30,36 @@ func (a *applier) creates(ctx context.Context, ops []plan.Op) error {
 					return err
 				}
 			}
-			if err = createRemote(ctx, conn, op.Mailbox); err == nil {
-				mb.remote = &remote.Mailbox{Name: op.Mailbox, Selectable: true, Subscribed: true}
-				a.boxes[op.Mailbox] = mb.remote
-				a.touches(op.Mailbox)
-				if mb.row != nil {
-					err = a.startAnew(ctx, mb)
-				}
+			var existed bool
+			if existed, err = conn.Create(ctx, op.Mailbox); err == nil {
+				made = append(made, creation{op, existed})
 			}
-		default:
-			continue
 		}
 		if err != nil {
 			if fatal(ctx, err) {
 				return err
 			}
-			mb.blindRemote = true
+			a.mailboxes[op.Mailbox].blindRemote = true
 			a.skip(op, diskFull(err))
-			continue
 		}
-		a.done(op)
+	}
+	if err := a.confirmMade(ctx, conn, made); err != nil {
+		return err
 	}
 	return a.commitMailboxes(ctx)
+}
+
+func (a *applier) createLocal(ctx context.Context, op *plan.Op) error {
+	mb := a.mailboxes[op.Mailbox]
+	if err := a.startAnewLocally(ctx, mb); err != nil {
+		return err
+	}
+	if err := a.store.CreateFolder(ctx, op.Mailbox); err != nil {
+		return err
+	}
+	mb.folder = &maildir.Folder{Name: op.Mailbox, Cur: true, New: true}
+	mb.expected = &maildir.Fingerprint{}
+	return nil
 }
 
 // startAnewLocally forgets the messages of a folder that comes back before it
@@ -115,13 +119,6 @@ func (a *applier) startAnew(ctx context.Context, mb *mailbox) error {
 		}
 		return tx.PutMailbox(mb.row)
 	})
-}
-
-func createRemote(ctx context.Context, c *remote.Conn, name string) error {
-	if err := c.Create(ctx, name); err != nil {
-		return err
-	}
-	return c.Subscribe(ctx, name, true)
 }
 
 // commitMailboxes stores rows for mailboxes that both sides have now.

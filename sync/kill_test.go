@@ -118,7 +118,10 @@ func (s imapSide) remove(h handle) {
 	must(s.w, s.c.Remove(s.w.t.Context(), []mail.UID{k.uid}))
 }
 
-func (s imapSide) create(mailbox string) { must(s.w, s.c.Create(s.w.t.Context(), mailbox)) }
+func (s imapSide) create(mailbox string) {
+	_, err := s.c.Create(s.w.t.Context(), mailbox)
+	must(s.w, err)
+}
 
 func (s imapSide) snapshot() snapshot {
 	s.w.t.Helper()

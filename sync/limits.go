@@ -74,9 +74,6 @@ func (s *session) startCycle() {
 // goOn decides after a cycle whether the run starts over, because a
 // connection broke or because the server was to be left alone for a moment. It returns
 // the error that ends the run otherwise. quiet: the cycle changed nothing.
-//
-// Starting over means that nothing is taken over from the cycles before: the
-// journal and the base say what was done, as they would to another run.
 func (s *session) goOn(ctx context.Context, quiet bool, err error) (again bool, _ error) {
 	s.mu.Lock()
 	waiting := s.limits.waiting
@@ -104,13 +101,19 @@ func (s *session) goOn(ctx context.Context, quiet bool, err error) (again bool, 
 	default:
 		return false, nil
 	}
+	s.startOver()
+	return true, nil
+}
+
+// startOver takes nothing over from the cycles before: the journal and the base
+// say what was done, as they would to another run.
+func (s *session) startOver() {
 	s.boxes, s.askAgain = nil, nil
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	clear(s.put)
 	clear(s.expected)
 	s.progress.Total, s.progress.BytesTotal = s.progress.Done, s.progress.BytesDone
-	return true, nil
 }
 
 // tellLimits reports what was still refused at the end.

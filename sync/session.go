@@ -35,6 +35,10 @@ type session struct {
 	braked     map[string]error // by mailbox, what a safety brake stopped
 	said       map[string]bool  // notices that are this run's to tell
 	unrenamed  map[string]bool  // renames that failed in this run
+	// What is known of names; see listed.go.
+	spellings  map[string]string // of mailboxes of the base, where they are not those that satchel would choose
+	notThere   map[string]bool   // mailboxes that were asked for by name, and are not there
+	incomplete bool              // a list left mailboxes out, so nothing that is missing counts as removed
 
 	compared map[string]bool     // mailboxes of which this run fetched all flags
 	distrust map[fault]time.Time // what the server was caught at, since when
@@ -63,7 +67,7 @@ type session struct {
 }
 
 func newSession(e *Engine, req Request, db *state.DB, store *maildir.Store, client *remote.Client, rep *Report) *session {
-	return &session{Engine: e, req: req, db: db, store: store, rep: rep, start: e.now(), said: map[string]bool{}, unrenamed: map[string]bool{}, expected: map[int64]maildir.Fingerprint{}, put: map[int64]*ours{}, unheld: map[string]mail.Flags{}, braked: map[string]error{},
+	return &session{Engine: e, req: req, db: db, store: store, rep: rep, start: e.now(), said: map[string]bool{}, unrenamed: map[string]bool{}, expected: map[int64]maildir.Fingerprint{}, put: map[int64]*ours{}, unheld: map[string]mail.Flags{}, braked: map[string]error{}, notThere: map[string]bool{},
 		compared: map[string]bool{}, given: map[string]map[mail.UID]bool{},
 		pool: newPool(client, e.account.Connections, newPatience(e.account.Timeout, e.sleep, e.log), e.log), progress: Progress{Account: e.account.Name}}
 }
@@ -81,7 +85,7 @@ func (s *session) run(ctx context.Context) error {
 			return err
 		}
 	}
-	err := s.recallDistrust(ctx)
+	err := errors.Join(s.recallDistrust(ctx), s.bindNames(ctx))
 	if err == nil {
 		err = s.cycles(ctx)
 	}
@@ -105,6 +109,11 @@ func (s *session) cycles(ctx context.Context) error {
 	for s.rep.Cycles = 1; ; s.rep.Cycles++ {
 		s.startCycle()
 		again, err := s.cycle(ctx)
+		if errors.Is(err, errLookAgain) {
+			s.startOver()
+			s.rep.Cycles = 0
+			continue
+		}
 		over, err := s.goOn(ctx, !again, err)
 		switch {
 		case over:
@@ -210,6 +219,9 @@ func (s *session) finish(ctx context.Context, err error) error {
 			return err
 		}
 		if err := s.rememberDistrust(tx); err != nil {
+			return err
+		}
+		if err := s.rememberNames(tx); err != nil {
 			return err
 		}
 		if err := s.noteGeneration(tx); err != nil {

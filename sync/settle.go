@@ -16,6 +16,7 @@ import (
 // waits. What this cycle itself changed is confirmed by the next one.
 func (s *session) settle(ctx context.Context, p *plan.Plan) error {
 	var changed []*mailbox
+	refused := s.refusedFolders()
 	for _, name := range s.names {
 		mb := s.mailboxes[name]
 		if mb.row == nil || mb.frozen() {
@@ -46,7 +47,7 @@ func (s *session) settle(ctx context.Context, p *plan.Plan) error {
 			}
 			mb.row.DirMTime, mb.row.CurMTime, mb.row.NewMTime, mb.row.Inode = st.Dir, st.Cur, st.New, st.Inode
 		}
-		if s.sayAgain && name == "INBOX" {
+		if s.sayAgain && name == "INBOX" || s.holdsAny(name, refused) {
 			mb.row.DirMTime = 0
 		}
 		if *mb.row != before {

@@ -25,6 +25,8 @@ type finding struct {
 	// here says where the Maildir has the mailboxes of the base, "" for those
 	// that it has no more.
 	here map[string]string
+	// unsure are mailboxes of which it is not known whether the server has them.
+	unsure map[string]error
 }
 
 // movedHere reports whether the Maildir has a mailbox under another name.
@@ -93,6 +95,9 @@ func (s *session) survey(ctx context.Context) error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
+	if err := s.secondLook(ctx, f); err != nil {
+		return err
+	}
 	s.boxes = f.boxes
 	again, err := s.renames(ctx, f)
 	if err != nil {
@@ -102,6 +107,7 @@ func (s *session) survey(ctx context.Context) error {
 		return s.survey(ctx)
 	}
 	s.join(f.rows, f.folders, f.boxes)
+	s.refuseNames(f)
 	for _, name := range s.req.Mailboxes {
 		if s.mailboxes[maildir.Canonical(name)] == nil {
 			return &mail.Error{Op: "mailbox " + name, Kind: mail.KindConfig,

@@ -19,6 +19,8 @@ type Client struct {
 
 	mu    sync.Mutex // guards all below
 	names *names
+	bound map[string]string // see [Client.Bind]
+	out   []LeftOut         // of the last list
 	// limits are the largest messages that mailboxes take, in bytes (RFC 7889
 	// §4), by canonical name.
 	limits map[string]int64
@@ -117,8 +119,61 @@ func (cl *Client) setLimits(limits map[string]int64) {
 	cl.limits = limits
 }
 
-func (cl *Client) setNames(n *names) {
+// setNames takes what a list told of names.
+func (cl *Client) setNames(n *names, out []LeftOut) {
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
-	cl.names = n
+	cl.names, cl.out = n, out
+}
+
+// Bind tells which of several spellings a mailbox had until now, by canonical
+// name, before the first list. Only what [Client.Spelling] returned needs to be told.
+func (cl *Client) Bind(spellings map[string]string) {
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	cl.bound = maps.Clone(spellings)
+}
+
+func (cl *Client) boundNames() map[string]string {
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	return cl.bound
+}
+
+// Spelling returns how the server spells a mailbox, where that is not how
+// satchel would spell a new one of that name; else "".
+func (cl *Client) Spelling(name string) string {
+	n := cl.mailboxNames()
+	spelled, err := n.toWire(name)
+	if err != nil {
+		return ""
+	}
+	if own, err := n.spell(name); err == nil && own == spelled {
+		return ""
+	}
+	return spelled
+}
+
+// Spells reports whether a mailbox of the last list is spelled as the caller
+// knows it.
+func (cl *Client) Spells(box *Mailbox) bool {
+	wire, err := cl.mailboxNames().expected(box.Name)
+	return box.Name == inboxName || err == nil && wire == box.Wire
+}
+
+// Nameable returns why the server cannot have a mailbox of a name.
+func (cl *Client) Nameable(name string) error {
+	wire, err := cl.mailboxNames().toWire(name)
+	if err == nil {
+		_, err = quote(name, wire)
+	}
+	return err
+}
+
+// LeftOut lists the mailboxes that the last list of the server had and that
+// have no name here.
+func (cl *Client) LeftOut() []LeftOut {
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	return slices.Clone(cl.out)
 }

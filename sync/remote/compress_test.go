@@ -230,7 +230,7 @@ func TestDovecotCompress(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range 300 {
-		if err := c.Create(t.Context(), fmt.Sprintf("a mailbox with a longer name %03d", i)); err != nil {
+		if _, err := c.Create(t.Context(), fmt.Sprintf("a mailbox with a longer name %03d", i)); err != nil {
 			t.Fatal(err)
 		}
 	}

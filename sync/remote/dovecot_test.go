@@ -49,9 +49,10 @@ func walk(t *testing.T, cl *Client, c *Conn) {
 	if s := cl.Stats(); s.RoundTrips > 4 { // three of them are SCRAM's
 		t.Errorf("opening took %d turns", s.RoundTrips)
 	}
-	must(c.Create(ctx, "Entwürfe/a b"))
-	must(c.Create(ctx, "Entwürfe/a b"))
-	must(c.Create(ctx, "dest"))
+	for _, name := range []string{"Entwürfe/a b", "Entwürfe/a b", "dest"} {
+		_, err := c.Create(ctx, name)
+		must(err)
+	}
 	must(c.Subscribe(ctx, "dest", true))
 
 	var reqs []AppendRequest
@@ -152,7 +153,7 @@ func TestDovecotTurns(t *testing.T) {
 	var reqs []ChangesRequest
 	for i := range 16 {
 		name := fmt.Sprintf("box%d", i)
-		if err := c.Create(t.Context(), name); err != nil {
+		if _, err := c.Create(t.Context(), name); err != nil {
 			t.Fatal(err)
 		}
 		if err := c.Append(t.Context(), name, []AppendRequest{request(message(1)), request(message(2))}, func(int, mail.UID, mail.UIDValidity, error) {}); err != nil {

@@ -88,7 +88,7 @@ func TestStallEverywhere(t *testing.T) {
 		"ENABLE": func(c *Conn) error { _, err := c.Overview(ctx); return err },
 		"SELECT": func(c *Conn) error { _, err := c.Select(ctx, "INBOX", 0); return err },
 		"NOOP":   func(c *Conn) error { return c.Noop(ctx) },
-		"CREATE": func(c *Conn) error { return c.Create(ctx, "x") },
+		"CREATE": func(c *Conn) error { _, err := c.Create(ctx, "x"); return err },
 		"APPEND": func(c *Conn) error {
 			return c.Append(ctx, "INBOX", []AppendRequest{request([]byte("a\r\n"))}, func(int, mail.UID, mail.UIDValidity, error) {})
 		},

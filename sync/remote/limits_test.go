@@ -256,7 +256,7 @@ func TestCommandLength(t *testing.T) {
 	if err := c.Rename(ctx, name, "another/"+name); err != nil {
 		t.Error(err)
 	}
-	if err := c.Create(ctx, strings.Repeat("y", 4000)); err == nil || isDead(err) {
+	if _, err := c.Create(ctx, strings.Repeat("y", 4000)); err == nil || isDead(err) {
 		t.Errorf("a name that fits into no command: %v", err)
 	}
 	mu.Lock()

@@ -2,35 +2,7 @@ package remote
 
 import (
 	"context"
-	"errors"
-
-	"satchel/sync/mail"
 )
-
-// Create makes a mailbox. One that exists already is a success.
-func (c *Conn) Create(ctx context.Context, name string) error {
-	defer c.guard(ctx)()
-	quoted, err := c.quotedName(name)
-	if err != nil {
-		return err
-	}
-	err = c.runThrough("create mailbox", name, &command{line: "CREATE " + quoted}, func() { c.imap.Create(name, nil) })
-	if err == nil || !isResponse(err) {
-		return err
-	}
-	if errors.Is(err, mail.ErrExists) {
-		return nil
-	}
-	// Servers without RFC 5530 refuse in words only: ask whether it is there.
-	status := c.run("status", name, &command{line: "STATUS " + quoted + " (UIDVALIDITY)"})
-	if status == nil {
-		return nil
-	}
-	if isDead(status) {
-		return status
-	}
-	return err
-}
 
 // Delete removes a mailbox with all that is in it. errors.Is(err,
 // mail.ErrGone) tells of one that is not there, if the server does.

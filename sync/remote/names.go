@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -8,13 +9,15 @@ import (
 	"sync"
 	"unicode/utf8"
 
+	"golang.org/x/text/unicode/norm"
+
 	"satchel/sync/mail"
 	"satchel/sync/remote/wire"
 )
 
 // names maps between the names of mailboxes on the wire and their canonical
 // form: levels separated by "/", without the prefix of the personal
-// namespace, INBOX in upper case.
+// namespace, INBOX in upper case, letters composed (Unicode NFC).
 //
 // A level may hold any character. "/" within a level is written "%2F"; a
 // "%" is written "%25" only where "2F" or "25" follows, so that "100%" stays
@@ -23,6 +26,10 @@ import (
 // Below a prefix such as "INBOX." there may be a mailbox "INBOX.INBOX". It
 // keeps its prefix, as "INBOX/INBOX": a canonical name of several levels that
 // starts with INBOX never has its prefix removed.
+//
+// Several names on the wire may have one canonical form: "Work" of a shared
+// namespace beside "INBOX.Work", or one mailbox spelled in two ways. Only one
+// of them has the name; see [names.list].
 type names struct {
 	prefix string // of the personal namespace, decoded; "INBOX."
 	delim  byte   // 0: the server has no hierarchy
@@ -30,30 +37,108 @@ type names struct {
 	// names stay whole. A personal mailbox that would look like one of them
 	// keeps its prefix, as below INBOX.
 	others []string
+	// bound are the spellings of mailboxes that the caller knows already,
+	// by canonical name, where they are not those that spell gives.
+	bound map[string]string
 
 	mu   sync.Mutex // guards wire
 	wire map[string]string
 }
 
 func newNames(prefix string, delim byte) *names {
-	return &names{prefix: prefix, delim: delim, wire: map[string]string{"INBOX": "INBOX"}}
+	return &names{prefix: prefix, delim: delim, wire: map[string]string{inboxName: inboxName}}
 }
 
-// add learns a name as LIST sent it. ok is false for names that cannot be
-// told from another one or that have an empty level.
-func (n *names) add(wireName string) (canonical string, ok bool) {
-	canonical, ok = n.canonical(decodeName(wireName))
-	if !ok {
-		return "", false
-	}
+const inboxName = "INBOX"
+
+// learn notes how the server spells a name.
+func (n *names) learn(canonical, wireName string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if old, known := n.wire[canonical]; known && old != wireName && canonical != "INBOX" {
-		return "", false
+	if canonical != inboxName { // INBOX is the same in any case (RFC 3501 §5.1)
+		n.wire[canonical] = wireName
 	}
-	n.wire[canonical] = wireName
-	return canonical, true
 }
+
+// list decides which of the rows of a LIST has which name, and learns it. The
+// order of the rows does not matter. Of those with one name it is the row with
+// the spelling that the caller knows the mailbox by; else one that can be
+// selected; else the one that [names.spell] gives; else the first in byte order.
+// out are the others that can be selected, and those that cannot have a name.
+func (n *names) list(rows []wire.List) (kept map[string]wire.List, out []LeftOut) {
+	sorted := slices.Clone(rows)
+	slices.SortStableFunc(sorted, func(a, b wire.List) int { return strings.Compare(a.Name, b.Name) })
+	kept = make(map[string]wire.List, len(rows))
+	for _, row := range sorted {
+		if row.Name == "" {
+			continue // the root of a namespace
+		}
+		name, ok := n.canonical(decodeName(row.Name))
+		if !ok {
+			out = n.leaveOut(out, row, "", "a level of its name is empty")
+			continue
+		}
+		other, taken := kept[name]
+		switch {
+		case !taken:
+			kept[name] = row
+		case name == inboxName: // one mailbox, whatever the rows say
+			if !selectable(other) {
+				kept[name] = row
+			}
+		case n.outranks(name, row, other):
+			out = n.leaveOut(out, other, name, takenBy(row, other))
+			kept[name] = row
+		default:
+			out = n.leaveOut(out, row, name, takenBy(other, row))
+		}
+	}
+	for name, row := range kept {
+		n.learn(name, row.Name)
+	}
+	return kept, out
+}
+
+// outranks reports whether a row has a name before another one, which comes
+// first in byte order.
+func (n *names) outranks(name string, row, other wire.List) bool {
+	bound := n.bound[name]
+	exact, _ := n.spell(name)
+	switch {
+	case row.Name == bound || other.Name == bound:
+		return row.Name == bound
+	case selectable(row) != selectable(other):
+		return selectable(row)
+	}
+	return row.Name == exact
+}
+
+// LeftOut is a mailbox of the server that has no name here.
+type LeftOut struct {
+	Text string // its whole name, as a person reads it
+	Name string // what it would be here, as near as can be
+	Why  string
+}
+
+func (n *names) leaveOut(out []LeftOut, row wire.List, name, why string) []LeftOut {
+	if !selectable(row) {
+		return out // there is no mail in it
+	}
+	text := decodeName(row.Name)
+	if name == "" {
+		name = text
+		if n.delim != 0 {
+			name = strings.ReplaceAll(text, string(rune(n.delim)), "/")
+		}
+	}
+	return append(out, LeftOut{Text: text, Name: name, Why: why})
+}
+
+func takenBy(first, second wire.List) string {
+	return fmt.Sprintf("%q has the same name here as %q", asText(second.Name), asText(first.Name))
+}
+
+func selectable(l wire.List) bool { return !l.Has(`\Noselect`) && !l.Has(`\NonExistent`) }
 
 // decodeName reads a name as a person would.
 func decodeName(wireName string) string {
@@ -77,13 +162,13 @@ func asText(s string) string {
 }
 
 func (n *names) canonical(text string) (string, bool) {
-	if strings.EqualFold(text, "INBOX") {
-		return "INBOX", true
+	if strings.EqualFold(text, inboxName) {
+		return inboxName, true
 	}
 	if n.delim != 0 {
 		text = strings.TrimSuffix(text, string(rune(n.delim))) // "foo/" is foo
 	}
-	if rest, ok := strings.CutPrefix(text, n.prefix); ok && n.prefix != "" && !n.reserved(rest) {
+	if rest, ok := n.cutPrefix(text); ok && !n.reserved(rest) {
 		text = rest
 	}
 	levels := []string{text}
@@ -94,12 +179,27 @@ func (n *names) canonical(text string) (string, bool) {
 		if l == "" {
 			return "", false
 		}
-		levels[i] = escapeLevel(l)
+		// Level by level: what is composed is never a delimiter.
+		levels[i] = escapeLevel(norm.NFC.String(l))
 	}
-	if strings.EqualFold(levels[0], "INBOX") {
-		levels[0] = "INBOX"
+	if strings.EqualFold(levels[0], inboxName) {
+		levels[0] = inboxName
 	}
 	return strings.Join(levels, "/"), true
+}
+
+// cutPrefix removes the prefix of the personal namespace. Where that is INBOX,
+// it is the same in any case.
+func (n *names) cutPrefix(text string) (rest string, ok bool) {
+	p := n.prefix
+	if p == "" || len(text) <= len(p) {
+		return text, false
+	}
+	at := 0
+	if len(p) > len(inboxName) && strings.EqualFold(p[:len(inboxName)], inboxName) && strings.EqualFold(text[:len(inboxName)], inboxName) {
+		at = len(inboxName)
+	}
+	return text[len(p):], text[at:len(p)] == p[at:]
 }
 
 // reserved reports whether a full name never has the personal prefix.
@@ -122,6 +222,25 @@ func (n *names) toWire(canonical string) (string, error) {
 	if ok {
 		return known, nil
 	}
+	return n.expected(canonical)
+}
+
+// expected returns the spelling under which the caller knows a mailbox, or
+// would make it, whatever the last list says.
+func (n *names) expected(canonical string) (string, error) {
+	if known, ok := n.bound[canonical]; ok {
+		return known, nil
+	}
+	return n.spell(canonical)
+}
+
+// spell writes a canonical name as a new mailbox would be called. It fails
+// where that name would be read back as another one: what is written there
+// would be in the mailbox of that name, again in each run.
+func (n *names) spell(canonical string) (string, error) {
+	if canonical == inboxName {
+		return inboxName, nil
+	}
 	levels := strings.Split(canonical, "/")
 	for i, l := range levels {
 		levels[i] = unescapeLevel(l)
@@ -136,7 +255,20 @@ func (n *names) toWire(canonical string) (string, error) {
 	if !n.reserved(text) {
 		text = n.prefix + text
 	}
-	return wire.EncodeName(text), nil
+	wireName := wire.EncodeName(text)
+	if back, ok := n.canonical(decodeName(wireName)); !ok || back != canonical {
+		return "", n.ambiguous(canonical, wireName, back)
+	}
+	return wireName, nil
+}
+
+func (n *names) ambiguous(canonical, wireName, back string) error {
+	why := fmt.Errorf("name cannot be used: the server would take it for %q, which is the mailbox %s", asText(wireName), back)
+	if back == "" {
+		why = errors.New("name cannot be used: a mailbox of the server cannot have it")
+	}
+	return &mail.Error{Op: "name mailbox", Mailbox: canonical, Kind: mail.KindMailbox,
+		Hint: "rename the folder, or exclude it", Err: why}
 }
 
 func unusableName(canonical string, delim byte) error {

@@ -38,6 +38,7 @@ type listing struct {
 	others   []wire.Namespace
 	enabled  bool
 	dovecot  bool
+	bare     bool // only names are asked for
 }
 
 func newListing() *listing {
@@ -84,25 +85,9 @@ func inboxFold(name string) string {
 func (c *Conn) Overview(ctx context.Context) ([]Mailbox, error) {
 	defer c.guard(ctx)()
 	li := newListing()
-	extended := c.Has("LIST-STATUS") || c.Has("LIST-EXTENDED")
-	failed, err := c.listFlight(li, extended)
+	extended, err := c.lists(li)
 	if err != nil {
 		return nil, err
-	}
-	if failed != nil && extended {
-		// A server that offers LIST-EXTENDED and chokes on it is asked again
-		// in plain words.
-		c.log.Warn("extended LIST refused", "err", failed)
-		li.lists, li.listed, extended = nil, map[string]bool{}, false
-		if failed, err = c.listFlight(li, false); err != nil {
-			return nil, err
-		}
-	}
-	if failed == nil && li.tooMany {
-		failed = fmt.Errorf("the server lists more than %d", maxMailboxes)
-	}
-	if failed != nil {
-		return nil, &mail.Error{Op: "list mailboxes", Kind: mail.KindAccount, Err: failed}
 	}
 	if !extended || !c.Has("LIST-STATUS") {
 		if err := c.statusFlight(li, c.mailboxes(li, extended)); err != nil {
@@ -110,6 +95,31 @@ func (c *Conn) Overview(ctx context.Context) ([]Mailbox, error) {
 		}
 	}
 	return c.listed(li, extended), nil
+}
+
+// lists fills li with all that the server lists.
+func (c *Conn) lists(li *listing) (extended bool, err error) {
+	extended = c.Has("LIST-STATUS") || c.Has("LIST-EXTENDED")
+	failed, err := c.listFlight(li, extended)
+	if err != nil {
+		return extended, err
+	}
+	if failed != nil && extended {
+		// A server that offers LIST-EXTENDED and chokes on it is asked again
+		// in plain words.
+		c.log.Warn("extended LIST refused", "err", failed)
+		li.lists, li.listed, extended = nil, map[string]bool{}, false
+		if failed, err = c.listFlight(li, false); err != nil {
+			return extended, err
+		}
+	}
+	if failed == nil && li.tooMany {
+		failed = fmt.Errorf("the server lists more than %d", maxMailboxes)
+	}
+	if failed != nil {
+		return extended, &mail.Error{Op: "list mailboxes", Kind: mail.KindAccount, Err: failed}
+	}
+	return extended, nil
 }
 
 // listed joins what LIST and STATUS told.
@@ -179,7 +189,7 @@ func (c *Conn) listCommands(li *listing, extended bool) (flight []*command, list
 	if c.Has("NAMESPACE") {
 		flight = append(flight, li.ask("NAMESPACE"))
 	}
-	list = li.ask(c.listLine(extended))
+	list = li.ask(c.listLine(extended, li.bare))
 	flight = append(flight, list)
 	if !extended {
 		flight = append(flight, li.ask(`LSUB "" "*"`), li.ask(`LIST "" ""`)) // the delimiter, for a server without NAMESPACE
@@ -187,7 +197,7 @@ func (c *Conn) listCommands(li *listing, extended bool) (flight []*command, list
 	return flight, list
 }
 
-func (c *Conn) listLine(extended bool) string {
+func (c *Conn) listLine(extended, bare bool) string {
 	line := `LIST "" "*"`
 	if !extended {
 		return line
@@ -196,7 +206,7 @@ func (c *Conn) listLine(extended bool) string {
 	if c.Has("SPECIAL-USE") {
 		ret = append(ret, "SPECIAL-USE")
 	}
-	if c.Has("LIST-STATUS") {
+	if c.Has("LIST-STATUS") && !bare {
 		ret = append(ret, "STATUS ("+c.statusItems()+")")
 	}
 	return line + " RETURN (" + strings.Join(ret, " ") + ")"
@@ -235,26 +245,16 @@ func (c *Conn) mailboxes(li *listing, extended bool) []Mailbox {
 			}
 		}
 	}
-	var boxes []Mailbox
-	seen := map[string]bool{}
-	for _, l := range li.lists {
-		name, ok := n.add(l.Name)
-		if l.Name == "" || seen[name] && ok {
-			continue
-		}
-		if !ok {
-			c.log.Warn("mailbox left out: its name is empty in part, or like another one", "mailbox", asText(l.Name))
-			continue
-		}
-		seen[name] = true
-		m := Mailbox{Name: name, Wire: l.Name,
-			Selectable: !l.Has(`\Noselect`) && !l.Has(`\NonExistent`),
+	n.bound = c.cl.boundNames()
+	kept, out := n.list(li.lists)
+	boxes := make([]Mailbox, 0, len(kept))
+	for name, l := range kept {
+		boxes = append(boxes, Mailbox{Name: name, Wire: l.Name, Selectable: selectable(l),
 			Subscribed: l.Has(`\Subscribed`) || !extended && li.subbed[inboxFold(l.Name)],
 			SpecialUse: specialUse(l.Attrs),
-		}
-		boxes = append(boxes, m)
+		})
 	}
-	c.cl.setNames(n)
+	c.cl.setNames(n, out)
 	slices.SortFunc(boxes, func(a, b Mailbox) int { return strings.Compare(a.Name, b.Name) })
 	return boxes
 }

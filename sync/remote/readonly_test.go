@@ -29,7 +29,7 @@ func TestReadOnly(t *testing.T) {
 	o.ReadOnly = true
 	flagged := mail.Delta{Add: mail.Flags{System: mail.Flagged}}
 	for name, change := range map[string]func(c *Conn) error{
-		"create":      func(c *Conn) error { return c.Create(t.Context(), "New") },
+		"create":      func(c *Conn) error { _, err := c.Create(t.Context(), "New"); return err },
 		"delete":      func(c *Conn) error { return c.Delete(t.Context(), "Work") },
 		"rename":      func(c *Conn) error { return c.Rename(t.Context(), "Work", "New") },
 		"subscribe":   func(c *Conn) error { return c.Subscribe(t.Context(), "Work", true) },

@@ -303,8 +303,12 @@ func TestManage(t *testing.T) {
 					t.Error(err)
 				}
 			}
-			check(c.Create(ctx, "Entwürfe/a%2Fb"))
-			check(c.Create(ctx, "Entwürfe/a%2Fb"))
+			for i := range 2 {
+				existed, err := c.Create(ctx, "Entwürfe/a%2Fb")
+				if check(err); existed != (i == 1) {
+					t.Errorf("made for the %d. time: existed %v", i+1, existed)
+				}
+			}
 			check(c.Subscribe(ctx, "Entwürfe/a%2Fb", true))
 			if !srv.Subscribed("Entwürfe.a/b") {
 				t.Error("not subscribed")
@@ -318,7 +322,7 @@ func TestManage(t *testing.T) {
 			if err := c.Delete(ctx, "x/y"); !errors.Is(err, mail.ErrGone) {
 				t.Error("deleted twice")
 			}
-			if err := c.Create(ctx, "dot.in/level"); mail.KindOf(err) != mail.KindMailbox {
+			if _, err := c.Create(ctx, "dot.in/level"); mail.KindOf(err) != mail.KindMailbox {
 				t.Error(err)
 			}
 			check(c.Noop(ctx))

@@ -167,6 +167,10 @@ func runList(c *Conn, _ string, p *parser) string {
 		c.out.printf(`* LIST (\Noselect) %s ""`, quote(st.delim)) // a question for the delimiter, RFC 3501 §6.3.8
 		return "OK List completed"
 	}
+	if name, echoes := c.srv.echoes(l); echoes {
+		c.listLine(l, name, false, false)
+		return "OK List completed"
+	}
 	names := st.names()
 	if l.subscribed {
 		names = nil
@@ -196,9 +200,18 @@ func runList(c *Conn, _ string, p *parser) string {
 	return "OK List completed"
 }
 
+// echoes tells whether LIST answers with the name that it was asked for, though the mailbox is stored under another one.
+func (s *Server) echoes(l listing) (name string, ok bool) {
+	if !s.opts.EchoNames || len(l.patterns) != 1 || strings.ContainsAny(l.patterns[0], "*%") {
+		return "", false
+	}
+	name = l.patterns[0]
+	return name, s.store.boxes[name] == nil && s.store.boxes[s.canonical(name)] != nil
+}
+
 func (c *Conn) listLine(l listing, name string, children, childInfo bool) {
 	st, caps := &c.srv.store, c.srv.opts.Caps
-	box := st.boxes[name]
+	box := st.boxes[c.srv.canonical(name)]
 	var attrs []string
 	if box == nil && !c.srv.opts.BareParents {
 		if caps.Has(CapListExtended) {

@@ -21,6 +21,11 @@ type Options struct {
 	Delimiter rune
 	// Prefix of the personal namespace with its delimiter, such as "INBOX."; clients can create mailboxes only below it.
 	Prefix string
+	// Spell gives the name under which a mailbox is stored that a command names, for servers that do not tell all names
+	// apart: upper and lower case, a space at the end, an alias. LIST knows the stored names only, unless EchoNames makes
+	// it answer for a pattern without wildcards with the name that was asked for. Nil: names are stored as they are.
+	Spell     func(name string) string
+	EchoNames bool
 	// PermanentFlags replaces the list that SELECT announces; nil means the five system flags and \*. A flag
 	// that a client sets and that is not in the list is dropped without a word, as some servers do.
 	PermanentFlags []string

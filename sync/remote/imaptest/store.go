@@ -44,6 +44,9 @@ func newStore(delim string) store {
 
 // canonical gives INBOX, and a prefix made of it, the one spelling under which they are stored.
 func (s *Server) canonical(name string) string {
+	if s.opts.Spell != nil {
+		name = s.opts.Spell(name)
+	}
 	if strings.EqualFold(name, "INBOX") {
 		return "INBOX"
 	}

@@ -1,0 +1,135 @@
+package remote
+
+import (
+	"context"
+	"errors"
+
+	"satchel/sync/mail"
+	"satchel/sync/remote/wire"
+)
+
+// One list proves nothing about a name: a proxy loses rows, and CREATE may
+// answer OK for a name that the server does not keep apart from another one.
+// Here is what is asked before a mailbox counts as missing, and after it was
+// made.
+
+// List lists the mailboxes without their state, in one turn.
+func (c *Conn) List(ctx context.Context) ([]Mailbox, error) {
+	defer c.guard(ctx)()
+	li := newListing()
+	li.bare = true
+	extended, err := c.lists(li)
+	if err != nil {
+		return nil, err
+	}
+	return c.mailboxes(li, extended), nil
+}
+
+// Lookup asks for mailboxes by their own names, each in the spelling that it
+// is known by, or would be made with. What is returned was listed under just
+// that spelling. unknown are those of which the server did not say whether
+// they are there.
+func (c *Conn) Lookup(ctx context.Context, names []string) (found map[string]*Mailbox, unknown map[string]error, err error) {
+	defer c.guard(ctx)()
+	const op = "look for mailbox"
+	found, unknown = map[string]*Mailbox{}, map[string]error{}
+	li, n := newListing(), c.cl.mailboxNames()
+	asked := map[string]*command{}
+	spelled := map[string]string{}
+	var flight []*command
+	for _, name := range names {
+		wireName, err := n.expected(name)
+		if err != nil {
+			continue // the server cannot have it
+		}
+		quoted, err := quote(name, wireName)
+		if err != nil {
+			continue
+		}
+		line := "LIST \"\" " + quoted
+		if c.Has("LIST-STATUS") {
+			line += " RETURN (SUBSCRIBED STATUS (" + c.statusItems() + "))"
+		}
+		cmd := li.ask(line)
+		if err := c.link.begin(cmd); err != nil {
+			return nil, nil, c.dead(op, name, err)
+		}
+		asked[name], spelled[name] = cmd, wireName
+		if flight = append(flight, cmd); len(flight) >= statusWindow {
+			if err := c.wait(flight[0]); err != nil {
+				return nil, nil, c.dead(op, name, err)
+			}
+			flight = flight[1:]
+		}
+	}
+	for _, cmd := range flight {
+		if err := c.wait(cmd); err != nil {
+			return nil, nil, c.dead(op, "", err)
+		}
+	}
+	for name, cmd := range asked {
+		if err := cmd.err(); err != nil {
+			unknown[name] = mailboxError(op, name, err)
+		}
+	}
+	return found, unknown, c.lookedUp(li, spelled, found)
+}
+
+// lookedUp takes the rows that have just the spelling that was asked for. A
+// wildcard in a name, and a server that answers with what it likes, bring
+// others.
+func (c *Conn) lookedUp(li *listing, spelled map[string]string, found map[string]*Mailbox) error {
+	rows := make(map[string]wire.List, len(li.lists))
+	for _, l := range li.lists {
+		rows[l.Name] = l
+	}
+	var ask []Mailbox
+	n := c.cl.mailboxNames()
+	for name, wireName := range spelled {
+		l, ok := rows[wireName]
+		if !ok {
+			continue
+		}
+		n.learn(name, wireName)
+		found[name] = &Mailbox{Name: name, Wire: wireName, Selectable: selectable(l), Subscribed: l.Has(`\Subscribed`), SpecialUse: specialUse(l.Attrs)}
+		if _, told := li.statuses[inboxFold(wireName)]; !told {
+			ask = append(ask, *found[name])
+		}
+	}
+	if err := c.statusFlight(li, ask); err != nil {
+		return err
+	}
+	for _, m := range found {
+		if st, ok := li.statuses[inboxFold(m.Wire)]; ok {
+			m.Status, m.MailboxID = st.Cursor, st.MailboxID
+		}
+	}
+	return nil
+}
+
+// Create makes a mailbox. existed: the server says that there is one already.
+// Neither answer proves that there is one of just this name now; see
+// [Conn.List] and [Conn.Lookup].
+func (c *Conn) Create(ctx context.Context, name string) (existed bool, err error) {
+	defer c.guard(ctx)()
+	quoted, err := c.quotedName(name)
+	if err != nil {
+		return false, err
+	}
+	err = c.runThrough("create mailbox", name, &command{line: "CREATE " + quoted}, func() { c.imap.Create(name, nil) })
+	if err == nil || !isResponse(err) {
+		return false, err
+	}
+	if errors.Is(err, mail.ErrExists) {
+		return true, nil
+	}
+	// Servers without RFC 5530 refuse in words only: ask whether it is there.
+	status := c.run("status", name, &command{line: "STATUS " + quoted + " (UIDVALIDITY)"})
+	if status == nil {
+		return true, nil
+	}
+	if isDead(status) {
+		return false, status
+	}
+	return false, err
+}
