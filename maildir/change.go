@@ -91,9 +91,8 @@ func (s *Store) Copy(ctx context.Context, from, to File) error {
 	if err != nil {
 		return s.moveFailed(op, from, src, err)
 	}
-	if !i.Mode.IsRegular() {
-		// A link to a symbolic link may lead nowhere from the new place.
-		err = s.copyFile(ctx, src, dst, s.tmpFor(dst), s.sync)
+	if odd := s.notRead(i); odd != nil {
+		err = fmt.Errorf("%s %w", src, odd)
 	} else if err = s.fs.Link(src, dst); cannotLink(err) {
 		err = s.copyFile(ctx, src, dst, s.tmpFor(dst), s.sync)
 	}
@@ -115,11 +114,6 @@ func cannotLink(err error) bool {
 // copyFile copies src to dst by way of tmp, which is in the file system of
 // dst, with its modification time and without replacing anything.
 func (s *Store) copyFile(ctx context.Context, src, dst, tmp string, durable bool) (err error) {
-	if i, err := s.fs.Stat(src); err != nil {
-		return err
-	} else if !i.Mode.IsRegular() {
-		return fmt.Errorf("%s is not a regular file", src)
-	}
 	in, err := s.fs.Open(src)
 	if err != nil {
 		return err
@@ -127,6 +121,9 @@ func (s *Store) copyFile(ctx context.Context, src, dst, tmp string, durable bool
 	defer func() { err = errors.Join(err, in.Close()) }()
 	i, err := in.Info()
 	if err != nil {
+		return err
+	}
+	if err := s.checkTmp(filepath.Dir(tmp)); err != nil {
 		return err
 	}
 	out, err := s.fs.Create(tmp, filePerm)

@@ -37,23 +37,18 @@ type Content struct {
 }
 
 // open opens a message. It returns ErrGone when nothing has this name, and
-// does not open what is no regular file, since that could block for ever.
+// ErrLink, ErrNotRegular or ErrForeign for what is no message: a link may lead
+// to what nobody wants to send, and a fifo could block for ever.
 func (s *Store) open(op string, f File) (Handle, Info, error) {
 	path, err := s.path(f)
 	if err != nil {
 		return nil, Info{}, err
 	}
 	i, err := s.fs.Lstat(path)
-	if err == nil && i.Mode&fs.ModeSymlink != 0 {
-		i, err = s.fs.Stat(path)
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil, Info{}, failed(op, f.Folder, mail.KindMessage,
-				fmt.Errorf("%s is a symbolic link that leads nowhere", path))
+	if err == nil {
+		if odd := s.notRead(i); odd != nil {
+			err = fmt.Errorf("%s %w", path, odd)
 		}
-	}
-	if err == nil && !i.Mode.IsRegular() {
-		return nil, Info{}, &mail.Error{Op: op, Mailbox: f.Folder, Kind: mail.KindMessage,
-			Err: fmt.Errorf("%s is not a regular file", path), Hint: "move it out of the Maildir"}
 	}
 	var h Handle
 	if err == nil {

@@ -94,6 +94,15 @@ func (s *Store) undoFolder(run, folder string) (string, error) {
 	if err := ignoreExisting(s.mkdirAll(dir)); err != nil {
 		return "", err
 	}
+	for p := dir; p != s.undoRoot; p = filepath.Dir(p) {
+		i, err := s.fs.Lstat(p)
+		if err == nil && !s.ownDir(i) {
+			err = fmt.Errorf("%s is no directory of our own; move it away", p)
+		}
+		if err != nil {
+			return "", err
+		}
+	}
 	s.undoMade[dir] = struct{}{}
 	return dir, nil
 }
@@ -152,6 +161,12 @@ func (s *Store) tryUndoRoot(dir string, device uint64) error {
 	case i.Device != device:
 		return fmt.Errorf("%s is on another file system than %s", dir, s.root)
 	case near == dir:
+		if i, err = s.fs.Lstat(dir); err != nil {
+			return err
+		}
+		if !s.ownDir(i) {
+			return fmt.Errorf("%s is a link, or belongs to another user", dir)
+		}
 		return s.fs.Writable(dir)
 	}
 	return ignoreExisting(s.mkdirAll(dir))

@@ -51,6 +51,11 @@
 //   - A folder without cur or new is an error and not an empty folder.
 //   - Absence from a listing is believed only when nothing moved meanwhile.
 //   - No mailbox name leads out of the root.
+//   - Of symbolic links only those in the place of a folder are followed, when
+//     our own user owns link and target. What is no regular file of our own is
+//     not read, and no call waits at a fifo.
+//   - What is deleted for good lies in real directories of our own, opened
+//     without following links.
 //
 // This package must never decide what to do, parse more of a message than its
 // Message-ID, or depend on the other side.

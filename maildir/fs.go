@@ -24,8 +24,13 @@ type FS interface {
 	Writable(dir string) error
 	// ReadDirNames returns the names in dir in any order.
 	ReadDirNames(dir string) ([]string, error)
+	// OpenDir opens a directory for a walk that removes things. A link is not
+	// followed.
+	OpenDir(name string) (Dir, error)
 
-	// Open opens a file for reading; a handle from Open can also Sync.
+	// Open opens a regular file for reading; a handle from Open can also Sync.
+	// It follows no link and waits for no other end of a fifo: the error for
+	// what is no regular file is ErrLink or ErrNotRegular.
 	Open(name string) (Handle, error)
 	// Create makes a file for reading and writing and fails when name is
 	// taken (O_EXCL).
@@ -44,7 +49,7 @@ type FS interface {
 	Remove(name string) error
 	Rmdir(dir string) error
 	Mkdir(dir string, perm fs.FileMode) error
-	// Chtimes sets the modification time of a file.
+	// Chtimes sets the modification time of a file, or of a link itself.
 	Chtimes(name string, mtime time.Time) error
 
 	// SyncDir makes the names in dir durable.
@@ -66,6 +71,20 @@ type Handle interface {
 	Info() (Info, error)
 }
 
+// Dir is an open directory. Its methods take names in it and follow no link,
+// so that a walk stays in the tree in which it began, whoever changes that
+// meanwhile.
+type Dir interface {
+	io.Closer
+	Info() (Info, error)
+	Names() ([]string, error)
+	Lstat(name string) (Info, error)
+	OpenDir(name string) (Dir, error)
+	// Remove unlinks what is no directory; Rmdir removes an empty directory.
+	Remove(name string) error
+	Rmdir(name string) error
+}
+
 // Info is what is asked about a file or directory.
 type Info struct {
 	Mode    fs.FileMode
@@ -73,6 +92,7 @@ type Info struct {
 	ModTime int64 // nanoseconds since 1970
 	Inode   uint64
 	Device  uint64
+	Owner   uint32 // user id
 }
 
 // sameFile reports whether a and b describe one file under two names.

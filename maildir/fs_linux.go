@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 
 	"golang.org/x/sys/unix"
 )
@@ -31,7 +30,7 @@ func syncFS(dir string) (err error) {
 	if !kernelReportsSyncErrors() {
 		return errors.ErrUnsupported
 	}
-	d, err := os.Open(dir)
+	d, err := openDirectory(dir)
 	if err != nil {
 		return err
 	}

@@ -31,6 +31,7 @@ func infoOf(fi fs.FileInfo) Info {
 	i := Info{Mode: fi.Mode(), Size: fi.Size(), ModTime: fi.ModTime().UnixNano()}
 	if st, ok := fi.Sys().(*syscall.Stat_t); ok {
 		i.Inode, i.Device = uint64(st.Ino), uint64(st.Dev) //nolint:unconvert // narrower on other Unixes
+		i.Owner = st.Uid
 	}
 	return i
 }
@@ -63,7 +64,7 @@ func (OSFS) Writable(dir string) error {
 
 // ReadDirNames implements [FS].
 func (OSFS) ReadDirNames(dir string) (names []string, err error) {
-	d, err := os.Open(dir)
+	d, err := openDirectory(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -71,11 +72,32 @@ func (OSFS) ReadDirNames(dir string) (names []string, err error) {
 	return d.Readdirnames(-1)
 }
 
+// openDirectory fails at once for what is no directory, such as a fifo, which
+// an ordinary open would wait at.
+func openDirectory(dir string) (*os.File, error) {
+	return os.OpenFile(dir, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NONBLOCK, 0)
+}
+
 // Open implements [FS].
 func (OSFS) Open(name string) (Handle, error) {
-	f, err := os.Open(name)
+	f, err := os.OpenFile(name, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if err != nil {
+		// Links, sockets and devices are refused with errors of their own.
+		if fi, lerr := os.Lstat(name); lerr == nil {
+			if odd := irregular(fi.Mode()); odd != nil {
+				return nil, &fs.PathError{Op: "open", Path: name, Err: odd}
+			}
+		}
 		return nil, err
+	}
+	fi, err := f.Stat()
+	if err == nil {
+		if odd := irregular(fi.Mode()); odd != nil {
+			err = &fs.PathError{Op: "open", Path: name, Err: odd}
+		}
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
 	}
 	return osHandle{f}, nil
 }
@@ -163,12 +185,16 @@ func (OSFS) Mkdir(dir string, perm fs.FileMode) error { return os.Mkdir(dir, per
 
 // Chtimes implements [FS].
 func (OSFS) Chtimes(name string, mtime time.Time) error {
-	return os.Chtimes(name, time.Time{}, mtime)
+	times := []unix.Timespec{{Nsec: unix.UTIME_OMIT}, unix.NsecToTimespec(mtime.UnixNano())}
+	if err := unix.UtimesNanoAt(unix.AT_FDCWD, name, times, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+		return &fs.PathError{Op: "chtimes", Path: name, Err: err}
+	}
+	return nil
 }
 
 // SyncDir implements [FS].
 func (OSFS) SyncDir(dir string) error {
-	d, err := os.Open(dir)
+	d, err := openDirectory(dir)
 	if err != nil {
 		return err
 	}

@@ -102,7 +102,8 @@ func (s *Store) badIDFile(err error) error {
 		Hint: "restore the file from a backup, or remove it if this is the Maildir you mean"}
 }
 
-// readSmall reads a file that is known to be small.
+// readSmall reads a file that is known to be small. What is no regular file is an
+// error; see [FS.Open].
 func (s *Store) readSmall(name string) (data []byte, err error) {
 	h, err := s.fs.Open(name)
 	if err != nil {

@@ -3,6 +3,7 @@ package maildir
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io/fs"
 	"path/filepath"
 
@@ -24,7 +25,7 @@ func (s *Store) ReadKeywords(folder string) (Keywords, error) {
 
 func (s *Store) readKeywordFile(dir string) ([]byte, Info, error) {
 	name := filepath.Join(dir, keywordsFile)
-	i, err := s.fs.Stat(name)
+	i, err := s.fs.Lstat(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, Info{Mode: filePerm}, nil
 	}
@@ -77,6 +78,9 @@ func (s *Store) AddKeywords(folder string, names []string) (Keywords, error) {
 		}
 		err = s.ensureTmp(dir)
 		if err == nil {
+			err = s.checkTmp(filepath.Join(dir, "tmp"))
+		}
+		if err == nil {
 			tmp := filepath.Join(dir, "tmp", s.NewBase())
 			err = s.writeFile(filepath.Join(dir, keywordsFile), tmp, info.Mode.Perm(), data2)
 		}
@@ -105,6 +109,38 @@ func (s *Store) lettersInUse(dir string) (*[maxKeywords]bool, error) {
 		}
 	}
 	return &used, nil
+}
+
+// checkTmp makes sure that a directory in which a file is to be written is no
+// link that leads elsewhere.
+func (s *Store) checkTmp(tmp string) error {
+	s.mu.Lock()
+	_, ok := s.tmpChecked[tmp]
+	s.mu.Unlock()
+	if ok {
+		return nil
+	}
+	i, err := s.fs.Lstat(tmp)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil // whoever makes it makes a directory
+	case err != nil:
+		return err
+	case !i.Mode.IsDir():
+		return notDirectory(tmp, i)
+	}
+	s.mu.Lock()
+	s.tmpChecked[tmp] = struct{}{}
+	s.mu.Unlock()
+	return nil
+}
+
+// notDirectory says what stands where a directory should be.
+func notDirectory(path string, i Info) error {
+	if err := irregular(i.Mode); errors.Is(err, ErrLink) {
+		return fmt.Errorf("%s %w and has to be a directory", path, err)
+	}
+	return fmt.Errorf("%s is not a directory", path)
 }
 
 // ensureTmp makes a folder's tmp, which programs that copy Maildirs like to

@@ -203,6 +203,9 @@ func (s *Store) sized(sp *Spooled, got int64, err error, r io.Reader) error {
 }
 
 func (s *Store) createTmp(sp *Spooled, dir string) (Handle, error) {
+	if err := s.checkTmp(sp.tmp); err != nil {
+		return nil, err
+	}
 	h, err := s.fs.Create(sp.path, filePerm)
 	if errors.Is(err, fs.ErrNotExist) {
 		if err := s.ensureTmp(dir); err != nil {

@@ -63,11 +63,14 @@ func (s *Store) stamp(dir string, info Info) (st Stamp, cur, isNew bool, err err
 		mtime *int64
 		there *bool
 	}{{"cur", &st.Cur, &cur}, {"new", &st.New, &isNew}} {
-		i, err := s.fs.Stat(filepath.Join(dir, sub.name))
+		path := filepath.Join(dir, sub.name)
+		i, err := s.fs.Lstat(path)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 		case err != nil:
 			return Stamp{}, false, false, err
+		case i.Mode&fs.ModeSymlink != 0:
+			return Stamp{}, false, false, notDirectory(path, i)
 		case i.Mode.IsDir():
 			*sub.mtime, *sub.there = i.ModTime, true
 		}

@@ -46,6 +46,8 @@ type Store struct {
 	undo   string
 	sync   bool
 	fs     FS
+	user   uint32        // who runs this process
+	owner  atomic.Uint32 // of the root
 	now    func() time.Time
 	log    *slog.Logger
 
@@ -64,6 +66,7 @@ type Store struct {
 	undoRoot   string              // settled by the first Discard
 	undoMade   map[string]struct{} // undo folders known to exist
 	undoTouch  map[string]struct{} // undo folders to sync
+	tmpChecked map[string]struct{} // directories known to be real
 	keywordsMu sync.Mutex          // held while a keyword file is rewritten
 }
 
@@ -106,7 +109,8 @@ func newStore(root string, o Options) (*Store, error) {
 	s := &Store{
 		root: abs, layout: o.Layout, undo: o.Undo, sync: !o.NoFsync,
 		fs: o.FS, now: o.Now, log: o.Logger, inbox: inbox, pid: cmp.Or(o.Process, os.Getpid()),
-		undoMade: map[string]struct{}{}, undoTouch: map[string]struct{}{},
+		undoMade: map[string]struct{}{}, undoTouch: map[string]struct{}{}, tmpChecked: map[string]struct{}{},
+		user: uint32(os.Geteuid()),
 	}
 	if s.undo != "" {
 		if s.undo, err = filepath.Abs(s.undo); err != nil {
@@ -153,6 +157,7 @@ func (s *Store) check() error {
 		return &mail.Error{Op: op, Kind: mail.KindConfig,
 			Hint: "name a directory as maildir in the configuration", Err: errors.New("is not a directory")}
 	}
+	s.owner.Store(i.Owner)
 	names, err := s.fs.ReadDirNames(s.root)
 	if err != nil {
 		return failed(op, "", mail.KindConfig, err)

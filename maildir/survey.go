@@ -38,8 +38,9 @@ type Skipped struct {
 // known holds the stamps of the last survey. A directory whose Dir is as
 // known is not read: its children are those in known. So an unchanged folder
 // costs three lstats, and only the root, changed directories and directories
-// that are no mailboxes are read. Folder directories that are symbolic links
-// are followed, each target once.
+// that are no mailboxes are read. A folder's directory may be a symbolic link
+// when our own user owns the link and the directory that it leads to; each such
+// directory counts once. cur, new and tmp are never links.
 func (s *Store) Survey(ctx context.Context, known map[string]Stamp) ([]Folder, []Skipped, error) {
 	w := &walk{s: s, ctx: ctx, known: known, seen: map[[2]uint64]string{}}
 	if s.layout == Nested {
@@ -95,6 +96,7 @@ type walk struct {
 type link struct {
 	path, name string
 	parent     *Folder
+	info       Info // of the link itself
 }
 
 // childrenOf indexes names by the name one level above; levels that are no
@@ -276,7 +278,7 @@ func (w *walk) entry(path, name string, parent *Folder) (n int, hidden bool, err
 		return 0, true, nil
 	}
 	if i.Mode&fs.ModeSymlink != 0 {
-		w.pending = append(w.pending, link{path, name, parent})
+		w.pending = append(w.pending, link{path, name, parent, i})
 		return 0, false, nil
 	}
 	if !i.Mode.IsDir() {
@@ -300,6 +302,9 @@ func (w *walk) links() error {
 			w.skip(l.path, l.name, failed("follow the symbolic link to", l.name, mail.KindMailbox, err))
 		case !i.Mode.IsDir():
 			continue
+		case !w.s.ours(l.info) || !w.s.ours(i):
+			w.skip(l.path, l.name, failed("follow the symbolic link to", l.name, mail.KindMailbox,
+				fmt.Errorf("%s, or what it leads to, %w", l.path, ErrForeign)))
 		default:
 			if n, err = w.dir(l.path, l.name, i); err != nil {
 				return err

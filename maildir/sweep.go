@@ -23,10 +23,14 @@ func (s *Store) SweepTmp(ctx context.Context, folder string, before time.Time) e
 	if err != nil {
 		return err
 	}
-	tmp := filepath.Join(dir, "tmp")
-	names, err := s.fs.ReadDirNames(tmp)
+	tmp, err := s.fs.OpenDir(filepath.Join(dir, "tmp"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
+	}
+	var names []string
+	if err == nil {
+		defer func() { _ = tmp.Close() }() // only read
+		names, err = tmp.Names()
 	}
 	if err != nil {
 		return failed("sweep tmp of", folder, mail.KindMailbox, err)
@@ -39,7 +43,7 @@ func (s *Store) SweepTmp(ctx context.Context, folder string, before time.Time) e
 		if !s.stale(n) && !s.leftBefore(n, before) {
 			continue
 		}
-		if err := ignoreMissing(s.fs.Remove(filepath.Join(tmp, n))); err != nil {
+		if err := ignoreMissing(tmp.Remove(n)); err != nil {
 			errs = append(errs, failedChange("sweep tmp of", folder, mail.KindMailbox, err))
 		}
 	}

@@ -86,6 +86,15 @@ func (t *Tx) FinishRun(id int64, finished time.Time, outcome string, p Proof) er
 	return err
 }
 
+// Ran reports whether a run began at this second.
+func (db *DB) Ran(ctx context.Context, started time.Time) (is bool, err error) {
+	err = db.read.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM run WHERE started = ?)", started.Unix()).Scan(&is)
+	if err != nil {
+		return false, db.unread("read runs", err)
+	}
+	return is, nil
+}
+
 // LastRun returns the last run, also one that was cut off, or nil.
 func (db *DB) LastRun(ctx context.Context) (*Run, error) { return db.lastRun(ctx, "1") }
 

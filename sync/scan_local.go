@@ -185,6 +185,7 @@ func (s *session) inspectNew(ctx context.Context) error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
+	s.reportOdd()
 	s.newLocal = slices.DeleteFunc(s.newLocal, func(m *message) bool { return m.content == nil })
 	s.sortNewLocal()
 	return nil
@@ -195,6 +196,12 @@ func (s *session) inspectNew(ctx context.Context) error {
 func (s *session) unreadable(ctx context.Context, m *message, err error) error {
 	if ctx.Err() != nil {
 		return err
+	}
+	if isOdd(err) {
+		s.mu.Lock()
+		s.odd = append(s.odd, oddEntry{m.file, err})
+		s.mu.Unlock()
+		return nil
 	}
 	s.hold(false, m.file.Folder)
 	if errors.Is(err, mail.ErrGone) {

@@ -75,7 +75,7 @@ func undoRuns(ctx context.Context, store *maildir.Store) ([]UndoRun, error) {
 		}
 		for _, m := range removed {
 			r.Messages = append(r.Messages, RemovedMessage{Mailbox: m.Folder, File: m.Name, Path: m.Path,
-				Subject: subject(m.Path), removed: m})
+				Subject: subject(store, m), removed: m})
 		}
 		runs = append(runs, r)
 	}
@@ -189,8 +189,8 @@ func restore(ctx context.Context, store *maildir.Store, m RemovedMessage, taken 
 
 // subject returns the Subject of a message as it stands in the header, for
 // lists; "" if there is none to be read.
-func subject(path string) string {
-	f, err := os.Open(path)
+func subject(store *maildir.Store, m maildir.Removed) string {
+	f, err := store.OpenRemoved(m)
 	if err != nil {
 		return ""
 	}
@@ -221,7 +221,9 @@ func (s *session) tidy(ctx context.Context) error {
 	return s.forgetUndo(ctx)
 }
 
-// forgetUndo deletes for good what was removed longer ago than undo_days.
+// forgetUndo deletes for good what was removed longer ago than undo_days, of
+// runs that the state knows: what else is in the undo folder is not satchel's,
+// or belongs to a state that was lost.
 func (s *session) forgetUndo(ctx context.Context) error {
 	runs, err := s.store.UndoRuns()
 	if err != nil {
@@ -230,6 +232,11 @@ func (s *session) forgetUndo(ctx context.Context) error {
 	for _, r := range runs {
 		t, err := time.Parse(undoLayout, r)
 		if err != nil || s.start.Sub(t) < time.Duration(max(0, s.account.UndoDays))*24*time.Hour {
+			continue
+		}
+		if ours, err := s.db.Ran(ctx, t); err != nil {
+			return err
+		} else if !ours {
 			continue
 		}
 		if err := s.store.ForgetRun(ctx, r); err != nil {

@@ -154,6 +154,50 @@ func (f *FS) ReadDirNames(dir string) ([]string, error) {
 	return f.os.ReadDirNames(dir)
 }
 
+// OpenDir implements [maildir.FS].
+func (f *FS) OpenDir(name string) (maildir.Dir, error) {
+	return f.openDir(name, func() (maildir.Dir, error) { return f.os.OpenDir(name) })
+}
+
+func (f *FS) openDir(name string, open func() (maildir.Dir, error)) (maildir.Dir, error) {
+	if err := f.gate(ReadDir, name); err != nil {
+		return nil, err
+	}
+	d, err := open()
+	if err != nil {
+		return nil, err
+	}
+	return &dir{Dir: d, fs: f, name: name}, nil
+}
+
+// dir is an open directory behind the gate.
+type dir struct {
+	maildir.Dir
+	fs   *FS
+	name string
+}
+
+func (d *dir) at(name string) string { return filepath.Join(d.name, name) }
+
+func (d *dir) Lstat(name string) (i maildir.Info, err error) {
+	if gerr := d.fs.look(Stat, d.at(name), func() { i, err = d.Dir.Lstat(name) }); gerr != nil {
+		return maildir.Info{}, gerr
+	}
+	return i, err
+}
+
+func (d *dir) OpenDir(name string) (maildir.Dir, error) {
+	return d.fs.openDir(d.at(name), func() (maildir.Dir, error) { return d.Dir.OpenDir(name) })
+}
+
+func (d *dir) Remove(name string) error {
+	return d.fs.change(Remove, d.at(name), func() error { return d.Dir.Remove(name) }, func(disk *Disk) { disk.remove(d.at(name)) }, d.name)
+}
+
+func (d *dir) Rmdir(name string) error {
+	return d.fs.change(Rmdir, d.at(name), func() error { return d.Dir.Rmdir(name) }, func(disk *Disk) { disk.remove(d.at(name)) }, d.name)
+}
+
 // Open implements [maildir.FS].
 func (f *FS) Open(name string) (maildir.Handle, error) {
 	if err := f.gate(Open, name); err != nil {
