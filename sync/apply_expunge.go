@@ -23,11 +23,11 @@ var errWaits = errors.New("other messages are marked \\Deleted")
 
 // expunge removes what nobody changed since we looked: first a conditional
 // \Deleted, then UID EXPUNGE of exactly those that took it.
-func (a *applier) expunge(ctx context.Context, c *remote.Conn, mb *mailbox, group []*laneChange) error {
-	if since := unchangedSince(mb); since > 0 && c.CanDiscard() && !slices.ContainsFunc(group, a.mayBeMarked) {
-		return a.discard(ctx, c, since, group)
+func (a *applier) expunge(ctx context.Context, c *remote.Conn, sel *remote.Selection, mb *mailbox, group []*laneChange) error {
+	if since := unchangedSince(mb); since > 0 && sel.CanDiscard() && !slices.ContainsFunc(group, a.mayBeMarked) {
+		return a.discard(ctx, sel, since, group)
 	}
-	err := a.storeFlags(ctx, c, mb, group, func(*laneChange) mail.Delta {
+	err := a.storeFlags(ctx, sel, mb, group, func(*laneChange) mail.Delta {
 		return mail.Delta{Add: mail.Flags{System: mail.Deleted}}
 	})
 	if err != nil {
@@ -42,7 +42,7 @@ func (a *applier) expunge(ctx context.Context, c *remote.Conn, mb *mailbox, grou
 	if len(ready) == 0 {
 		return nil
 	}
-	err = c.Expunge(ctx, uidsOf(ready))
+	err = sel.Expunge(ctx, uidsOf(ready))
 	if err == nil {
 		return nil
 	}
@@ -51,7 +51,7 @@ func (a *applier) expunge(ctx context.Context, c *remote.Conn, mb *mailbox, grou
 	}
 	stayed := remote.NotDone(err)
 	if stayed != nil && c.SharesMessages() {
-		return a.comesBack(ctx, c, ready, stayed)
+		return a.comesBack(ctx, sel, ready, stayed)
 	}
 	if errors.Is(err, remote.ErrOthersDeleted) {
 		err = errWaits
@@ -71,8 +71,8 @@ func (a *applier) mayBeMarked(x *laneChange) bool {
 }
 
 // discard does both in one flight.
-func (a *applier) discard(ctx context.Context, c *remote.Conn, since mail.ModSeq, group []*laneChange) error {
-	res, err := c.Discard(ctx, uidsOf(group), since)
+func (a *applier) discard(ctx context.Context, sel *remote.Selection, since mail.ModSeq, group []*laneChange) error {
+	res, err := sel.Discard(ctx, uidsOf(group), since)
 	if err != nil && fatal(ctx, err) {
 		return err
 	}
@@ -93,8 +93,8 @@ func (a *applier) discard(ctx context.Context, c *remote.Conn, since mail.ModSeq
 // copyAway is for servers that cannot take single messages out of a mailbox.
 // A move is done by halves: its copy is recognised by the next cycle, which
 // removes the original as any other.
-func (a *applier) copyAway(ctx context.Context, c *remote.Conn, mb *mailbox, kind plan.Kind, group []*laneChange) error {
-	if err := a.transfer(ctx, group, c.Copy); err != nil {
+func (a *applier) copyAway(ctx context.Context, c *remote.Conn, sel *remote.Selection, mb *mailbox, kind plan.Kind, group []*laneChange) error {
+	if err := a.transfer(ctx, group, sel.CopyProven); err != nil {
 		return err
 	}
 	if kind != plan.RemoteTrash {
@@ -116,7 +116,7 @@ func (a *applier) copyAway(ctx context.Context, c *remote.Conn, mb *mailbox, kin
 	if len(copied) == 0 {
 		return nil
 	}
-	return a.expunge(ctx, c, mb, copied)
+	return a.expunge(ctx, c, sel, mb, copied)
 }
 
 // errKept is a message that the server kept although it answered OK. That it
@@ -125,7 +125,7 @@ func (a *applier) copyAway(ctx context.Context, c *remote.Conn, mb *mailbox, kin
 var errKept = fmt.Errorf("the server keeps it: %w", mail.ErrChanged)
 
 // comesBack takes our mark off messages that EXPUNGE left.
-func (a *applier) comesBack(ctx context.Context, c *remote.Conn, group []*laneChange, left []mail.UID) error {
+func (a *applier) comesBack(ctx context.Context, sel *remote.Selection, group []*laneChange, left []mail.UID) error {
 	deleted := mail.Flags{System: mail.Deleted}
 	var unmark []mail.UID
 	for _, x := range group {
@@ -138,7 +138,7 @@ func (a *applier) comesBack(ctx context.Context, c *remote.Conn, group []*laneCh
 		}
 		a.rep.notice("%s: the server keeps what is expunged there, so it comes back; delete = \"trash\" removes it", x.op.Mailbox)
 	}
-	_, err := c.Store(ctx, []remote.StoreRequest{{UIDs: unmark, Delta: mail.Delta{Remove: deleted}}})
+	_, err := sel.Store(ctx, []remote.StoreRequest{{UIDs: unmark, Delta: mail.Delta{Remove: deleted}}})
 	return err
 }
 

@@ -7,6 +7,7 @@ import (
 	"satchel/state"
 	"satchel/sync/mail"
 	"satchel/sync/plan"
+	"satchel/sync/remote"
 )
 
 // noteRemote brings the base up to what was done. After an error of the
@@ -33,9 +34,11 @@ func (a *applier) noteRemote(tx *state.Tx, changes []*laneChange, fatal error) e
 			}
 		}
 		// A copy or move whose end is unknown is recognised by its intent, and
-		// so is the \Deleted of a message that the server would not expunge.
+		// so is the \Deleted of a message that the server would not expunge, and
+		// a copy whose original stayed, whatever the reason.
 		changed := errors.Is(x.err, mail.ErrChanged)
-		keep := x.err != nil && (changed && (x.op.Kind == plan.RemoteCopy || x.op.Kind == plan.RemoteMove || x.op.Kind == plan.RemoteTrash) ||
+		copied := x.err != nil && x.byHalves || remote.NotDone(x.err) != nil && x.op.Kind != plan.RemoteFlags
+		keep := copied || x.err != nil && (changed && (x.op.Kind == plan.RemoteCopy || x.op.Kind == plan.RemoteMove || x.op.Kind == plan.RemoteTrash) ||
 			errors.Is(x.err, errRefused) || !changed && x.op.Kind == plan.RemoteRemove)
 		if !keep && (x.err == nil || !slices.Contains(a.begun, x.intent)) {
 			n.over(x.intent)

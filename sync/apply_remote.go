@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"satchel/state"
@@ -54,9 +55,9 @@ func (a *applier) lane(ctx context.Context, c *remote.Conn, mb *mailbox, ops []*
 	for _, op := range ops {
 		a.touches(op.To)
 	}
-	readOnly, err := c.Select(ctx, mb.name, a.validity(mb))
+	sel, err := c.Select(ctx, mb.name, a.validity(mb))
 	switch {
-	case err != nil || !readOnly:
+	case err != nil || !sel.ReadOnly():
 	case mb.changes == nil || !mb.changes.ReadOnly && a.rep.Cycles < maxCycles:
 		err = mail.ErrChanged // the next cycle knows
 	default:
@@ -83,7 +84,7 @@ func (a *applier) lane(ctx context.Context, c *remote.Conn, mb *mailbox, ops []*
 		size = len(ops) // EXPUNGE takes all that is marked, so all of it must be ours
 	}
 	for batch := range slices.Chunk(ops, size) {
-		if err := a.laneBatch(ctx, c, mb, batch, flags); err != nil {
+		if err := a.laneBatch(ctx, c, sel, mb, batch, flags); err != nil {
 			return err
 		}
 	}
@@ -100,21 +101,25 @@ type laneChange struct {
 	unheld mail.Flags // what the server refused to store
 	merged bool       // it was there already, so the file is one too many
 	kept   bool       // a move left it where it was
+	// byHalves: what moves it copies it first, and removes the original.
+	byHalves bool
 	// unmarked: it was to be expunged, stayed, and is not marked any more.
 	unmarked bool
 }
 
-func (a *applier) laneBatch(ctx context.Context, c *remote.Conn, mb *mailbox, ops []*plan.Op, flags map[*plan.Item]mail.Delta) error {
+func (a *applier) laneBatch(ctx context.Context, c *remote.Conn, sel *remote.Selection, mb *mailbox, ops []*plan.Op, flags map[*plan.Item]mail.Delta) error {
 	changes := make([]*laneChange, 0, len(ops))
+	byHalves := c.MovesByHalves()
 	for _, op := range ops {
-		changes = append(changes, &laneChange{op: op, m: ref(op.Item), intent: a.remoteIntent(mb, op, flags, c.MovesByHalves())})
+		changes = append(changes, &laneChange{op: op, m: ref(op.Item), intent: a.remoteIntent(mb, op, flags, byHalves),
+			byHalves: byHalves && (op.Kind == plan.RemoteMove || op.Kind == plan.RemoteTrash)})
 	}
 	if err := a.announceChanges(ctx, changes); err != nil {
 		return err
 	}
 	// An error of the connection ends the run, but what was done until then
 	// is noted first; the rest keeps its intent.
-	err := a.changeRemote(ctx, c, mb, changes)
+	err := a.changeRemote(ctx, c, sel, mb, changes)
 	if nerr := a.commit(ctx, func(tx *state.Tx) error { return a.noteRemote(tx, changes, err) }); nerr != nil {
 		return nerr
 	}
@@ -151,6 +156,34 @@ func (a *applier) announceChanges(ctx context.Context, changes []*laneChange) er
 	}
 	return a.commit(ctx, func(tx *state.Tx) error { return tx.AddIntents(intents) })
 }
+
+// unproven is the problem of a message whose copy was not found where the server
+// says that it put it. Its original stays.
+func unproven(x *laneChange) error {
+	uid := x.sourceUID()
+	return &mail.Error{Op: "copy to " + x.op.To, Mailbox: x.op.Mailbox, UID: uid, Kind: mail.KindMessage,
+		Err:  &remote.NotDoneError{Op: "copy", UIDs: []mail.UID{uid}},
+		Hint: "the message stays where it is on the server, and this is tried again; look into " + x.op.To + " with another mail program"}
+}
+
+// copying returns the command that copies. A copy of which an earlier cycle found
+// nothing is looked for at once, so that the run ends with a word about it.
+func (a *applier) copying(sel *remote.Selection, group []*laneChange) transferring {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	command := sel.Copy
+	for _, x := range group {
+		key := fmt.Sprintf("%s %d %s %s", x.op.Mailbox, x.sourceUID(), x.op.To, x.m.file.Base())
+		if a.copied[key] {
+			command = sel.CopyProven
+		}
+		a.copied[key] = true
+	}
+	return command
+}
+
+// transferring is a command that moves or copies messages.
+type transferring func(context.Context, []mail.UID, string) (remote.MoveResult, error)
 
 // setDate gives a file the INTERNALDATE of its message, which cannot be
 // changed on the server. It is a nicety, so a failure is none.
@@ -204,23 +237,23 @@ func (a *applier) nextIn(name string) mail.UID {
 }
 
 // changeRemote sends the commands; it returns only errors that end the run.
-func (a *applier) changeRemote(ctx context.Context, c *remote.Conn, mb *mailbox, changes []*laneChange) error {
+func (a *applier) changeRemote(ctx context.Context, c *remote.Conn, sel *remote.Selection, mb *mailbox, changes []*laneChange) error {
 	reached := 0
 	for kind, group := range byKind(changes) {
 		var err error
 		switch kind {
 		case plan.RemoteFlags:
-			err = a.storeFlags(ctx, c, mb, group, func(x *laneChange) mail.Delta { return x.op.Delta })
+			err = a.storeFlags(ctx, sel, mb, group, func(x *laneChange) mail.Delta { return x.op.Delta })
 		case plan.RemoteCopy:
-			err = a.transfer(ctx, group, c.Copy)
+			err = a.transfer(ctx, group, a.copying(sel, group))
 		case plan.RemoteMove, plan.RemoteTrash:
 			if c.RemovesExactly() {
-				err = a.transfer(ctx, group, c.Move)
+				err = a.transfer(ctx, group, sel.Move)
 			} else {
-				err = a.copyAway(ctx, c, mb, kind, group)
+				err = a.copyAway(ctx, c, sel, mb, kind, group)
 			}
 		case plan.RemoteRemove:
-			err = a.expunge(ctx, c, mb, group)
+			err = a.expunge(ctx, c, sel, mb, group)
 		}
 		if err != nil {
 			for _, x := range group {
@@ -259,7 +292,7 @@ func byKind(changes []*laneChange) func(yield func(plan.Kind, []*laneChange) boo
 // storeFlags sends one conditional STORE for each different change. What
 // another client changed since we looked comes back as MODIFIED and is left
 // for the next cycle (RFC 7162 §3.1.3).
-func (a *applier) storeFlags(ctx context.Context, c *remote.Conn, mb *mailbox, group []*laneChange, delta func(*laneChange) mail.Delta) error {
+func (a *applier) storeFlags(ctx context.Context, sel *remote.Selection, mb *mailbox, group []*laneChange, delta func(*laneChange) mail.Delta) error {
 	byDelta := map[string][]*laneChange{}
 	var order []string
 	for _, x := range group {
@@ -273,7 +306,7 @@ func (a *applier) storeFlags(ctx context.Context, c *remote.Conn, mb *mailbox, g
 	for _, key := range order {
 		reqs = append(reqs, remote.StoreRequest{UIDs: uidsOf(byDelta[key]), Delta: delta(byDelta[key][0]), UnchangedSince: unchangedSince(mb)})
 	}
-	results, err := c.Store(ctx, reqs)
+	results, err := sel.Store(ctx, reqs)
 	if err != nil {
 		return err
 	}
@@ -281,7 +314,7 @@ func (a *applier) storeFlags(ctx context.Context, c *remote.Conn, mb *mailbox, g
 	for i, key := range order {
 		first := byDelta[key][0]
 		if isRefusal(results[i].Err) && first.op.Kind == plan.RemoteFlags {
-			refused, err := a.findRefused(ctx, c, mb, first)
+			refused, err := a.findRefused(ctx, sel, mb, first)
 			if err != nil {
 				return err
 			}
@@ -309,7 +342,7 @@ func (a *applier) storeFlags(ctx context.Context, c *remote.Conn, mb *mailbox, g
 			}
 		}
 	}
-	return a.checkStored(ctx, c, mb, groups)
+	return a.checkStored(ctx, sel, mb, groups)
 }
 
 // unchangedSince returns the mod-sequence up to which the mailbox was seen.
@@ -333,7 +366,7 @@ func uidsOf(group []*laneChange) []mail.UID {
 // transfer moves or copies, one command for each destination. A message
 // without a COPYUID pair was not there any more, or the server does not say;
 // either way the next cycle finds out.
-func (a *applier) transfer(ctx context.Context, group []*laneChange, command func(context.Context, []mail.UID, string) (remote.MoveResult, error)) error {
+func (a *applier) transfer(ctx context.Context, group []*laneChange, command transferring) error {
 	byDest := map[string][]*laneChange{}
 	var order []string
 	for _, x := range group {
@@ -373,7 +406,7 @@ func (x *laneChange) sourceUID() mail.UID {
 	return x.m.uid
 }
 
-func (a *applier) transferSet(ctx context.Context, group []*laneChange, to string, command func(context.Context, []mail.UID, string) (remote.MoveResult, error)) error {
+func (a *applier) transferSet(ctx context.Context, group []*laneChange, to string, command transferring) error {
 	dest := a.mailboxes[to]
 	if dest == nil || dest.row == nil {
 		for _, x := range group {
@@ -407,6 +440,10 @@ func (a *applier) transferSet(ctx context.Context, group []*laneChange, to strin
 		}
 	}
 	for _, x := range group {
+		if slices.Contains(res.Unproven, x.sourceUID()) {
+			x.err = unproven(x)
+			continue
+		}
 		x.uid = pairs[x.sourceUID()]
 		x.kept = slices.Contains(res.Kept, x.sourceUID())
 		known := a.validity(dest)

@@ -182,9 +182,9 @@ func (s *session) carry(ctx context.Context, n *message, d mail.Delta) error {
 		return err
 	}
 	var results []remote.StoreResult
-	readOnly, err := c.Select(ctx, mb.name, s.validity(mb))
-	if err == nil && !readOnly {
-		results, err = c.Store(ctx, []remote.StoreRequest{{UIDs: []mail.UID{n.uid}, Delta: d}})
+	sel, err := c.Select(ctx, mb.name, s.validity(mb))
+	if err == nil && !sel.ReadOnly() {
+		results, err = sel.Store(ctx, []remote.StoreRequest{{UIDs: []mail.UID{n.uid}, Delta: d}})
 	}
 	if err != nil && fatal(ctx, err) {
 		return err

@@ -114,7 +114,7 @@ func isRefusal(err error) bool {
 // findRefused finds out which part of a refused change the server does not
 // take, by asking for one flag at a time. A change that has no effect goes
 // first: when that is refused too, it is not the flags that the server minds.
-func (a *applier) findRefused(ctx context.Context, c *remote.Conn, mb *mailbox, x *laneChange) (mail.Flags, error) {
+func (a *applier) findRefused(ctx context.Context, sel *remote.Selection, mb *mailbox, x *laneChange) (mail.Flags, error) {
 	delta := x.op.Delta
 	parts := single(delta)
 	if control, ok := a.noChange(mb, x); ok {
@@ -126,7 +126,7 @@ func (a *applier) findRefused(ctx context.Context, c *remote.Conn, mb *mailbox, 
 	for _, p := range parts {
 		reqs = append(reqs, remote.StoreRequest{UIDs: []mail.UID{x.m.uid}, Delta: p})
 	}
-	results, err := c.Store(ctx, reqs)
+	results, err := sel.Store(ctx, reqs)
 	if err != nil {
 		return mail.Flags{}, err
 	}
@@ -175,7 +175,7 @@ func (a *applier) noChange(mb *mailbox, x *laneChange) (mail.Delta, bool) {
 // had not shown to keep: at one of each group, and at those for which STORE did
 // less than it was told to. A keyword that is missing there was dropped, which
 // is no failure; a STORE that left out anything else stays one.
-func (a *applier) checkStored(ctx context.Context, c *remote.Conn, mb *mailbox, groups [][]*laneChange) error {
+func (a *applier) checkStored(ctx context.Context, sel *remote.Selection, mb *mailbox, groups [][]*laneChange) error {
 	look := map[mail.UID]*laneChange{}
 	for _, g := range groups {
 		stored := false
@@ -191,7 +191,7 @@ func (a *applier) checkStored(ctx context.Context, c *remote.Conn, mb *mailbox, 
 	if len(look) == 0 {
 		return nil
 	}
-	now, err := c.Flags(ctx, slices.Collect(maps.Keys(look)))
+	now, err := sel.Flags(ctx, slices.Collect(maps.Keys(look)))
 	if err != nil {
 		return err
 	}

@@ -33,10 +33,11 @@ type imapKey struct {
 	v   mail.UIDValidity
 }
 
-func (s imapSide) selectBox(mailbox string, v mail.UIDValidity) {
+func (s imapSide) selectBox(mailbox string, v mail.UIDValidity) *remote.Selection {
 	s.w.t.Helper()
-	_, err := s.c.Select(s.w.t.Context(), mailbox, v)
+	sel, err := s.c.Select(s.w.t.Context(), mailbox, v)
 	must(s.w, err)
+	return sel
 }
 
 func (s imapSide) deliver(mailbox string, content []byte, flags []string) {
@@ -89,8 +90,7 @@ func (s imapSide) list(mailbox string) (list []handle) {
 func (s imapSide) flag(h handle, add, remove []string) {
 	s.w.t.Helper()
 	k := h.key.(imapKey)
-	s.selectBox(h.mailbox, k.v)
-	_, err := s.c.Store(s.w.t.Context(), []remote.StoreRequest{{UIDs: []mail.UID{k.uid},
+	_, err := s.selectBox(h.mailbox, k.v).Store(s.w.t.Context(), []remote.StoreRequest{{UIDs: []mail.UID{k.uid},
 		Delta: mail.Delta{Add: mail.NewFlags(add...), Remove: mail.NewFlags(remove...)}}})
 	must(s.w, err)
 }
@@ -98,24 +98,21 @@ func (s imapSide) flag(h handle, add, remove []string) {
 func (s imapSide) move(h handle, to string) {
 	s.w.t.Helper()
 	k := h.key.(imapKey)
-	s.selectBox(h.mailbox, k.v)
-	_, err := s.c.Move(s.w.t.Context(), []mail.UID{k.uid}, to)
+	_, err := s.selectBox(h.mailbox, k.v).Move(s.w.t.Context(), []mail.UID{k.uid}, to)
 	must(s.w, err)
 }
 
 func (s imapSide) copy(h handle, to string) {
 	s.w.t.Helper()
 	k := h.key.(imapKey)
-	s.selectBox(h.mailbox, k.v)
-	_, err := s.c.Copy(s.w.t.Context(), []mail.UID{k.uid}, to)
+	_, err := s.selectBox(h.mailbox, k.v).Copy(s.w.t.Context(), []mail.UID{k.uid}, to)
 	must(s.w, err)
 }
 
 func (s imapSide) remove(h handle) {
 	s.w.t.Helper()
 	k := h.key.(imapKey)
-	s.selectBox(h.mailbox, k.v)
-	must(s.w, s.c.Remove(s.w.t.Context(), []mail.UID{k.uid}))
+	must(s.w, s.selectBox(h.mailbox, k.v).Remove(s.w.t.Context(), []mail.UID{k.uid}))
 }
 
 func (s imapSide) create(mailbox string) {

@@ -60,6 +60,7 @@ type session struct {
 	put                  map[int64]*ours    // by row, what this run put on the server
 	progress             Progress
 	planned              Progress                     // the totals of what was planned, without what is not listed yet
+	copied               map[string]bool              // copies on the server that this run asked for
 	given                map[string]map[mail.UID]bool // by mailbox, the UIDs that APPENDUID and COPYUID named in this run
 	moved                bool                         // the world moved under an operation: look again
 	unheld               map[string]mail.Flags        // keywords for which a folder has no letter left
@@ -68,7 +69,7 @@ type session struct {
 
 func newSession(e *Engine, req Request, db *state.DB, store *maildir.Store, client *remote.Client, rep *Report) *session {
 	return &session{Engine: e, req: req, db: db, store: store, rep: rep, start: e.now(), said: map[string]bool{}, unrenamed: map[string]bool{}, expected: map[int64]maildir.Fingerprint{}, put: map[int64]*ours{}, unheld: map[string]mail.Flags{}, braked: map[string]error{}, notThere: map[string]bool{},
-		compared: map[string]bool{}, given: map[string]map[mail.UID]bool{},
+		compared: map[string]bool{}, given: map[string]map[mail.UID]bool{}, copied: map[string]bool{},
 		pool: newPool(client, e.account.Connections, newPatience(e.account.Timeout, e.sleep, e.log), e.log), progress: Progress{Account: e.account.Name}}
 }
 

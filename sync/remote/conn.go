@@ -70,6 +70,7 @@ type selection struct {
 	readOnly    bool // by EXAMINE, or because the server says so
 	examined    bool // by EXAMINE
 	noModSeq    bool
+	nth         int // how many came before
 }
 
 // Level returns what can be asked of the server. It is final once ENABLE was
@@ -210,7 +211,7 @@ func (c *Conn) ensureEnabled() error {
 // Noop asks for nothing, and so shows that the connection is alive.
 func (c *Conn) Noop(ctx context.Context) error {
 	defer c.guard(ctx)()
-	return c.runThrough("noop", "", &command{}, func() { c.imap.Noop() })
+	return c.runThrough("noop", "", &command{line: "NOOP"}, func() { c.imap.Noop() })
 }
 
 // Close says goodbye without waiting more than a moment, and returns when no
@@ -224,7 +225,7 @@ func (c *Conn) Close() error {
 			case <-c.link.idle:
 			default:
 			}
-			if err := c.link.through(&command{}, func() { c.imap.Logout() }); err == nil {
+			if err := c.link.through(&command{line: "LOGOUT"}, func() { c.imap.Logout() }); err == nil {
 				select {
 				case <-c.link.idle:
 				case <-c.link.dead:

@@ -14,8 +14,8 @@ const discardPieces = fetchWindow / 2
 
 // CanDiscard reports whether Discard may be used for the selected mailbox:
 // marking needs a condition, expunging a set, and what went must be told by UID.
-func (c *Conn) CanDiscard() bool {
-	return c.Has("UIDPLUS") && c.Level() == QResync && !c.selected.noModSeq && !c.SharesMessages()
+func (s *Selection) CanDiscard() bool {
+	return s.c.Has("UIDPLUS") && s.c.Level() == QResync && !s.noModSeq && !s.c.SharesMessages()
 }
 
 // Discard removes messages that did not change after since from the selected
@@ -25,20 +25,24 @@ func (c *Conn) CanDiscard() bool {
 // A message that somebody else changed meanwhile is in Modified, and does not
 // get the mark, so that EXPUNGE passes it by: unless they marked it themselves.
 // Messages that stay although the server says OK are in a [NotDoneError].
-func (c *Conn) Discard(ctx context.Context, uids []mail.UID, since mail.ModSeq) (StoreResult, error) {
-	defer c.guard(ctx)()
+func (s *Selection) Discard(ctx context.Context, uids []mail.UID, since mail.ModSeq) (StoreResult, error) {
+	leave, err := s.enter(ctx, "expunge")
+	if err != nil {
+		return StoreResult{}, err
+	}
+	defer leave()
 	results := make([]StoreResult, 1)
 	var stayed []mail.UID
 	deleted := mail.Delta{Add: mail.Flags{System: mail.Deleted}}
 	for part := range slices.Chunk(storeCommands(0, sortedUIDs(uids), deleted, since, true), discardPieces) {
-		left, err := c.discard(part, results)
+		left, err := s.discard(part, results)
 		if err != nil {
 			return results[0], err
 		}
 		stayed = append(stayed, left...)
 	}
 	if len(stayed) > 0 {
-		return results[0], mailboxError("expunge", c.selected.mailbox, &NotDoneError{Op: "expunge", UIDs: stayed})
+		return results[0], mailboxError("expunge", s.mailbox, &NotDoneError{Op: "expunge", UIDs: stayed})
 	}
 	return results[0], nil
 }
@@ -46,9 +50,9 @@ func (c *Conn) Discard(ctx context.Context, uids []mail.UID, since mail.ModSeq) 
 // discard is one flight of Discard. What is not told to be gone, by its UID, is
 // looked for: other clients expunge, too, and Dovecot may expunge before it sees
 // the mark of the command before, when somebody changes the mailbox meanwhile.
-func (c *Conn) discard(flight []*storing, results []StoreResult) (stayed []mail.UID, err error) {
+func (s *Selection) discard(flight []*storing, results []StoreResult) (stayed []mail.UID, err error) {
 	const op = "expunge"
-	mailbox := c.selected.mailbox
+	mailbox := s.mailbox
 	var gone []mail.UIDRange
 	took := func(r wire.Response) {
 		if r.Kind == "VANISHED" {
@@ -65,11 +69,11 @@ func (c *Conn) discard(flight []*storing, results []StoreResult) (stayed []mail.
 		set := wire.FormatSets(mail.UIDSetOf(st.uids), maxCommand)[0] // it fits: it did in STORE
 		expunges = append(expunges, &command{line: "UID EXPUNGE " + set, untagged: took})
 	}
-	if err := c.storeFlight(flight, results, expunges...); err != nil {
+	if err := s.storeFlight(flight, results, expunges...); err != nil {
 		return nil, err
 	}
 	for _, cmd := range expunges {
-		if err := c.result(op, mailbox, cmd); err != nil {
+		if err := s.c.result(op, mailbox, cmd); err != nil {
 			return nil, err
 		}
 	}
@@ -82,7 +86,7 @@ func (c *Conn) discard(flight []*storing, results []StoreResult) (stayed []mail.
 		open = append(open, slices.DeleteFunc(slices.Clone(st.uids), func(u mail.UID) bool { return st.modified.Contains(u) || went.Contains(u) })...)
 	}
 	for _, p := range pieces(open, setRoom("UID FETCH ", " (UID)")) {
-		left, err := c.left(op, 0, p)
+		left, err := s.left(op, &departure{piece: p})
 		if err != nil {
 			return nil, err
 		}
@@ -91,7 +95,7 @@ func (c *Conn) discard(flight []*storing, results []StoreResult) (stayed []mail.
 	if len(stayed) == 0 {
 		return nil, nil
 	}
-	err = c.expunge(stayed)
+	err = s.expunge(stayed)
 	stayed = NotDone(err)
 	if stayed != nil {
 		err = nil

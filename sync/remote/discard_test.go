@@ -17,12 +17,12 @@ func TestDiscard(t *testing.T) {
 	base := one(t, c, ChangesRequest{Mailbox: "INBOX", ListNew: true})
 	srv.StoreFlags("INBOX", uint32(uids[1]), []string{`\Flagged`}, nil) // somebody else
 	srv.StoreFlags("INBOX", uint32(uids[5]), []string{`\Deleted`}, nil)
-	selectBox(t, c, "INBOX")
-	if !c.CanDiscard() {
+	sel := selectBox(t, c, "INBOX")
+	if !sel.CanDiscard() {
 		t.Fatal("not on a server with everything?")
 	}
 	before := cl.Stats().RoundTrips
-	res, err := c.Discard(t.Context(), uids[:4], base.Cursor.HighestModSeq)
+	res, err := sel.Discard(t.Context(), uids[:4], base.Cursor.HighestModSeq)
 	if err != nil || res.Err != nil || !slices.Equal(res.Modified, uids[1:2]) {
 		t.Errorf("%+v %v", res, err)
 	}
@@ -38,7 +38,7 @@ func TestDiscard(t *testing.T) {
 		t.Errorf("left are %v, want %v", left, want)
 	}
 	before = cl.Stats().RoundTrips
-	if res, err := c.Discard(t.Context(), uids[4:5], base.Cursor.HighestModSeq); err != nil || res.Err != nil || len(srv.Messages("INBOX")) != 2 {
+	if res, err := sel.Discard(t.Context(), uids[4:5], base.Cursor.HighestModSeq); err != nil || res.Err != nil || len(srv.Messages("INBOX")) != 2 {
 		t.Errorf("%+v %v", res, err)
 	}
 	if turns := cl.Stats().RoundTrips - before; turns != 1 {
@@ -52,12 +52,12 @@ func TestDiscardMany(t *testing.T) {
 	uids := fill(srv, "INBOX", 40_000)
 	_, c := connect(t, dialOptions(srv.Dial))
 	base := one(t, c, ChangesRequest{Mailbox: "INBOX", ListNew: true})
-	selectBox(t, c, "INBOX")
+	sel := selectBox(t, c, "INBOX")
 	var odd []mail.UID
 	for i := 1; i < len(uids); i += 2 {
 		odd = append(odd, uids[i])
 	}
-	if res, err := c.Discard(t.Context(), odd, base.Cursor.HighestModSeq); err != nil || res.Err != nil || len(res.Modified) > 0 {
+	if res, err := sel.Discard(t.Context(), odd, base.Cursor.HighestModSeq); err != nil || res.Err != nil || len(res.Modified) > 0 {
 		t.Fatalf("%+v %v", res, err)
 	}
 	if n := len(srv.Messages("INBOX")); n != len(uids)-len(odd) {
@@ -78,13 +78,13 @@ func TestDiscardNotDone(t *testing.T) {
 	uids := fill(srv, "INBOX", 3)
 	_, c := connect(t, dialOptions(srv.Dial))
 	base := one(t, c, ChangesRequest{Mailbox: "INBOX", ListNew: true})
-	selectBox(t, c, "INBOX")
-	if _, err := c.Discard(t.Context(), uids[:2], base.Cursor.HighestModSeq); !slices.Equal(NotDone(err), uids[:2]) {
+	sel := selectBox(t, c, "INBOX")
+	if _, err := sel.Discard(t.Context(), uids[:2], base.Cursor.HighestModSeq); !slices.Equal(NotDone(err), uids[:2]) {
 		t.Errorf("a server that keeps them: %v", err)
 	}
 	liar.Tell(0)
 	refuse = true
-	if res, err := c.Discard(t.Context(), uids[2:], base.Cursor.HighestModSeq); err != nil || res.Err == nil || len(srv.Messages("INBOX")) != 3 {
+	if res, err := sel.Discard(t.Context(), uids[2:], base.Cursor.HighestModSeq); err != nil || res.Err == nil || len(srv.Messages("INBOX")) != 3 {
 		t.Errorf("a server that refuses: %+v %v", res, err)
 	}
 }
@@ -108,8 +108,8 @@ func TestDiscardPassedBy(t *testing.T) {
 	uids = fill(srv, "INBOX", 3)
 	_, c := connect(t, dialOptions(srv.Dial))
 	base := one(t, c, ChangesRequest{Mailbox: "INBOX", ListNew: true})
-	selectBox(t, c, "INBOX")
-	if res, err := c.Discard(t.Context(), uids[1:2], base.Cursor.HighestModSeq); err != nil || res.Err != nil || len(res.Modified) > 0 {
+	sel := selectBox(t, c, "INBOX")
+	if res, err := sel.Discard(t.Context(), uids[1:2], base.Cursor.HighestModSeq); err != nil || res.Err != nil || len(res.Modified) > 0 {
 		t.Fatalf("%+v %v", res, err)
 	}
 	if left := srv.Messages("INBOX"); len(left) != 1 || left[0].UID != uint32(uids[2]) {

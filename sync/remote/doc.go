@@ -3,8 +3,9 @@
 //
 // Start with [New], then [Client.Connect]; a [Conn] does everything else:
 // [Conn.Overview] and [Conn.Changes] find out, [Conn.FetchBodies] and
-// [Conn.Probe] read, [Conn.Store], [Conn.Move], [Conn.Append] and their
-// neighbours write. A Conn belongs to one goroutine at a time.
+// [Conn.Probe] read, [Conn.Append] and the commands on mailboxes write. What
+// changes messages of one mailbox is a method of the [Selection] that
+// [Conn.Select] returns. A Conn belongs to one goroutine at a time.
 //
 // go-imap opens the session and logs in, and carries the commands for which
 // its view is enough. Beneath it lies the link, a net.Conn that frames every
@@ -29,7 +30,10 @@
 //     mailbox says so, and There asks for each message.
 //   - OK is not proof. After MOVE, EXPUNGE and STORE the server must tell of
 //     each message, or is asked; what it did not do is done in another way, or
-//     is an error.
+//     is an error. After COPY the original is expunged only when the copy was
+//     seen in its place.
+//   - A Selection sends nothing once its connection has another mailbox open.
+//   - Nothing is sent that this package did not ask for, also not by go-imap.
 //   - A search says where to look, never what is so.
 //   - Without progress for Options.Timeout the connection ends with an error.
 //     The first error sticks; after it the Conn is dead.

@@ -88,8 +88,8 @@ func walk(t *testing.T, cl *Client, c *Conn) {
 	})
 	must(err)
 
-	selectBox(t, c, "Entwürfe/a b")
-	res, err := c.Store(ctx, []StoreRequest{
+	sel := selectBox(t, c, "Entwürfe/a b")
+	res, err := sel.Store(ctx, []StoreRequest{
 		{UIDs: uids[:10], Delta: mail.Delta{Add: mail.NewFlags(`\Seen`), Remove: mail.NewFlags(`\Flagged`)}, UnchangedSince: first.Cursor.HighestModSeq},
 		{UIDs: uids[:5], Delta: mail.Delta{Add: mail.NewFlags("late")}, UnchangedSince: first.Cursor.HighestModSeq},
 	})
@@ -97,12 +97,12 @@ func walk(t *testing.T, cl *Client, c *Conn) {
 	if res[0].Err != nil || len(res[0].Modified) != 0 || c.Level() > Plain && len(res[1].Modified) != 5 {
 		t.Errorf("store %+v", res)
 	}
-	mv, err := c.Move(ctx, []mail.UID{uids[20], uids[22], uids[21], uids[40]}, "dest")
+	mv, err := sel.Move(ctx, []mail.UID{uids[20], uids[22], uids[21], uids[40]}, "dest")
 	must(err)
 	if len(mv.Pairs) != 4 {
 		t.Errorf("move %+v", mv)
 	}
-	must(c.Remove(ctx, []mail.UID{uids[60], uids[61]}))
+	must(sel.Remove(ctx, []mail.UID{uids[60], uids[61]}))
 
 	second := one(t, c, ChangesRequest{Mailbox: "Entwürfe/a b", Known: first.Cursor, ListNew: true, Expunges: true})
 	seen := 0

@@ -93,13 +93,19 @@ func TestStallEverywhere(t *testing.T) {
 			return c.Append(ctx, "INBOX", []AppendRequest{request([]byte("a\r\n"))}, func(int, mail.UID, mail.UIDValidity, error) {})
 		},
 		"UID STORE": func(c *Conn) error {
-			_, _ = c.Select(ctx, "INBOX", 0)
-			_, err := c.Store(ctx, []StoreRequest{{UIDs: []mail.UID{1}, Delta: mail.Delta{Add: mail.NewFlags(`\Seen`)}}})
+			sel, err := c.Select(ctx, "INBOX", 0)
+			if err != nil {
+				return err
+			}
+			_, err = sel.Store(ctx, []StoreRequest{{UIDs: []mail.UID{1}, Delta: mail.Delta{Add: mail.NewFlags(`\Seen`)}}})
 			return err
 		},
 		"UID MOVE": func(c *Conn) error {
-			_, _ = c.Select(ctx, "INBOX", 0)
-			_, err := c.Move(ctx, []mail.UID{1}, "INBOX")
+			sel, err := c.Select(ctx, "INBOX", 0)
+			if err != nil {
+				return err
+			}
+			_, err = sel.Move(ctx, []mail.UID{1}, "INBOX")
 			return err
 		},
 		"UID FETCH": func(c *Conn) error {

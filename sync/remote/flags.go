@@ -9,8 +9,12 @@ import (
 
 // Flags returns the flags that messages of the selected mailbox have now.
 // Those that are gone are missing from the result.
-func (c *Conn) Flags(ctx context.Context, uids []mail.UID) (map[mail.UID]mail.Flags, error) {
-	defer c.guard(ctx)()
+func (s *Selection) Flags(ctx context.Context, uids []mail.UID) (map[mail.UID]mail.Flags, error) {
+	leave, err := s.enter(ctx, "fetch flags")
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	found := make(map[mail.UID]mail.Flags, len(uids))
 	for _, p := range pieces(sortedUIDs(uids), setRoom("UID FETCH ", " (UID FLAGS)")) {
 		cmd := &command{line: "UID FETCH " + p.set + " (UID FLAGS)", untagged: func(r wire.Response) {
@@ -18,7 +22,7 @@ func (c *Conn) Flags(ctx context.Context, uids []mail.UID) (map[mail.UID]mail.Fl
 				found[f.UID] = mail.NewFlags(wire.ParseWords(f.Flags)...)
 			}
 		}}
-		if err := c.run("fetch flags", c.selected.mailbox, cmd); err != nil {
+		if err := s.c.run("fetch flags", s.mailbox, cmd); err != nil {
 			return nil, err
 		}
 	}

@@ -233,17 +233,15 @@ func TestCommandLength(t *testing.T) {
 	if _, err := c.Probe(ctx, []ProbeRequest{{Mailbox: "INBOX", Items: items}}, func(string, Probe) error { return nil }); err != nil {
 		t.Error(err)
 	}
-	if _, err := c.Select(ctx, "INBOX", 0); err != nil {
-		t.Fatal(err)
-	}
-	res, err := c.Store(ctx, []StoreRequest{{UIDs: sparse, Delta: mail.Delta{Add: flags.Union(mail.NewFlags(tooLong))}, UnchangedSince: 1 << 60}})
+	sel := selectBox(t, c, "INBOX")
+	res, err := sel.Store(ctx, []StoreRequest{{UIDs: sparse, Delta: mail.Delta{Add: flags.Union(mail.NewFlags(tooLong))}, UnchangedSince: 1 << 60}})
 	if err != nil || res[0].Err != nil || !res[0].Refused.Equal(mail.NewFlags(tooLong)) {
 		t.Errorf("store: %v, %v, refused %v", err, res[0].Err, res[0].Refused)
 	}
 	if m, _ := srv.Message("INBOX", 1); len(m.Flags) < 26 {
 		t.Errorf("%d flags arrived", len(m.Flags))
 	}
-	if moved, err := c.Move(ctx, sparse, name); err != nil || len(moved.Pairs) != len(sparse) {
+	if moved, err := sel.Move(ctx, sparse, name); err != nil || len(moved.Pairs) != len(sparse) {
 		t.Errorf("%d moved, %v", len(moved.Pairs), err)
 	}
 	if err := c.Append(ctx, name, []AppendRequest{request(message(1), keywords...)}, func(_ int, _ mail.UID, _ mail.UIDValidity, err error) {

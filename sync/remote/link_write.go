@@ -33,9 +33,9 @@ func (l *link) begin(c *command) error {
 }
 
 // through sends a command by calling go-imap, which keeps tag and state. What
-// go-imap writes behind the tag is replaced by c.line when that is not empty:
-// this is how a SELECT learns of QRESYNC, and how a name goes out exactly as
-// the server spells it.
+// go-imap writes behind the tag is replaced by c.line: this is how a SELECT
+// learns of QRESYNC, and how a name goes out exactly as the server spells it. A
+// command of another name than that of c.line ends the connection unwritten.
 func (l *link) through(c *command, call func()) error {
 	c.viaGoIMAP = true
 	l.wmu.Lock()
@@ -281,11 +281,15 @@ func (l *link) writeLine(line string) error {
 		tag, rest, _ := strings.Cut(text, " ")
 		c := l.armed
 		l.armed = nil
-		if c == nil { // a command that go-imap sends on its own
-			c = &command{viaGoIMAP: true, line: rest}
+		if c == nil || !sameVerb(rest, c.line) {
+			// Nothing goes out that was not asked for: go-imap makes COPY,
+			// STORE and EXPUNGE of a MOVE, and asks for capabilities, when it
+			// sees fit.
+			verb, _, _ := strings.Cut(rest, " ")
+			return l.fail(fmt.Errorf("go-imap was about to send %.20s, which nobody asked for", verb))
 		}
 		c.tag = tag
-		if c.line != "" && !c.login {
+		if !c.login {
 			text = tag + " " + c.line
 			line = text + "\r\n"
 		}
@@ -302,6 +306,13 @@ func (l *link) writeLine(line string) error {
 	}
 	l.wbuf = append(l.wbuf, line...)
 	return nil
+}
+
+// sameVerb reports whether two commands begin alike.
+func sameVerb(a, b string) bool {
+	a, _, _ = strings.Cut(a, " ")
+	b, _, _ = strings.Cut(b, " ")
+	return strings.EqualFold(a, b)
 }
 
 // takeAsked returns the login whose challenge the next line answers, nil for

@@ -68,7 +68,7 @@ func (c *Conn) freshCaps(seen int) error {
 	if fresh {
 		return nil
 	}
-	cmd := &command{}
+	cmd := &command{line: "CAPABILITY"}
 	if err := c.link.through(cmd, func() { c.imap.Capability() }); err != nil {
 		return err
 	}

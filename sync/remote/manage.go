@@ -29,7 +29,7 @@ func (c *Conn) leave() error {
 	if c.selected.mailbox == "" {
 		return nil
 	}
-	c.selected = selection{}
+	c.deselect("")
 	line := "UNSELECT" // RFC 3691
 	if !c.Has("UNSELECT") {
 		c.selected.mailbox = unknownMailbox

@@ -51,23 +51,24 @@ func TestOddLines(t *testing.T) {
 				tag := s.command("NOOP")
 				s.raw(line)
 				s.send(tag + " OK done")
-				tag = s.command("UID SEARCH")
-				s.raw(line)
-				s.send("* SEARCH", tag+" OK done")
 				tag = s.command("SELECT")
 				s.raw(line)
 				s.send("* 1 EXISTS", "* OK [UIDVALIDITY 3] x", "* OK [UIDNEXT 6] x", tag+" OK [READ-WRITE] x")
+				tag = s.command("UID SEARCH")
+				s.raw(line)
+				s.send("* SEARCH 1", tag+" OK done")
 				s.logout()
 			})
 			_, c := connect(t, dialOptions(dial))
 			if err := c.Noop(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			if err := c.othersDeleted([]mail.UID{1}); err != nil {
+			sel, err := c.Select(t.Context(), "INBOX", 3)
+			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := c.Select(t.Context(), "INBOX", 3); err != nil {
-				t.Fatal(err)
+			if _, answered, err := sel.searchUIDs("look", []mail.UID{1}); err != nil || !answered {
+				t.Fatal(answered, err)
 			}
 		})
 	}

@@ -28,6 +28,11 @@ func TestReadOnly(t *testing.T) {
 	o := dialOptions(srv.Dial)
 	o.ReadOnly = true
 	flagged := mail.Delta{Add: mail.Flags{System: mail.Flagged}}
+	// SELECT is refused, so a selection has to be made up.
+	selected := func(c *Conn) *Selection {
+		c.selected = selection{mailbox: "INBOX"}
+		return &Selection{c: c, mailbox: "INBOX"}
+	}
 	for name, change := range map[string]func(c *Conn) error{
 		"create":      func(c *Conn) error { _, err := c.Create(t.Context(), "New"); return err },
 		"delete":      func(c *Conn) error { return c.Delete(t.Context(), "Work") },
@@ -36,12 +41,12 @@ func TestReadOnly(t *testing.T) {
 		"unsubscribe": func(c *Conn) error { return c.Subscribe(t.Context(), "Work", false) },
 		"select":      func(c *Conn) error { _, err := c.Select(t.Context(), "INBOX", 0); return err },
 		"store": func(c *Conn) error {
-			_, err := c.Store(t.Context(), []StoreRequest{{UIDs: []mail.UID{1}, Delta: flagged}})
+			_, err := selected(c).Store(t.Context(), []StoreRequest{{UIDs: []mail.UID{1}, Delta: flagged}})
 			return err
 		},
-		"copy":    func(c *Conn) error { _, err := c.Copy(t.Context(), []mail.UID{1}, "Work"); return err },
-		"move":    func(c *Conn) error { _, err := c.Move(t.Context(), []mail.UID{1}, "Work"); return err },
-		"expunge": func(c *Conn) error { return c.Expunge(t.Context(), []mail.UID{1}) },
+		"copy":    func(c *Conn) error { _, err := selected(c).Copy(t.Context(), []mail.UID{1}, "Work"); return err },
+		"move":    func(c *Conn) error { _, err := selected(c).Move(t.Context(), []mail.UID{1}, "Work"); return err },
+		"expunge": func(c *Conn) error { return selected(c).Expunge(t.Context(), []mail.UID{1}) },
 		"append": func(c *Conn) error {
 			_, err := c.SaysAbsent(t.Context(), "Gone") // begins one
 			return err

@@ -1,7 +1,6 @@
 package remote
 
 import (
-	"context"
 	"errors"
 	"strings"
 
@@ -66,7 +65,8 @@ func (c *Conn) startSelect(s *selecting, params string) error {
 	s.cmd = &command{line: line, untagged: s.take}
 	// Until the answer is there, nothing is known to be selected; a SELECT
 	// that fails leaves nothing selected (RFC 3501 §6.3.1).
-	c.selected, c.selecting = selection{mailbox: unknownMailbox}, s
+	c.deselect(unknownMailbox)
+	c.selecting = s
 	if err := c.link.through(s.cmd, func() {
 		c.imap.Select(s.mailbox, &imap.SelectOptions{ReadOnly: s.examine})
 	}); err != nil {
@@ -74,6 +74,9 @@ func (c *Conn) startSelect(s *selecting, params string) error {
 	}
 	return nil
 }
+
+// deselect notes that what was selected is not any more.
+func (c *Conn) deselect(now string) { c.selected = selection{mailbox: now, nth: c.selected.nth + 1} }
 
 func (s *selecting) op() string {
 	if s.examine {
@@ -150,7 +153,7 @@ func (c *Conn) settle(s *selecting) error {
 	last := c.selecting == s // otherwise another one is on its way already
 	if err := s.cmd.err(); err != nil {
 		if last {
-			c.selected = selection{}
+			c.deselect("")
 		}
 		return mailboxError(s.op(), s.mailbox, err)
 	}
@@ -165,7 +168,7 @@ func (c *Conn) settle(s *selecting) error {
 	if last {
 		c.selected = selection{
 			mailbox: s.mailbox, uidValidity: s.cursor.UIDValidity, readOnly: s.readOnly,
-			examined: s.examine, noModSeq: s.noModSeq,
+			examined: s.examine, noModSeq: s.noModSeq, nth: c.selected.nth,
 		}
 	}
 	return nil
@@ -190,33 +193,6 @@ func (c *Conn) quotedName(mailbox string) (string, error) {
 		return "", err
 	}
 	return quote(mailbox, name)
-}
-
-// Select opens a mailbox for changes and checks its UIDVALIDITY; v of 0
-// accepts any. It does nothing when the mailbox is open already. readOnly
-// means that the server will refuse changes.
-func (c *Conn) Select(ctx context.Context, mailbox string, v mail.UIDValidity) (readOnly bool, err error) {
-	defer c.guard(ctx)()
-	if c.selected.mailbox != mailbox || c.selected.examined {
-		params := ""
-		if c.Has("CONDSTORE") || c.Has("QRESYNC") {
-			params = "CONDSTORE"
-		}
-		s := &selecting{mailbox: mailbox}
-		if err := c.startSelect(s, params); err != nil {
-			return false, err
-		}
-		if err := c.wait(s.cmd); err != nil {
-			return false, c.dead("select", mailbox, err)
-		}
-		if err := c.settle(s); err != nil {
-			return false, err
-		}
-	}
-	if v != 0 && c.selected.uidValidity != v {
-		return c.selected.readOnly, mailboxError("select", mailbox, mail.ErrUIDValidityChanged)
-	}
-	return c.selected.readOnly, nil
 }
 
 // flagList writes flags for STORE and APPEND and returns those that cannot be

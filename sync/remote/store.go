@@ -55,11 +55,15 @@ type storing struct {
 // condition is the mod-sequence that the first part gave out (RFC 7162
 // §3.1.3): the one of the request would fail on our own change, and without
 // any, somebody else's change between the two parts would be overwritten.
-func (c *Conn) Store(ctx context.Context, reqs []StoreRequest) ([]StoreResult, error) {
-	defer c.guard(ctx)()
+func (s *Selection) Store(ctx context.Context, reqs []StoreRequest) ([]StoreResult, error) {
+	leave, err := s.enter(ctx, "store")
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	results := make([]StoreResult, len(reqs))
 	var first []*storing
-	silent := !c.selected.noModSeq && c.Level() >= Condstore // the mod-sequence says that it was done
+	silent := !s.noModSeq && s.c.Level() >= Condstore // the mod-sequence says that it was done
 	for i, req := range reqs {
 		add, refusedAdd := flagList(req.Delta.Add)
 		remove, refusedRemove := flagList(req.Delta.Remove)
@@ -76,7 +80,7 @@ func (c *Conn) Store(ctx context.Context, reqs []StoreRequest) ([]StoreResult, e
 			first = append(first, storeCommands(i, uids, mail.Delta{Remove: req.Delta.Remove.Minus(refusedRemove)}, since, silent)...)
 		}
 	}
-	if err := c.storeFlight(first, results); err != nil {
+	if err := s.storeFlight(first, results); err != nil {
 		return results, err
 	}
 	var second []*storing
@@ -90,10 +94,10 @@ func (c *Conn) Store(ctx context.Context, reqs []StoreRequest) ([]StoreResult, e
 		done := slices.DeleteFunc(slices.Clone(st.uids), func(u mail.UID) bool { return st.modified.Contains(u) })
 		second = append(second, storeCommands(st.index, done, mail.Delta{Remove: req.Delta.Remove.Minus(refused)}, st.nextCondition(req, done), silent)...)
 	}
-	if err := c.storeFlight(second, results); err != nil {
+	if err := s.storeFlight(second, results); err != nil {
 		return results, err
 	}
-	if err := c.verifyStored(append(first, second...), results); err != nil {
+	if err := s.verifyStored(append(first, second...), results); err != nil {
 		return results, err
 	}
 	for i := range results {
@@ -197,14 +201,14 @@ func (st *storing) tell(uid mail.UID) {
 
 // storeFlight sends the commands and takes the answers. What stands behind goes
 // out in the same flight, and its answers are the caller's to take.
-func (c *Conn) storeFlight(flight []*storing, results []StoreResult, behind ...*command) error {
-	mailbox := c.selected.mailbox
+func (s *Selection) storeFlight(flight []*storing, results []StoreResult, behind ...*command) error {
+	mailbox := s.mailbox
 	var waiting []*storing
 	settle := func() error {
 		st := waiting[0]
 		waiting = waiting[1:]
-		if err := c.wait(st.cmd); err != nil {
-			return c.dead("store", mailbox, err)
+		if err := s.c.wait(st.cmd); err != nil {
+			return s.c.dead("store", mailbox, err)
 		}
 		res := &results[st.index]
 		if st.cmd.text.Code == "MODIFIED" {
@@ -221,29 +225,29 @@ func (c *Conn) storeFlight(flight []*storing, results []StoreResult, behind ...*
 		}
 		return nil
 	}
-	c.link.cork()
+	s.c.link.cork()
 	for _, st := range flight {
 		if len(waiting) >= fetchWindow {
-			if err := c.link.uncork(); err != nil {
-				return c.dead("store", mailbox, err)
+			if err := s.c.link.uncork(); err != nil {
+				return s.c.dead("store", mailbox, err)
 			}
 			if err := settle(); err != nil {
 				return err
 			}
-			c.link.cork()
+			s.c.link.cork()
 		}
-		if err := c.link.begin(st.cmd); err != nil {
-			return c.dead("store", mailbox, err)
+		if err := s.c.link.begin(st.cmd); err != nil {
+			return s.c.dead("store", mailbox, err)
 		}
 		waiting = append(waiting, st)
 	}
 	for _, cmd := range behind {
-		if err := c.link.begin(cmd); err != nil {
-			return c.dead("store", mailbox, err)
+		if err := s.c.link.begin(cmd); err != nil {
+			return s.c.dead("store", mailbox, err)
 		}
 	}
-	if err := c.link.uncork(); err != nil {
-		return c.dead("store", mailbox, err)
+	if err := s.c.link.uncork(); err != nil {
+		return s.c.dead("store", mailbox, err)
 	}
 	for len(waiting) > 0 {
 		if err := settle(); err != nil {

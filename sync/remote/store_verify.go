@@ -13,19 +13,19 @@ import (
 
 // verifyStored finds the messages for which a STORE did nothing, tries those
 // once more, and notes what is left in results.
-func (c *Conn) verifyStored(flight []*storing, results []StoreResult) error {
-	undone, err := c.undone(flight, results)
+func (s *Selection) verifyStored(flight []*storing, results []StoreResult) error {
+	undone, err := s.undone(flight, results)
 	if err != nil || len(undone) == 0 {
 		return err
 	}
-	c.log.Warn("STORE answered OK and changed nothing; trying once more", "mailbox", c.selected.mailbox)
-	if err := c.storeFlight(undone, results); err != nil {
+	s.c.log.Warn("STORE answered OK and changed nothing; trying once more", "mailbox", s.mailbox)
+	if err := s.storeFlight(undone, results); err != nil {
 		return err
 	}
 	for _, st := range undone {
 		st.told = nil
 	}
-	if undone, err = c.undone(undone, results); err != nil {
+	if undone, err = s.undone(undone, results); err != nil {
 		return err
 	}
 	for _, st := range undone {
@@ -61,8 +61,8 @@ func toldElsewhere(flight []*storing) map[mail.UID]bool {
 // undone returns, as commands that are ready to be sent again, what did not
 // happen. Messages that are gone, which STORE passes over without a word (RFC
 // 3501 §6.4.8), are Gone.
-func (c *Conn) undone(flight []*storing, results []StoreResult) ([]*storing, error) {
-	mailbox := c.selected.mailbox
+func (s *Selection) undone(flight []*storing, results []StoreResult) ([]*storing, error) {
+	mailbox := s.mailbox
 	doubtful := map[*storing][]mail.UID{}
 	var uids []mail.UID
 	elsewhere := toldElsewhere(flight)
@@ -88,7 +88,7 @@ func (c *Conn) undone(flight []*storing, results []StoreResult) ([]*storing, err
 				have[f.UID] = parse.parse(f.Flags)
 			}
 		}}
-		if err := c.run("store", mailbox, cmd); err != nil {
+		if err := s.c.run("store", mailbox, cmd); err != nil {
 			if isDead(err) {
 				return nil, err
 			}

@@ -46,55 +46,9 @@ func fetchOf(r wire.Response) (wire.Fetch, bool) {
 	return f, ok && f.UID != 0
 }
 
-// removals counts those of the messages that were asked for of which a server
-// says that they left the selected mailbox. EXPUNGE does not name them, so what
-// other clients expunge meanwhile counts as well.
-type removals struct {
-	asked []mail.UID // sorted
-	n     uint64
-}
-
-func (t *removals) take(r wire.Response) {
-	switch r.Kind {
-	case "EXPUNGE":
-		t.n++
-	case "VANISHED":
-		if set, earlier, ok := wire.ParseVanished(r.Rest); ok && !earlier {
-			t.n += mail.UIDSetOf(t.asked).Intersect(mail.MergeUIDs(set)).Count()
-		}
-	}
-}
-
-// left returns those of the messages that are still in the selected mailbox
-// after a command that was to take them out of it. A server that told of as
-// many removals is believed (RFC 3501 §6.4.3 and RFC 6851 §4.3 make it tell);
-// otherwise it is asked.
-func (c *Conn) left(op string, told uint64, p piece) ([]mail.UID, error) {
-	if told >= uint64(len(p.uids)) {
-		return nil, nil
-	}
-	var there []mail.UIDRange
-	cmd := &command{line: "UID FETCH " + p.set + " (UID)", untagged: func(r wire.Response) {
-		if f, ok := fetchOf(r); ok {
-			there = mail.AppendUID(there, f.UID)
-		}
-	}}
-	if err := c.run(op, c.selected.mailbox, cmd); err != nil {
-		return nil, err
-	}
-	still := mail.MergeUIDs(there)
-	var left []mail.UID
-	for _, uid := range p.uids {
-		if still.Contains(uid) {
-			left = append(left, uid)
-		}
-	}
-	return left, nil
-}
-
 // NotDoneError is about messages for which the server said OK and did nothing.
 type NotDoneError struct {
-	Op   string // "expunge" or "store"
+	Op   string // "copy", "expunge" or "store"
 	UIDs []mail.UID
 }
 

@@ -12,11 +12,13 @@ import (
 	"satchel/sync/remote/imaptest"
 )
 
-func selectBox(t *testing.T, c *Conn, name string) {
+func selectBox(t *testing.T, c *Conn, name string) *Selection {
 	t.Helper()
-	if ro, err := c.Select(t.Context(), name, 0); err != nil || ro {
-		t.Fatalf("select %s: %v, read-only %v", name, err, ro)
+	sel, err := c.Select(t.Context(), name, 0)
+	if err != nil || sel.ReadOnly() {
+		t.Fatalf("select %s: %v", name, err)
 	}
+	return sel
 }
 
 func TestSelect(t *testing.T) {
@@ -28,8 +30,8 @@ func TestSelect(t *testing.T) {
 	v, _, _ := srv.UIDState("INBOX")
 	_, c := connect(t, dialOptions(srv.Dial))
 	for range 3 {
-		if ro, err := c.Select(t.Context(), "INBOX", mail.UIDValidity(v)); err != nil || ro {
-			t.Error(ro, err)
+		if sel, err := c.Select(t.Context(), "INBOX", mail.UIDValidity(v)); err != nil || sel.ReadOnly() {
+			t.Error(err)
 		}
 	}
 	if n := srv.Stats().Commands["SELECT"]; n != 1 {
@@ -38,8 +40,8 @@ func TestSelect(t *testing.T) {
 	if _, err := c.Select(t.Context(), "INBOX", mail.UIDValidity(v+1)); !errors.Is(err, mail.ErrUIDValidityChanged) {
 		t.Error(err)
 	}
-	if ro, err := c.Select(t.Context(), "ro", 0); err != nil || !ro {
-		t.Error(ro, err)
+	if sel, err := c.Select(t.Context(), "ro", 0); err != nil || !sel.ReadOnly() {
+		t.Error(err)
 	}
 	_, err := c.Select(t.Context(), "missing", 0)
 	var re *ResponseError
@@ -62,9 +64,9 @@ func TestStore(t *testing.T) {
 			_, c := connect(t, o)
 			base := one(t, c, ChangesRequest{Mailbox: "INBOX", ListNew: true})
 			srv.StoreFlags("INBOX", uint32(uids[1]), []string{"work"}, nil) // somebody else
-			selectBox(t, c, "INBOX")
+			sel := selectBox(t, c, "INBOX")
 			both := mail.Delta{Add: mail.NewFlags(`\Seen`, "mine"), Remove: mail.NewFlags(`\Flagged`)}
-			res, err := c.Store(t.Context(), []StoreRequest{
+			res, err := sel.Store(t.Context(), []StoreRequest{
 				{UIDs: uids[:3], Delta: both, UnchangedSince: base.Cursor.HighestModSeq},
 				{UIDs: uids[3:4], Delta: mail.Delta{Add: mail.NewFlags(`\Deleted`, `we"ird`)}},
 				{UIDs: uids[4:], Delta: mail.Delta{Remove: mail.NewFlags(`\Flagged`)}},
@@ -108,12 +110,12 @@ func TestMoveAndCopy(t *testing.T) {
 			o := dialOptions(srv.Dial)
 			o.Without = without
 			_, c := connect(t, o)
-			selectBox(t, c, "INBOX")
-			cp, err := c.Copy(t.Context(), uids[:2], "dest")
+			sel := selectBox(t, c, "INBOX")
+			cp, err := sel.Copy(t.Context(), uids[:2], "dest")
 			if err != nil || len(cp.Pairs) != 2 {
 				t.Fatalf("copy: %+v %v", cp, err)
 			}
-			mv, err := c.Move(t.Context(), []mail.UID{uids[7], uids[2], uids[4]}, "dest")
+			mv, err := sel.Move(t.Context(), []mail.UID{uids[7], uids[2], uids[4]}, "dest")
 			if err != nil || len(mv.Pairs) != 3 || mv.UIDValidity == 0 {
 				t.Fatalf("move: %+v %v", mv, err)
 			}
@@ -126,9 +128,9 @@ func TestMoveAndCopy(t *testing.T) {
 			if n := len(srv.Messages("INBOX")); n != 5 {
 				t.Errorf("%d left", n)
 			}
-			_, err = c.Move(t.Context(), uids[:1], "nowhere")
+			_, err = sel.Move(t.Context(), uids[:1], "nowhere")
 			var re *ResponseError
-			if !errors.As(err, &re) || re.Code != CodeTryCreate {
+			if !errors.As(err, &re) || re.Code != CodeTryCreate && !errors.Is(err, mail.ErrGone) {
 				t.Errorf("move to nowhere: %v", err)
 			}
 			if _, ok := srv.Message("INBOX", uint32(uids[0])); !ok {
@@ -147,22 +149,22 @@ func TestExpungeWithoutUIDPlus(t *testing.T) {
 	}
 	srv.StoreFlags("INBOX", uint32(uids[3]), []string{`\Deleted`}, nil) // somebody else's
 	_, c := connect(t, dialOptions(srv.Dial))
-	selectBox(t, c, "INBOX")
+	sel := selectBox(t, c, "INBOX")
 	for what, err := range map[string]error{
-		"remove":  c.Remove(t.Context(), uids[:1]),
-		"expunge": c.Expunge(t.Context(), uids[:1]),
+		"remove":  sel.Remove(t.Context(), uids[:1]),
+		"expunge": sel.Expunge(t.Context(), uids[:1]),
 	} {
 		if !errors.Is(err, ErrOthersDeleted) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
-	if _, err := c.Move(t.Context(), uids[:1], "dest"); !errors.Is(err, ErrOthersDeleted) || len(srv.Messages("dest")) != 0 {
+	if _, err := sel.Move(t.Context(), uids[:1], "dest"); !errors.Is(err, ErrOthersDeleted) || len(srv.Messages("dest")) != 0 {
 		t.Errorf("move: %v", err)
 	}
 	if n := len(srv.Messages("INBOX")); n != 4 {
 		t.Fatalf("%d left", n)
 	}
-	if err := c.Remove(t.Context(), []mail.UID{uids[0], uids[3]}); err != nil || len(srv.Messages("INBOX")) != 2 {
+	if err := sel.Remove(t.Context(), []mail.UID{uids[0], uids[3]}); err != nil || len(srv.Messages("INBOX")) != 2 {
 		t.Errorf("%v, %d left", err, len(srv.Messages("INBOX")))
 	}
 }
@@ -172,8 +174,8 @@ func TestExpunge(t *testing.T) {
 	uids := fill(srv, "INBOX", 4)
 	srv.StoreFlags("INBOX", uint32(uids[3]), []string{`\Deleted`}, nil)
 	_, c := connect(t, dialOptions(srv.Dial))
-	selectBox(t, c, "INBOX")
-	if err := c.Remove(t.Context(), uids[:2]); err != nil {
+	sel := selectBox(t, c, "INBOX")
+	if err := sel.Remove(t.Context(), uids[:2]); err != nil {
 		t.Fatal(err)
 	}
 	if n := len(srv.Messages("INBOX")); n != 2 {
@@ -327,5 +329,84 @@ func TestManage(t *testing.T) {
 			}
 			check(c.Noop(ctx))
 		})
+	}
+}
+
+// A search that does not list a marked message is no leave to expunge it.
+func TestExpungeNeedsProof(t *testing.T) {
+	for name, lie := range map[string]imaptest.Lie{"search": imaptest.LieSearch, "exists": imaptest.LieExists} {
+		for seed := range uint64(8) {
+			t.Run(fmt.Sprint(name, seed), func(t *testing.T) {
+				liar := imaptest.NewLiar(seed, 1, 0)
+				srv := newServer(t, liar.Install(imaptest.Options{Caps: imaptest.DefaultCaps.Without(imaptest.CapUIDPlus, imaptest.CapMove)}))
+				uids := fill(srv, "INBOX", 4)
+				srv.StoreFlags("INBOX", uint32(uids[0]), []string{`\Deleted`}, nil)
+				srv.StoreFlags("INBOX", uint32(uids[3]), []string{`\Deleted`}, nil) // somebody else's
+				_, c := connect(t, dialOptions(srv.Dial))
+				sel := selectBox(t, c, "INBOX")
+				liar.Tell(lie)
+				if err := sel.Expunge(t.Context(), uids[:1]); err == nil {
+					t.Error("no error")
+				}
+				if _, there := srv.Message("INBOX", uint32(uids[3])); !there {
+					t.Error("another's message was expunged")
+				}
+				if liar.Told()[lie] == 0 {
+					t.Error("the lie was not told")
+				}
+				liar.Tell(0)
+				srv.StoreFlags("INBOX", uint32(uids[3]), nil, []string{`\Deleted`})
+				if err := sel.Expunge(t.Context(), uids[:1]); err != nil || len(srv.Messages("INBOX")) != 3 {
+					t.Errorf("an honest server: %v, %d left", err, len(srv.Messages("INBOX")))
+				}
+			})
+		}
+	}
+}
+
+// What others expunge meanwhile does not confirm ours.
+func TestExpungeBesideOthers(t *testing.T) {
+	for name, without := range lowered() {
+		t.Run(name, func(t *testing.T) {
+			var srv *imaptest.Server
+			var uids []mail.UID
+			srv = newServer(t, imaptest.Options{Hook: func(_ *imaptest.Conn, _, verb, _ string) imaptest.Action {
+				if verb == "UID EXPUNGE" { // which does nothing, while another client expunges as many
+					srv.Expunge("INBOX", uint32(uids[3]))
+					return imaptest.Action{Before: "* 4 EXPUNGE\r\n", Reply: "OK Expunge completed"}
+				}
+				return imaptest.Action{}
+			}})
+			uids = fill(srv, "INBOX", 4)
+			o := dialOptions(srv.Dial)
+			o.Without = without
+			_, c := connect(t, o)
+			if err := selectBox(t, c, "INBOX").Remove(t.Context(), uids[:1]); len(NotDone(err)) != 1 {
+				t.Errorf("taken for done: %v", err)
+			}
+		})
+	}
+}
+
+// A server may refuse to speak of a message that is gone.
+func TestExpungeWithoutFetch(t *testing.T) {
+	for name, without := range lowered() {
+		for _, search := range []bool{true, false} {
+			t.Run(fmt.Sprint(name, search), func(t *testing.T) {
+				srv := newServer(t, imaptest.Options{Hook: func(_ *imaptest.Conn, _, verb, _ string) imaptest.Action {
+					if verb == "UID FETCH" || verb == "UID SEARCH" && !search {
+						return imaptest.Action{Reply: "BAD No matching messages"}
+					}
+					return imaptest.Action{}
+				}})
+				uids := fill(srv, "INBOX", 4)
+				o := dialOptions(srv.Dial)
+				o.Without = without
+				_, c := connect(t, o)
+				if err := selectBox(t, c, "INBOX").Remove(t.Context(), uids[:2]); err != nil || len(srv.Messages("INBOX")) != 2 {
+					t.Errorf("%v, %d left", err, len(srv.Messages("INBOX")))
+				}
+			})
+		}
 	}
 }

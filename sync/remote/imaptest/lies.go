@@ -47,6 +47,11 @@ const (
 	LiePartShort                      // less of it comes than was asked for, or nothing
 	LieBody                           // a part of a message comes as the whole of it, or nothing
 	LieMessageID                      // HEADER.FIELDS (MESSAGE-ID) shows none
+	LieCopy                           // COPY answers OK and copies nothing
+	LieCopySome                       // COPY answers OK and copies the first message only
+	LieCopyUIDSwapped                 // COPYUID names the copies in the reverse order
+	LieCopyUIDShort                   // COPYUID leaves the last message out
+	LieCopyUIDZero                    // COPYUID says 0
 	lieEnd
 )
 
@@ -65,6 +70,7 @@ func Lies() map[string]Lie {
 		"move": LieMove, "store": LieStore, "expunge": LieExpunge, "fetch": LieFetch, "size": LieSize, "star": LieStar,
 		"exists": LieExists, "search": LieSearch, "status": LieStatus, "part-label": LiePartLabel, "part-other": LiePartOther,
 		"part-short": LiePartShort, "body": LieBody, "message-id": LieMessageID,
+		"copy": LieCopy, "copy-some": LieCopySome, "copyuid-swapped": LieCopyUIDSwapped, "copyuid-short": LieCopyUIDShort, "copyuid-zero": LieCopyUIDZero,
 	}
 }
 
@@ -147,6 +153,8 @@ func (l *Liar) hook(c *Conn, tag, verb, line string) Action {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch verb {
+	case "UID COPY":
+		return l.copy(c, line)
 	case "SELECT", "EXAMINE":
 		l.opened[c] = append(l.opened[c], opening{uidNext: next, resync: strings.Contains(line, "QRESYNC (")})
 	case "UID FETCH":
@@ -190,8 +198,8 @@ func (s *Server) uidNextOf(name string) uint32 {
 
 // phrases find what a lie is about in a response.
 type phrases struct {
-	code, status, fetch, size, exists, appendUID, copyUID, all *regexp.Regexp
-	part, body, messageID                                      *regexp.Regexp // see partPhrases
+	code, status, fetch, size, exists, appendUID, copyUID, all, copy *regexp.Regexp
+	part, body, messageID                                            *regexp.Regexp // see partPhrases
 }
 
 func newPhrases() phrases {
@@ -204,6 +212,7 @@ func newPhrases() phrases {
 		appendUID: regexp.MustCompile(`\[APPENDUID (\d+) (\d+)(\S*)\] `),
 		copyUID:   regexp.MustCompile(`\[COPYUID (\d+) (\S+) (\S+)\] `),
 		all:       regexp.MustCompile(` ALL (\S+)`),
+		copy:      regexp.MustCompile(`UID COPY (\S+) "(.*)"$`),
 	}
 	partPhrases(&p)
 	return p
@@ -407,28 +416,4 @@ func (l *Liar) appendUID(line string) string {
 		return strings.Replace(line, m[0], "[APPENDUID "+m[1]+" "+wrong+"] ", 1)
 	}
 	return line
-}
-
-func (l *Liar) copyUID(line string) string {
-	m := l.re.copyUID.FindStringSubmatch(line)
-	switch {
-	case l.says(LieCopyUIDNone):
-		line = strings.Replace(line, m[0], "", 1)
-	case l.says(LieCopyUIDUneven):
-		line = strings.Replace(line, m[0], fmt.Sprintf("[COPYUID %s %s %s,999999] ", m[1], m[2], m[3]), 1)
-	case l.says(LieCopyUIDWrong):
-		if first, _, _ := strings.Cut(m[3], ":"); !strings.ContainsAny(m[3], ",:") {
-			line = strings.Replace(line, m[0], fmt.Sprintf("[COPYUID %s %s %d] ", m[1], m[2], l.near(first)), 1)
-		}
-	}
-	return line
-}
-
-// near returns another UID, below or above.
-func (l *Liar) near(uid string) uint64 {
-	n := number(uid)
-	if off := 1 + l.rng.Uint64N(3); l.rng.IntN(2) == 0 && n > off {
-		return n - off
-	}
-	return n + 1 + l.rng.Uint64N(3)
 }
