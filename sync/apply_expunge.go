@@ -138,7 +138,11 @@ func (a *applier) comesBack(ctx context.Context, sel *remote.Selection, group []
 		}
 		a.rep.notice("%s: the server keeps what is expunged there, so it comes back; delete = \"trash\" removes it", x.op.Mailbox)
 	}
-	_, err := sel.Store(ctx, []remote.StoreRequest{{UIDs: unmark, Delta: mail.Delta{Remove: deleted}}})
+	results, err := sel.Store(ctx, []remote.StoreRequest{{UIDs: unmark, Delta: mail.Delta{Remove: deleted}}})
+	for _, x := range group {
+		// What still has our mark is seen by the next look.
+		x.unmarked = x.unmarked && err == nil && results[0].Done(x.m.uid)
+	}
 	return err
 }
 

@@ -39,7 +39,7 @@ func (a *applier) noteRemote(tx *state.Tx, changes []*laneChange, fatal error) e
 		changed := errors.Is(x.err, mail.ErrChanged)
 		copied := x.err != nil && x.byHalves || remote.NotDone(x.err) != nil && x.op.Kind != plan.RemoteFlags
 		keep := copied || x.err != nil && (changed && (x.op.Kind == plan.RemoteCopy || x.op.Kind == plan.RemoteMove || x.op.Kind == plan.RemoteTrash) ||
-			errors.Is(x.err, errRefused) || !changed && x.op.Kind == plan.RemoteRemove)
+			errors.Is(x.err, errRefused) || errors.Is(x.err, errUnverified) || errors.Is(x.err, errUnseen) || !changed && x.op.Kind == plan.RemoteRemove)
 		if !keep && (x.err == nil || !slices.Contains(a.begun, x.intent)) {
 			n.over(x.intent)
 		}

@@ -335,6 +335,8 @@ func (a *applier) storeFlags(ctx context.Context, sel *remote.Selection, mb *mai
 				x.err = mail.ErrChanged
 			case x.op.Kind == plan.RemoteFlags && slices.Contains(results[i].Gone, x.m.uid):
 				x.err = mail.ErrChanged // the change is to follow the message where it went
+			case slices.Contains(results[i].Unknown, x.m.uid):
+				x.err = a.unverified(x)
 			case slices.Contains(results[i].NotDone, x.m.uid):
 				x.err = &mail.Error{Op: "store", Mailbox: mb.name, UID: x.m.uid, Kind: mail.KindMessage,
 					Err:  &remote.NotDoneError{Op: "store", UIDs: []mail.UID{x.m.uid}},

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -284,4 +285,45 @@ func writeFile(w *world, folder, name string, content []byte) {
 	tmp := filepath.Join(filepath.Dir(filepath.Dir(w.path(f))), "tmp", name)
 	must(w, os.WriteFile(tmp, []byte(strings.ReplaceAll(string(content), "\r\n", "\n")), 0o600))
 	must(w, os.Rename(tmp, w.path(f)))
+}
+
+// TestStoreUnverified: the server says OK to STORE, does nothing, and refuses to
+// say what flags the message has. The run says so, and the change arrives once
+// the server does it.
+func TestStoreUnverified(t *testing.T) {
+	for name, caps := range levels() {
+		t.Run(name, func(t *testing.T) {
+			var bad atomic.Bool
+			w := newWorld(t, imaptest.Options{Caps: caps, Hook: func(_ *imaptest.Conn, _, verb, line string) imaptest.Action {
+				switch {
+				case !bad.Load():
+				case verb == "UID STORE":
+					return imaptest.Action{Reply: "OK Store completed"}
+				case verb == "UID FETCH" && strings.HasSuffix(line, " (UID FLAGS)") && !strings.Contains(line, ":"):
+					return imaptest.Action{Reply: "NO Not now"}
+				}
+				return imaptest.Action{}
+			}})
+			w.acct.NoFsync = true
+			server, disk := serverSide{w}, diskSide{w, nil}
+			for range 3 {
+				server.deliver("INBOX", w.message(), nil)
+			}
+			w.sync()
+			disk.flag(disk.list("INBOX")[1], []string{`\Flagged`}, nil)
+			bad.Store(true)
+			for range 2 {
+				rep := w.besideLiar()
+				if len(rep.Problems) != 1 || !strings.Contains(rep.Problems[0].Error, "refuses to say") {
+					t.Errorf("%d cycles, problems %v", rep.Cycles, rep.Problems)
+				}
+			}
+			bad.Store(false)
+			w.sync()
+			if end := w.agree(); !strings.Contains(strings.Join(end["INBOX"], " "), `\Flagged`) {
+				t.Error("the flag was taken back")
+			}
+			w.quiet()
+		})
+	}
 }

@@ -189,7 +189,7 @@ func (s *session) carry(ctx context.Context, n *message, d mail.Delta) error {
 	if err != nil && fatal(ctx, err) {
 		return err
 	}
-	if len(results) == 0 || err != nil || results[0].Err != nil || len(results[0].NotDone)+len(results[0].Gone) > 0 {
+	if len(results) == 0 || err != nil || results[0].Err != nil || len(results[0].NotDone)+len(results[0].Gone)+len(results[0].Unknown) > 0 {
 		s.log.Debug("flags not carried", "mailbox", mb.name, "uid", n.uid, "err", err)
 		return nil
 	}

@@ -29,6 +29,23 @@ func keywords(f mail.Flags) mail.Flags { return f.Minus(mail.Flags{System: slash
 // shows in the next cycle, which knows what to leave out.
 var errRefused = fmt.Errorf("flags refused: %w", mail.ErrChanged)
 
+// errUnverified is a change of flags of which the server would not say what became
+// of it. The journal keeps it, and the next cycle sees.
+var errUnverified = fmt.Errorf("what became of the flags is not known: %w", mail.ErrChanged)
+
+// maxUnverified is how many cycles may find out before the run reports it.
+const maxUnverified = 3
+
+func (a *applier) unverified(x *laneChange) error {
+	if a.rep.Cycles < maxUnverified {
+		return errUnverified
+	}
+	return &mail.Error{Op: "store", Mailbox: x.op.Mailbox, UID: x.m.uid, Kind: mail.KindMessage, Err: errUnseen,
+		Hint: "the change stays in the Maildir and is tried again; the server may have the message damaged"}
+}
+
+var errUnseen = errors.New("the server answered OK, and refuses to say what flags the message has now")
+
 // describeHeld says in pm what the server keeps in the mailbox. What EXAMINE
 // answers is about a read-only session.
 func (s *session) describeHeld(pm *plan.Mailbox, mb *mailbox) {

@@ -30,9 +30,22 @@ type StoreResult struct {
 	// Gone are messages that do not seem to be there any more: the server did
 	// not tell of a change, and nothing when it was asked.
 	Gone []mail.UID
+	// Unknown are messages of which the server would not say what became of the
+	// change; sorted.
+	Unknown []mail.UID
 	// Refused are flags that cannot be written in IMAP; they were left out.
 	Refused mail.Flags
 	Err     error // of the server, for at least one command
+}
+
+// Done reports whether the change is known to have been made to a message.
+func (r *StoreResult) Done(uid mail.UID) bool {
+	for _, list := range [][]mail.UID{r.Modified, r.NotDone, r.Gone, r.Unknown} {
+		if slices.Contains(list, uid) {
+			return false
+		}
+	}
+	return r.Err == nil
 }
 
 // storing is one STORE command in flight.
@@ -41,7 +54,8 @@ type storing struct {
 	uids  []mail.UID
 	cmd   *command
 
-	delta    mail.Delta // of this command
+	delta    mail.Delta  // of this command
+	since    mail.ModSeq // its condition
 	modified mail.UIDSet
 	modSeq   mail.ModSeq // highest that the command gave out
 	told     map[mail.UID]bool
@@ -54,7 +68,9 @@ type storing struct {
 // A request that both sets and clears takes a second flight for clearing. Its
 // condition is the mod-sequence that the first part gave out (RFC 7162
 // §3.1.3): the one of the request would fail on our own change, and without
-// any, somebody else's change between the two parts would be overwritten.
+// any, somebody else's change between the two parts would be overwritten. Of a
+// message that the first part did not change, nothing is told, and the condition
+// of the request still holds.
 func (s *Selection) Store(ctx context.Context, reqs []StoreRequest) ([]StoreResult, error) {
 	leave, err := s.enter(ctx, "store")
 	if err != nil {
@@ -92,7 +108,10 @@ func (s *Selection) Store(ctx context.Context, reqs []StoreRequest) ([]StoreResu
 			continue
 		}
 		done := slices.DeleteFunc(slices.Clone(st.uids), func(u mail.UID) bool { return st.modified.Contains(u) })
-		second = append(second, storeCommands(st.index, done, mail.Delta{Remove: req.Delta.Remove.Minus(refused)}, st.nextCondition(req, done), silent)...)
+		told, untold := st.byWhatWasTold(req, done)
+		clearing := mail.Delta{Remove: req.Delta.Remove.Minus(refused)}
+		second = append(second, storeCommands(st.index, told, clearing, st.modSeq, silent)...)
+		second = append(second, storeCommands(st.index, untold, clearing, st.since, silent)...)
 	}
 	if err := s.storeFlight(second, results); err != nil {
 		return results, err
@@ -122,19 +141,20 @@ func (st *storing) failed() bool {
 	return st.cmd.err() != nil && st.cmd.text.Code != "MODIFIED"
 }
 
-// nextCondition is what our own first part raised the messages to. It is
-// known only if the server told it for each of them; otherwise the second
-// part is unconditional, right behind the first.
-func (st *storing) nextCondition(req StoreRequest, uids []mail.UID) mail.ModSeq {
+// byWhatWasTold parts messages of a conditional change by whether the server
+// told of the mod-sequence to which our own first part raised them.
+func (st *storing) byWhatWasTold(req StoreRequest, uids []mail.UID) (told, untold []mail.UID) {
 	if req.UnchangedSince == 0 || st.modSeq == 0 {
-		return 0
+		return nil, uids
 	}
 	for _, u := range uids {
-		if !st.told[u] {
-			return 0
+		if st.told[u] {
+			told = append(told, u)
+		} else {
+			untold = append(untold, u)
 		}
 	}
-	return st.modSeq
+	return told, untold
 }
 
 // storeCommands writes the commands for a change that only sets, or only
@@ -157,7 +177,7 @@ func storeCommands(index int, uids []mail.UID, delta mail.Delta, since mail.ModS
 	const verb = "UID STORE "
 	change := " " + condition + sign + item + flags
 	for _, piece := range pieces(uids, setRoom(verb, change)) {
-		st := &storing{index: index, uids: piece.uids, delta: delta}
+		st := &storing{index: index, uids: piece.uids, delta: delta, since: since}
 		st.cmd = &command{
 			line:     verb + piece.set + change,
 			untagged: st.take,

@@ -60,9 +60,8 @@ func toldElsewhere(flight []*storing) map[mail.UID]bool {
 
 // undone returns, as commands that are ready to be sent again, what did not
 // happen. Messages that are gone, which STORE passes over without a word (RFC
-// 3501 §6.4.8), are Gone.
+// 3501 §6.4.8), are Gone; those that the server does not speak of are Unknown.
 func (s *Selection) undone(flight []*storing, results []StoreResult) ([]*storing, error) {
-	mailbox := s.mailbox
 	doubtful := map[*storing][]mail.UID{}
 	var uids []mail.UID
 	elsewhere := toldElsewhere(flight)
@@ -82,24 +81,21 @@ func (s *Selection) undone(flight []*storing, results []StoreResult) ([]*storing
 	}
 	have := map[mail.UID]mail.Flags{}
 	var parse collector
-	for _, p := range pieces(sortedUIDs(uids), setRoom("UID FETCH ", " (UID FLAGS)")) {
-		cmd := &command{line: "UID FETCH " + p.set + " (UID FLAGS)", untagged: func(r wire.Response) {
-			if f, ok := fetchOf(r); ok && f.HasFlags {
-				have[f.UID] = parse.parse(f.Flags)
-			}
-		}}
-		if err := s.c.run("store", mailbox, cmd); err != nil {
-			if isDead(err) {
-				return nil, err
-			}
-			return nil, nil // no answer is no proof; the next look tells
+	refused, err := s.ask("store", uids, "(UID FLAGS)", func(f *wire.Fetch) {
+		if f.HasFlags {
+			have[f.UID] = parse.parse(f.Flags)
 		}
+	})
+	if err != nil {
+		return nil, err
 	}
 	var again []*storing
 	for _, st := range flight {
 		var left []mail.UID
 		for _, uid := range doubtful[st] {
 			switch flags, there := have[uid]; {
+			case slices.Contains(refused, uid):
+				results[st.index].Unknown = append(results[st.index].Unknown, uid)
 			case !there:
 				results[st.index].Gone = append(results[st.index].Gone, uid)
 			case !flags.Apply(st.delta).Equal(flags):
@@ -107,7 +103,7 @@ func (s *Selection) undone(flight []*storing, results []StoreResult) ([]*storing
 			}
 		}
 		if len(left) > 0 {
-			again = append(again, storeCommands(st.index, left, st.delta, 0, true)...)
+			again = append(again, storeCommands(st.index, left, st.delta, st.since, true)...)
 		}
 	}
 	return again, nil
