@@ -43,17 +43,21 @@ type DB struct {
 }
 
 // Open opens the state file, or makes it (0600). A file of a newer satchel,
-// or one that is no state file, is refused.
+// one that is no state file, and one that others could change are refused.
 func Open(ctx context.Context, path string, opts Options) (*DB, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+	if err := private(path); err != nil {
 		if noRoom(err) {
 			return nil, full("make the state folder", err)
+		}
+		var refused *mail.Error
+		if errors.As(err, &refused) {
+			return nil, err
 		}
 		return nil, &mail.Error{Op: "make the state folder", Kind: mail.KindConfig, Err: err,
 			Hint: "make " + filepath.Dir(path) + " writable, or set XDG_STATE_HOME"}
 	}
 	// SQLite would make the file with the umask's permissions.
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0o600)
 	if err != nil {
 		if noRoom(err) {
 			return nil, full("open state "+path, err)
@@ -81,6 +85,19 @@ func Open(ctx context.Context, path string, opts Options) (*DB, error) {
 		return nil, errors.Join(err, db.write.Close())
 	}
 	return db, nil
+}
+
+// private is [Private] for a state file and those that SQLite puts beside it.
+func private(path string) error {
+	if err := Private(path); err != nil {
+		return err
+	}
+	for _, suffix := range []string{"-wal", "-shm", "-journal"} {
+		if err := ownFile(path + suffix); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // noRoom reports whether err is about a disk that is full, which is no mistake

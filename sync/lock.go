@@ -11,6 +11,7 @@ import (
 
 	"github.com/gofrs/flock"
 
+	"satchel/state"
 	"satchel/sync/mail"
 )
 
@@ -18,16 +19,16 @@ import (
 // drops the lock with its process, so a crash leaves none behind; what the
 // file says is for people only.
 func lock(path string) (unlock func(), err error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, noLock("make the state folder", path, err)
+	if err := state.Private(path); err != nil {
+		return nil, noLock("use the state folder", path, err)
 	}
-	l := flock.New(path, flock.SetPermissions(0o600))
+	l := flock.New(path, flock.SetFlag(os.O_CREATE|os.O_RDONLY|noFollow), flock.SetPermissions(0o600))
 	ok, err := l.TryLock()
 	if err != nil {
 		return nil, noLock("lock "+path, path, err)
 	}
 	if !ok {
-		owner, readErr := os.ReadFile(path)
+		owner, readErr := os.ReadFile(path) // a regular file, which is ours
 		who := strings.TrimSpace(string(owner))
 		if readErr != nil || who == "" {
 			who = "another process"
@@ -39,15 +40,31 @@ func lock(path string) (unlock func(), err error) {
 			Err: fmt.Errorf("held by %s", who), Hint: "wait until it is done"}
 	}
 	note := fmt.Sprintf("process %d since %s\n", os.Getpid(), time.Now().Format(time.RFC3339))
-	if err := os.WriteFile(path, []byte(note), 0o600); err != nil {
+	if err := writeNote(path, note); err != nil {
 		return nil, noLock("lock the account", path, errors.Join(err, l.Unlock()))
 	}
 	return func() { _ = l.Unlock() }, nil
 }
 
+// noFollow has open(2) fail at a link, and not wait at a fifo.
+const noFollow = syscall.O_NOFOLLOW | syscall.O_NONBLOCK
+
+func writeNote(path, note string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_TRUNC|noFollow, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(note)
+	return errors.Join(err, f.Close())
+}
+
 // noLock says why there is no lock. A full disk is no mistake in the
 // configuration, and passes.
 func noLock(op, path string, err error) error {
+	var refused *mail.Error
+	if errors.As(err, &refused) {
+		return err
+	}
 	e := &mail.Error{Op: op, Kind: mail.KindConfig, Err: err, Hint: "the folder of the state must be writable: " + filepath.Dir(path)}
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 		e.Kind, e.Hint = mail.KindAccount, "make room and sync again; nothing was lost"
