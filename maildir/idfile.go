@@ -47,6 +47,22 @@ func (s *Store) Generation() (int64, error) {
 	return n, nil
 }
 
+// Identity is ID and Generation in one look.
+func (s *Store) Identity() (id string, generation int64, err error) {
+	fields, err := s.readIDFile()
+	if err != nil {
+		return "", 0, err
+	}
+	for key, v := range map[string]any{"id": &id, "generation": &generation} {
+		if raw, ok := fields[key]; ok {
+			if err := json.Unmarshal(raw, v); err != nil {
+				return "", 0, s.badIDFile(err)
+			}
+		}
+	}
+	return id, generation, nil
+}
+
 // SetGeneration durably notes a generation.
 func (s *Store) SetGeneration(n int64) error { return s.setField("generation", n) }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -59,9 +60,9 @@ type Proof struct {
 	Here   bool // all mail of the server is here
 }
 
-// StartRun opens a run and returns its ID.
-func (t *Tx) StartRun(started time.Time) (int64, error) {
-	res, err := t.exec("INSERT INTO run(started) VALUES(?)", started.Unix())
+// StartRun opens a run on a scope, as in [Proof], and returns its ID.
+func (t *Tx) StartRun(started time.Time, scope string) (int64, error) {
+	res, err := t.exec("INSERT INTO run(started, scope) VALUES(?,?)", started.Unix(), scope)
 	if err != nil {
 		return 0, err
 	}
@@ -77,6 +78,12 @@ func (t *Tx) latestRun() (int64, error) {
 		return st.QueryRowContext(t.ctx).Scan(&t.run)
 	})
 	return t.run, err
+}
+
+// DropRun forgets a run that turned out to be none.
+func (t *Tx) DropRun(id int64) error {
+	_, err := t.exec("DELETE FROM run WHERE id=?", id)
+	return err
 }
 
 // FinishRun closes a run, with what it proved.
@@ -95,37 +102,44 @@ func (db *DB) Ran(ctx context.Context, started time.Time) (is bool, err error) {
 	return is, nil
 }
 
-// LastRun returns the last run, also one that was cut off, or nil.
-func (db *DB) LastRun(ctx context.Context) (*Run, error) { return db.lastRun(ctx, "1") }
-
-// LastAgreed returns the last run on the whole account, both ways, that ended
-// with the sides agreeing, or nil.
-func (db *DB) LastAgreed(ctx context.Context) (*Run, error) {
-	return db.lastRun(ctx, "finished<>0 AND scope<>'' AND agreed<>0")
+// Runs are the runs that say how things stand, each nil if there was none.
+type Runs struct {
+	Last   *Run // on the whole account, both ways; also one that was cut off
+	Agreed *Run // the last such that ended with the sides agreeing
+	Here   *Run // the last such behind which all mail of the server was here
 }
 
-// LastHere returns the last run on the whole account behind which all mail of
-// the server was here, or nil.
-func (db *DB) LastHere(ctx context.Context) (*Run, error) {
-	return db.lastRun(ctx, "finished<>0 AND scope<>'' AND here<>0")
-}
-
-func (db *DB) lastRun(ctx context.Context, where string) (*Run, error) {
-	var r Run
-	var started, finished int64
-	err := db.read.QueryRowContext(ctx, "SELECT id, started, finished, outcome, scope, agreed, here FROM run WHERE "+where+" ORDER BY id DESC LIMIT 1").
-		Scan(&r.ID, &started, &finished, &r.Outcome, &r.Scope, &r.Agreed, &r.Here)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, nil
-	}
+// LastRuns returns how things stand.
+func (db *DB) LastRuns(ctx context.Context) (r Runs, err error) {
+	const last = "(SELECT id FROM run WHERE scope<>'' %s ORDER BY id DESC LIMIT 1)"
+	rows, err := db.read.QueryContext(ctx, "SELECT id, started, finished, outcome, scope, agreed, here FROM run WHERE id IN ("+
+		fmt.Sprintf(last+","+last+","+last, "", "AND agreed<>0", "AND here<>0")+") ORDER BY id")
 	if err != nil {
-		return nil, db.unread("read runs", err)
+		return r, db.unread("read runs", err)
 	}
-	r.Started = time.Unix(started, 0)
-	if finished != 0 {
-		r.Finished = time.Unix(finished, 0)
+	defer rows.Close()
+	for rows.Next() {
+		one := &Run{}
+		var started, finished int64
+		if err := rows.Scan(&one.ID, &started, &finished, &one.Outcome, &one.Scope, &one.Agreed, &one.Here); err != nil {
+			return r, db.unread("read runs", err)
+		}
+		one.Started = time.Unix(started, 0)
+		if finished != 0 {
+			one.Finished = time.Unix(finished, 0)
+		}
+		r.Last = one
+		if one.Agreed {
+			r.Agreed = one
+		}
+		if one.Here {
+			r.Here = one
+		}
 	}
-	return &r, nil
+	if err := rows.Err(); err != nil {
+		return r, db.unread("read runs", err)
+	}
+	return r, nil
 }
 
 // SetSeen notes how many messages the server was seen to hold of mailboxes that

@@ -361,26 +361,37 @@ func (db *DB) Empty(ctx context.Context) (bool, error) {
 	return n == 0, nil
 }
 
-// Counts returns how many messages each mailbox has, by its ID.
+// Counts returns how many messages each mailbox has, by its ID, without those whose
+// delivery was begun.
 func (db *DB) Counts(ctx context.Context) (map[int64]int, error) {
-	rows, err := db.read.QueryContext(ctx, "SELECT mailbox_id, count(*) FROM message GROUP BY mailbox_id")
+	counts := map[int64]int{}
+	// Each is answered by an index alone.
+	err := db.count(ctx, "SELECT mailbox_id, count(*) FROM message GROUP BY mailbox_id", counts, 1)
+	if err == nil {
+		err = db.count(ctx, "SELECT mailbox_id, count(*) FROM message WHERE pending<>0 GROUP BY mailbox_id", counts, -1)
+	}
+	return counts, err
+}
+
+// count adds what a query counts by mailbox, so many times.
+func (db *DB) count(ctx context.Context, query string, counts map[int64]int, times int) error {
+	rows, err := db.read.QueryContext(ctx, query)
 	if err != nil {
-		return nil, db.unread("count messages", err)
+		return db.unread("count messages", err)
 	}
 	defer rows.Close()
-	counts := map[int64]int{}
 	for rows.Next() {
 		var id int64
 		var n int
 		if err := rows.Scan(&id, &n); err != nil {
-			return nil, db.unread("count messages", err)
+			return db.unread("count messages", err)
 		}
-		counts[id] = n
+		counts[id] += times * n
 	}
 	if err := rows.Err(); err != nil {
-		return nil, db.unread("count messages", err)
+		return db.unread("count messages", err)
 	}
-	return counts, nil
+	return nil
 }
 
 // PutMessage inserts m and sets its ID, or updates it when it has one.

@@ -494,35 +494,34 @@ func TestJournal(t *testing.T) {
 func TestHistory(t *testing.T) {
 	db := open(t)
 	at := time.Unix(1700000000, 0)
-	if r, err := db.LastRun(t.Context()); r != nil || err != nil {
+	if r, err := db.LastRuns(t.Context()); r != (state.Runs{}) || err != nil {
 		t.Fatalf("%v %v", r, err)
 	}
 	var first, second, third int64
 	write(t, db, func(tx *state.Tx) (err error) {
-		if first, err = tx.StartRun(at); err != nil {
+		if first, err = tx.StartRun(at, "all"); err != nil {
 			return err
 		}
 		return tx.FinishRun(first, at.Add(time.Minute), "ok", state.Proof{Scope: "all", Agreed: true})
 	})
 	write(t, db, func(tx *state.Tx) (err error) {
-		if second, err = tx.StartRun(at.Add(time.Hour)); err != nil {
+		if second, err = tx.StartRun(at.Add(time.Hour), "all"); err != nil {
 			return err
 		}
 		return tx.FinishRun(second, at.Add(2*time.Hour), "3 problems", state.Proof{Scope: "all", Here: true})
 	})
-	write(t, db, func(tx *state.Tx) (err error) { third, err = tx.StartRun(at.Add(3 * time.Hour)); return err })
+	write(t, db, func(tx *state.Tx) (err error) { third, err = tx.StartRun(at.Add(3*time.Hour), "all"); return err })
 	if third <= second || second <= first {
 		t.Errorf("runs %d, %d, %d", first, second, third)
 	}
-	for want, get := range map[*state.Run]func(context.Context) (*state.Run, error){
-		{ID: first, Started: at, Finished: at.Add(time.Minute), Outcome: "ok", Proof: state.Proof{Scope: "all", Agreed: true}}: db.LastAgreed,
-		{ID: second, Started: at.Add(time.Hour), Finished: at.Add(2 * time.Hour), Outcome: "3 problems",
-			Proof: state.Proof{Scope: "all", Here: true}}: db.LastHere,
-		{ID: third, Started: at.Add(3 * time.Hour)}: db.LastRun,
-	} {
-		if r, err := get(t.Context()); err != nil || !cmp.Equal(want, r) {
-			t.Errorf("run %+v %v, want %+v", r, err, want)
-		}
+	want := state.Runs{
+		Last:   &state.Run{ID: third, Started: at.Add(3 * time.Hour), Proof: state.Proof{Scope: "all"}},
+		Agreed: &state.Run{ID: first, Started: at, Finished: at.Add(time.Minute), Outcome: "ok", Proof: state.Proof{Scope: "all", Agreed: true}},
+		Here: &state.Run{ID: second, Started: at.Add(time.Hour), Finished: at.Add(2 * time.Hour), Outcome: "3 problems",
+			Proof: state.Proof{Scope: "all", Here: true}},
+	}
+	if r, err := db.LastRuns(t.Context()); err != nil || !cmp.Equal(want, r) {
+		t.Errorf("%v\n%s", err, cmp.Diff(want, r))
 	}
 
 	conflicts := []state.Conflict{{at, "INBOX", "7", "edited and removed", "kept"}, {at.Add(time.Second), "A", "8", "k", "o"}}

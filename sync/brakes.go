@@ -83,6 +83,15 @@ func (s *session) releaseBrakes(tx *state.Tx) error {
 	return tx.ReleaseRemovals(s.only())
 }
 
+// forgetRemovals drops what is too old for either use. A run that did nothing
+// leaves that to the next one.
+func (s *session) forgetRemovals(tx *state.Tx) error {
+	if !s.rep.Changed() {
+		return nil
+	}
+	return tx.ForgetRemovals(s.start.Add(-s.remembered()))
+}
+
 // remembered is how long removals are: as long as they may be undone, and at
 // least as long as the brakes add them up.
 func (s *session) remembered() time.Duration {

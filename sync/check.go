@@ -34,10 +34,10 @@ type CheckReport struct {
 
 // Finding is one thing that is not as it must be.
 type Finding struct {
-	Mailbox  string `json:"mailbox,omitempty"`
-	Message  string `json:"message,omitempty"`
+	Mailbox  string `json:"mailbox"`
+	Message  string `json:"message"`
 	Problem  string `json:"problem"`
-	Repaired bool   `json:"repaired,omitempty"` // by the next sync, which has all that it needs
+	Repaired bool   `json:"repaired"` // by the next sync, which has all that it needs
 }
 
 // checker is one check of one account.

@@ -231,14 +231,19 @@ func (e *Engine) openMaildir(ctx context.Context, db *state.DB, dry bool) (*mail
 		return nil, nil, err
 	}
 	if have != want {
-		reason := "it is not the Maildir that was synced before"
-		if have == "" {
-			reason = "it has no .satchel.json, so it is not the Maildir that was synced before"
-		}
-		return nil, nil, &mail.Error{Op: "open Maildir " + root, Kind: mail.KindBrake, Err: errors.New(reason),
-			Hint: "if a disk is not mounted, mount it; " + e.afresh(db)}
+		return nil, nil, e.notOurs(have, db)
 	}
 	return store, nothing, nil
+}
+
+// notOurs is the brake on a Maildir that has another id than the state, or none.
+func (e *Engine) notOurs(have string, db *state.DB) error {
+	reason := "it is not the Maildir that was synced before"
+	if have == "" {
+		reason = "it has no .satchel.json, so it is not the Maildir that was synced before"
+	}
+	return &mail.Error{Op: "open Maildir " + e.account.Maildir, Kind: mail.KindBrake, Err: errors.New(reason),
+		Hint: "if a disk is not mounted, mount it; " + e.afresh(db)}
 }
 
 // afresh says how to go on with another Maildir, or none. Without a state the

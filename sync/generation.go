@@ -14,6 +14,14 @@ import (
 
 // checkGeneration finds out whether the Maildir is older than the state.
 func (s *session) checkGeneration(ctx context.Context) error {
+	have, err := s.store.Generation()
+	if err != nil {
+		return err
+	}
+	return s.compareGeneration(ctx, have)
+}
+
+func (s *session) compareGeneration(ctx context.Context, have int64) error {
 	text, err := s.db.Meta(ctx, state.MetaGeneration)
 	if err != nil {
 		return err
@@ -22,10 +30,6 @@ func (s *session) checkGeneration(ctx context.Context) error {
 		if s.generation, err = strconv.ParseInt(text, 10, 64); err != nil {
 			s.generation = 0
 		}
-	}
-	have, err := s.store.Generation()
-	if err != nil {
-		return err
 	}
 	s.restored = have < s.generation
 	s.generation = max(s.generation, have)

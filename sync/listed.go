@@ -30,7 +30,7 @@ const faultAlias = "alias:"
 // base knows them, or the Maildir has a folder for them.
 func (s *session) secondLook(ctx context.Context, f *finding) error {
 	ask := s.missing(f)
-	if len(ask) == 0 {
+	if len(ask) == 0 || s.alone {
 		return nil
 	}
 	c, err := s.pool.first(ctx)

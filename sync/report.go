@@ -19,10 +19,10 @@ type Report struct {
 	DryRun     bool            `json:"dry_run"`
 	Started    time.Time       `json:"started"`
 	DurationMS int64           `json:"duration_ms"`
-	Mailboxes  int             `json:"mailboxes"`            // seen on either side
-	Counts     map[string]int  `json:"counts"`               // operations done, by name, e.g. "download", "remote-move"
-	Mailbox    []MailboxReport `json:"mailbox"`              // only mailboxes in which something happened
-	Operations []string        `json:"operations,omitempty"` // the plan, only in a dry run
+	Mailboxes  int             `json:"mailboxes"`  // seen on either side
+	Counts     map[string]int  `json:"counts"`     // operations done, by name, e.g. "download", "remote-move"
+	Mailbox    []MailboxReport `json:"mailbox"`    // only mailboxes in which something happened
+	Operations []string        `json:"operations"` // the plan, only in a dry run
 	Conflicts  []ConflictEntry `json:"conflicts"`
 	Problems   []Problem       `json:"errors"`
 	Notices    []string        `json:"notices"` // facts said once, e.g. a keyword that a side cannot hold
@@ -30,6 +30,7 @@ type Report struct {
 	BytesOut   int64           `json:"bytes_out"`
 	RoundTrips int64           `json:"round_trips"` // after the greeting, all connections
 	Level      string          `json:"level"`       // qresync, condstore or plain
+	Waiting    []string        `json:"waiting"`     // mailboxes in which the run left a change of a side that it was to carry over
 	Cycles     int             `json:"cycles"`      // scan-plan-apply rounds until both sides were quiet
 
 	mu         sync.Mutex                // workers report side by side
@@ -53,11 +54,11 @@ type ConflictEntry struct {
 
 // Problem is a message, mailbox or account that could not be synced.
 type Problem struct {
-	Mailbox string `json:"mailbox,omitempty"`
-	Message string `json:"message,omitempty"`
+	Mailbox string `json:"mailbox"`
+	Message string `json:"message"`
 	Kind    string `json:"kind"` // message, mailbox, account, connection, brake, ...
 	Error   string `json:"error"`
-	Hint    string `json:"hint,omitempty"`
+	Hint    string `json:"hint"`
 	err     error
 }
 
@@ -69,15 +70,21 @@ func (p Problem) Err() error { return p.err }
 
 // Status is what is known of an account without the network.
 type Status struct {
-	Account      string          `json:"account"`
-	LastSync     time.Time       `json:"last_sync"` // zero: never
+	Account string `json:"account"`
+	// LastSync is when a sync of the whole account, both ways, last ended with
+	// the sides agreeing; zero: never.
+	LastSync     time.Time       `json:"last_sync"`
+	LastTry      time.Time       `json:"last_try"` // of a sync of the whole account; zero: never
 	Messages     int             `json:"messages"`
 	Mailboxes    []MailboxStatus `json:"mailboxes"`
-	LocalChanges int             `json:"local_changes"` // waiting for the next sync
+	LocalChanges int             `json:"local_changes"` // waiting for the next sync, as plan counts them
+	LocalUnknown bool            `json:"local_unknown"` // there may be more of them: something could not be looked at
 	Conflicts    int             `json:"conflicts"`     // remembered
-	Complete     bool            `json:"complete"`      // every message known of the server is on disk
+	Complete     bool            `json:"complete"`      // it is proven that all mail of the server was here at the last sync
+	Missing      int             `json:"missing"`       // messages that the server was seen to have and that are not here
+	Unknown      bool            `json:"unknown"`       // it is not known whether all is here
 	Level        string          `json:"level"`
-	Problem      string          `json:"problem,omitempty"` // why the numbers may be incomplete
+	Problem      string          `json:"problem"` // why the last try failed, and why numbers are not known
 }
 
 // MailboxStatus is the part of Status about one mailbox.
@@ -85,14 +92,17 @@ type MailboxStatus struct {
 	Name         string `json:"name"`
 	Messages     int    `json:"messages"`
 	LocalChanges int    `json:"local_changes"`
+	LocalUnknown bool   `json:"local_unknown"`
 	Complete     bool   `json:"complete"`
-	Level        string `json:"level,omitempty"` // how changes on the server are found: qresync, condstore or plain
+	Missing      int    `json:"missing"`
+	Unknown      bool   `json:"unknown"`
+	Level        string `json:"level"` // how changes on the server are found: qresync, condstore or plain
 }
 
 func newReport(account string, dry bool, now time.Time) *Report {
 	return &Report{Account: account, DryRun: dry, Started: now, Counts: map[string]int{},
 		perMailbox: map[string]map[string]int{}, Mailbox: []MailboxReport{},
-		Conflicts: []ConflictEntry{}, Problems: []Problem{}, Notices: []string{}}
+		Conflicts: []ConflictEntry{}, Problems: []Problem{}, Notices: []string{}, Waiting: []string{}, Operations: []string{}}
 }
 
 // count notes an operation that was done.

@@ -52,6 +52,11 @@ type session struct {
 
 	view // what the present cycle found
 
+	named  bool                // the names that a person wrote were looked at
+	alone  bool                // there is no server to ask; see offline.go
+	joined map[string]*mailbox // of the last view that got so far
+	open   open                // what the last cycle left
+
 	mu    sync.Mutex // guards all below, which workers change
 	sizes string     // whether RFC822.SIZE is exact; empty: not known
 	// how many messages of this run were of the size that was told, and how many not; guarded by mu
@@ -80,7 +85,7 @@ func (s *session) run(ctx context.Context) error {
 	s.pool.begin(ctx)
 	if !s.req.DryRun {
 		if err := s.db.Update(ctx, func(tx *state.Tx) (err error) {
-			s.runID, err = tx.StartRun(s.start)
+			s.runID, err = tx.StartRun(s.start, s.scopeOfRun())
 			return err
 		}); err != nil {
 			return err
@@ -92,6 +97,9 @@ func (s *session) run(ctx context.Context) error {
 	}
 	if err == nil {
 		err = s.brakes()
+	}
+	if err == nil && s.open.here != nil {
+		s.rep.Waiting = s.unsettled()
 	}
 	stats := s.pool.client.Stats()
 	s.rep.BytesIn, s.rep.BytesOut, s.rep.RoundTrips = stats.BytesIn, stats.BytesOut, stats.RoundTrips
@@ -130,7 +138,7 @@ func (s *session) cycles(ctx context.Context) error {
 // moves cursors and stamps past them.
 func (s *session) cycle(ctx context.Context) (again bool, err error) {
 	s.view = view{messages: map[int64]*message{}}
-	s.moved = false
+	s.moved, s.open = false, open{}
 	defer func() { s.ahead.wait() }()
 	if err := s.look(ctx); err != nil {
 		return false, err
@@ -161,6 +169,7 @@ func (s *session) cycle(ctx context.Context) (again bool, err error) {
 		return false, err
 	}
 	s.remember(p)
+	s.leftOpen(p, did || s.moved)
 	return did || s.moved, nil
 }
 
@@ -205,7 +214,14 @@ func (s *session) finish(ctx context.Context, err error) error {
 	} else if len(s.rep.Problems) > 0 {
 		outcome = fmt.Sprintf("%d problems", len(s.rep.Problems))
 	}
+	proof, perr := s.conclude(ctx, err)
+	if perr != nil {
+		return perr
+	}
 	return s.db.Update(ctx, func(tx *state.Tx) error {
+		if errors.Is(err, errNotThere) {
+			return tx.DropRun(s.runID) // nothing was done, and it is no fault of the account
+		}
 		if s.sizes != "" {
 			if err := tx.SetMeta(state.MetaSizes, s.sizes); err != nil {
 				return err
@@ -228,10 +244,10 @@ func (s *session) finish(ctx context.Context, err error) error {
 		if err := s.noteGeneration(tx); err != nil {
 			return err
 		}
-		if err := errors.Join(s.releaseBrakes(tx), tx.ForgetRemovals(s.start.Add(-s.remembered()))); err != nil {
+		if err := errors.Join(s.noteSeen(tx, proof), s.releaseBrakes(tx), s.forgetRemovals(tx)); err != nil {
 			return err
 		}
-		return tx.FinishRun(s.runID, s.now(), outcome, state.Proof{})
+		return tx.FinishRun(s.runID, s.now(), outcome, proof)
 	})
 }
 

@@ -3,13 +3,16 @@ package sync
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 
 	"satchel/maildir"
 	"satchel/state"
 	"satchel/sync/remote"
 )
 
-// Status says what is known without the network.
+// Status says what is known without the network. What is not proven is not said:
+// a number that is not known is called so.
 func (e *Engine) Status(ctx context.Context) (st *Status, err error) {
 	st = &Status{Account: e.account.Name, Mailboxes: []MailboxStatus{}}
 	exists, err := state.Exists(e.statePath())
@@ -21,42 +24,76 @@ func (e *Engine) Status(ctx context.Context) (st *Status, err error) {
 		return st, err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	last, err := db.LastRun(ctx)
-	if err != nil {
-		return st, err
-	}
-	if last != nil {
-		st.LastSync = last.Finished
-		if last.Outcome != "ok" {
-			st.Problem = last.Outcome
+	q := &statusQuery{Engine: e, db: db, st: st}
+	for _, step := range []func(context.Context) error{q.runs, q.facts, q.mailboxes} {
+		if err := step(ctx); err != nil {
+			return st, err
 		}
 	}
-	if st.Level, err = db.Meta(ctx, state.MetaLevel); err != nil {
-		return st, err
+	return st, nil
+}
+
+// statusQuery is one question for the status of an account.
+type statusQuery struct {
+	*Engine
+	db   *state.DB
+	st   *Status
+	here bool // the last run behind which all mail was here covered what is configured now
+
+	counts map[int64]int
+	seen   map[string]uint32 // what the server has of mailboxes that are not here completely
+	levels map[string]string
+}
+
+// runs reads when the sides last agreed, and what came of the last try.
+func (q *statusQuery) runs(ctx context.Context) error {
+	runs, err := q.db.LastRuns(ctx)
+	if err != nil || runs.Last == nil {
+		return err
 	}
-	conflicts, err := db.Conflicts(ctx)
+	if runs.Agreed != nil {
+		q.st.LastSync = runs.Agreed.Finished
+	}
+	last := runs.Last
+	q.st.LastTry = last.Started
+	switch {
+	case last.Finished.IsZero():
+		q.problem("the last sync did not come to an end: it was cut off, or is at work now")
+	case last.Outcome != "ok":
+		q.problem(last.Outcome)
+	case !last.Agreed:
+		q.problem("the last sync left changes that wait")
+	}
+	q.here = runs.Here != nil && runs.Here.Scope == q.scope() && !last.Finished.IsZero()
+	return nil
+}
+
+func (q *statusQuery) problem(text string) {
+	q.st.Problem = strings.TrimPrefix(q.st.Problem+"; "+text, "; ")
+}
+
+// facts reads what needs neither side.
+func (q *statusQuery) facts(ctx context.Context) (err error) {
+	if q.st.Level, err = q.db.Meta(ctx, state.MetaLevel); err != nil {
+		return err
+	}
+	conflicts, err := q.db.Conflicts(ctx)
 	if err != nil {
-		return st, err
+		return err
 	}
-	st.Conflicts = len(conflicts)
-	rows, err := db.Mailboxes(ctx)
+	q.st.Conflicts = len(conflicts)
+	if q.seen, err = q.db.Seen(ctx); err != nil {
+		return err
+	}
+	if q.counts, err = q.db.Counts(ctx); err != nil {
+		return err
+	}
+	rows, err := q.db.Mailboxes(ctx)
 	if err != nil {
-		return st, err
+		return err
 	}
-	counts, err := db.Counts(ctx)
-	if err != nil {
-		return st, err
-	}
-	store, err := maildir.Open(e.account.Maildir, e.maildirOptions())
-	if err != nil {
-		st.Problem = err.Error()
-		store = nil
-	}
-	levels, err := e.levels(ctx, st.Level, db, rows)
-	if err != nil {
-		return st, err
-	}
-	return st, e.statusMailboxes(ctx, st, db, store, rows, counts, levels)
+	q.levels, err = q.Engine.levels(ctx, q.st.Level, q.db, rows)
+	return err
 }
 
 // levels returns, by mailbox, how changes on the server are found.
@@ -80,77 +117,114 @@ func (e *Engine) levels(ctx context.Context, server string, db *state.DB, rows [
 	return levels, nil
 }
 
-// statusMailboxes fills in the mailboxes. Only folders whose stamps moved are
-// listed, so that the cost follows the change here, too.
-func (e *Engine) statusMailboxes(ctx context.Context, st *Status, db *state.DB, store *maildir.Store, rows []*state.Mailbox, counts map[int64]int, levels map[string]string) error {
-	st.Complete = true
-	folders, places := map[string]maildir.Folder{}, map[string]string{}
-	if store != nil {
-		list, _, err := store.Survey(ctx, stamps(rows))
-		if err != nil {
+// mailboxes fills in the mailboxes, with what waits on disk. Only folders whose
+// stamps moved are listed, so that the cost follows the change here, too.
+func (q *statusQuery) mailboxes(ctx context.Context) error {
+	s, changes, err := q.look(ctx)
+	if err != nil {
+		if ctx.Err() != nil {
 			return err
 		}
-		for _, f := range list {
-			folders[f.Name] = f
-		}
-		if places, err = (folderProof{db: db, store: store}).places(ctx, rows, list); err != nil {
-			return err
-		}
+		q.problem(err.Error())
+		return q.withoutMaildir(ctx)
 	}
-	for _, r := range rows {
-		ms := MailboxStatus{Name: r.Name, Messages: counts[r.ID], Complete: uint32(counts[r.ID]) >= r.Cursor.Messages && r.Cursor.UIDValidity != 0,
-			Level: levels[r.Name]}
-		place := places[r.Name]
-		f, there := folders[place]
-		delete(folders, place)
-		switch {
-		case store == nil:
-		case !there:
-			ms.LocalChanges = ms.Messages
-		case f.Stamp.Cur != r.CurMTime || f.Stamp.New != r.NewMTime || f.Stamp.Inode != r.Inode:
-			n, err := localChanges(ctx, db, store, r, place)
-			if err != nil {
-				st.Problem = err.Error()
-			}
-			ms.LocalChanges = n
-		}
-		if there && place != r.Name {
-			ms.LocalChanges++ // the rename
-		}
-		st.add(ms)
+	for _, p := range s.rep.Problems {
+		q.problem(strings.TrimPrefix(p.Mailbox+": "+p.Error, ": "))
 	}
-	for name := range folders { // not in the base: all of it is new
-		l, err := store.Scan(ctx, name)
-		if err != nil {
-			st.Problem = err.Error()
-			continue
-		}
-		st.add(MailboxStatus{Name: name, Messages: len(l.Files), LocalChanges: len(l.Files), Complete: true})
+	for _, err := range s.braked {
+		q.problem(err.Error())
 	}
+	for _, name := range s.names {
+		mb := s.mailboxes[name]
+		ms := MailboxStatus{Name: name, LocalChanges: changes[name], LocalUnknown: mb.blindLocal}
+		delete(changes, name)
+		q.add(ms, mb.row)
+	}
+	for _, n := range changes { // of mailboxes that have another name now
+		q.st.LocalChanges += n
+	}
+	q.complete()
 	return nil
 }
 
-func (st *Status) add(ms MailboxStatus) {
-	st.Mailboxes = append(st.Mailboxes, ms)
-	st.Messages += ms.Messages
-	st.LocalChanges += ms.LocalChanges
-	st.Complete = st.Complete && ms.Complete
+// look finds out what waits on disk, if that is the Maildir of the state.
+func (q *statusQuery) look(ctx context.Context) (*session, map[string]int, error) {
+	want, err := q.db.Meta(ctx, state.MetaRoot)
+	if err != nil {
+		return nil, nil, err
+	}
+	store, err := maildir.Open(q.account.Maildir, q.maildirOptions())
+	if err != nil {
+		return nil, nil, err
+	}
+	have, generation, err := store.Identity()
+	if err == nil && want != "" && have != want {
+		err = q.notOurs(have, q.db)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	s, err := q.offline(ctx, q.db, store, generation)
+	if err != nil {
+		return nil, nil, err
+	}
+	changes, err := s.localChanges(ctx)
+	return s, changes, err
 }
 
-// localChanges counts the files of a folder that differ from the base.
-func localChanges(ctx context.Context, db *state.DB, store *maildir.Store, r *state.Mailbox, folder string) (n int, err error) {
-	l, err := store.Scan(ctx, folder)
+// withoutMaildir tells what the state knows, where the Maildir cannot be looked
+// at: of what is on disk nothing is known.
+func (q *statusQuery) withoutMaildir(ctx context.Context) error {
+	rows, err := q.db.Mailboxes(ctx)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	err = byBase(ctx, db, r.ID, l.Files, func(rows []state.Name, files []maildir.File) {
-		known := 0
-		for i := range rows {
-			if named(&rows[i], files) >= 0 {
-				known++
-			}
+	s := session{Engine: q.Engine}
+	q.here = false
+	for _, r := range rows {
+		if s.wanted(r.Name) {
+			q.add(MailboxStatus{Name: r.Name, LocalUnknown: true}, r)
 		}
-		n += max(len(rows), len(files)) - known
-	})
-	return n, err
+	}
+	q.complete()
+	q.st.LocalUnknown = true
+	return nil
+}
+
+// add tells what is known of a mailbox. The row is nil when only the disk has it.
+func (q *statusQuery) add(ms MailboxStatus, row *state.Mailbox) {
+	if row != nil {
+		ms.Messages, ms.Level = q.counts[row.ID], q.levels[row.Name]
+	} else {
+		ms.Messages = ms.LocalChanges
+	}
+	there, open := q.seen[ms.Name]
+	delete(q.seen, ms.Name)
+	missing := int64(there) - int64(ms.Messages)
+	if !open && row != nil {
+		missing = int64(row.Cursor.Messages) - int64(ms.Messages)
+	}
+	ms.Missing = int(max(missing, 0))
+	ms.Complete = q.here && !open && ms.Missing == 0 && !ms.LocalUnknown
+	ms.Unknown = !ms.Complete && ms.Missing == 0
+	q.st.Mailboxes = append(q.st.Mailboxes, ms)
+	q.st.Messages += ms.Messages
+	q.st.LocalChanges += ms.LocalChanges
+	q.st.LocalUnknown = q.st.LocalUnknown || ms.LocalUnknown
+	q.st.Missing += ms.Missing
+}
+
+// complete sums up. What was seen of mailboxes that are not here at all is
+// missing.
+func (q *statusQuery) complete() {
+	for name, n := range q.seen {
+		if !(&session{Engine: q.Engine}).wanted(name) {
+			continue
+		}
+		q.st.Missing += int(n)
+		q.st.Mailboxes = append(q.st.Mailboxes, MailboxStatus{Name: name, Missing: int(n), Unknown: n == 0})
+	}
+	slices.SortFunc(q.st.Mailboxes, func(a, b MailboxStatus) int { return strings.Compare(a.Name, b.Name) })
+	q.st.Complete = q.here && !slices.ContainsFunc(q.st.Mailboxes, func(m MailboxStatus) bool { return !m.Complete })
+	q.st.Unknown = !q.st.Complete && q.st.Missing == 0
 }

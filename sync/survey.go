@@ -2,7 +2,6 @@ package sync
 
 import (
 	"context"
-	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -108,12 +107,8 @@ func (s *session) survey(ctx context.Context) error {
 	}
 	s.join(f.rows, f.folders, f.boxes)
 	s.refuseNames(f)
-	for _, name := range s.req.Mailboxes {
-		if s.mailboxes[maildir.Canonical(name)] == nil {
-			return &mail.Error{Op: "mailbox " + name, Kind: mail.KindConfig,
-				Err:  errors.New("it is neither on the server nor in the Maildir, or not included"),
-				Hint: "satchel status -v " + s.account.Name + " lists the mailboxes"}
-		}
+	if err := s.checkNames(f); err != nil {
+		return err
 	}
 	s.freezeSkipped(f.skipped)
 	return s.countBase(ctx)
@@ -179,6 +174,7 @@ func (s *session) join(rows []*state.Mailbox, folders []maildir.Folder, boxes ma
 		mb.expected = s.expectedIn(mb)
 	}
 	s.names = slices.Sorted(maps.Keys(s.mailboxes))
+	s.joined = s.mailboxes
 	s.rep.Mailboxes = len(s.names)
 }
 

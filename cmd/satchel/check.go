@@ -80,7 +80,7 @@ func runCheck(ctx context.Context, d *deps, request mailsync.CheckRequest, args 
 		}
 	}
 	if d.flags.json {
-		return errors.Join(d.object(accountsObject[accountCheck]{Accounts: nonNil(all), Exit: code}), exited(code))
+		return errors.Join(d.object(accountsOf(all, code)), exited(code))
 	}
 	return exited(code)
 }

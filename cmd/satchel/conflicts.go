@@ -52,7 +52,7 @@ func runConflicts(ctx context.Context, d *deps, args []string) error {
 		}
 	}
 	if d.flags.json {
-		return errors.Join(d.object(accountsObject[accountConflicts]{Accounts: nonNil(all), Exit: code}), exited(code))
+		return errors.Join(d.object(accountsOf(all, code)), exited(code))
 	}
 	if len(rows) > 0 {
 		err = table(d.stdout, append([]string{"time\tmailbox\tmessage\twhat\toutcome"}, rows...))

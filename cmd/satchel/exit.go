@@ -85,6 +85,9 @@ func codeOf(r *mailsync.Report, err error) int {
 			}
 			code = worse(code, exitCode(kindOf(p)))
 		}
+		if len(r.Waiting) > 0 {
+			code = worse(code, exitPartly) // the sides do not agree
+		}
 	}
 	return code
 }

@@ -20,11 +20,11 @@ type syncObject struct {
 	Conflicts  int                `json:"conflicts"`
 	Errors     int                `json:"errors"`
 	DurationMS int64              `json:"duration_ms"`
-	Failure    []mailsync.Problem `json:"failure,omitempty"` // why no account was tried
+	Failure    []mailsync.Problem `json:"failure"` // why no account was tried
 }
 
 func newSyncObject(outcomes []outcome, code int, took time.Duration) syncObject {
-	o := syncObject{Accounts: []*mailsync.Report{}, Exit: code, Counts: map[string]int{}, DurationMS: took.Milliseconds()}
+	o := syncObject{Accounts: []*mailsync.Report{}, Exit: code, Counts: map[string]int{}, Failure: []mailsync.Problem{}, DurationMS: took.Milliseconds()}
 	for _, one := range outcomes {
 		r := one.report
 		o.Accounts = append(o.Accounts, r)
@@ -54,6 +54,8 @@ func settle(r *mailsync.Report, err error) {
 	r.Conflicts = nonNil(r.Conflicts)
 	r.Problems = nonNil(r.Problems)
 	r.Notices = nonNil(r.Notices)
+	r.Operations = nonNil(r.Operations)
+	r.Waiting = nonNil(r.Waiting)
 }
 
 func nonNil[T any](s []T) []T {
@@ -85,7 +87,11 @@ func problemsOf(err error) []mailsync.Problem {
 type accountsObject[T any] struct {
 	Accounts []T                `json:"accounts"`
 	Exit     int                `json:"exit"`
-	Failure  []mailsync.Problem `json:"failure,omitempty"`
+	Failure  []mailsync.Problem `json:"failure"`
+}
+
+func accountsOf[T any](all []T, code int) accountsObject[T] {
+	return accountsObject[T]{Accounts: nonNil(all), Exit: code, Failure: []mailsync.Problem{}}
 }
 
 // refused tells of an error that kept all accounts from being tried, with

@@ -20,8 +20,9 @@ func TestStatus(t *testing.T) {
 		s := &mailsync.Status{Account: a.Name, Complete: true, Messages: 0}
 		if a.Name == "home" {
 			s = &mailsync.Status{Account: a.Name, LastSync: now.Add(-3 * time.Minute), Messages: 120, LocalChanges: 2, Conflicts: 1, Complete: true, Level: "qresync",
-				Mailboxes: []mailsync.MailboxStatus{{Name: "INBOX", Messages: 100, LocalChanges: 2, Complete: true, Level: "plain"}, {Name: "Lists/go", Messages: 20}},
-				Problem:   "one folder could not be read"}
+				Mailboxes: []mailsync.MailboxStatus{{Name: "INBOX", Messages: 100, LocalChanges: 2, Complete: true, Level: "plain"}, {Name: "Lists/go", Messages: 20, Missing: 7},
+					{Name: "Lists/rust", LocalUnknown: true, Unknown: true}, {Name: "Work", LocalChanges: 1, LocalUnknown: true}},
+				LastTry: now.Add(-time.Minute), Problem: "one folder could not be read"}
 		}
 		return &fakeEngine{status: s}
 	})
@@ -35,14 +36,16 @@ work     never          0         0              0          no                -
 	if diff := cmp.Diff(want, b.stdout.String()); diff != "" {
 		t.Error(diff)
 	}
-	if want := "satchel: home: one folder could not be read\n"; b.stderr.String() != want {
+	if want := "satchel: home: last try 1 minute ago: one folder could not be read\n"; b.stderr.String() != want {
 		t.Errorf("stderr %q", b.stderr.String())
 	}
 	b.run(t, "status", "-v", "home")
-	want = `account     last sync      messages  local changes  conflicts  complete offline  level
-home        3 minutes ago  120       2              1          yes               qresync
-  INBOX                    100       2                         yes               plain
-  Lists/go                 20        0                         no                -
+	want = `account       last sync      messages  local changes  conflicts  complete offline  level
+home          3 minutes ago  120       2              1          yes               qresync
+  INBOX                      100       2                         yes               plain
+  Lists/go                   20        0                         no, 7 missing     -
+  Lists/rust                 0         unknown                   unknown           -
+  Work                       0         1 or more                 no                -
 `
 	if diff := cmp.Diff(want, b.stdout.String()); diff != "" {
 		t.Error(diff)

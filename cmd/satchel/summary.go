@@ -36,6 +36,9 @@ func summary(r *mailsync.Report) string {
 	if n := len(r.Problems); n > 0 {
 		parts = append(parts, count(n, "problem", "problems"))
 	}
+	if n := len(r.Waiting); n > 0 {
+		parts = append(parts, "changes wait in "+count(n, "mailbox", "mailboxes"))
+	}
 	what := strings.Join(parts, ", ")
 	switch {
 	case what == "" && r.DryRun:

@@ -73,7 +73,7 @@ func runUndoList(ctx context.Context, d *deps, args []string) error {
 		}
 	}
 	if d.flags.json {
-		return errors.Join(d.object(accountsObject[accountUndo]{Accounts: nonNil(all), Exit: code}), exited(code))
+		return errors.Join(d.object(accountsOf(all, code)), exited(code))
 	}
 	header := "account\trun\twhen\tmessages\tmailboxes"
 	if d.flags.verbose > 0 {
@@ -135,7 +135,7 @@ func runUndo(ctx context.Context, d *deps, account, run string, files []string) 
 			o.Errors = problemsOf(err)
 			d.failure(account, err)
 		}
-		return errors.Join(d.object(accountsObject[accountRestored]{Accounts: []accountRestored{o}, Exit: code}), exited(code))
+		return errors.Join(d.object(accountsOf([]accountRestored{o}, code)), exited(code))
 	}
 	if d.flags.verbose > 0 {
 		for _, m := range back {

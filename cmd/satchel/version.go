@@ -27,9 +27,9 @@ func newVersionCommand(d *deps) *cobra.Command {
 
 type versionInfo struct {
 	Version  string `json:"version"`
-	Commit   string `json:"commit,omitempty"`
-	Date     string `json:"date,omitempty"` // of the commit
-	Modified bool   `json:"modified"`       // built from a tree with changes
+	Commit   string `json:"commit"`
+	Date     string `json:"date"`     // of the commit
+	Modified bool   `json:"modified"` // built from a tree with changes
 	Go       string `json:"go"`
 	Platform string `json:"platform"`
 }
