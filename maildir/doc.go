@@ -39,7 +39,9 @@
 // taken for that mailbox, so two directories never have one name.
 //
 // dovecot-keywords in a folder's directory has lines of a number, 0 for the
-// letter a, and a keyword. The root carries .satchel.json with its id.
+// letter a, and a keyword. [Table] holds them together with what they meant
+// before, and reading.go has the tables by which letters become keywords. The
+// root carries .satchel.json with its id.
 //
 // # Invariants
 //

@@ -27,6 +27,9 @@ type Keywords struct{ t *keywordTable }
 type keywordTable struct {
 	names [maxKeywords]string     // "" is a free letter
 	flags [maxKeywords]mail.Flags // empty where the name is no possible keyword
+	// cut is one more than the letter of the last line when that has no line
+	// end, so that it may have lost its own; 0 when it has one.
+	cut int
 }
 
 // parseKeywords reads a dovecot-keywords file: lines of a number and a name.
@@ -41,6 +44,9 @@ func parseKeywords(data []byte) Keywords {
 			continue
 		}
 		t.names[n], t.flags[n], found = name, mail.NewFlags(name), true
+		if !bytes.HasSuffix(line, []byte("\n")) {
+			t.cut = n + 1
+		}
 	}
 	if !found {
 		return Keywords{}

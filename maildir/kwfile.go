@@ -36,12 +36,18 @@ func (s *Store) readKeywordFile(dir string) ([]byte, Info, error) {
 	return data, i, err
 }
 
-// AddKeywords durably gives letters to those names that have none yet and
+// AddKeywords is [Store.GiveLetters] for who remembers nothing of the folder.
+func (s *Store) AddKeywords(folder string, names []string) (Keywords, error) {
+	return s.GiveLetters(folder, names, Keywords{})
+}
+
+// GiveLetters durably gives letters to those names that have none yet and
 // returns the folder's letters. Names for which no letter is left are not in
 // the result; see [Keywords.Name]. A letter that stands in some file's name
 // without a meaning is not given away, since that message would gain a
-// keyword that nobody set.
-func (s *Store) AddKeywords(folder string, names []string) (Keywords, error) {
+// keyword that nobody set. One that has another meaning than before, or none
+// any more, gets it back; see [NewTable].
+func (s *Store) GiveLetters(folder string, names []string, before Keywords) (Keywords, error) {
 	const op = "give letters to new keywords in"
 	s.keywordsMu.Lock()
 	defer s.keywordsMu.Unlock()
@@ -55,15 +61,15 @@ func (s *Store) AddKeywords(folder string, names []string) (Keywords, error) {
 		if err != nil {
 			return Keywords{}, failed(op, folder, mail.KindMailbox, err)
 		}
-		if bytes.Equal(appendKeywords(data, names, [maxKeywords]bool{}), data) {
-			return parseKeywords(data), nil // the usual case, without a look at the folder
+		if k := parseKeywords(data); k.Holds(before) && bytes.Equal(appendKeywords(data, names, [maxKeywords]bool{}), data) {
+			return k, nil // the usual case, without a look at the folder
 		}
 		if taken == nil {
 			if taken, err = s.lettersInUse(dir); err != nil {
 				return Keywords{}, failed(op, folder, mail.KindMailbox, err)
 			}
 		}
-		data2 := appendKeywords(data, names, *taken)
+		data2 := appendKeywords(restoreKeywords(data, before, *taken), names, *taken)
 		if bytes.Equal(data2, data) {
 			return parseKeywords(data), nil
 		}
@@ -100,12 +106,7 @@ func (s *Store) lettersInUse(dir string) (*[maxKeywords]bool, error) {
 			return nil, err
 		}
 		for _, n := range names {
-			_, in := parseInfo(n)
-			for i := 0; i < len(in.letters); i++ {
-				if c := in.letters[i]; isLower(c) {
-					used[c-'a'] = true
-				}
-			}
+			markLetters(&used, n)
 		}
 	}
 	return &used, nil

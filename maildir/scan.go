@@ -23,6 +23,9 @@ type Listing struct {
 	Stamp    Stamp
 	Files    []File // sorted by Base, then by Name
 	Keywords Keywords
+	// KeywordsErr says why the letters could not be read. Then Keywords is
+	// empty, and what the letters mean is not known.
+	KeywordsErr error
 	// Ignored are entries of cur and new that are no messages: dotfiles, and
 	// second names for a file that is listed.
 	Ignored []string
@@ -93,11 +96,7 @@ func (s *Store) Scan(ctx context.Context, folder string) (*Listing, error) {
 		prev = entries
 	}
 	// After the names: a program adds a letter before it uses it.
-	data, _, err := s.readKeywordFile(dir)
-	if err != nil {
-		return nil, failed("read the keywords of", folder, mail.KindMailbox, err)
-	}
-	l.Keywords = parseKeywords(data)
+	l.Keywords, l.KeywordsErr = s.ReadKeywords(folder)
 	return l, nil
 }
 

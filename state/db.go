@@ -23,7 +23,7 @@ var schema string
 
 const (
 	applicationID = 0x53617463 // "Satc"
-	version       = 5          // user_version of the schema that this program writes
+	version       = 6          // user_version of the schema that this program writes
 )
 
 // Options are what tests may want beside the file.
@@ -215,6 +215,9 @@ func migrations() []string {
 		// PERMANENTFLAGS says.
 		`ALTER TABLE mailbox ADD COLUMN refused TEXT NOT NULL DEFAULT ''`,
 		removalTables,
+		// What the keyword letters in file names stand for; not known of the
+		// folders that an older version read.
+		`ALTER TABLE mailbox ADD COLUMN letters TEXT NOT NULL DEFAULT '` + LettersUnknown + `'`,
 	}
 }
 

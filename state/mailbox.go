@@ -18,7 +18,11 @@ type Mailbox struct {
 	ReadOnly     bool
 	// Refused are flags that the server refused to store, or dropped, although
 	// Permanent or PermanentAny say that it keeps them.
-	Refused   mail.Flags
+	Refused mail.Flags
+	// Letters are the keywords that letters stood for when the folder was last
+	// read, as its dovecot-keywords has them; LettersUnknown when an older
+	// version did that.
+	Letters   string
 	MailboxID string // OBJECTID (RFC 8474 §4); empty where the server gives none
 	// What the folder looked like when it was last compared completely:
 	// mtimes in nanoseconds, 0 when not to be trusted.
@@ -30,11 +34,14 @@ type Mailbox struct {
 	Names uint64
 }
 
+// LettersUnknown is what [Mailbox.Letters] is where nobody noted it.
+const LettersUnknown = "?"
+
 // Mailboxes returns all mailboxes by name. It reads mailbox rows only, so its
 // cost does not depend on the number of messages.
 func (db *DB) Mailboxes(ctx context.Context) ([]*Mailbox, error) {
 	rows, err := db.read.QueryContext(ctx, `SELECT id, name, uidvalidity, uidnext, highestmodseq, messages, mailboxid,
-		permanent, permanent_any, read_only, dir_mtime, cur_mtime, new_mtime, inode, files+1, names, refused FROM mailbox ORDER BY name`)
+		permanent, permanent_any, read_only, dir_mtime, cur_mtime, new_mtime, inode, files+1, names, refused, letters FROM mailbox ORDER BY name`)
 	if err != nil {
 		return nil, db.unread("read mailboxes", err)
 	}
@@ -45,7 +52,7 @@ func (db *DB) Mailboxes(ctx context.Context) ([]*Mailbox, error) {
 		var modseq, inode, names int64
 		var permanent, refused string
 		if err := rows.Scan(&m.ID, &m.Name, &m.Cursor.UIDValidity, &m.Cursor.UIDNext, &modseq, &m.Cursor.Messages,
-			&m.MailboxID, &permanent, &m.PermanentAny, &m.ReadOnly, &m.DirMTime, &m.CurMTime, &m.NewMTime, &inode, &m.Files, &names, &refused); err != nil {
+			&m.MailboxID, &permanent, &m.PermanentAny, &m.ReadOnly, &m.DirMTime, &m.CurMTime, &m.NewMTime, &inode, &m.Files, &names, &refused, &m.Letters); err != nil {
 			return nil, db.unread("read mailboxes", err)
 		}
 		m.Cursor.HighestModSeq, m.Inode = mail.ModSeq(modseq), uint64(inode)
@@ -64,15 +71,15 @@ func (t *Tx) PutMailbox(m *Mailbox) error {
 	c := m.Cursor
 	if m.ID != 0 {
 		_, err := t.exec(`UPDATE mailbox SET name=?, uidvalidity=?, uidnext=?, highestmodseq=?, messages=?, mailboxid=?, permanent=?, permanent_any=?, read_only=?,
-			dir_mtime=?, cur_mtime=?, new_mtime=?, inode=?, files=?, names=?, refused=? WHERE id=?`,
+			dir_mtime=?, cur_mtime=?, new_mtime=?, inode=?, files=?, names=?, refused=?, letters=? WHERE id=?`,
 			m.Name, c.UIDValidity, c.UIDNext, int64(c.HighestModSeq), c.Messages, m.MailboxID, encodeFlags(m.Permanent), m.PermanentAny, m.ReadOnly,
-			m.DirMTime, m.CurMTime, m.NewMTime, int64(m.Inode), m.Files-1, int64(m.Names), encodeFlags(m.Refused), m.ID)
+			m.DirMTime, m.CurMTime, m.NewMTime, int64(m.Inode), m.Files-1, int64(m.Names), encodeFlags(m.Refused), m.Letters, m.ID)
 		return err
 	}
 	res, err := t.exec(`INSERT INTO mailbox(name, uidvalidity, uidnext, highestmodseq, messages, mailboxid,
-		permanent, permanent_any, read_only, dir_mtime, cur_mtime, new_mtime, inode, files, names, refused) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
+		permanent, permanent_any, read_only, dir_mtime, cur_mtime, new_mtime, inode, files, names, refused, letters) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
 		m.Name, c.UIDValidity, c.UIDNext, int64(c.HighestModSeq), c.Messages, m.MailboxID, encodeFlags(m.Permanent), m.PermanentAny, m.ReadOnly,
-		m.DirMTime, m.CurMTime, m.NewMTime, int64(m.Inode), m.Files-1, int64(m.Names), encodeFlags(m.Refused))
+		m.DirMTime, m.CurMTime, m.NewMTime, int64(m.Inode), m.Files-1, int64(m.Names), encodeFlags(m.Refused), m.Letters)
 	if err != nil {
 		return err
 	}

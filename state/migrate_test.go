@@ -24,7 +24,7 @@ func TestMigrateVersion1(t *testing.T) {
 			t.Fatal(err)
 		}
 		list, err := db.Mailboxes(t.Context())
-		if err != nil || len(list) != 1 || list[0].Cursor.UIDValidity != 7 || !list[0].Refused.IsEmpty() {
+		if err != nil || len(list) != 1 || list[0].Cursor.UIDValidity != 7 || !list[0].Refused.IsEmpty() || list[0].Letters != state.LettersUnknown {
 			t.Errorf("mailboxes %+v, error %v", list, err)
 		}
 		if err := db.Close(); err != nil {

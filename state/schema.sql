@@ -10,6 +10,9 @@ CREATE TABLE meta (
 -- names, the fingerprint of the folder at those mtimes; files is -1 when it is
 -- not known. Version 4 adds refused, the flags that the server refused to store
 -- or dropped, whatever PERMANENTFLAGS says. Version 5 is in removal.sql.
+-- Version 6 adds letters, what the keyword letters in the folder's file names
+-- stand for: lines as in dovecot-keywords, or '?' where an older version read
+-- the folder.
 CREATE TABLE mailbox (
     id            INTEGER PRIMARY KEY,
     name          TEXT NOT NULL UNIQUE,

@@ -38,6 +38,9 @@ func (s *session) apply(ctx context.Context, p *plan.Plan) (bool, error) {
 		return a.did.Load(), err
 	}
 	all = a.possible(all)
+	if err := a.showLetters(ctx, all); err != nil {
+		return a.did.Load(), err
+	}
 	if err := a.base(ctx, all); err != nil {
 		return a.did.Load(), err
 	}

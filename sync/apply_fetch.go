@@ -319,14 +319,14 @@ func (a *applier) target(x *delivery) (maildir.File, error) {
 	if x.mark = a.ourMark(row.ID); x.mark != nil {
 		flags.System &^= mail.Deleted
 	}
-	k, err := a.letters(mb.name, flags)
+	k, waits, err := a.letters(mb.name, flags)
 	if err != nil {
 		return maildir.File{}, err
 	}
 	base := x.spooled.Base
 	f, unheld := k.Name(maildir.File{Folder: mb.name, New: true, Name: base}, flags, base)
 	*row = state.Message{ID: row.ID, MailboxID: mb.row.ID, UID: x.m.uid, Base: base, New: f.New, Info: f.Name[len(base):],
-		LocalFlags: x.flags.Minus(unheld), RemoteFlags: x.flags,
+		LocalFlags: x.flags.Minus(unheld), RemoteFlags: seenAs(x.flags, unheld, waits),
 		Digest: x.spooled.Digest, Size: x.spooled.Size, DiskSize: x.spooled.DiskSize, Form: x.spooled.Form,
 		Date: x.date, EmailID: x.m.emailID, Pending: true}
 	if !flags.Equal(x.flags) {

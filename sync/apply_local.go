@@ -47,6 +47,7 @@ type localChange struct {
 	m      *message
 	target maildir.File
 	unheld mail.Flags
+	waits  bool // what is unheld may get a letter later
 	intent *state.Intent
 	err    error
 }
@@ -141,7 +142,7 @@ func (a *applier) prepareLocal(op *plan.Op, taken bool) (*localChange, error) {
 	case plan.LocalFlags:
 		c.flags = op
 		var err error
-		c.target, c.unheld, err = a.rename(m.file, op.Mailbox, m.item.Local.Flags.Apply(op.Delta), false)
+		c.target, err = a.rename(c, op.Mailbox, m.item.Local.Flags.Apply(op.Delta))
 		c.intent = &state.Intent{Kind: state.IntentLocalFlags, Message: m.id, Mailbox: op.Mailbox, Home: op.Mailbox, Delta: op.Delta}
 		return c, err
 	case plan.LocalMove:
@@ -155,7 +156,7 @@ func (a *applier) prepareLocal(op *plan.Op, taken bool) (*localChange, error) {
 			flags = flags.Apply(c.flags.Delta)
 		}
 		var err error
-		c.target, c.unheld, err = a.rename(m.file, op.To, flags, true)
+		c.target, err = a.rename(c, op.To, flags)
 		if taken {
 			a.newBase(&c.target)
 		}
@@ -167,47 +168,25 @@ func (a *applier) prepareLocal(op *plan.Op, taken bool) (*localChange, error) {
 	return c, nil
 }
 
-// rename returns the name that a file with these flags has in a folder; a
+// rename returns the name that the file has in a folder with these flags; a
 // move drops the letters that only the old folder knows.
-func (a *applier) rename(f maildir.File, folder string, flags mail.Flags, move bool) (maildir.File, mail.Flags, error) {
-	k, err := a.letters(folder, flags)
+func (a *applier) rename(c *localChange, folder string, flags mail.Flags) (maildir.File, error) {
+	k, waits, err := a.letters(folder, flags)
 	if err != nil {
-		return maildir.File{}, mail.Flags{}, err
+		return maildir.File{}, err
 	}
+	f := c.m.file
 	base := f.Base()
-	if move {
+	if c.op.Kind == plan.LocalMove {
 		f = maildir.File{Folder: folder, New: f.New, Name: base}
 	}
-	target, unheld := k.Name(f, flags, base)
-	return target, unheld, nil
-}
-
-// letters returns the keyword letters of a folder after giving one to each
-// keyword in flags, as far as there are letters.
-func (a *applier) letters(folder string, flags mail.Flags) (maildir.Keywords, error) {
-	mb := a.mailboxes[folder]
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	k, err := a.keywordsOf(mb)
-	if err != nil {
-		return k, err
+	var target maildir.File
+	target, c.unheld = k.Name(f, flags, base)
+	c.waits = waits
+	if c.op.Kind == plan.LocalFlags {
+		c.unheld = c.unheld.Intersect(c.op.Delta.Add) // the rest is in the name as it was
 	}
-	wanted := flags.Keywords()
-	if len(wanted) == 0 {
-		return k, nil
-	}
-	if _, unheld := k.Name(maildir.File{Folder: folder}, flags, "x"); unheld.IsEmpty() {
-		return k, nil
-	}
-	if k, err = a.store.AddKeywords(folder, wanted); err != nil {
-		return k, err
-	}
-	mb.keywords = &k
-	mb.localDirty = true
-	if _, unheld := k.Name(maildir.File{Folder: folder}, flags, "x"); !unheld.IsEmpty() {
-		a.unheld[folder] = a.unheld[folder].Union(unheld)
-	}
-	return k, nil
+	return target, nil
 }
 
 // prepareCopy makes the row of the copy, to be stored before the file exists.
@@ -216,17 +195,26 @@ func (a *applier) prepareCopy(c *localChange) error {
 	if to == nil || to.row == nil || !src.onDisk() {
 		return mail.ErrGone
 	}
-	k, err := a.letters(c.op.To, c.m.item.Remote.Flags)
+	k, waits, err := a.letters(c.op.To, c.m.item.Remote.Flags)
 	if err != nil {
 		return err
 	}
 	base := a.store.NewBase()
 	c.target, c.unheld = k.Name(maildir.File{Folder: c.op.To, New: true, Name: base}, c.m.item.Remote.Flags, base)
 	c.m.row = &state.Message{ID: c.m.replaces, MailboxID: to.row.ID, UID: c.m.uid, Base: base, New: c.target.New, Info: c.target.Name[len(base):],
-		LocalFlags: c.m.item.Remote.Flags.Minus(c.unheld), RemoteFlags: c.m.item.Remote.Flags,
+		LocalFlags: c.m.item.Remote.Flags.Minus(c.unheld), RemoteFlags: seenAs(c.m.item.Remote.Flags, c.unheld, waits),
 		Digest: src.row.Digest, Size: src.row.Size, DiskSize: src.row.DiskSize, Form: src.row.Form,
 		Date: c.m.date, EmailID: c.m.emailID, Pending: true}
 	return nil
+}
+
+// seenAs returns the flags that the base says the server has. Keywords that wait
+// for letters are not among them, so that they are seen once more.
+func seenAs(flags, unheld mail.Flags, waits bool) mail.Flags {
+	if waits {
+		return flags.Minus(unheld)
+	}
+	return flags
 }
 
 // changeLocal does the one thing that an operation is about. A name that is
@@ -307,6 +295,10 @@ func (a *applier) noteLocal(tx *state.Tx, changes []*localChange) error {
 				m.settled(c.flags, c.unheld)
 				m.item.Local.Flags = m.item.Local.Flags.Apply(c.flags.Delta).Minus(c.unheld)
 			}
+			if c.op.Kind == plan.LocalMove {
+				m.cannotHold(c.unheld)
+			}
+			m.row.RemoteFlags = seenAs(m.row.RemoteFlags, c.unheld, c.waits)
 			m.file = c.target
 			if a.byID[m.row.MailboxID].name == m.file.Folder {
 				m.place(m.row.MailboxID, m.file)

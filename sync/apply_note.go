@@ -96,7 +96,7 @@ func (a *applier) noteRemoteChange(tx *state.Tx, n *notes, x *laneChange) error 
 		src := ref(x.op.Source)
 		m.uid, m.date = x.uid, src.date
 		m.row = a.newRow(a.mailboxes[x.op.To], m, m)
-		m.row.LocalFlags, m.row.RemoteFlags = src.item.Remote.Flags, src.item.Remote.Flags
+		m.row.LocalFlags, m.row.RemoteFlags = src.item.Remote.Flags.Minus(m.cannot), src.item.Remote.Flags
 		m.place(m.row.MailboxID, m.file)
 		a.hold(false, x.op.To)
 		a.putThere(a.mailboxes[x.op.To], m.row, true)

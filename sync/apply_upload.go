@@ -180,7 +180,7 @@ var errStopped = errors.New("the run was told to stop")
 func (a *applier) appendRequest(mb *mailbox, m *message) remote.AppendRequest {
 	// A keyword that the server has not shown to keep follows by STORE, whose
 	// outcome is looked at.
-	flags := a.keeps(mb).Stores(m.item.Local.Flags)
+	flags := a.keeps(mb).Stores(m.item.Local.Flags.Union(m.cannot))
 	m.later = a.unshown(mb, flags)
 	flags = flags.Minus(m.later)
 	m.sent = flags

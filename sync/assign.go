@@ -72,6 +72,9 @@ func (s *session) assign(ctx context.Context, sus *suspect) error {
 		from.item.Remote.State = plan.Same
 		from.item.Remote.Mailbox, from.item.Remote.Key, from.item.Remote.Flags = name, n.item.Remote.Key, n.item.Remote.Flags
 		home := s.byID[from.row.MailboxID].name
+		if name != home {
+			from.offer()
+		}
 		if s.doubtsFlags(from, n) {
 			from.uniteFlags(from.item.Local.Flags, n.item.Remote.Flags)
 		}

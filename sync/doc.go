@@ -12,7 +12,8 @@
 //	match      which new message is an old one in a new place      match_local.go, samename.go, match_remote.go, prove.go, assign.go
 //	confirm    what seems to be gone, before it is believed        confirm.go, confirm_remote.go, distrust.go
 //	plan       what to do about it                                 planning.go, package plan
-//	apply      do it, side by side                                 apply*.go, pool.go, limits.go, patience.go
+//	letters    give files names that show their keywords           letters.go, package maildir
+//	apply      do the rest, side by side                           apply*.go, pool.go, limits.go, patience.go
 //	settle     move cursors and stamps                             settle.go
 //	windows    the rest of what is too much to list at once        windows.go
 //

@@ -51,10 +51,10 @@ func (s *session) confirmFolder(ctx context.Context, mb *mailbox) *folderLook {
 		return nil
 	}
 	k, err := s.store.ReadKeywords(mb.name)
-	if err != nil {
-		return nil
+	if err != nil || k.Encode() != row.Letters {
+		return nil // what the names say may be another thing
 	}
-	return &folderLook{listing: &maildir.Listing{Stamp: st, Keywords: k}, names: want}
+	return &folderLook{listing: &maildir.Listing{Stamp: st, Keywords: k}, table: maildir.Table{Now: k, Before: k, Use: k}, names: want}
 }
 
 // fileAdded and fileRemoved note what this run did to a folder.

@@ -16,6 +16,7 @@ const inspectors = 4
 // folderLook is a folder compared with the base: only what differs.
 type folderLook struct {
 	listing *maildir.Listing // without Files when there is nothing to compare
+	table   maildir.Table    // what the keyword letters mean
 	names   maildir.Fingerprint
 	err     error       // of listing or comparing it
 	fresh   []*message  // unknown, or sharing a base with others
@@ -112,6 +113,7 @@ func (s *session) lookAt(ctx context.Context, mb *mailbox) *folderLook {
 		}
 	}
 	files := look.listing.Files
+	look.table = maildir.NewTable(look.listing, mb.lettersBefore(look.listing.Keywords))
 	look.names = look.listing.Fingerprint()
 	if mb.row == nil {
 		look.compare(nil, files, false)
@@ -135,7 +137,7 @@ func (l *folderLook) compare(rows []state.Name, files []maildir.File, detached b
 	switch {
 	case len(rows) == 0:
 		for _, f := range files {
-			l.fresh = append(l.fresh, newFile(f, l.listing.Keywords))
+			l.fresh = append(l.fresh, newFile(f, l.table))
 		}
 	case len(files) == 0:
 		for i := range rows {
@@ -144,7 +146,7 @@ func (l *folderLook) compare(rows []state.Name, files []maildir.File, detached b
 	case len(rows) == 1 && len(files) == 1 || asKnown(rows, files):
 		for i := range rows {
 			n, f := &rows[i], files[max(0, named(&rows[i], files))]
-			if detached || n.Pending || !names(n, f) {
+			if detached || n.Pending || !names(n, f) || l.table.Misread(f, n.Keywords) {
 				l.changed = append(l.changed, namedFile{n.ID, f})
 			}
 		}
@@ -153,7 +155,7 @@ func (l *folderLook) compare(rows []state.Name, files []maildir.File, detached b
 			l.shared = append(l.shared, n.ID)
 		}
 		for _, f := range files {
-			m := newFile(f, l.listing.Keywords)
+			m := newFile(f, l.table)
 			m.shared = true
 			l.fresh = append(l.fresh, m)
 		}

@@ -41,7 +41,7 @@ func (s *session) matchLocal(ctx context.Context) error {
 				rest = append(rest, f)
 				continue
 			}
-			s.rejoin(m, f)
+			s.rejoin(m, f, by)
 			m.content = f.content
 		}
 		s.newLocal = rest
@@ -55,9 +55,13 @@ func (s *session) matchLocal(ctx context.Context) error {
 }
 
 // rejoin takes a new file for that of a message that was missing.
-func (s *session) rejoin(m, f *message) {
+func (s *session) rejoin(m, f *message, by matchBy) {
 	home := s.byID[m.row.MailboxID].name
-	m.found(f.file, f.item.Local.Flags, home)
+	m.reading = s.readMoved(m.row, f, by)
+	if f.file.Folder != home {
+		m.offer()
+	}
+	m.found(f.file, m.reading.Flags, home)
 	m.item.Local.Key = f.file.Base()
 	switch {
 	case !s.restored:
@@ -187,6 +191,7 @@ func (s *session) knownContent(f *message, known map[mail.Digest][]*state.Messag
 			f.content.Is(d) // in the form in which the server has it
 			f.item.Size = f.content.Size
 			f.item.CopyOf = &origin.item
+			s.readCopy(f, origin)
 			return
 		}
 	}

@@ -13,10 +13,12 @@ import (
 // message is what a [plan.Item] stands for: where the message is.
 type message struct {
 	item    plan.Item
-	row     *state.Message // nil until the base has it; while applying, only commits touch it
-	id      int64          // of the row when the plan was made, 0 for a new message
-	home    string         // mailbox of the row when the plan was made
-	file    maildir.File   // now; zero when not on disk
+	row     *state.Message  // nil until the base has it; while applying, only commits touch it
+	id      int64           // of the row when the plan was made, 0 for a new message
+	home    string          // mailbox of the row when the plan was made
+	file    maildir.File    // now; zero when not on disk
+	reading maildir.Reading // of file's name, where this cycle saw it
+	cannot  mail.Flags      // keywords for which the folder has no letter left
 	content *maildir.Content
 	guessed bool     // content is what the row says; the file was not read
 	uid     mail.UID // now; 0 when not on the server
@@ -105,7 +107,7 @@ func (m *message) settled(op *plan.Op, unheld mail.Flags) {
 	delta.Add = delta.Add.Minus(unheld)
 	switch op.Kind {
 	case plan.RemoteFlags, plan.SettleLocal:
-		m.row.LocalFlags = m.row.LocalFlags.Apply(op.Learned)
+		m.row.LocalFlags = m.row.LocalFlags.Apply(op.Learned).Minus(m.cannot)
 		m.row.RemoteFlags = m.row.RemoteFlags.Apply(delta)
 	case plan.LocalFlags, plan.SettleRemote:
 		m.row.RemoteFlags = m.row.RemoteFlags.Apply(op.Learned)
@@ -126,7 +128,7 @@ func (m *message) place(mailboxID int64, f maildir.File) {
 	}
 	m.row.MailboxID, m.row.New, m.row.Base = mailboxID, f.New, f.Base()
 	m.row.Info = f.Name[len(m.row.Base):]
-	if !m.row.LocalFlags.Equal(m.item.Local.Flags) {
+	if !m.row.LocalFlags.Equal(m.item.Local.Flags) || m.reading.Open {
 		m.row.Info = infoUnknown
 	}
 }

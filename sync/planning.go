@@ -19,7 +19,7 @@ func (s *session) plan() *plan.Plan {
 	for _, name := range s.names {
 		mb := s.mailboxes[name]
 		pm := plan.Mailbox{Name: name, InBase: mb.row != nil, Local: mb.folder != nil, Remote: mb.remote != nil,
-			BaseMessages: mb.baseCount, Frozen: mb.frozen()}
+			BaseMessages: mb.baseCount, Frozen: mb.frozen(), Letterless: mb.listing != nil && mb.table.Unread}
 		if mb.remote != nil {
 			pm.Subscribed = mb.remote.Subscribed
 			if mb.remote.SpecialUse == `\Trash` {
@@ -31,7 +31,7 @@ func (s *session) plan() *plan.Plan {
 	}
 	for _, m := range s.messages {
 		m.id, m.home = m.row.ID, s.byID[m.row.MailboxID].name
-		if it := &m.item; it.Local.State != plan.Same || it.Remote.State != plan.Same {
+		if it := &m.item; it.Local.State != plan.Same || it.Remote.State != plan.Same || s.hidden(m) {
 			in.Items = append(in.Items, it)
 		}
 	}
@@ -40,6 +40,7 @@ func (s *session) plan() *plan.Plan {
 			in.Items = append(in.Items, &m.item)
 		}
 	}
+	s.noteLetters(in.Items)
 	if in.Trash == "" {
 		in.Trash = s.trashByName()
 	}

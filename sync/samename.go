@@ -97,7 +97,7 @@ func (s *session) keptNames() {
 		if i < 0 {
 			continue
 		}
-		s.rejoin(m, s.newLocal[i])
+		s.rejoin(m, s.newLocal[i], byPlace)
 		s.newLocal = slices.Delete(s.newLocal, i, i+1)
 	}
 }
@@ -121,7 +121,7 @@ func (s *session) namesakes(ctx context.Context) error {
 				continue
 			}
 			mb := s.mailboxes[m.file.Folder]
-			f := newFile(m.file, mb.listing.Keywords)
+			f := newFile(m.file, mb.table)
 			c, err := s.store.Inspect(ctx, m.file)
 			if err != nil {
 				if err := s.unreadable(ctx, f, err); err != nil {
@@ -260,8 +260,8 @@ func (s *session) sortNewLocal() {
 }
 
 // newFile is a file that the base does not know.
-func newFile(f maildir.File, k maildir.Keywords) *message {
-	m := &message{file: f}
-	m.item = plan.Item{Ref: m, Local: plan.Side{State: plan.New, Mailbox: f.Folder, Key: f.Base(), Flags: k.Flags(f)}}
+func newFile(f maildir.File, t maildir.Table) *message {
+	m := &message{file: f, reading: t.Fresh(f)}
+	m.item = plan.Item{Ref: m, Local: plan.Side{State: plan.New, Mailbox: f.Folder, Key: f.Base(), Flags: m.reading.Flags}}
 	return m
 }

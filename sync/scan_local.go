@@ -43,8 +43,8 @@ func (s *session) scanLocal(ctx context.Context) error {
 			}
 			continue
 		}
-		mb.listing = look.listing
-		mb.keywords = &look.listing.Keywords
+		mb.listing, mb.table = look.listing, look.table
+		s.sawLetters(mb)
 		mb.expected = &look.names
 		if look.listing.Unsettled {
 			mb.expected = nil
@@ -125,7 +125,8 @@ func (s *session) takeFolder(ctx context.Context, mb *mailbox, look *folderLook)
 // sawFile notes that the file of a row has another name than the row says.
 func (s *session) sawFile(mb *mailbox, row *state.Message, f maildir.File) {
 	m := s.known(mb, row)
-	m.found(f, mb.listing.Keywords.Flags(f), mb.name)
+	m.reading = mb.table.Edited(f, mb.table.Was(row.Info, row.LocalFlags))
+	m.found(f, m.reading.Flags, mb.name)
 	if s.restored && !mb.detached {
 		m.uniteFlags(m.item.Local.Flags, row.RemoteFlags)
 		m.refresh(mb.name)

@@ -38,6 +38,12 @@ func (s *session) settle(ctx context.Context, p *plan.Plan) error {
 				mb.row.MailboxID = ch.MailboxID
 			}
 		}
+		switch {
+		case mb.listing != nil && !mb.table.Unread:
+			mb.row.Letters = mb.table.Use.Encode()
+		case mb.given != nil:
+			mb.row.Letters = mb.given.Encode()
+		}
 		settled := !mb.holdStamp && !p.LocalPending[name]
 		if mb.listing != nil && settled && !mb.localDirty {
 			st := mb.listing.Stamp

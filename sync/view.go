@@ -62,8 +62,10 @@ type mailbox struct {
 	massGone                bool    // the server says that most messages went, and nothing contradicts it
 
 	listing  *maildir.Listing // set when the folder was compared in this cycle
+	table    maildir.Table    // what its letters mean; set with listing
 	keywords *maildir.Keywords
-	changes  *remote.Changes // set when the server was asked in this cycle
+	given    *maildir.Keywords // what is remembered of a folder that was not looked at, and got letters
+	changes  *remote.Changes   // set when the server was asked in this cycle
 
 	// undelivered are rows whose delivery was begun by an interrupted run
 	// and did not happen; the server need not report them again.

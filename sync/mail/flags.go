@@ -158,6 +158,9 @@ func (f Flags) Keywords() []string {
 	return strings.Split(f.keywords, " ")
 }
 
+// OnlyKeywords returns f without the six system flags.
+func (f Flags) OnlyKeywords() Flags { return Flags{keywords: f.keywords} }
+
 // Names returns all members as IMAP flag names, system flags first.
 func (f Flags) Names() []string {
 	var names []string

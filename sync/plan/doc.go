@@ -31,7 +31,8 @@
 // # Order
 //
 // Operations come out sorted by [Op.Stage], mailbox, message and kind. Stages
-// are barriers for the applier: what makes mailboxes, then what copies and
-// changes, then what removes messages, then what removes mailboxes. So a copy
-// is always made before the original goes.
+// are barriers for the applier: what makes mailboxes, then what gives files
+// names that show their keywords, then what copies and changes, then what
+// removes messages, then what removes mailboxes. So a copy is always made
+// before the original goes.
 package plan

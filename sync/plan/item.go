@@ -65,6 +65,9 @@ type Item struct {
 	// Unlike means that a Trashed item has other flags than its copy: somebody
 	// edited it since.
 	Unlike bool
+	// Hidden means that the name of the file does not show the keywords in
+	// Local.Flags, in the folder where it is.
+	Hidden bool
 	// CopyOf is another item with the same content, which the side where
 	// this item is absent may copy instead of transferring. Nil if none.
 	CopyOf *Item
@@ -113,6 +116,9 @@ type Mailbox struct {
 	Refused mail.Flags
 	// ReadOnly means that the server lets nothing be changed here.
 	ReadOnly bool
+	// Letterless means that it is not known which letters stand for keywords in
+	// the folder, so that none can be set or cleared there.
+	Letterless bool
 	// Frozen means that a side could not be compared, so that nothing may be
 	// concluded from what seems to be missing.
 	Frozen bool

@@ -71,7 +71,9 @@ func Make(in Input) *Plan {
 	p.restore = restored(&in)
 	p.makeMailboxes()
 	for _, it := range in.Items {
+		before := len(p.plan.Ops)
 		p.item(it)
+		p.letters(it, p.plan.Ops[before:])
 	}
 	p.drop(func(o Op) bool { return o.Item != nil && p.leftOut(o) }) // what is not done pulls no brake
 	p.halt()
@@ -163,6 +165,15 @@ func (p *maker) item(it *Item) {
 		p.flags(it)
 	default:
 		p.flags(it)
+	}
+}
+
+// letters has a file renamed whose name does not show its keywords, unless it
+// is to be removed.
+func (p *maker) letters(it *Item, ops []Op) {
+	removed := slices.ContainsFunc(ops, func(o Op) bool { return o.Kind == LocalRemove })
+	if it.Hidden && it.Local.State.Present() && !removed {
+		p.add(Op{Kind: LocalLetters, Item: it, Mailbox: it.Local.Mailbox})
 	}
 }
 
@@ -293,6 +304,7 @@ func (p *maker) flags(it *Item) {
 		Remove: dr.Remove.Intersect(it.Local.Flags).Minus(dl.Add),
 	}
 	toRemote = p.holdable(it, toRemote)
+	dr, toLocal = p.lettered(it, dr, toLocal)
 	if !dl.IsEmpty() && !dr.IsEmpty() && (!toRemote.IsEmpty() || !toLocal.IsEmpty()) && it.InBase {
 		p.conflict(conflict.FlagsMerged, it, "merged: "+it.Local.Flags.Apply(toLocal).String())
 	}
@@ -312,6 +324,20 @@ func (p *maker) flags(it *Item) {
 	default:
 		p.add(Op{Kind: LocalFlags, Item: it, Mailbox: it.Local.Mailbox, Delta: toLocal, Learned: dr})
 	}
+}
+
+// lettered leaves out of the server's change, and of what becomes of it on disk,
+// the keywords for which it is not known which letters to write: they wait.
+func (p *maker) lettered(it *Item, change, d mail.Delta) (mail.Delta, mail.Delta) {
+	m := p.mailboxes[it.Remote.Mailbox] // the file is there, or goes there
+	if m == nil || !m.Letterless || d.Add.OnlyKeywords().IsEmpty() && d.Remove.OnlyKeywords().IsEmpty() {
+		return change, d
+	}
+	p.plan.RemotePending[m.Name] = true
+	system := func(d mail.Delta) mail.Delta {
+		return mail.Delta{Add: d.Add.Minus(d.Add.OnlyKeywords()), Remove: d.Remove.Minus(d.Remove.OnlyKeywords())}
+	}
+	return system(change), system(d)
 }
 
 // holdable leaves out of d what the server would not keep: that stays as it is

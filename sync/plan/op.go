@@ -15,6 +15,7 @@ type Kind uint8
 const (
 	CreateLocal Kind = iota + 1
 	CreateRemote
+	LocalLetters // the file's name is to show its keywords in the folder where it is
 	Adopt        // base only: both sides agree on content and place
 	SettleLocal  // base only: the server has what local changed, or cannot hold it
 	SettleRemote // base only: the Maildir has what the server changed
@@ -51,6 +52,8 @@ func (k Kind) String() string {
 		return "settle-local"
 	case SettleRemote:
 		return "settle-remote"
+	case LocalLetters:
+		return "local-letters"
 	case LocalCopy:
 		return "local-copy"
 	case RemoteCopy:
@@ -94,7 +97,7 @@ func (k Kind) String() string {
 // Local reports whether k changes the Maildir.
 func (k Kind) Local() bool {
 	switch k {
-	case CreateLocal, LocalCopy, Download, LocalMove, LocalFlags, LocalRemove, DeleteLocal, LocalRename:
+	case CreateLocal, LocalLetters, LocalCopy, Download, LocalMove, LocalFlags, LocalRemove, DeleteLocal, LocalRename:
 		return true
 	}
 	return false
@@ -122,6 +125,7 @@ type Stage uint8
 // The stages.
 const (
 	StageCreate Stage = iota
+	StageLetters
 	StageBase
 	StageChange
 	StageRemove
@@ -133,6 +137,8 @@ func (k Kind) Stage() Stage {
 	switch k {
 	case CreateLocal, CreateRemote, LocalRename, RemoteRename, AdoptRename:
 		return StageCreate
+	case LocalLetters:
+		return StageLetters
 	case Adopt, SettleLocal, SettleRemote:
 		return StageBase
 	case Forget, LocalRemove, RemoteRemove, RemoteTrash:
