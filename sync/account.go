@@ -104,4 +104,8 @@ const (
 	PhaseScan    Phase = "comparing"
 	PhaseApply   Phase = "syncing"
 	PhaseDone    Phase = "done"
+	PhaseFailed  Phase = "failed" // instead of done
 )
+
+// Over reports whether the run has come to its end.
+func (p Phase) Over() bool { return p == PhaseDone || p == PhaseFailed }

@@ -153,7 +153,11 @@ func (a *applier) touches(names ...string) {
 
 // done counts an operation that was carried out.
 func (a *applier) done(op *plan.Op) {
-	a.rep.count(op.Kind, op.Mailbox)
+	kind := op.Kind
+	if op.Item != nil && op.Item.Left && kind == plan.RemoteRemove {
+		kind = plan.RemoteMove // that is what ends here
+	}
+	a.rep.count(kind, op.Mailbox)
 	if !op.Kind.Silent() {
 		a.did.Store(true)
 	}

@@ -135,6 +135,7 @@ func (a *applier) laneBatch(ctx context.Context, c *remote.Conn, sel *remote.Sel
 			continue
 		}
 		if x.err != nil {
+			a.placed(x)
 			a.skip(x.op, x.err)
 			continue
 		}
@@ -144,6 +145,24 @@ func (a *applier) laneBatch(ctx context.Context, c *remote.Conn, sel *remote.Sel
 		a.done(x.op)
 	}
 	return nil
+}
+
+// errPlaced is a message that the server took without saying as what: the next
+// cycle finds where it is, by the journal.
+var errPlaced = fmt.Errorf("the server did not say where: %w", mail.ErrChanged)
+
+// placed counts what the server took. All that is left is to find it, which is no
+// news.
+func (a *applier) placed(x *laneChange) {
+	if !errors.Is(x.err, errPlaced) {
+		return
+	}
+	a.rep.count(x.op.Kind, x.op.Mailbox)
+	var bytes int64
+	if x.op.Kind == plan.Upload {
+		bytes = x.op.Item.Size
+	}
+	a.advance(1, bytes)
 }
 
 // announceChanges writes the intents of changes on the server.
@@ -452,7 +471,7 @@ func (a *applier) transferSet(ctx context.Context, group []*laneChange, to strin
 		if x.uid == 0 || known != 0 && res.UIDValidity != known || !a.plausible(dest, x.uid) {
 			x.uid = 0
 			if x.op.Kind != plan.RemoteTrash {
-				x.err = mail.ErrChanged
+				x.err = errPlaced
 			}
 		}
 	}

@@ -68,7 +68,7 @@ func (a *applier) upload(ctx context.Context, c *remote.Conn, ops []*plan.Op) er
 		answered[i] = true
 		x.uid, x.err = uid, err
 		if err == nil && (uid == 0 || known != 0 && v != known || !a.plausible(mb, uid)) {
-			x.uid, x.err = 0, mail.ErrChanged // it is there; the next cycle finds where
+			x.uid, x.err = 0, errPlaced
 		}
 	})
 	if err == nil {
@@ -116,6 +116,7 @@ func (a *applier) upload(ctx context.Context, c *remote.Conn, ops []*plan.Op) er
 	}
 	for _, x := range changes {
 		if x.err != nil {
+			a.placed(x)
 			a.skip(x.op, x.err)
 		} else {
 			a.done(x.op)

@@ -62,6 +62,9 @@ func (s *session) tallyRemovals(ctx context.Context) error {
 // noteRemoval remembers, in the transaction that forgets the row, what was
 // removed.
 func (s *session) noteRemoval(n *notes, op *plan.Op, trashUID mail.UID) {
+	if op.Item.Left {
+		return
+	}
 	m := ref(op.Item)
 	r := state.Removal{Time: s.now(), Side: state.Remote, Mailbox: m.home, Fate: state.FateExpunged, Message: m.row.ID,
 		Digest: m.row.Digest, Size: m.row.Size, Date: m.row.Date, Base: m.row.Base}

@@ -123,6 +123,7 @@ func (e *Engine) Sync(ctx context.Context, req Request) (*Report, error) {
 	rep.finish(e.now())
 	if err != nil {
 		rep.problem("", "", err)
+		e.notify(Progress{Account: e.account.Name, Phase: PhaseFailed})
 	}
 	return rep, err
 }

@@ -208,7 +208,7 @@ func (s *session) leaveBehind(ctx context.Context, i *state.Intent, n, from *mes
 	from.item.Unlike = !r.Flags.Equal(n.item.Remote.Flags)
 	r.State, r.Base = plan.Same, r.Flags
 	from.row.RemoteFlags = r.Base
-	from.item.Trashed = true // it goes to no trash
+	from.item.Trashed, from.item.Left = true, i.Kind == state.IntentRemoteMove // it goes to no trash
 	rest := &state.Intent{Kind: state.IntentExpunge, Message: from.row.ID, Mailbox: n.item.Remote.Mailbox, Home: r.Mailbox, UID: from.uid, Delta: i.Delta}
 	s.intents[slices.Index(s.intents, i)] = rest
 	if s.req.DryRun {

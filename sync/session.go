@@ -111,7 +111,9 @@ func (s *session) run(ctx context.Context) error {
 		}
 		err = errors.Join(err, s.finish(context.WithoutCancel(ctx), err))
 	}
-	s.phase(PhaseDone)
+	if err == nil {
+		s.phase(PhaseDone)
+	}
 	return err
 }
 

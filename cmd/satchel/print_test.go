@@ -3,12 +3,15 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"runtime/debug"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/decor"
 
 	mailsync "satchel/sync"
 	"satchel/sync/mail"
@@ -115,6 +118,19 @@ func TestProgressLine(t *testing.T) {
 	l.update(mailsync.Progress{Phase: mailsync.PhaseApply, Done: 9, Total: 40, BytesDone: 900_000, BytesTotal: 4_000_000}) // late
 	if want := " 10/40  1.0 MB/4.0 MB  30s left"; l.numbers() != want {
 		t.Errorf("%q, want %q", l.numbers(), want)
+	}
+	l.update(mailsync.Progress{Phase: mailsync.PhaseFailed})
+	l.update(mailsync.Progress{Phase: mailsync.PhaseApply, Done: 11, Total: 40}) // late
+	if l.phase() != "failed" {
+		t.Errorf("a run that failed is %q", l.phase())
+	}
+	l = &progressLine{now: l.now}
+	l.update(mailsync.Progress{Phase: mailsync.PhaseScan})
+	now = now.Add(30 * time.Second)
+	var bar strings.Builder
+	fill := l.fill(mpb.BarFillerFunc(func(w io.Writer, _ decor.Statistics) error { _, err := io.WriteString(w, "[   ]"); return err }))
+	if err := fill.Fill(&bar, decor.Statistics{}); err != nil || bar.String() != "" || l.numbers() != " 30s" {
+		t.Errorf("before anything is planned: bar %q, %q, %v", bar.String(), l.numbers(), err)
 	}
 	if left := timeLeft(mailsync.Progress{Done: 1, Total: 4}, time.Second); left != 0 {
 		t.Errorf("a guess after a second: %v", left)

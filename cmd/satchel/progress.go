@@ -77,11 +77,28 @@ type progressLine struct {
 	mu    sync.Mutex
 	last  mailsync.Progress // guarded by mu, as below
 	began time.Time         // when the first operation was known
+	since time.Time         // when the phase began
+}
+
+// lasted is for how long the phase has been the same.
+func (l *progressLine) lasted() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.since.IsZero() {
+		return 0
+	}
+	return l.now().Sub(l.since)
 }
 
 func (l *progressLine) update(p mailsync.Progress) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.last.Phase.Over() {
+		return // a snapshot that is late
+	}
+	if l.last.Phase != p.Phase {
+		l.since = l.now()
+	}
 	if l.began.IsZero() && p.Total > 0 {
 		l.began = l.now()
 	}
@@ -109,15 +126,22 @@ func (l *progressLine) phase() string {
 func (l *progressLine) fill(inner mpb.BarFiller) mpb.BarFiller {
 	return mpb.BarFillerFunc(func(w io.Writer, s decor.Statistics) error {
 		p, _ := l.snapshot()
+		if p.Total == 0 {
+			return nil // a bar that stands still says less than the clock beside it
+		}
 		s.Current, s.Total = int64(p.Done), int64(max(p.Total, 1))
 		return inner.Fill(w, s)
 	})
 }
 
-// numbers is "12/40  1.2 MB/3.4 MB  8s left".
+// numbers is "12/40  1.2 MB/3.4 MB  8s left", or before anything is planned how
+// long the phase has lasted.
 func (l *progressLine) numbers() string {
 	p, began := l.snapshot()
 	if p.Total == 0 {
+		if passed := l.lasted(); passed >= time.Second && !p.Phase.Over() {
+			return " " + passed.Truncate(time.Second).String()
+		}
 		return ""
 	}
 	text := fmt.Sprintf(" %d/%d", p.Done, p.Total)

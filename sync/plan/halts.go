@@ -117,7 +117,7 @@ func (p *maker) halt() {
 		}
 	}
 	if len(p.plan.Halts) > 0 {
-		p.drop(func(o Op) bool { return o.Kind.Removes() && p.halted(o.home()) })
+		p.drop(func(o Op) bool { return o.loses() && p.halted(o.home()) })
 	}
 	p.haltAccount(p.removals())
 }
@@ -126,7 +126,7 @@ func (p *maker) halt() {
 func (p *maker) removals() map[string]*tally {
 	removes := map[string]*tally{}
 	for _, o := range p.plan.Ops {
-		if !o.Kind.Removes() {
+		if !o.loses() {
 			continue
 		}
 		t := removes[o.home()]
@@ -144,7 +144,7 @@ func (p *maker) haltAccount(removes map[string]*tally) {
 	lost := p.in.Lost[""]
 	all := &tally{}
 	for _, o := range p.plan.Ops {
-		if o.Kind.Removes() {
+		if o.loses() {
 			all.count(o, lost)
 		}
 	}
@@ -169,9 +169,13 @@ func (p *maker) haltAccount(removes map[string]*tally) {
 			return strings.Compare(a.Mailbox, b.Mailbox)
 		})
 		p.plan.Halts = append(p.plan.Halts, h)
-		p.drop(func(o Op) bool { return o.Kind.Removes() && (o.Kind == LocalRemove) == local })
+		p.drop(func(o Op) bool { return o.loses() && (o.Kind == LocalRemove) == local })
 	}
 }
+
+// loses reports whether the operation takes away a message that is not elsewhere
+// by a move.
+func (o Op) loses() bool { return o.Kind.Removes() && !o.Item.Left }
 
 // home returns the mailbox that a removal is out of: where the base has the
 // message, which the side that removed it still knows.

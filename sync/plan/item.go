@@ -62,6 +62,9 @@ type Item struct {
 	// Trashed means that an interrupted run has put a copy into the trash, so
 	// that the removal of the original is all that is left to do.
 	Trashed bool
+	// Left means that a Trashed item is what a move left behind: its removal ends
+	// the move, and is no removal to anybody.
+	Left bool
 	// Unlike means that a Trashed item has other flags than its copy: somebody
 	// edited it since.
 	Unlike bool
