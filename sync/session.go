@@ -52,10 +52,11 @@ type session struct {
 
 	view // what the present cycle found
 
-	named  bool                // the names that a person wrote were looked at
-	alone  bool                // there is no server to ask; see offline.go
-	joined map[string]*mailbox // of the last view that got so far
-	open   open                // what the last cycle left
+	named       bool                // the names that a person wrote were looked at
+	alone       bool                // there is no server to ask; see offline.go
+	newIdentity bool                // the account is to be remembered
+	joined      map[string]*mailbox // of the last view that got so far
+	open        open                // what the last cycle left
 
 	mu    sync.Mutex // guards all below, which workers change
 	sizes string     // whether RFC822.SIZE is exact; empty: not known
@@ -248,7 +249,7 @@ func (s *session) finish(ctx context.Context, err error) error {
 		if err := s.noteGeneration(tx); err != nil {
 			return err
 		}
-		if err := errors.Join(s.noteSeen(tx, proof), s.releaseBrakes(tx), s.forgetRemovals(tx)); err != nil {
+		if err := errors.Join(s.noteIdentity(tx, err), s.noteSeen(tx, proof), s.releaseBrakes(tx), s.forgetRemovals(tx)); err != nil {
 			return err
 		}
 		return tx.FinishRun(s.runID, s.now(), outcome, proof)

@@ -94,6 +94,9 @@ func (s *session) survey(ctx context.Context) error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
+	if err := s.sameAccount(ctx, f); err != nil {
+		return err
+	}
 	if err := s.secondLook(ctx, f); err != nil {
 		return err
 	}
