@@ -23,7 +23,7 @@ func TestAnotherAccount(t *testing.T) {
 	}
 	before := other.remoteSnapshot()
 	dial := w.acct.Dial
-	w.acct.Dial, w.acct.Host = other.acct.Dial, "elsewhere.example.org"
+	w.acct.Dial, w.acct.Host, w.acct.AllowCleartext = other.acct.Dial, "elsewhere.example.org", true
 	for _, dry := range []bool{true, false, false} {
 		_, err := w.trySync(mailsync.Request{DryRun: dry})
 		if mail.KindOf(err) != mail.KindBrake || !strings.Contains(err.Error(), "ann at localhost:143") ||
