@@ -26,6 +26,11 @@ func (c *checker) server(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	for _, out := range client.LeftOut() {
+		if c.wanted(out.Name) {
+			c.rep.Findings = append(c.rep.Findings, Finding{Mailbox: out.Text, Problem: "it was not compared: " + out.Why})
+		}
+	}
 	var reqs []remote.ChangesRequest
 	there := map[string]bool{}
 	for _, b := range boxes {

@@ -16,8 +16,9 @@ func newCheckCommand(d *deps) *cobra.Command {
 		Use:   "check [ACCOUNT...]",
 		Short: "prove that state, Maildir and server agree",
 		Long: `check proves that state, Maildir and server agree: it reads every file and compares
-it with what was synced, byte for byte, and compares every message that the state knows
-with the server, which it does not change. What the next sync will carry over, such as
+it with what was synced, byte for byte. It compares every message that the state knows
+with the server, which it does not change, by UID, size and flags; only where a size
+differs it fetches the content. A mailbox that was not compared is named. What the next sync will carry over, such as
 new mail, is no damage; -v counts it. Damage is named by mailbox and message, with exit 1.
 
 With --repair, check makes the state forget what is untrue in it, and nothing else: the
