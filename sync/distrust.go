@@ -77,7 +77,12 @@ func (s *session) rememberDistrust(tx *state.Tx) error {
 // noteDistrusted says, once, what the server announces and does not do.
 func (s *session) noteDistrusted() {
 	for _, capability := range s.pool.client.Distrusted() {
-		s.rep.notice("the server answers OK to %s and does nothing; satchel does without it", capability)
+		switch capability {
+		case remote.Pipelining:
+			s.rep.notice("the server, or a proxy before it, answers commands out of order; satchel sends one at a time")
+		default:
+			s.rep.notice("the server answers OK to %s and does nothing; satchel does without it", capability)
+		}
 	}
 }
 

@@ -132,6 +132,10 @@ func (p *pool) survives(ctx context.Context, err error, first bool) bool {
 	limit, _ := remote.LimitOf(err)
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if remote.OutOfOrder(err) && p.gone == nil {
+		p.lost++ // the next connections send one command at a time
+		return true
+	}
 	if first && limit == remote.NoLimit || p.gone != nil || p.lost >= maxLost {
 		return false
 	}

@@ -78,7 +78,7 @@ func (cl *Client) Distrusted() []string {
 }
 
 // Distrust makes the client do without a capability for which it knows another
-// way; so far that is MOVE.
+// way: MOVE and [Pipelining].
 func (cl *Client) Distrust(capability string) {
 	cl.mu.Lock()
 	defer cl.mu.Unlock()

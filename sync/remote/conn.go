@@ -103,6 +103,9 @@ func (c *Conn) dead(op, mailbox string, err error) error {
 		return err
 	}
 	c.link.quiet()
+	if OutOfOrder(err) {
+		c.cl.Distrust(Pipelining)
+	}
 	return &mail.Error{Op: op, Mailbox: mailbox, Kind: mail.KindConnection,
 		Hint: cmp.Or(limitHint(err), "nothing was lost; try again later"), Err: err}
 }

@@ -36,7 +36,7 @@ func (c *Conn) fly(op string, steps []*step, events <-chan *bodyEvent, handle fu
 	var flight []*step
 	for len(steps) > 0 || len(flight) > 0 {
 		c.link.cork()
-		for len(steps) > 0 && len(flight) < fetchWindow {
+		for len(steps) > 0 && len(flight) < c.link.window(fetchWindow) {
 			if err := c.launch(op, steps[0]); err != nil {
 				return err
 			}

@@ -39,6 +39,7 @@ type link struct {
 	count    func(func(*Stats))
 	without  []string
 	readOnly bool // nothing may be changed on the server
+	single   bool // one command at a time; see disorder.go
 
 	br  *bufio.Reader // reading goroutine only, or whoever it handed a literal to
 	buf []byte        // a response that is not within br

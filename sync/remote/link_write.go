@@ -18,6 +18,9 @@ func (l *link) begin(c *command) error {
 	if l.readOnly && !onlyReads(c.line) {
 		return errReadOnly
 	}
+	if err := l.awaitTurn(); err != nil {
+		return err
+	}
 	l.wmu.Lock()
 	defer l.wmu.Unlock()
 	l.mu.Lock()
@@ -37,6 +40,9 @@ func (l *link) begin(c *command) error {
 // learns of QRESYNC, and how a name goes out exactly as the server spells it. A
 // command of another name than that of c.line ends the connection unwritten.
 func (l *link) through(c *command, call func()) error {
+	if err := l.awaitTurn(); err != nil {
+		return err
+	}
 	c.viaGoIMAP = true
 	l.wmu.Lock()
 	l.armed = c
@@ -109,7 +115,7 @@ func (l *link) goesOn(c *command) {
 func (l *link) cork() {
 	l.wmu.Lock()
 	defer l.wmu.Unlock()
-	l.corked = true
+	l.corked = !l.single
 }
 
 func (l *link) uncork() error {

@@ -45,7 +45,7 @@ func newConn(s *Server, id int, raw net.Conn, stream io.ReadWriter, t *turns, pr
 		srv: s, id: id, raw: raw, stream: stream, turns: t, protected: protected,
 		outbox: newOutbox(stream), gone: make(chan struct{}), notify: make(chan struct{}, 1),
 	}
-	c.out.whole = s.opts.Mangle != nil || s.opts.Log != nil
+	c.out.whole = s.opts.Mangle != nil || s.opts.Log != nil || s.opts.Disorder
 	c.in = bufio.NewReaderSize(reader{c}, 32<<10)
 	return c
 }
@@ -98,6 +98,9 @@ func (c *Conn) flush() {
 	c.srv.mu.Lock()
 	chunks, lines := c.out.take()
 	c.srv.mu.Unlock()
+	if c.srv.opts.Disorder {
+		disorder(lines)
+	}
 	for _, line := range lines {
 		if c.srv.opts.Mangle != nil {
 			if line = c.srv.opts.Mangle(c, line); line == "" {
@@ -108,6 +111,21 @@ func (c *Conn) flush() {
 		chunks = append(chunks, []byte(line+"\r\n"))
 	}
 	c.enqueue(chunks...)
+}
+
+// disorder exchanges the last two tagged responses.
+func disorder(lines []string) {
+	last := -1
+	for i := len(lines) - 1; i >= 0; i-- {
+		switch {
+		case strings.HasPrefix(lines[i], "* "), strings.HasPrefix(lines[i], "+"):
+		case last < 0:
+			last = i
+		default:
+			lines[i], lines[last] = lines[last], lines[i]
+			return
+		}
+	}
 }
 
 func (c *Conn) enqueue(chunks ...[]byte) {

@@ -49,6 +49,8 @@ type Options struct {
 	Damaged *Damaged
 	// RefusesIdentity answers BAD to a FETCH of the identity of messages, although it is announced.
 	RefusesIdentity bool
+	// Disorder exchanges the tagged answers of the last two of the commands that came together, as a proxy may.
+	Disorder bool
 	// UIDLast puts the UID behind everything else in a FETCH response.
 	UIDLast bool
 
