@@ -170,6 +170,12 @@ func (db *DB) Range(ctx context.Context, mailbox int64, r mail.UIDRange, yield f
 	return db.each(ctx, yield, "mailbox_id=? AND uid BETWEEN ? AND ? ORDER BY uid", mailbox, r.Start, r.Stop)
 }
 
+// Unlike calls yield for the messages of a mailbox of which the sides hold
+// different flags.
+func (db *DB) Unlike(ctx context.Context, mailbox int64, yield func(*Message) error) error {
+	return db.each(ctx, yield, "mailbox_id=? AND local_flags<>remote_flags ORDER BY id", mailbox)
+}
+
 // shortRange is how many UIDs of a range are named one by one: a few that no row
 // has cost less than a query for each range.
 const shortRange = 64

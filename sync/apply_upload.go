@@ -181,7 +181,11 @@ var errStopped = errors.New("the run was told to stop")
 func (a *applier) appendRequest(mb *mailbox, m *message) remote.AppendRequest {
 	// A keyword that the server has not shown to keep follows by STORE, whose
 	// outcome is looked at.
-	flags := a.keeps(mb).Stores(m.item.Local.Flags.Union(m.cannot))
+	flags := m.item.Local.Flags.Union(m.cannot)
+	if unheld := flags.Minus(a.keeps(mb).Stores(flags)); !unheld.IsEmpty() {
+		a.noticeUnheld(mb.name, unheld)
+		flags = flags.Minus(unheld)
+	}
 	m.later = a.unshown(mb, flags)
 	flags = flags.Minus(m.later)
 	m.sent = flags

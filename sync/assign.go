@@ -138,7 +138,8 @@ func (s *session) inherit(n *message, digests ...mail.Digest) {
 		if i.Kind == state.IntentAppend && slices.Contains(digests, i.Digest) && i.Mailbox == n.item.Remote.Mailbox && !slices.Contains(s.explained, i) {
 			s.explained = append(s.explained, i)
 			n.item.Ancestor = true
-			n.item.Local.Base, n.item.Remote.Base = i.Delta.Add, i.Delta.Add
+			n.item.Local.Base = i.Delta.Add
+			n.item.Remote.Base = s.shown(s.mailboxes[i.Mailbox], i.Delta.Add, n.item.Remote.Flags)
 			return
 		}
 	}
@@ -214,11 +215,14 @@ func (s *session) completeUpload(ctx context.Context, i *state.Intent, n, f *mes
 	row := s.newRow(home, f, n)
 	common := i.Delta.Add // what the upload gave the server
 	row.LocalFlags, row.RemoteFlags = common, common
+	if at := s.mailboxes[n.item.Remote.Mailbox]; at != nil {
+		row.RemoteFlags = s.shown(at, common, n.item.Remote.Flags)
+	}
 	n.done, f.done = true, true
 	m := &message{row: row, file: f.file, content: f.content, uid: n.uid, date: n.date, emailID: n.emailID}
 	m.item = plan.Item{InBase: true, Size: row.Size, Ref: m,
 		Local:  plan.Side{State: plan.Same, Mailbox: f.file.Folder, Key: f.item.Local.Key, Flags: f.item.Local.Flags, Base: common},
-		Remote: plan.Side{State: plan.Same, Mailbox: n.item.Remote.Mailbox, Key: n.item.Remote.Key, Flags: n.item.Remote.Flags, Base: common}}
+		Remote: plan.Side{State: plan.Same, Mailbox: n.item.Remote.Mailbox, Key: n.item.Remote.Key, Flags: n.item.Remote.Flags, Base: row.RemoteFlags}}
 	m.refresh(home.name)
 	if s.req.DryRun || home.detached {
 		s.rowLater(m)

@@ -90,7 +90,7 @@ func (s *session) denies(mb *mailbox) bool {
 // to say something else.
 func (mb *mailbox) forgetRefused(ch *remote.Changes) {
 	if mb.row != nil && (!mb.row.Permanent.Equal(ch.Permanent) || mb.row.PermanentAny != ch.PermanentAny) {
-		mb.row.Refused = mail.Flags{}
+		mb.row.Refused, mb.announces = mail.Flags{}, true
 	}
 }
 
@@ -120,6 +120,12 @@ func (s *session) noticeUnheld(mailbox string, flags mail.Flags) {
 // keeps them: it announces only those that messages have already.
 func (a *applier) unshown(mb *mailbox, f mail.Flags) mail.Flags {
 	return keywords(f).Minus(a.keeps(mb).Holds)
+}
+
+// doubted returns what a change sets of which the server has not shown that it
+// keeps it, or has failed to keep it already.
+func (a *applier) doubted(mb *mailbox, x *laneChange) mail.Flags {
+	return a.unshown(mb, x.op.Delta.Add).Union(x.m.doubted.Intersect(x.op.Delta.Add))
 }
 
 // isRefusal reports whether the server answered NO or BAD.
@@ -188,17 +194,17 @@ func (a *applier) noChange(mb *mailbox, x *laneChange) (mail.Delta, bool) {
 	return mail.Delta{}, false
 }
 
-// checkStored looks at messages to which a keyword was given that the server
-// had not shown to keep: at one of each group, and at those for which STORE did
-// less than it was told to. A keyword that is missing there was dropped, which
-// is no failure; a STORE that left out anything else stays one.
+// checkStored looks at messages to which a flag was given that the server had
+// not shown to keep, or had failed to: at one of each group, and at those for which STORE did
+// less than it was told to. One that is missing there was dropped, which is
+// no failure; a STORE that left out anything else stays one.
 func (a *applier) checkStored(ctx context.Context, sel *remote.Selection, mb *mailbox, groups [][]*laneChange) error {
 	look := map[mail.UID]*laneChange{}
 	for _, g := range groups {
 		stored := false
 		for _, x := range g {
 			fell := remote.NotDone(x.err) != nil
-			if a.unshown(mb, x.op.Delta.Add).IsEmpty() || x.err != nil && !fell || stored && !fell {
+			if a.doubted(mb, x).IsEmpty() || x.err != nil && !fell || stored && !fell {
 				continue
 			}
 			stored = stored || !fell
@@ -215,7 +221,7 @@ func (a *applier) checkStored(ctx context.Context, sel *remote.Selection, mb *ma
 	var dropped mail.Flags
 	for uid, x := range look {
 		if flags, there := now[uid]; there {
-			missing := a.unshown(mb, x.op.Delta.Add).Minus(flags)
+			missing := a.doubted(mb, x).Minus(flags)
 			rest := mail.Delta{Add: x.op.Delta.Add.Minus(missing), Remove: x.op.Delta.Remove}
 			if x.err != nil && !flags.Apply(rest).Equal(flags) {
 				continue // it is not just the keyword that was left out

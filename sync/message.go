@@ -18,6 +18,7 @@ type message struct {
 	home    string          // mailbox of the row when the plan was made
 	file    maildir.File    // now; zero when not on disk
 	reading maildir.Reading // of file's name, where this cycle saw it
+	doubted mail.Flags      // flags whose effect on the server is to be looked at
 	cannot  mail.Flags      // keywords for which the folder has no letter left
 	content *maildir.Content
 	guessed bool     // content is what the row says; the file was not read

@@ -22,6 +22,8 @@ type ours struct {
 	// grouped went up in one command, which told their UIDs as a set; their sizes
 	// show whether each has its own.
 	grouped []mail.UID
+	// unseen are those that the server has not shown since; see arrived.
+	unseen map[mail.UID]bool
 }
 
 // putTogether notes that the messages of these rows, put there already, went up
@@ -41,10 +43,11 @@ func (s *session) putThere(mb *mailbox, row *state.Message, moved bool) {
 	defer s.mu.Unlock()
 	o := s.put[mb.row.ID]
 	if o == nil {
-		o = &ours{}
+		o = &ours{unseen: map[mail.UID]bool{}}
 		s.put[mb.row.ID] = o
 	}
 	o.uids = append(o.uids, row.UID)
+	o.unseen[row.UID] = true
 	if moved {
 		o.moved = append(o.moved, row.UID)
 	}

@@ -101,6 +101,8 @@ func (s *session) recoverRemoteMoves(ctx context.Context) error {
 			return false
 		}
 		m.row.MailboxID, m.row.UID = to.row.ID, m.uid
+		m.row.RemoteFlags = s.shown(to, m.row.RemoteFlags, m.item.Remote.Flags)
+		m.item.Remote.Base = s.shown(to, m.item.Remote.Base, m.item.Remote.Flags)
 		if m.item.Local.State.Present() {
 			m.row.Base = m.file.Base()
 		}

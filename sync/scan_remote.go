@@ -225,6 +225,7 @@ func (s *session) compareRemote(ctx context.Context, mb *mailbox) error {
 	for _, f := range ch.Flags {
 		mb.sawHeld(f.Flags)
 		if row := known[f.UID]; row != nil {
+			s.arrived(mb, row, f.Flags)
 			s.sawFlags(row, f.Flags)
 		} else {
 			// Reported as old, but never delivered: an earlier run could
@@ -236,6 +237,7 @@ func (s *session) compareRemote(ctx context.Context, mb *mailbox) error {
 	for _, n := range ch.New {
 		mb.sawHeld(n.Flags)
 		if row := known[n.UID]; row != nil {
+			s.arrived(mb, row, n.Flags)
 			s.sawFlags(row, n.Flags)
 			s.sawIdentity(row, n.EmailID)
 		} else {
@@ -247,6 +249,10 @@ func (s *session) compareRemote(ctx context.Context, mb *mailbox) error {
 		if row := known[n.UID]; row != nil {
 			s.sawIdentity(row, n.EmailID)
 		}
+	}
+	s.allArrived(mb)
+	if err := s.storesMore(ctx, mb); err != nil {
+		return err
 	}
 	return s.misplaced(ctx, mb, known, strangers)
 }

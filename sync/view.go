@@ -66,6 +66,8 @@ type mailbox struct {
 	keywords *maildir.Keywords
 	given    *maildir.Keywords // what is remembered of a folder that was not looked at, and got letters
 	changes  *remote.Changes   // set when the server was asked in this cycle
+	// announces: PERMANENTFLAGS is another than the base has.
+	announces bool
 
 	// undelivered are rows whose delivery was begun by an interrupted run
 	// and did not happen; the server need not report them again.

@@ -303,6 +303,7 @@ func (p *maker) flags(it *Item) {
 		Add:    dr.Add.Minus(it.Local.Flags),
 		Remove: dr.Remove.Intersect(it.Local.Flags).Minus(dl.Add),
 	}
+	toLocal = p.keepUnstored(it, toLocal)
 	toRemote = p.holdable(it, toRemote)
 	dr, toLocal = p.lettered(it, dr, toLocal)
 	if !dl.IsEmpty() && !dr.IsEmpty() && (!toRemote.IsEmpty() || !toLocal.IsEmpty()) && it.InBase {
@@ -324,6 +325,20 @@ func (p *maker) flags(it *Item) {
 	default:
 		p.add(Op{Kind: LocalFlags, Item: it, Mailbox: it.Local.Mailbox, Delta: toLocal, Learned: dr})
 	}
+}
+
+// keepUnstored leaves out of what the server cleared the flags that are missing
+// because another client moved the message to where they are not stored.
+func (p *maker) keepUnstored(it *Item, d mail.Delta) mail.Delta {
+	m := p.mailboxes[it.Remote.Mailbox]
+	if it.Remote.State != Moved || m == nil || m.ReadOnly {
+		return d
+	}
+	if lost := d.Remove.Minus(m.Stores(d.Remove)); !lost.IsEmpty() {
+		p.plan.Unheld[m.Name] = p.plan.Unheld[m.Name].Union(lost)
+		d.Remove = d.Remove.Minus(lost)
+	}
+	return d
 }
 
 // lettered leaves out of the server's change, and of what becomes of it on disk,

@@ -59,13 +59,13 @@ func runAppend(c *Conn, _ string, p *parser) string {
 		if limit := c.srv.opts.appendLimit(box.name); limit > 0 && int64(len(a.data)) > limit {
 			return "NO [TOOBIG] Message is too big"
 		}
-		if c.srv.refusesKeyword(a.flags) {
+		if c.srv.refusesKeyword(box, a.flags) {
 			return refusedKeyword
 		}
 		if len(a.data) == 0 {
 			return "NO Message is empty"
 		}
-		all[i].flags = c.srv.permitted(a.flags)
+		all[i].flags = c.srv.permitted(box, a.flags)
 		if _, ok := box.set(all[i].flags); !ok {
 			return errKeywords.Error()
 		}

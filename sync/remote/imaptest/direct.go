@@ -102,7 +102,7 @@ func (s *Server) StoreFlags(name string, uid uint32, add, remove []string) (ok b
 	s.do(name, func(box *mailbox) {
 		m := box.get(uid)
 		if s.opts.Exchange != nil {
-			add = s.permitted(add) // no client of such a server can set more
+			add = s.permitted(box, add) // no client of such a server can set more
 		}
 		plus, fits := box.set(add)
 		if m == nil || !fits {
@@ -177,6 +177,17 @@ func (s *Server) SetUIDValidity(name string, v uint32) {
 // SetReadOnly makes a mailbox read-only: SELECT says so, and changes are refused.
 func (s *Server) SetReadOnly(name string, readOnly bool) {
 	s.do(name, func(box *mailbox) { box.readOnly = readOnly })
+}
+
+// SetPermanentFlags replaces the list of Options for one mailbox, as an ACL does (RFC 4314 §4): other flags are dropped, also when
+// a message is copied or moved there.
+func (s *Server) SetPermanentFlags(name string, flags ...string) {
+	s.do(name, func(box *mailbox) { box.permanent = append([]string{}, flags...) })
+}
+
+// SetDrops makes a mailbox drop flags of what comes there and of what is stored, without a word and whatever PERMANENTFLAGS says.
+func (s *Server) SetDrops(name string, flags ...string) {
+	s.do(name, func(box *mailbox) { box.drops = flags })
 }
 
 // SetNoModSeq makes a mailbox one without mod-sequences, which answers NOMODSEQ, RFC 7162 §3.1.2.2.

@@ -41,8 +41,8 @@ func (st *store) beExchange() {
 }
 
 // refusesKeyword reports whether one of the flags is a keyword that the server does not know.
-func (s *Server) refusesKeyword(flags []string) bool {
-	return s.opts.Exchange != nil && strings.Join(s.permitted(flags), " ") != strings.Join(flags, " ")
+func (s *Server) refusesKeyword(box *mailbox, flags []string) bool {
+	return s.opts.Exchange != nil && strings.Join(s.permitted(box, flags), " ") != strings.Join(flags, " ")
 }
 
 // size is RFC822.SIZE.

@@ -71,9 +71,17 @@ func (b *mailbox) names(set flagSet) []string {
 	return names
 }
 
-// permitted drops the flags that PERMANENTFLAGS does not offer.
-func (s *Server) permitted(names []string) []string {
+// permitted drops the flags that the mailbox does not store.
+func (s *Server) permitted(box *mailbox, names []string) []string {
 	perm := s.opts.PermanentFlags
+	if box.permanent != nil {
+		perm = box.permanent
+	}
+	return box.kept(names, perm)
+}
+
+// kept returns those of the flags that are among perm and are not dropped.
+func (b *mailbox) kept(names, perm []string) []string {
 	allowed := func(name string) bool {
 		return slices.ContainsFunc(perm, func(p string) bool {
 			return strings.EqualFold(p, name) || p == `\*` && !strings.HasPrefix(name, `\`)
@@ -81,7 +89,7 @@ func (s *Server) permitted(names []string) []string {
 	}
 	var kept []string
 	for _, n := range names {
-		if allowed(n) {
+		if allowed(n) && !slices.ContainsFunc(b.drops, func(d string) bool { return strings.EqualFold(d, n) }) {
 			kept = append(kept, n)
 		}
 	}
@@ -97,6 +105,9 @@ func (c *Conn) flagsLines(box *mailbox, readOnly bool) {
 		return
 	}
 	perm := slices.Clone(c.srv.opts.PermanentFlags)
+	if box.permanent != nil {
+		perm = slices.Clone(box.permanent)
+	}
 	star := slices.Contains(perm, `\*`)
 	for _, k := range box.keywords {
 		if star && !slices.ContainsFunc(perm, func(p string) bool { return strings.EqualFold(p, k) }) {

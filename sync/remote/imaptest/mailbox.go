@@ -17,6 +17,8 @@ type mailbox struct {
 	msgs        []*message
 	keywords    []string
 	readOnly    bool
+	permanent   []string // what PERMANENTFLAGS says here, as by an ACL; nil: as everywhere
+	drops       []string // flags that are dropped without a word, whatever PERMANENTFLAGS says
 	noModSeq    bool
 	specialUse  string
 

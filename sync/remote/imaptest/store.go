@@ -195,7 +195,15 @@ func (st *store) copy(from *mailbox, msgs []*message, to *mailbox) ([]uint32, er
 		if _, done := sets[m.flags]; done {
 			continue
 		}
-		set, ok := to.set(from.names(m.flags))
+		names := from.names(m.flags)
+		if to.permanent != nil || to.drops != nil {
+			perm := to.permanent
+			if perm == nil {
+				perm = names
+			}
+			names = to.kept(names, perm)
+		}
+		set, ok := to.set(names)
 		if !ok {
 			return nil, errKeywords
 		}

@@ -101,7 +101,7 @@ func storeHandler(byUID bool) func(*Conn, string, *parser) string {
 		if c.sel.readOnly || c.sel.box.readOnly {
 			return "NO [NOPERM] Mailbox is read-only"
 		}
-		if c.srv.refusesKeyword(st.flags) {
+		if c.srv.refusesKeyword(c.sel.box, st.flags) {
 			return refusedKeyword
 		}
 		if st.limited {
@@ -109,7 +109,7 @@ func storeHandler(byUID bool) func(*Conn, string, *parser) string {
 			msgs = st.filter(msgs)
 		}
 		box := c.sel.box
-		arg, ok := box.set(c.srv.permitted(st.flags))
+		arg, ok := box.set(c.srv.permitted(box, st.flags))
 		if !ok {
 			return errKeywords.Error()
 		}
