@@ -19,7 +19,7 @@ func (a *applier) base(ctx context.Context, ops []plan.Op) error {
 	}
 	detached := slices.DeleteFunc(slices.Clone(a.names), func(n string) bool {
 		mb := a.mailboxes[n]
-		return !mb.detached || mb.frozen() || mb.row == nil
+		return !mb.detached || mb.released || mb.frozen() || mb.row == nil
 	})
 	for _, op := range silent {
 		if op.Kind == plan.Adopt {
@@ -40,7 +40,7 @@ func (a *applier) base(ctx context.Context, ops []plan.Op) error {
 	if err != nil || len(silent)+len(rows)+len(detached)+len(unknown)+len(a.evicted)+len(a.explained)+len(a.withRows) == 0 {
 		return err
 	}
-	return a.commit(ctx, func(tx *state.Tx) error {
+	err = a.commit(ctx, func(tx *state.Tx) error {
 		for _, n := range unknown {
 			if err := a.learnValidity(tx, a.mailboxes[n], a.validity(a.mailboxes[n])); err != nil {
 				return err
@@ -88,6 +88,12 @@ func (a *applier) base(ctx context.Context, ops []plan.Op) error {
 		}
 		return nil
 	})
+	if err == nil {
+		for _, n := range detached {
+			a.mailboxes[n].released = true
+		}
+	}
+	return err
 }
 
 // agreed brings rows up to what both sides agree on, and to where what was

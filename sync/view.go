@@ -59,6 +59,7 @@ type mailbox struct {
 	unread                  []int64 // sizes on disk of new files there that could not be read; guarded by session.mu
 	undescribed             bool    // the server lists messages and tells nothing about them
 	detached                bool    // UIDVALIDITY changed: all pairs are void
+	released                bool    // the rows of void pairs are gone; those that are there now are of this run
 	massGone                bool    // the server says that most messages went, and nothing contradicts it
 
 	listing  *maildir.Listing // set when the folder was compared in this cycle

@@ -17,9 +17,16 @@ func (p *maker) makeMailboxes() {
 		if m.InBase && !p.restore[m.Name] {
 			continue // removed; see removeMailboxes
 		}
-		kind := CreateLocal
+		kind, blind := CreateLocal, p.in.LocalBlind
 		if m.Local {
-			kind = CreateRemote
+			kind, blind = CreateRemote, p.in.RemoteBlind
+		}
+		if m.InBase && blind {
+			// What was in it may be where that side could not be looked at.
+			// Made again now, its messages would count as new.
+			mark(p.plan.LocalPending, []string{m.Name})
+			mark(p.plan.RemotePending, []string{m.Name})
+			continue
 		}
 		p.add(Op{Kind: kind, Mailbox: m.Name})
 	}
