@@ -157,7 +157,9 @@ func (a *applier) done(op *plan.Op) {
 	if op.Item != nil && op.Item.Left && kind == plan.RemoteRemove {
 		kind = plan.RemoteMove // that is what ends here
 	}
-	a.rep.count(kind, op.Mailbox)
+	if !a.completes(op) {
+		a.rep.count(kind, op.Mailbox)
+	}
 	if !op.Kind.Silent() {
 		a.did.Store(true)
 	}

@@ -99,6 +99,7 @@ func (a *applier) noteRemoteChange(tx *state.Tx, n *notes, x *laneChange) error 
 		m.row.LocalFlags, m.row.RemoteFlags = src.item.Remote.Flags.Minus(m.cannot), src.item.Remote.Flags
 		m.place(m.row.MailboxID, m.file)
 		a.hold(false, x.op.To)
+		a.follows(a.mailboxes[x.op.To], x.uid)
 		a.putThere(a.mailboxes[x.op.To], m.row, true)
 	}
 	n.put(m.row)

@@ -214,6 +214,7 @@ func (a *applier) uploaded(tx *state.Tx, n *notes, mb *mailbox, x *laneChange) e
 	row.LocalFlags, row.RemoteFlags = m.item.Local.Flags.Minus(m.later), m.sent
 	m.row = row
 	if !m.later.IsEmpty() {
+		a.follows(mb, x.uid)
 		m.place(mb.row.ID, m.file)
 		a.hold(false, mb.name)
 		a.unexpected(mb.name)

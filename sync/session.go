@@ -64,6 +64,7 @@ type session struct {
 	sizesRight, sizesOff int
 	aside                map[asideKey]error // what the server could not give; guarded by mu
 	put                  map[int64]*ours    // by row, what this run put on the server
+	landed               map[landing]bool   // uploads and copies whose flags follow by STORE
 	progress             Progress
 	planned              Progress                     // the totals of what was planned, without what is not listed yet
 	copied               map[string]bool              // copies on the server that this run asked for
