@@ -47,8 +47,12 @@ func (c *Conn) Lookup(ctx context.Context, names []string) (found map[string]*Ma
 			continue
 		}
 		line := "LIST \"\" " + quoted
-		if c.Has("LIST-STATUS") {
+		switch {
+		case !c.Has("LIST-STATUS"):
+		case c.Has("LIST-EXTENDED"):
 			line += " RETURN (SUBSCRIBED STATUS (" + c.statusItems() + "))"
+		default:
+			line += " RETURN (STATUS (" + c.statusItems() + "))"
 		}
 		cmd := li.ask(line)
 		if err := c.link.begin(cmd); err != nil {
