@@ -1,7 +1,6 @@
 package sync_test
 
 import (
-	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,17 +13,19 @@ import (
 	"satchel/sync/remote/imaptest"
 )
 
-// A full disk is no mistake in the configuration, also where the lock is.
-func TestNoRoomForLock(t *testing.T) {
+// A lock that is a link is refused: nobody else decides what is written there.
+func TestLockIsNoLink(t *testing.T) {
 	w := newWorld(t, imaptest.Options{})
 	must(w, os.MkdirAll(w.acct.StateDir, 0o700))
-	must(w, os.Symlink("/dev/full", filepath.Join(w.acct.StateDir, "test.lock")))
-	if err := os.WriteFile("/dev/full", []byte("x"), 0o600); !errors.Is(err, syscall.ENOSPC) {
-		t.Skip("no device that is always full")
-	}
+	target := filepath.Join(w.root, "target")
+	must(w, os.WriteFile(target, []byte("kept"), 0o600))
+	must(w, os.Symlink(target, filepath.Join(w.acct.StateDir, "test.lock")))
 	_, err := w.trySync(mailsync.Request{})
-	if mail.KindOf(err) != mail.KindAccount || !strings.Contains(mail.HintOf(err), "make room") {
+	if mail.KindOf(err) != mail.KindConfig || !strings.Contains(mail.HintOf(err), "move it away") {
 		t.Errorf("%v: %v, hint %q", err, mail.KindOf(err), mail.HintOf(err))
+	}
+	if b, err := os.ReadFile(target); err != nil || string(b) != "kept" {
+		t.Errorf("the target holds %q, %v", b, err)
 	}
 }
 
