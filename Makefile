@@ -72,6 +72,11 @@ crash: ## stop, cut and break syncs everywhere, long form (CRASH_STEP=1: every n
 	$(GO) test -count=1 -timeout 0 ./sync -run '^Test(Interrupt|RandomHistories|PowerLoss|Wire|DiskFaults|ServerFaults|Mailbox|Kill|Resume|Fault|Half|Copy|Mark|MadeAnew|.*MovedOn)' \
 		-crash -crash.step $(or $(CRASH_STEP),1)
 
+.PHONY: simulate
+simulate: ## random histories of everything that may happen, under all laws (SIM=2m SEED=1)
+	GOMAXPROCS=1 $(GO) test -count=1 -timeout 0 ./sync/simulate -run '^TestSimulate$$' -v \
+		-simulate.time $(or $(SIM),2m) -simulate.seed $(or $(SEED),1) -simulate.ignore none
+
 .PHONY: variants
 variants: ## random histories with kills on all variants of Dovecot (VARIANTS=10 each, SEED=1)
 	./.ci/dovecot.sh

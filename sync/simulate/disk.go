@@ -1,0 +1,491 @@
+package simulate
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// stamp gives a file or directory the time of the bubble, where nobody else does.
+func stamp(paths ...string) {
+	now := time.Now()
+	for _, p := range paths {
+		_ = os.Chtimes(p, now, now)
+	}
+}
+
+// stampFolder marks a folder as changed now.
+func (d *maildirTree) stampFolder(folder string) {
+	stamp(filepath.Join(d.dir(folder), "cur"), filepath.Join(d.dir(folder), "new"))
+}
+
+func (w *World) newName() string {
+	w.model.last++
+	return fmt.Sprintf("%d.sim_%d.elsewhere", time.Now().Unix(), w.model.last)
+}
+
+// named writes a name with the letters of flags.
+func (w *World) named(folder, base string, flags []string) string {
+	var letters []byte
+	for _, f := range flags {
+		if c := w.tree.letter(folder, f); c != 0 {
+			letters = append(letters, c)
+		}
+	}
+	slices.Sort(letters)
+	return base + ":2," + string(letters)
+}
+
+// put delivers a file as a mail program does.
+func (w *World) put(folder string, t *token, flags []string) bool {
+	f := file{folder: folder, sub: "new", name: w.newName()}
+	if len(flags) > 0 {
+		f.sub, f.name = "cur", w.named(folder, f.name, flags)
+	}
+	content := bytes.ReplaceAll(t.content, []byte("\r\n"), []byte("\n"))
+	if os.WriteFile(w.tree.path(f), content, 0o600) != nil {
+		return false
+	}
+	_ = os.Chtimes(w.tree.path(f), t.date, t.date)
+	w.tree.stampFolder(folder)
+	w.model.made(Disk, t.n, folder, flags)
+	w.note("disk: %d comes to %s %v", t.n, folder, flags)
+	return true
+}
+
+func diskNew(w *World, e Event) bool {
+	folder, ok := pick(w.tree.folders(), e.B)
+	return ok && w.put(folder, w.newMessage(), startFlags(e.C))
+}
+
+func diskMany(w *World, e Event) bool {
+	folder, ok := pick(w.tree.folders(), e.B)
+	for range 5 + e.A%4 {
+		ok = ok && w.put(folder, w.newMessage(), startFlags(e.C))
+	}
+	return ok
+}
+
+// mine lists the files that events act on: messages that are whole.
+func (w *World) mine() []file { return w.whole(w.tree.all()) }
+
+func (w *World) whole(list []file) []file {
+	return slices.DeleteFunc(list, func(f file) bool { return f.token == 0 || f.token > 9000 || w.half[w.tree.path(f)] != nil })
+}
+
+func (w *World) setFile(f file, flag string, on bool) bool {
+	flags := w.tree.flags(f)
+	if slices.Contains(flags, flag) == on || !w.readable(f, flag) {
+		return false
+	}
+	letters := []byte(f.letters())
+	c := w.tree.letter(f.folder, flag)
+	if on {
+		letters = append(letters, c)
+	} else {
+		letters = slices.DeleteFunc(letters, func(x byte) bool { return x == c })
+	}
+	slices.Sort(letters)
+	to := file{folder: f.folder, sub: "cur", name: f.base() + ":2," + string(letters)}
+	if os.Rename(w.tree.path(f), w.tree.path(to)) != nil {
+		return false
+	}
+	w.tree.stampFolder(f.folder)
+	w.model.flagged(Disk, f.token, flag, on)
+	w.note("disk: %d in %s: %s %v", f.token, f.folder, flag, on)
+	return true
+}
+
+// readable reports whether a program can tell what the letters of a file mean.
+// While a file has those of the folder that it came from, it cannot.
+func (w *World) readable(f file, flag string) bool {
+	if flag[0] == '\\' || flag == "$Forwarded" {
+		return true
+	}
+	t := w.model.tokens[f.token]
+	return t != nil && slices.Contains(t.base, f.folder)
+}
+
+func diskFlag(w *World, e Event) bool {
+	f, ok := pick(w.mine(), e.A)
+	return ok && w.setFile(f, flagOf(e.B), true)
+}
+
+func diskUnflag(w *World, e Event) bool {
+	f, ok := pick(w.mine(), e.A)
+	return ok && w.setFile(f, flagOf(e.B), false)
+}
+
+func diskFlagAll(w *World, e Event) bool {
+	folder, ok := pick(w.tree.folders(), e.A)
+	for _, f := range w.whole(w.tree.files(folder)) {
+		w.setFile(f, flagOf(e.B), true)
+	}
+	return ok
+}
+
+func (w *World) remove(f file) bool {
+	if os.Remove(w.tree.path(f)) != nil {
+		return false
+	}
+	w.tree.stampFolder(f.folder)
+	w.model.removed(Disk, f.token, f.folder)
+	w.note("disk: %d removed from %s", f.token, f.folder)
+	return true
+}
+
+func diskRemove(w *World, e Event) bool {
+	f, ok := pick(w.mine(), e.A)
+	return ok && w.remove(f)
+}
+
+func diskDropAll(w *World, e Event) bool {
+	folder, ok := pick(w.tree.folders(), e.A)
+	for _, f := range w.whole(w.tree.files(folder)) {
+		w.remove(f)
+	}
+	return ok
+}
+
+// target is the name of a file in another folder: the same, or a new unique
+// part as mutt gives. Programs that know nothing of keywords keep the letters;
+// those letters say nothing, so the keywords stay what they were.
+func (w *World) target(f file, folder string, anew bool) file {
+	to := file{folder: folder, sub: f.sub, name: f.name}
+	taken := slices.ContainsFunc(w.tree.files(folder), func(x file) bool { return x.base() == f.base() })
+	if anew || taken {
+		to.name = w.newName()
+		if f.sub == "cur" || strings.Contains(f.name, ":2,") {
+			to.name += ":2," + f.letters()
+		}
+	}
+	return to
+}
+
+func (w *World) moveFile(f file, folder string, anew bool) bool {
+	if f.folder == folder {
+		return false
+	}
+	if os.Rename(w.tree.path(f), w.tree.path(w.target(f, folder, anew))) != nil {
+		return false
+	}
+	w.tree.stampFolder(f.folder)
+	w.tree.stampFolder(folder)
+	w.model.moved(Disk, f.token, f.folder, folder)
+	w.note("disk: %d moved from %s to %s", f.token, f.folder, folder)
+	return true
+}
+
+func diskMove(w *World, e Event) bool {
+	f, ok := pick(w.mine(), e.A)
+	to, _ := pick(w.tree.folders(), e.B)
+	return ok && w.moveFile(f, to, e.C%2 == 0)
+}
+
+func diskMoveAll(w *World, e Event) bool {
+	from, ok := pick(w.tree.folders(), e.A)
+	to, _ := pick(w.tree.folders(), e.B)
+	for _, f := range w.whole(w.tree.files(from)) {
+		w.moveFile(f, to, e.C%2 == 0)
+	}
+	return ok
+}
+
+// diskRenameFile gives a file a new unique part where it is.
+func diskRenameFile(w *World, e Event) bool {
+	f, ok := pick(w.mine(), e.A)
+	if !ok || os.Rename(w.tree.path(f), w.tree.path(w.target(f, f.folder, true))) != nil {
+		return false
+	}
+	w.tree.stampFolder(f.folder)
+	w.model.begin(Disk, f.token)
+	w.note("disk: %d in %s has a new name", f.token, f.folder)
+	return true
+}
+
+func (w *World) duplicate(f, to file, how func(from, to string) error) bool {
+	if how(w.tree.path(f), w.tree.path(to)) != nil {
+		return false
+	}
+	w.tree.stampFolder(to.folder)
+	w.model.copiedTo(Disk, f.token, to.folder)
+	w.note("disk: %d copied from %s to %s", f.token, f.folder, to.folder)
+	return true
+}
+
+func copyFile(from, to string) error {
+	b, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	defer stamp(to)
+	return os.WriteFile(to, b, 0o600)
+}
+
+func diskCopy(w *World, e Event) bool {
+	f, ok := pick(w.mine(), e.A)
+	to, _ := pick(w.tree.folders(), e.B)
+	return ok && w.duplicate(f, w.target(f, to, e.C%2 == 0), copyFile)
+}
+
+func diskLink(w *World, e Event) bool {
+	f, ok := pick(w.mine(), e.A)
+	to, _ := pick(w.tree.folders(), e.B)
+	return ok && w.duplicate(f, w.target(f, to, true), os.Link)
+}
+
+// diskTwin makes a second file with the unique part of another in the same
+// folder, which no program should do.
+func diskTwin(w *World, e Event) bool {
+	f, ok := pick(w.mine(), e.A)
+	if !ok {
+		return false
+	}
+	to := f
+	to.sub = map[string]string{"cur": "new", "new": "cur"}[f.sub]
+	to.name = f.base()
+	if to.sub == "cur" {
+		to.name += ":2,S"
+	}
+	if _, err := os.Lstat(w.tree.path(to)); err == nil {
+		return false
+	}
+	return w.duplicate(f, to, copyFile)
+}
+
+// diskSave moves a message as mutt saves it: another file, with lines of
+// mutt's own in its header.
+func diskSave(w *World, e Event) bool {
+	f, ok := pick(w.mine(), e.A)
+	folder, _ := pick(w.tree.folders(), e.B)
+	if !ok || folder == f.folder {
+		return false
+	}
+	b, err := os.ReadFile(w.tree.path(f))
+	head, body, whole := bytes.Cut(b, []byte("\n\n"))
+	if err != nil || !whole {
+		return false
+	}
+	text := fmt.Appendf(nil, "%s\nContent-Length: %d\nLines: %d\n\n%s", head, len(body), bytes.Count(body, []byte("\n")), body)
+	if bytes.Contains(head, []byte("Content-Length:")) {
+		text = b
+	}
+	i, err := os.Stat(w.tree.path(f))
+	to := w.target(f, folder, true)
+	if err != nil || os.WriteFile(w.tree.path(to), text, 0o600) != nil {
+		return false
+	}
+	_ = os.Chtimes(w.tree.path(to), i.ModTime(), i.ModTime())
+	_ = os.Remove(w.tree.path(f))
+	w.tree.stampFolder(f.folder)
+	w.tree.stampFolder(folder)
+	w.model.moved(Disk, f.token, f.folder, folder)
+	w.note("disk: %d saved from %s to %s by mutt", f.token, f.folder, folder)
+	return true
+}
+
+func (w *World) mkfolder(folder string) bool {
+	for _, sub := range []string{"cur", "new", "tmp"} {
+		if os.MkdirAll(filepath.Join(w.tree.dir(folder), sub), 0o700) != nil {
+			return false
+		}
+	}
+	w.tree.stampFolder(folder)
+	stamp(w.tree.dir(folder), w.tree.root)
+	return true
+}
+
+func diskCreate(w *World, e Event) bool {
+	if len(w.tree.folders()) == 0 {
+		return false // before the first sync the root belongs to nobody
+	}
+	name := w.freshName(e.A)
+	w.note("disk: folder %s", name)
+	return w.mkfolder(name)
+}
+
+// diskMoveFolder renames a folder with those below it.
+func diskMoveFolder(w *World, e Event) bool {
+	from, ok := pick(others(w.tree.folders()), e.A)
+	if !ok {
+		return false
+	}
+	to := w.freshName(e.B)
+	var moved []file
+	for _, f := range w.mine() {
+		if f.folder == from || strings.HasPrefix(f.folder, from+"/") {
+			moved = append(moved, f)
+		}
+	}
+	for _, name := range w.tree.folders() {
+		if name == from || w.h.Setting.PlusPlus && strings.HasPrefix(name, from+"/") {
+			dst := w.tree.dir(to + name[len(from):])
+			_ = os.MkdirAll(filepath.Dir(dst), 0o700)
+			if os.Rename(w.tree.dir(name), dst) != nil {
+				return false
+			}
+			stamp(filepath.Dir(dst), filepath.Dir(w.tree.dir(name)))
+		}
+	}
+	for path, content := range w.half {
+		if rest, below := strings.CutPrefix(path, w.tree.dir(from)+"/"); below {
+			delete(w.half, path)
+			w.half[filepath.Join(w.tree.dir(to), rest)] = content
+		}
+	}
+	for _, f := range moved {
+		w.model.moved(Disk, f.token, f.folder, to+f.folder[len(from):])
+	}
+	w.model.disturbed(Disk, from, to)
+	w.model.voids(from) // the proof is what is in it, and that may have gone
+	w.note("disk: folder %s renamed to %s", from, to)
+	return true
+}
+
+func diskDropFolder(w *World, e Event) bool {
+	folder, ok := pick(others(w.tree.folders()), e.A)
+	if !ok {
+		return false
+	}
+	w.model.dropped(Disk, folder)
+	for _, f := range w.tree.files(folder) {
+		delete(w.half, w.tree.path(f))
+		if f.token > 0 && f.token < 9000 {
+			w.model.removed(Disk, f.token, f.folder)
+		}
+	}
+	for _, sub := range []string{"cur", "new", "tmp"} {
+		_ = os.RemoveAll(filepath.Join(w.tree.dir(folder), sub))
+	}
+	_ = os.Remove(filepath.Join(w.tree.dir(folder), "dovecot-keywords"))
+	if os.Remove(w.tree.dir(folder)) == nil {
+		stamp(filepath.Dir(w.tree.dir(folder)))
+	}
+	w.note("disk: folder %s removed", folder)
+	return true
+}
+
+// diskHalf begins to write a file and is not done, as cp and scp do.
+func diskHalf(w *World, e Event) bool {
+	folder, ok := pick(w.tree.folders(), e.B)
+	if !ok {
+		return false
+	}
+	t := w.newMessage()
+	content := bytes.ReplaceAll(t.content, []byte("\r\n"), []byte("\n"))
+	content = append(content, bytes.Repeat([]byte("more to come\n"), 20)...)
+	t.content = bytes.ReplaceAll(content, []byte("\n"), []byte("\r\n"))
+	t.copied = true // its time is that of the copying
+	f := file{folder: folder, sub: "cur", name: w.newName() + ":2,S"}
+	if os.WriteFile(w.tree.path(f), content[:len(content)/2], 0o600) != nil {
+		return false
+	}
+	stamp(w.tree.path(f))
+	w.tree.stampFolder(folder)
+	w.half[w.tree.path(f)] = content
+	w.model.made(Disk, t.n, folder, []string{`\Seen`})
+	w.note("disk: half of %d comes to %s", t.n, folder)
+	return true
+}
+
+func diskComplete(w *World, e Event) bool {
+	path, ok := pick(sortedKeys(w.half), e.A)
+	if !ok {
+		return false
+	}
+	content := w.half[path]
+	delete(w.half, path)
+	// The run may have renamed it, or the user has; the writer has it open.
+	base, _, _ := strings.Cut(filepath.Base(path), ":2,")
+	for _, f := range w.tree.all() {
+		if f.base() == base {
+			path = w.tree.path(f)
+		}
+	}
+	h, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = h.Close() }()
+	if _, err := h.WriteAt(content, 0); err != nil {
+		return false
+	}
+	stamp(path)
+	w.note("disk: %s is whole", filepath.Base(path))
+	return true
+}
+
+func diskNoKeywords(w *World, e Event) bool {
+	folder, ok := pick(w.tree.folders(), e.A)
+	if !ok || os.Remove(filepath.Join(w.tree.dir(folder), "dovecot-keywords")) != nil {
+		return false
+	}
+	stamp(w.tree.dir(folder))
+	w.note("disk: %s loses dovecot-keywords", folder)
+	return true
+}
+
+// diskMoreLetters has another program take letters for keywords of its own.
+func diskMoreLetters(w *World, e Event) bool {
+	folder, ok := pick(w.tree.folders(), e.A)
+	if !ok {
+		return false
+	}
+	w.tree.letter(folder, []string{"later", "work", "todo"}[e.B%3])
+	stamp(w.tree.dir(folder))
+	w.note("disk: %s has more keywords", folder)
+	return true
+}
+
+// diskOdd leaves something in the Maildir that is no message.
+func diskOdd(w *World, e Event) bool {
+	folder, ok := pick(w.tree.folders(), e.B)
+	if !ok {
+		return false
+	}
+	dir, n := w.tree.dir(folder), e.A
+	w.model.last++
+	at := func(parts ...string) string { return filepath.Join(append([]string{dir}, parts...)...) }
+	var err error
+	switch n % 7 {
+	case 0:
+		err = os.MkdirAll(at("cur", fmt.Sprintf("odd%d:2,", w.model.last)), 0o700)
+	case 1:
+		err = os.Symlink(filepath.Join(w.outside(), "secret"), at("cur", fmt.Sprintf("1.link%d.x:2,S", w.model.last)))
+	case 2:
+		err = os.Symlink("/nowhere", at("new", fmt.Sprintf("1.dangling%d.x", w.model.last)))
+	case 3:
+		err = mkfifo(at("cur", fmt.Sprintf("1.fifo%d.x:2,S", w.model.last)))
+	case 4:
+		err = os.WriteFile(at(".DS_Store"), []byte("x"), 0o600)
+	case 5:
+		err = os.Mkdir(filepath.Join(w.tree.root, fmt.Sprintf("lost+found%d", w.model.last)), 0o700)
+	case 6:
+		err = os.WriteFile(at("cur", ".hidden"), []byte("x"), 0o600)
+	}
+	w.tree.stampFolder(folder)
+	w.note("disk: something odd (%d) in %s", n%7, folder)
+	return err == nil
+}
+
+// diskEqualTimes makes changes that no time stamp tells.
+func diskEqualTimes(w *World, e Event) bool {
+	f, ok := pick(w.mine(), e.A)
+	if !ok {
+		return false
+	}
+	dir := filepath.Join(w.tree.dir(f.folder), "cur")
+	before, err := os.Stat(dir)
+	if err != nil || !w.setFile(f, flagOf(e.B), true) {
+		return false
+	}
+	// Only a change that is as fresh as the stamp can hide behind it.
+	if time.Since(before.ModTime()) < 10*time.Millisecond {
+		_ = os.Chtimes(dir, before.ModTime(), before.ModTime())
+	}
+	return true
+}

@@ -1,0 +1,408 @@
+package simulate
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	mailsync "satchel/sync"
+)
+
+// Violation is a law that was broken.
+type Violation struct {
+	Law  string // its name, by which failures are told apart
+	Text string
+}
+
+func (v *Violation) Error() string { return v.Law + ": " + v.Text }
+
+func broken(law, format string, args ...any) *Violation {
+	return &Violation{Law: law, Text: fmt.Sprintf(format, args...)}
+}
+
+// first returns the first law of several that is broken.
+func (w *World) first(laws ...func() *Violation) *Violation {
+	for _, law := range laws {
+		if v := law(); v != nil && !slices.Contains(w.o.Ignore, v.Law) {
+			return v
+		}
+	}
+	return nil
+}
+
+// always is what holds after every run, however it ended.
+func (w *World) always(res result, f fault) *Violation {
+	return w.first(
+		func() *Violation { return w.notLost("after a run") },
+		w.nothingForeign,
+		func() *Violation { return w.stateClaims() },
+		func() *Violation { return w.statusSays(res, f) },
+	)
+}
+
+// notLost is conservation: what nobody removed is there, on some side.
+func (w *World) notLost(when string) *Violation {
+	server, disk := w.serverSnapshot().where(), w.tree.snapshot().where()
+	for _, t := range w.model.sorted() {
+		if t.least-t.removals > 0 && len(server[t.n])+len(disk[t.n]) == 0 {
+			return broken("lost", "%s message %d is nowhere; nobody removed it", when, t.n)
+		}
+	}
+	return nil
+}
+
+// nothingForeign: no file outside the Maildir is touched, and none is uploaded.
+func (w *World) nothingForeign() *Violation {
+	for name, text := range w.canaries() {
+		b, err := os.ReadFile(filepath.Join(w.outside(), name))
+		if err != nil || string(b) != text {
+			return broken("foreign", "%s outside the Maildir was changed: %v", name, err)
+		}
+	}
+	n := 0
+	_ = filepath.WalkDir(w.outside(), func(string, os.DirEntry, error) error { n++; return nil })
+	if n != 3+len(w.canaries()) {
+		return broken("foreign", "there are %d entries in the folder outside", n)
+	}
+	for box, list := range w.serverSnapshot() {
+		for _, m := range list {
+			if m.token >= 9000 {
+				return broken("foreign", "a file from outside the Maildir is in %s on the server", box)
+			}
+		}
+	}
+	return nil
+}
+
+// agree ends all faults and demands that both sides agree within two runs.
+func agree(w *World, _ Event) bool { return w.settle() == nil }
+
+// settle is agreement with all its laws.
+func (w *World) settle() *Violation {
+	for len(w.readers) > 0 {
+		serverWritable(w, Event{})
+	}
+	for len(w.half) > 0 {
+		diskComplete(w, Event{})
+	}
+	w.unmark()
+	timePasses(w, Event{A: 1})
+	before, v := w.plan(nil)
+	if v != nil {
+		return v
+	}
+	var res result
+	for i := range 2 {
+		var err error
+		if res, err = w.run(mailsync.Request{}, fault{}, nil); err != nil {
+			return broken("harness", "%v", err)
+		}
+		w.note("run -> %v", res)
+		if v := w.always(res, fault{}); v != nil {
+			return v
+		}
+		if res.err != nil {
+			return broken("error", "run %d of an agreement failed: %v", i+1, res.err)
+		}
+		if i == 0 {
+			if v := w.first(func() *Violation { return w.planned(before, res) }); v != nil {
+				return v
+			}
+		}
+	}
+	if len(res.rep.Problems) > 0 {
+		return broken("problem", "the second run of an agreement has problems: %v", res)
+	}
+	server, disk := w.serverSnapshot(), w.tree.snapshot()
+	v = w.first(
+		func() *Violation { return same(server, disk) },
+		func() *Violation { return w.numbers(server) },
+		func() *Violation { return w.places(server) },
+		func() *Violation { return w.flags(server) },
+		w.bytes,
+		w.idle,
+		w.checked,
+	)
+	if v != nil {
+		return v
+	}
+	w.lost, w.rights = false, false
+	w.model.agreed(server)
+	w.note("-- agreed")
+	return nil
+}
+
+// unmark takes \Deleted off again: without UIDPLUS, removals wait for it.
+func (w *World) unmark() {
+	if !slices.Contains(w.h.Setting.Without, "UIDPLUS") {
+		return
+	}
+	for _, x := range w.there() {
+		if t := w.model.tokens[x.token]; t != nil && (t.set[Server][`\Deleted`] || t.set[Disk][`\Deleted`] || t.flags[`\Deleted`]) {
+			w.setFlag(x, `\Deleted`, false)
+		}
+	}
+}
+
+// same demands that both sides hold the same.
+func same(server, disk snapshot) *Violation {
+	boxes := map[string]bool{}
+	for b := range server {
+		boxes[b] = true
+	}
+	for b := range disk {
+		boxes[b] = true
+	}
+	for _, b := range sortedKeys(boxes) {
+		s, onServer := server[b]
+		d, onDisk := disk[b]
+		if onServer != onDisk {
+			return broken("disagree", "%s: on the server %v (%d messages), on disk %v (%d)", b, onServer, len(s), onDisk, len(d))
+		}
+		if l, r := server.lines(b), disk.lines(b); !slices.Equal(l, r) {
+			return broken("disagree", "%s holds on the server %q, on disk %q", b, l, r)
+		}
+	}
+	return nil
+}
+
+// numbers: nothing is there more often than it was made, and what nobody
+// removed is there.
+func (w *World) numbers(s snapshot) *Violation {
+	where := s.where()
+	for _, t := range w.model.sorted() {
+		n := len(where[t.n])
+		switch {
+		case n > t.most:
+			return broken("doubled", "message %d is there %d times, in %v; it was made %d times (base %v)", t.n, n, where[t.n], t.most, t.base)
+		case n == 0 && t.least-t.removals > 0:
+			return broken("lost", "message %d is gone from both sides; nobody removed it (base %v)", t.n, t.base)
+		}
+	}
+	return nil
+}
+
+// places: a message that one side only touched is where that side put it.
+func (w *World) places(s snapshot) *Violation {
+	where := s.where()
+	for _, t := range w.model.sorted() {
+		if t.excused != "" || t.touch[Server] && t.touch[Disk] {
+			continue
+		}
+		want, by := t.base, Disk
+		switch {
+		case t.touch[Server]:
+			want, by = t.places[Server], Server
+		case t.touch[Disk]:
+			want = t.places[Disk]
+		default:
+			if !w.model.stable(Server, want) {
+				continue
+			}
+		}
+		want = slices.Sorted(slices.Values(want))
+		if t.voided && len(want) < len(where[t.n]) {
+			continue
+		}
+		if w.model.stable(by, want) && w.model.stable(by, where[t.n]) && !slices.Equal(want, where[t.n]) {
+			return broken("place", "message %d is in %v; only the %v touched it, and wants it in %v (base %v)", t.n, where[t.n], by, want, t.base)
+		}
+	}
+	return nil
+}
+
+// flags is the three-way merge: a flag that one side changed is as that side
+// has it, a flag that nobody changed is as it was.
+func (w *World) flags(s snapshot) *Violation {
+	have := map[int][]string{}
+	for _, list := range s {
+		for _, m := range list {
+			have[m.token] = m.flags
+		}
+	}
+	where := s.where()
+	for _, t := range w.model.sorted() {
+		if len(where[t.n]) != 1 || t.most != 1 || t.excused != "" {
+			continue
+		}
+		for i := range 7 {
+			f := flagOf(i)
+			sv, sset := t.set[Server][f]
+			dv, dset := t.set[Disk][f]
+			want := t.flags[f]
+			switch {
+			case sset && dset && sv != dv:
+				continue // each changed it more than once
+			case sset && sv != want:
+				want = sv
+			case dset && dv != want:
+				want = dv
+			case sset || dset:
+				continue // changed there and back
+			}
+			if is := slices.Contains(have[t.n], f); is != want && (!t.voided || !is) {
+				return broken("flags", "message %d in %v has %v; %s should be %v (base %v, server %v, disk %v)", t.n, where[t.n], have[t.n], f, want, t.flags, t.set[Server], t.set[Disk])
+			}
+		}
+	}
+	return nil
+}
+
+// bytes: content and date are what they were made with.
+func (w *World) bytes() *Violation {
+	for _, x := range w.there() {
+		t := w.model.tokens[x.token]
+		if t == nil || t.content == nil {
+			return broken("bytes", "a message in %s is none that was made: %.60q", x.box, x.msg.Content)
+		}
+		if !bytes.Equal(plain(x.msg.Content), plain(t.content)) {
+			return broken("bytes", "message %d in %s on the server has %d bytes, made with %d", t.n, x.box, len(x.msg.Content), len(t.content))
+		}
+		if !t.copied && x.msg.Date.Unix() != t.date.Unix() {
+			return broken("date", "message %d in %s on the server is of %v, made with %v", t.n, x.box, x.msg.Date.UTC(), t.date.UTC())
+		}
+	}
+	for _, f := range w.tree.all() {
+		t := w.model.tokens[f.token]
+		if t == nil {
+			continue
+		}
+		b, err := os.ReadFile(w.tree.path(f))
+		if err != nil || !bytes.Equal(plain(b), plain(t.content)) {
+			return broken("bytes", "message %d in %s on disk has %d bytes, made with %d: %v", t.n, f.folder, len(b), len(t.content), err)
+		}
+		i, err := os.Stat(w.tree.path(f))
+		if err == nil && !t.copied && i.ModTime().Unix() != t.date.Unix() {
+			return broken("date", "message %d in %s on disk is of %v, made with %v", t.n, f.folder, i.ModTime().UTC(), t.date.UTC())
+		}
+	}
+	return nil
+}
+
+// plain is a content without what the sides may differ in: line ends, and
+// the lines that mutt adds.
+func plain(b []byte) []byte {
+	var out []byte
+	head := true
+	for line := range bytes.Lines(bytes.ReplaceAll(b, []byte("\r\n"), []byte("\n"))) {
+		if len(bytes.TrimRight(line, "\n")) == 0 {
+			head = false
+		}
+		if head && (bytes.HasPrefix(line, []byte("Content-Length:")) || bytes.HasPrefix(line, []byte("Lines:"))) {
+			continue
+		}
+		out = append(out, line...)
+	}
+	return out
+}
+
+// idle: a further run does nothing, in operations and in bytes.
+func (w *World) idle() *Violation {
+	res, err := w.run(mailsync.Request{}, fault{}, nil)
+	switch {
+	case err != nil:
+		return broken("harness", "%v", err)
+	case res.err != nil || len(res.rep.Problems) > 0:
+		return broken("problem", "a run with nothing to do: %v", res)
+	case res.rep.Changed():
+		return broken("restless", "a run with nothing to do did %v", res)
+	}
+	return nil
+}
+
+// checked: check finds nothing where both sides agree.
+func (w *World) checked() *Violation {
+	e, err := w.engine(nil)
+	if err != nil {
+		return broken("harness", "%v", err)
+	}
+	rep, err := e.Check(context.Background(), mailsync.CheckRequest{})
+	if err != nil {
+		return broken("check", "%v", err)
+	}
+	if len(rep.Findings) > 0 {
+		return broken("check", "the sides agree, and check finds %+v", rep.Findings)
+	}
+	return nil
+}
+
+// plan makes a dry run, which changes nothing anywhere.
+func (w *World) plan(actors map[int]func()) (result, *Violation) {
+	if len(actors) > 0 {
+		res, err := w.run(mailsync.Request{DryRun: true}, fault{}, actors)
+		if err != nil {
+			return res, broken("harness", "%v", err)
+		}
+		return res, w.always(res, fault{})
+	}
+	before := w.fingerprint()
+	res, err := w.run(mailsync.Request{DryRun: true}, fault{}, nil)
+	if err != nil {
+		return res, broken("harness", "%v", err)
+	}
+	w.note("plan -> %v", res)
+	if after := w.fingerprint(); before != after {
+		return res, broken("plan acts", "a dry run changed something:\n%s", differing(before, after))
+	}
+	return res, nil
+}
+
+// planned: a run does what the plan before it named.
+func (w *World) planned(plan, run result) *Violation {
+	if w.rights || plan.err != nil || len(plan.rep.Problems)+len(run.rep.Problems) > 0 {
+		return nil
+	}
+	if fmt.Sprint(plan.rep.Counts) != fmt.Sprint(run.rep.Counts) {
+		return broken("plan", "the plan named %v, the run did %v\n%s", plan.rep.Counts, run.rep.Counts, strings.Join(plan.rep.Operations, "\n"))
+	}
+	return nil
+}
+
+// fingerprint is all that a plan may not change.
+func (w *World) fingerprint() string {
+	var b strings.Builder
+	for _, box := range w.mailboxes() {
+		v, next, modseq := w.srv.UIDState(w.onWire(box))
+		fmt.Fprintf(&b, "server %s %d %d %d %v\n", box, v, next, modseq, w.srv.Subscribed(w.onWire(box)))
+	}
+	for _, root := range []string{w.tree.root, w.acct.StateDir} {
+		_ = filepath.WalkDir(root, func(path string, e os.DirEntry, err error) error {
+			if err != nil || strings.HasSuffix(path, "-wal") || strings.HasSuffix(path, "-shm") || strings.HasSuffix(path, ".lock") || path == w.acct.StateDir {
+				return nil
+			}
+			i, err := e.Info()
+			if err != nil {
+				return nil
+			}
+			fmt.Fprintf(&b, "disk %s %v %d", strings.TrimPrefix(path, w.dir), i.Mode(), i.ModTime().UnixNano())
+			if i.Mode().IsRegular() && !strings.Contains(path, ".db") {
+				fmt.Fprintf(&b, " %d", i.Size())
+			}
+			b.WriteString("\n")
+			return nil
+		})
+	}
+	return b.String()
+}
+
+// differing returns the lines that only one of two texts has.
+func differing(a, b string) string {
+	var out []string
+	has := map[string]int{}
+	for l := range strings.Lines(a) {
+		has[l]--
+	}
+	for l := range strings.Lines(b) {
+		has[l]++
+	}
+	for _, l := range sortedKeys(has) {
+		if has[l] != 0 {
+			out = append(out, fmt.Sprintf("%+d %s", has[l], strings.TrimSpace(l)))
+		}
+	}
+	return strings.Join(out, "\n")
+}

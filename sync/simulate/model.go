@@ -1,0 +1,263 @@
+package simulate
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Side is one half of the account.
+type Side int
+
+// The sides.
+const (
+	Server Side = iota
+	Disk
+)
+
+func (s Side) String() string { return [...]string{"server", "disk"}[s] }
+
+func (s Side) other() Side { return 1 - s }
+
+// token is what the oracle knows of one message, in all its copies. The
+// content of each message holds the number of its token.
+type token struct {
+	n       int
+	content []byte // server form, as it was made
+	date    time.Time
+	// most is how many there may be. A message that was removed may come
+	// back, so removals do not lower it; they lower what there must be.
+	most, removals int
+	// least is how many there were when nobody had removed any.
+	least   int
+	copied  bool   // dates of copies are the copying program's
+	dated   bool   // the date was given by the server
+	excused string // why its place and flags are nobody's law until the next agreement; empty: they are
+	// voided: its UIDs became void since the last agreement. What was removed
+	// then may come back, and a flag that was cleared be set again, since
+	// nothing proves that they are changes.
+	voided bool
+
+	base   []string        // mailboxes at the last agreement, sorted
+	flags  map[string]bool // at the last agreement, of a message that is there once
+	known  bool            // it took part in an agreement
+	touch  [2]bool         // since then, by side
+	places [2][]string     // where a side that touched it wants it
+	set    [2]map[string]bool
+}
+
+// model is everything that people did.
+type model struct {
+	tokens map[int]*token
+	last   int
+	// unstable are mailboxes that a side renamed, removed or made anew since
+	// the last agreement.
+	unstable [2]map[string]bool
+	trash    bool // removals on disk become moves
+}
+
+func newModel() *model {
+	return &model{tokens: map[int]*token{}, unstable: [2]map[string]bool{{}, {}}}
+}
+
+func (m *model) sorted() []*token {
+	all := slices.Collect(maps.Values(m.tokens))
+	slices.SortFunc(all, func(a, b *token) int { return a.n - b.n })
+	return all
+}
+
+// begin returns the token with what a side wants of it, for a change.
+func (m *model) begin(s Side, n int) *token {
+	t := m.tokens[n]
+	if t == nil { // a foreign message; laws.go complains about it
+		t = &token{n: n, set: [2]map[string]bool{{}, {}}, flags: map[string]bool{}}
+		m.tokens[n] = t
+	}
+	if !t.touch[s] {
+		t.touch[s] = true
+		t.places[s] = slices.Clone(t.base)
+	}
+	return t
+}
+
+// made notes a message that a side has got.
+func (m *model) made(s Side, n int, box string, flags []string) {
+	t := m.begin(s, n)
+	t.most++
+	if t.most == 1 || s == Server && !t.touch[Disk] || s == Disk && !t.touch[Server] {
+		t.least++
+	}
+	t.places[s] = append(t.places[s], box)
+	if len(t.places[s]) == 1 {
+		for _, f := range flags {
+			t.set[s][f] = true
+		}
+	}
+}
+
+func (m *model) copiedTo(s Side, n int, box string) {
+	t := m.begin(s, n)
+	t.most++
+	t.copied = true
+	t.places[s] = append(t.places[s], box)
+}
+
+func (m *model) removed(s Side, n int, box string) {
+	t := m.begin(s, n)
+	t.removals++
+	t.leave(s, box)
+	t.set[s] = map[string]bool{} // what was set there went with it
+	if s == Disk && m.trash {
+		t.excused = "went to the trash"
+	}
+}
+
+func (m *model) moved(s Side, n int, from, to string) {
+	t := m.begin(s, n)
+	t.leave(s, from)
+	t.places[s] = append(t.places[s], to)
+}
+
+func (t *token) leave(s Side, box string) {
+	if i := slices.Index(t.places[s], box); i >= 0 {
+		t.places[s] = slices.Delete(t.places[s], i, i+1)
+	}
+}
+
+func (m *model) flagged(s Side, n int, flag string, on bool) {
+	m.begin(s, n).set[s][flag] = on
+}
+
+// disturbed notes mailboxes of which a side changed the identity.
+func (m *model) disturbed(s Side, boxes ...string) {
+	for _, b := range boxes {
+		m.unstable[s][b] = true
+	}
+}
+
+// voids notes that the UIDs of a mailbox are void.
+func (m *model) voids(box string) {
+	for _, t := range m.tokens {
+		if slices.Contains(t.base, box) || slices.Contains(t.places[Server], box) || slices.Contains(t.places[Disk], box) {
+			t.voided = true
+		}
+	}
+}
+
+// dropped notes that a side removed a mailbox, with what was in it. Whether
+// that removes its messages on the other side is a matter of policy.
+func (m *model) dropped(s Side, box string) {
+	m.disturbed(s, box)
+	for _, t := range m.tokens {
+		if slices.Contains(t.base, box) || slices.Contains(t.places[s], box) {
+			t.excused = "its mailbox was removed"
+		}
+	}
+}
+
+// stable reports whether no side but s changed what the mailboxes are.
+func (m *model) stable(s Side, boxes []string) bool {
+	for _, b := range boxes {
+		for name := range m.unstable[s.other()] {
+			if b == name || strings.HasPrefix(b, name+"/") || strings.HasPrefix(name, b+"/") {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// excuseAll drops the laws of place and flags until the next agreement; those
+// of number stay.
+func (m *model) excuseAll(why string) {
+	for _, t := range m.tokens {
+		t.excused = why
+	}
+}
+
+// allow raises what may be there to what both sides hold together, where the
+// past was lost: a move that no run had seen may become a copy.
+func (m *model) allow(server, disk snapshot) {
+	union := map[int]int{}
+	boxes := map[string]bool{}
+	for b := range server {
+		boxes[b] = true
+	}
+	for b := range disk {
+		boxes[b] = true
+	}
+	for b := range boxes {
+		count := map[int][2]int{}
+		for _, msg := range server[b] {
+			c := count[msg.token]
+			c[0]++
+			count[msg.token] = c
+		}
+		for _, msg := range disk[b] {
+			c := count[msg.token]
+			c[1]++
+			count[msg.token] = c
+		}
+		for n, c := range count {
+			union[n] += max(c[0], c[1])
+		}
+	}
+	for n, most := range union {
+		if t := m.tokens[n]; t != nil && most > t.most {
+			t.most = most
+		}
+	}
+}
+
+// agreed makes what both sides hold the base of what follows.
+func (m *model) agreed(s snapshot) {
+	where, flags := s.where(), map[int][]string{}
+	for _, list := range s {
+		for _, msg := range list {
+			flags[msg.token] = msg.flags
+		}
+	}
+	for n, t := range m.tokens {
+		t.base, t.known = where[n], true
+		t.flags = map[string]bool{}
+		for _, f := range flags[n] {
+			t.flags[f] = true
+		}
+		t.touch, t.places, t.set = [2]bool{}, [2][]string{}, [2]map[string]bool{{}, {}}
+		t.excused, t.voided = "", false
+		// A removal was carried out or overruled; what is there is what must stay.
+		t.most, t.least, t.removals = len(where[n]), len(where[n]), 0
+	}
+	m.unstable = [2]map[string]bool{{}, {}}
+}
+
+// seen is one message on one side.
+type seen struct {
+	token int
+	flags []string // sorted, without \Recent
+}
+
+// snapshot is what a side holds, by mailbox.
+type snapshot map[string][]seen
+
+// where is the mailboxes of each token, sorted.
+func (s snapshot) where() map[int][]string {
+	m := map[int][]string{}
+	for _, box := range slices.Sorted(maps.Keys(s)) {
+		for _, msg := range s[box] {
+			m[msg.token] = append(m[msg.token], box)
+		}
+	}
+	return m
+}
+
+func (s snapshot) lines(box string) []string {
+	var all []string
+	for _, msg := range s[box] {
+		all = append(all, fmt.Sprintf("%d %s", msg.token, strings.Join(msg.flags, " ")))
+	}
+	slices.Sort(all)
+	return all
+}

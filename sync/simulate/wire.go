@@ -1,0 +1,107 @@
+package simulate
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+var errDead = errors.New("the process is dead")
+
+// wire makes the connections to the server. Each piece that goes up or comes
+// down is a step of the run.
+type wire struct {
+	w    *World
+	dial func() (net.Conn, error)
+	wg   sync.WaitGroup
+}
+
+// Dial is for mailsync.Account.
+func (l *wire) Dial(context.Context, string, string) (net.Conn, error) {
+	if err := l.w.trip.dead(); err != nil {
+		return nil, err
+	}
+	c, err := l.dial()
+	if err != nil {
+		return nil, err
+	}
+	return &line{Conn: c, wire: l}, nil
+}
+
+// idle waits until the server has done all that it was told.
+func (l *wire) idle() { l.wg.Wait() }
+
+// line is one connection.
+type line struct {
+	net.Conn
+	wire *wire
+	cut  atomic.Bool
+	once sync.Once
+}
+
+func (c *line) step(kind string) error {
+	if c.cut.Load() {
+		return errCut
+	}
+	err := c.wire.w.trip.step(kind)
+	if errors.Is(err, errCut) {
+		c.cut.Store(true)
+		_ = c.Conn.Close()
+	}
+	return err
+}
+
+func (c *line) Write(p []byte) (int, error) {
+	if err := c.step("sent"); err != nil {
+		return 0, err
+	}
+	return c.Conn.Write(p)
+}
+
+func (c *line) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if n == 0 {
+		return n, err
+	}
+	if serr := c.step("received"); serr != nil {
+		return 0, serr
+	}
+	return n, err
+}
+
+// Close ends the connection as the death of a process does: what was sent
+// arrives, what is on its way here is lost.
+func (c *line) Close() error {
+	c.once.Do(func() {
+		half, ok := c.Conn.(interface{ CloseWrite() error })
+		if !ok {
+			_ = c.Conn.Close()
+			return
+		}
+		_ = half.CloseWrite()
+		c.wire.wg.Go(func() {
+			_, _ = io.Copy(io.Discard, untimed{c.Conn})
+			_ = c.Conn.Close()
+		})
+	})
+	return nil
+}
+
+// untimed reads on whatever deadline the engine has set.
+type untimed struct{ c net.Conn }
+
+func (d untimed) Read(p []byte) (int, error) {
+	for {
+		n, err := d.c.Read(p)
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			_ = d.c.SetReadDeadline(time.Time{})
+			continue
+		}
+		return n, err
+	}
+}

@@ -1,0 +1,230 @@
+package simulate
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"satchel/conflict"
+	"satchel/maildir"
+	mailsync "satchel/sync"
+	"satchel/sync/remote"
+	"satchel/sync/remote/imaptest"
+)
+
+// World is one account with all that surrounds it.
+type World struct {
+	h     History
+	rng   *rand.Rand // of what no event decides
+	dir   string
+	srv   *imaptest.Server
+	tree  *maildirTree
+	acct  mailsync.Account
+	model *model
+	wire  *wire
+	fault fault // of the run that is under way
+	trip  tripwire
+
+	half    map[string][]byte // files that a program is still writing, and their whole content
+	readers map[string]bool   // mailboxes whose rights were taken away
+	rights  bool              // rights changed since the last agreement, which a plan that changes nothing cannot see
+	saved   saves
+	lost    bool            // the past was lost: what both sides hold may stay
+	met     map[string]bool // kinds since the last run, for the coverage
+	cover   *Coverage
+	o       Options
+	notes   []string // what happened, for people
+}
+
+func policies() []conflict.Policy {
+	return []conflict.Policy{
+		{},
+		{EditVsDelete: conflict.Delete},
+		{Removal: conflict.Trash},
+		{MailboxDelete: conflict.Never},
+		{MailboxDelete: conflict.Always},
+	}
+}
+
+// capabilities are what a history can leave out.
+func capabilities() map[string]imaptest.Caps {
+	return map[string]imaptest.Caps{
+		"QRESYNC": imaptest.CapQResync, "CONDSTORE": imaptest.CapCondstore | imaptest.CapQResync, "MOVE": imaptest.CapMove,
+		"UIDPLUS": imaptest.CapUIDPlus, "LIST-STATUS": imaptest.CapListStatus, "LITERAL+": imaptest.CapLiteralPlus, "ESEARCH": imaptest.CapESearch,
+	}
+}
+
+// newWorld makes both sides, with the mailboxes of the setting.
+func newWorld(h History, o Options) (*World, error) {
+	place := ""
+	if i, err := os.Stat("/dev/shm"); err == nil && i.IsDir() {
+		place = "/dev/shm" // memory, where the system has it
+	}
+	dir, err := os.MkdirTemp(place, "satchel-simulate-")
+	if err != nil {
+		return nil, err
+	}
+	w := &World{h: h, rng: rand.New(rand.NewPCG(h.Seed, 11)), dir: dir, model: newModel(), half: map[string][]byte{},
+		readers: map[string]bool{}, met: map[string]bool{}, cover: o.Cover, o: o}
+	s := h.Setting
+	caps := imaptest.DefaultCaps
+	if s.ObjectID {
+		caps = caps.With(imaptest.CapObjectID)
+	}
+	for _, name := range s.Without {
+		caps = caps.Without(capabilities()[name])
+	}
+	so := imaptest.Options{Caps: caps, NoListen: true, Latency: time.Millisecond, Prefix: s.Prefix, Log: o.Log, Hook: w.hook, Mangle: w.mangle}
+	if s.Delim != "" {
+		so.Delimiter = rune(s.Delim[0])
+	}
+	w.srv = imaptest.NewServer(so)
+	w.wire = &wire{dial: w.srv.Dial, w: w}
+	w.tree = newTree(filepath.Join(dir, "Mail"), s.PlusPlus)
+	w.acct = mailsync.Account{
+		Name: "sim", Host: "127.0.0.1", Port: 143, TLS: remote.TLSMode("none"), User: "ann",
+		Password: func(context.Context) (string, error) { return "secret", nil },
+		Maildir:  w.tree.root, StateDir: filepath.Join(dir, "state"),
+		Connections: s.Lines, Policy: policies()[s.Policy], MaxDeletePct: 100, Dial: w.wire.Dial,
+	}
+	if s.PlusPlus {
+		w.acct.Layout = maildir.MaildirPP
+	}
+	w.model.trash = w.acct.Policy.Removal == conflict.Trash
+	for _, name := range append(startBoxes()[:s.Boxes:s.Boxes], w.trashName()...) {
+		if err := w.srv.CreateMailbox(w.onWire(name)); err != nil {
+			return nil, err
+		}
+	}
+	for _, name := range w.trashName() {
+		w.srv.SetSpecialUse(w.onWire(name), `\Trash`)
+	}
+	return w, w.plantOutside()
+}
+
+func startBoxes() []string { return []string{"Archive", "Work", "Lists/go", "Lists"} }
+
+func (w *World) trashName() []string {
+	if w.acct.Policy.Removal == conflict.Trash {
+		return []string{"Trash"}
+	}
+	return nil
+}
+
+func (w *World) close() error {
+	w.srv.Close()
+	w.wire.idle()
+	return os.RemoveAll(w.dir)
+}
+
+// onWire is a mailbox's name as the server has it, canonical the reverse.
+func (w *World) onWire(name string) string {
+	if name == "INBOX" {
+		return name
+	}
+	if d := w.h.Setting.Delim; d != "" {
+		name = strings.ReplaceAll(name, "/", d)
+	}
+	return w.h.Setting.Prefix + name
+}
+
+func (w *World) canonical(name string) string {
+	if name == "INBOX" {
+		return name
+	}
+	name = strings.TrimPrefix(name, w.h.Setting.Prefix)
+	if d := w.h.Setting.Delim; d != "" {
+		name = strings.ReplaceAll(name, d, "/")
+	}
+	return name
+}
+
+// mailboxes lists the server's by their canonical names, sorted.
+func (w *World) mailboxes() (names []string) {
+	for _, n := range w.srv.Mailboxes() {
+		names = append(names, w.canonical(n))
+	}
+	slices.Sort(names)
+	return names
+}
+
+func (w *World) messages(box string) []imaptest.Message { return w.srv.Messages(w.onWire(box)) }
+
+// serverSnapshot is what the server holds.
+func (w *World) serverSnapshot() snapshot {
+	s := snapshot{}
+	for _, box := range w.mailboxes() {
+		s[box] = []seen{}
+		for _, m := range w.messages(box) {
+			flags := slices.DeleteFunc(slices.Clone(m.Flags), func(f string) bool { return strings.EqualFold(f, `\Recent`) })
+			slices.Sort(flags)
+			s[box] = append(s[box], seen{w.tree.token(m.Content), flags})
+		}
+	}
+	return s
+}
+
+// newMessage makes a message that was never there.
+func (w *World) newMessage() *token {
+	m := w.model
+	m.last++
+	s := w.h.Setting
+	t := &token{n: m.last, set: [2]map[string]bool{{}, {}}, flags: map[string]bool{}}
+	id := fmt.Sprintf("<%04d@sim>", m.last)
+	if s.SameID && m.last%3 != 0 {
+		id = "<same@sim>"
+	}
+	text := fmt.Sprintf("Message-ID: %s\r\n", id)
+	if s.NoID && m.last%2 == 0 {
+		text = ""
+	}
+	text += fmt.Sprintf("X-Sim: %04d\r\nSubject: message %04d\r\nFrom: ann@example.org\r\n\r\nbody %04d\r\n", m.last, m.last, m.last)
+	t.date = time.Unix(900_000_000, 0)
+	if !s.Alike {
+		text += strings.Repeat("filling\r\n", m.last%7)
+		t.date = t.date.Add(time.Duration(m.last) * time.Minute)
+	}
+	t.content = []byte(text)
+	m.tokens[m.last] = t
+	return t
+}
+
+// outside is a folder beside the Maildir that nothing may touch.
+func (w *World) outside() string { return filepath.Join(w.dir, "outside") }
+
+func (w *World) plantOutside() error {
+	for name, text := range w.canaries() {
+		p := filepath.Join(w.outside(), name)
+		if err := os.MkdirAll(filepath.Dir(p), 0o700); err != nil {
+			return err
+		}
+		if err := os.WriteFile(p, []byte(text), 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *World) canaries() map[string]string {
+	return map[string]string{"secret": "X-Sim: 9999\n\nsecret\n", "cur/one:2,": "X-Sim: 9998\n\nforeign\n", "new/two": "X-Sim: 9997\n\nforeign\n"}
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+func (w *World) note(format string, args ...any) {
+	w.notes = append(w.notes, fmt.Sprintf(format, args...))
+}
+
+// pick chooses from a list; false when there is nothing to choose.
+func pick[T any](list []T, n int) (x T, ok bool) {
+	if len(list) == 0 {
+		return x, false
+	}
+	return list[n%len(list)], true
+}
