@@ -133,6 +133,9 @@ func (a *applier) plausible(mb *mailbox, uid mail.UID) bool {
 	if uid >= mb.nextUID() && uid != ^mail.UID(0) {
 		a.mu.Lock()
 		defer a.mu.Unlock()
+		if a.given == nil {
+			a.given = map[string]map[mail.UID]bool{}
+		}
 		if a.given[mb.name] == nil {
 			a.given[mb.name] = map[mail.UID]bool{}
 		}

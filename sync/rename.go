@@ -52,6 +52,9 @@ func (s *session) renames(ctx context.Context, f *finding) (again bool, err erro
 		// rename would fail again.
 		op := step.Ops[0]
 		s.log.Warn("rename failed", "op", op.String(), "err", err)
+		if s.unrenamed == nil {
+			s.unrenamed = map[string]bool{}
+		}
 		s.unrenamed[op.String()] = true
 		s.boxes = nil
 		return true, s.dropRename(ctx)
