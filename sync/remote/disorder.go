@@ -14,7 +14,18 @@ const Pipelining = "pipelining"
 func OutOfOrder(err error) bool { return errors.Is(err, errOutOfOrder) }
 
 // awaitTurn waits until no command is under way, where one is sent at a time.
+// That is decided when none is: the first connection of a run is made before the
+// state was read that says so.
 func (l *link) awaitTurn() error {
+	l.mu.Lock()
+	none := len(l.pending) == 0
+	l.mu.Unlock()
+	if !l.single && none && l.disorder() {
+		l.single = true
+		if err := l.uncork(); err != nil {
+			return err
+		}
+	}
 	for l.single {
 		l.mu.Lock()
 		err := l.err

@@ -38,8 +38,9 @@ type link struct {
 	log      *slog.Logger
 	count    func(func(*Stats))
 	without  []string
-	readOnly bool // nothing may be changed on the server
-	single   bool // one command at a time; see disorder.go
+	readOnly bool        // nothing may be changed on the server
+	disorder func() bool // reports whether the server is known to answer out of order
+	single   bool        // one command at a time; see disorder.go. Of the goroutine that sends
 
 	br  *bufio.Reader // reading goroutine only, or whoever it handed a literal to
 	buf []byte        // a response that is not within br

@@ -20,7 +20,7 @@ func (cl *Client) Connect(ctx context.Context) (*Conn, error) {
 		return nil, cl.connectError(err)
 	}
 	l := newLink(sock, &cl.opts, cl.count)
-	l.greeting, l.single = greeting, cl.distrusts(Pipelining)
+	l.greeting, l.disorder = greeting, func() bool { return cl.distrusts(Pipelining) }
 	c := &Conn{cl: cl, link: l, log: cl.opts.Logger, imap: imapclient.New(l, nil)}
 	defer c.guard(ctx)()
 	if err := c.open(ctx); err != nil {
