@@ -120,6 +120,7 @@ func (a *applier) laneBatch(ctx context.Context, c *remote.Conn, sel *remote.Sel
 	// An error of the connection ends the run, but what was done until then
 	// is noted first; the rest keeps its intent.
 	err := a.changeRemote(ctx, c, sel, mb, changes)
+	a.notRemoved(mb, changes)
 	if nerr := a.commit(ctx, func(tx *state.Tx) error { return a.noteRemote(tx, changes, err) }); nerr != nil {
 		return nerr
 	}

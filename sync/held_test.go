@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -341,4 +342,82 @@ func (w *world) full() *mailsync.Report {
 		w.t.Fatalf("full sync: %v %v", err, rep.Problems)
 	}
 	return rep
+}
+
+// TestFlagsInUse: a server that announces the flags in use only, with \* or
+// without. What can be done all the same is done, moves and removals too.
+func TestFlagsInUse(t *testing.T) {
+	for name, announced := range map[string]string{"any": `\Seen \*`, "only those": `\Seen`} {
+		for server, caps := range map[string]imaptest.Caps{
+			"qresync": imaptest.DefaultCaps, "plain": levels()["plain"],
+			"without MOVE":             imaptest.DefaultCaps.Without(imaptest.CapMove),
+			"without MOVE and UIDPLUS": imaptest.DefaultCaps.Without(imaptest.CapMove, imaptest.CapUIDPlus),
+		} {
+			t.Run(name+"/"+server, func(t *testing.T) {
+				w, disk := heldWorld(t, imaptest.Options{Caps: caps, Mangle: func(_ *imaptest.Conn, line string) string {
+					if strings.HasPrefix(line, "* OK [PERMANENTFLAGS ") {
+						return "* OK [PERMANENTFLAGS (" + announced + ")] Limited"
+					}
+					return line
+				}})
+				must(w, w.srv.CreateMailbox("Archive"))
+				for range 2 {
+					serverSide{w}.deliver("INBOX", w.message(), []string{`\Seen`})
+				}
+				w.sync()
+				files := disk.list("INBOX")
+				disk.remove(files[0])
+				must(w, disk.keep(files[1], "Archive"))
+				if rep := w.sync(); rep.Counts["remote-move"]+rep.Counts["remote-remove"] < 2 {
+					t.Errorf("did %v, said %v", rep.Counts, rep.Notices)
+				}
+				if have := w.agree(); len(have["INBOX"]) != 1 || len(have["Archive"]) != 1 {
+					t.Errorf("INBOX %d, Archive %d", len(have["INBOX"]), len(have["Archive"]))
+				}
+				w.quiet()
+			})
+		}
+	}
+}
+
+// TestRightIsTriedAgain: the server refuses while it announces no \Deleted. What
+// waits is tried again a day later, and when the announcement changes.
+func TestRightIsTriedAgain(t *testing.T) {
+	for name, announces := range map[string]bool{"later": false, "announced": true} {
+		t.Run(name, func(t *testing.T) {
+			var may, says atomic.Bool
+			w, disk := heldWorld(t, imaptest.Options{Hook: func(_ *imaptest.Conn, _, verb, line string) imaptest.Action {
+				if verb == "UID STORE" && strings.Contains(line, "Deleted") && !may.Load() {
+					return imaptest.Action{Reply: "NO [NOPERM] Permission denied"}
+				}
+				return imaptest.Action{}
+			}, Mangle: func(_ *imaptest.Conn, line string) string {
+				if strings.HasPrefix(line, "* OK [PERMANENTFLAGS ") && !says.Load() {
+					return `* OK [PERMANENTFLAGS (\Seen \*)] Limited`
+				}
+				return line
+			}})
+			now := time.Now()
+			w.opts.Now = func() time.Time { return now }
+			disk.remove(disk.list("INBOX")[0])
+			if rep := w.sync(); rep.Changed() || len(rep.Notices) != 1 || len(rep.Problems) > 0 {
+				t.Errorf("did %v, said %v", rep.Counts, rep.Notices)
+			}
+			w.srv.ResetStats()
+			if w.quiet(); w.srv.Stats().Commands["UID STORE"] > 0 {
+				t.Error("tried again at once")
+			}
+			may.Store(true)
+			if announces {
+				says.Store(true)
+			} else {
+				now = now.Add(25 * time.Hour)
+			}
+			w.sync()
+			if n := len(w.srv.Messages("INBOX")); n != 0 {
+				t.Errorf("%d messages left", n)
+			}
+			w.quiet()
+		})
+	}
 }

@@ -49,7 +49,7 @@ var errUnseen = errors.New("the server answered OK, and refuses to say what flag
 // describeHeld says in pm what the server keeps in the mailbox. What EXAMINE
 // answers is about a read-only session.
 func (s *session) describeHeld(pm *plan.Mailbox, mb *mailbox) {
-	pm.HoldsAny = true
+	pm.HoldsAny, pm.KeepsAll = true, s.keepsAll(mb.name)
 	if mb.row != nil {
 		pm.Holds, pm.HoldsAny, pm.ReadOnly, pm.Refused = mb.row.Permanent, mb.row.PermanentAny, mb.row.ReadOnly, mb.row.Refused
 	}
@@ -83,15 +83,17 @@ func (s *session) keeps(mb *mailbox) *plan.Mailbox {
 // when the mailbox is opened.
 func (s *session) denies(mb *mailbox) bool {
 	pm := s.keeps(mb)
-	return pm.ReadOnly || pm.Stores(mail.Flags{System: mail.Deleted}).IsEmpty()
+	return pm.ReadOnly || pm.KeepsAll
 }
 
 // forgetRefused drops what experience said about flags when the server begins
-// to say something else.
-func (mb *mailbox) forgetRefused(ch *remote.Changes) {
-	if mb.row != nil && (!mb.row.Permanent.Equal(ch.Permanent) || mb.row.PermanentAny != ch.PermanentAny) {
-		mb.row.Refused, mb.announces = mail.Flags{}, true
+// to say something else, and reports whether it does.
+func (mb *mailbox) forgetRefused(ch *remote.Changes) bool {
+	if mb.row == nil || mb.row.Permanent.Equal(ch.Permanent) && mb.row.PermanentAny == ch.PermanentAny {
+		return false
 	}
+	mb.row.Refused, mb.announces = mail.Flags{}, true
+	return true
 }
 
 // sawHeld notes that the server has flags that it was believed to refuse.

@@ -161,7 +161,9 @@ func (s *session) ask(ctx context.Context, reqs []remote.ChangesRequest) (again 
 			again = append(again, remote.ChangesRequest{Mailbox: mb.name, ReadOnly: s.examines(), ListNew: true, Expunges: true})
 		default:
 			if !s.examines() {
-				mb.forgetRefused(ch)
+				if mb.forgetRefused(ch) {
+					s.mayRemove(mb.name)
+				}
 			}
 			mb.changes = ch
 		}

@@ -117,6 +117,8 @@ type Mailbox struct {
 	// Refused is what the server does not store although Holds or HoldsAny
 	// say that it does.
 	Refused mail.Flags
+	// KeepsAll means that the server was seen to let no message be taken out.
+	KeepsAll bool
 	// ReadOnly means that the server lets nothing be changed here.
 	ReadOnly bool
 	// Letterless means that it is not known which letters stand for keywords in

@@ -385,14 +385,13 @@ func (p *maker) writable(name string) bool {
 }
 
 // removable reports whether the server lets messages be taken out of the
-// mailbox: without the right to do so \Deleted is not among the flags that can
-// be stored (RFC 4314).
+// mailbox. That \Deleted is not among the flags that it announces does not tell
+// (RFC 4314 §4): some servers announce those in use. It has to be tried.
 func (p *maker) removable(name string) bool {
-	deleted := mail.Flags{System: mail.Deleted}
 	if !p.writable(name) {
 		return false
 	}
-	if m := p.mailboxes[name]; m != nil && m.Stores(deleted).IsEmpty() {
+	if m := p.mailboxes[name]; m != nil && m.KeepsAll {
 		p.plan.Denied[name] = true
 		return false
 	}
