@@ -5,11 +5,9 @@ import (
 	"satchel/sync/plan"
 )
 
-// landing is a message by its place on the server.
-type landing struct {
-	mailbox int64 // the row
-	uid     mail.UID
-}
+// landing is a message by its place on the server. It holds no more than a plan
+// does, since lanes change rows side by side.
+type landing struct{ mailbox, key string }
 
 // follows notes that flags of a message which this run uploaded or copied may
 // follow by STORE. To the user that is one operation, and the plan named one.
@@ -19,7 +17,7 @@ func (s *session) follows(mb *mailbox, uid mail.UID) {
 	if s.landed == nil {
 		s.landed = map[landing]bool{}
 	}
-	s.landed[landing{mb.row.ID, uid}] = true
+	s.landed[landing{mb.name, uidKey(uid)}] = true
 }
 
 // completes reports whether an operation sets the flags of what this run
@@ -28,8 +26,7 @@ func (s *session) completes(op *plan.Op) bool {
 	if op.Kind != plan.RemoteFlags {
 		return false
 	}
-	m := ref(op.Item)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return m.row != nil && s.landed[landing{m.row.MailboxID, m.uid}]
+	return s.landed[landing{op.Item.Remote.Mailbox, op.Item.Remote.Key}]
 }

@@ -31,16 +31,23 @@ func (s *session) scopeOfRun() string {
 type open struct {
 	here, there map[string]bool // seen on disk, or on the server
 	again       bool            // changes still came
+	// kept are the mailboxes that could not be looked at, and those of which the
+	// plan left something out although both sides were seen whole: a right or a
+	// policy keeps it. What others
+	// change meanwhile is the next run's, and no failure of this one.
+	kept map[string]bool
 }
 
 // leftOpen finds out what the cycle left open.
 func (s *session) leftOpen(p *plan.Plan, again bool) {
-	s.open = open{here: map[string]bool{}, there: map[string]bool{}, again: again}
+	s.open = open{here: map[string]bool{}, there: map[string]bool{}, kept: map[string]bool{}, again: again}
+	whole := !s.localBlind && !s.remoteBlind
 	for _, name := range s.names {
 		mb := s.mailboxes[name]
 		if mb.holdStamp || mb.blindLocal || p.LocalPending[name] || mb.folder == nil && mb.remote == nil {
 			s.open.here[name] = true
 		}
+		s.open.kept[name] = mb.frozen() || whole && (p.LocalPending[name] && !s.req.Pull || p.RemotePending[name] && !s.req.Push)
 		if mb.holdCursor || mb.blindRemote || p.RemotePending[name] || mb.remote != nil && mb.unfetched() {
 			s.open.there[name] = true
 		}
@@ -57,14 +64,13 @@ func (mb *mailbox) unfetched() bool {
 	return now.UIDValidity != known.UIDValidity || now.UIDNext != known.UIDNext && now.UIDNext != 0 || now.Messages != known.Messages
 }
 
-// unsettled returns the mailboxes in which a change that this run was to carry over
-// is left.
+// unsettled returns the mailboxes in which the plan kept back a change that this run
+// was to carry over.
 func (s *session) unsettled() []string {
 	list := []string{}
 	only := s.only()
 	for _, name := range s.names {
-		mine := len(only) == 0 || slices.Contains(only, name)
-		if mine && (s.open.here[name] && !s.req.Pull || s.open.there[name] && !s.req.Push || s.open.again && s.askAgain[name]) {
+		if s.open.kept[name] && (len(only) == 0 || slices.Contains(only, name)) {
 			list = append(list, name)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -110,9 +111,9 @@ func TestPlan(t *testing.T) {
 // TestDirection: with one account that must not be changed, nothing is done at
 // all where the command line asks for it.
 func TestDirection(t *testing.T) {
-	ran := false
+	var ran atomic.Bool // accounts run side by side
 	b := newBench(t, func(mailsync.Account, mailsync.Options) *fakeEngine {
-		ran = true
+		ran.Store(true)
 		return &fakeEngine{sync: func(context.Context, mailsync.Request) (*mailsync.Report, error) { return &mailsync.Report{}, nil }}
 	})
 	path := filepath.Join(t.TempDir(), "config.toml")
@@ -121,11 +122,11 @@ func TestDirection(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.deps.configPath = path
-	if code := b.run(t, "sync", "--push"); code != exitUsage || ran || !strings.Contains(b.stderr.String(), `satchel: work: sync: --push would change the server, and direction = "pull" keeps it`) {
-		t.Errorf("exit %d, ran %v: %s", code, ran, b.stderr.String())
+	if code := b.run(t, "sync", "--push"); code != exitUsage || ran.Load() || !strings.Contains(b.stderr.String(), `satchel: work: sync: --push would change the server, and direction = "pull" keeps it`) {
+		t.Errorf("exit %d, ran %v: %s", code, ran.Load(), b.stderr.String())
 	}
 	for _, args := range [][]string{{"sync", "--push", "home"}, {"sync", "--pull"}, {"sync"}} {
-		if code := b.run(t, args...); code != exitOK || !ran {
+		if code := b.run(t, args...); code != exitOK || !ran.Load() {
 			t.Errorf("%v: exit %d: %s", args, code, b.stderr.String())
 		}
 	}
