@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"sync"
 	"syscall"
 
 	"modernc.org/sqlite" // registers the driver "sqlite"
@@ -40,6 +41,9 @@ type DB struct {
 	read  *sql.DB // several, so that a long read never waits for a write
 	path  string
 	opts  Options
+
+	metaMu sync.Mutex
+	meta   map[string]string // nil: to be read; guarded by metaMu
 }
 
 // Open opens the state file, or makes it (0600). A file of a newer satchel,
@@ -237,7 +241,11 @@ func (db *DB) Update(ctx context.Context, f func(*Tx) error) error {
 			return errors.Join(err, tx.Rollback())
 		}
 	}
-	if err := tx.Commit(); err != nil {
+	err = tx.Commit()
+	if t.metaSet {
+		db.forgetMeta() // also when it failed, since nobody knows how far it came
+	}
+	if err != nil {
 		return db.failed(err)
 	}
 	return nil
@@ -272,10 +280,11 @@ func explain(op string, err error) error {
 
 // Tx is one transaction; only the function given to [DB.Update] may use it.
 type Tx struct {
-	ctx   context.Context
-	tx    *sql.Tx
-	stmts map[string]*sql.Stmt
-	run   int64 // the latest, 0 until it was asked for
+	ctx     context.Context
+	tx      *sql.Tx
+	stmts   map[string]*sql.Stmt
+	metaSet bool
+	run     int64 // the latest, 0 until it was asked for
 }
 
 // exec runs a statement, prepared once in a transaction.

@@ -3,7 +3,6 @@ package state
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"time"
 )
@@ -25,20 +24,45 @@ const (
 )
 
 // Meta returns a remembered value, "" when there is none.
-func (db *DB) Meta(ctx context.Context, key string) (string, error) {
-	var v string
-	err := db.read.QueryRowContext(ctx, "SELECT value FROM meta WHERE key=?", key).Scan(&v)
-	if errors.Is(err, sql.ErrNoRows) {
-		return "", nil
+func (db *DB) Meta(ctx context.Context, key string) (v string, err error) {
+	db.metaMu.Lock()
+	defer db.metaMu.Unlock()
+	if db.meta == nil {
+		if db.meta, err = db.readMeta(ctx); err != nil {
+			return "", db.unread("read "+key, err)
+		}
 	}
+	return db.meta[key], nil
+}
+
+// readMeta reads all values: there are few, and a run asks for most of them.
+func (db *DB) readMeta(ctx context.Context) (map[string]string, error) {
+	rows, err := db.read.QueryContext(ctx, "SELECT key, value FROM meta")
 	if err != nil {
-		return "", db.unread("read "+key, err)
+		return nil, err
 	}
-	return v, nil
+	defer rows.Close()
+	all := map[string]string{}
+	for rows.Next() {
+		var key, value string
+		if err := rows.Scan(&key, &value); err != nil {
+			return nil, err
+		}
+		all[key] = value
+	}
+	return all, rows.Err()
+}
+
+// forgetMeta has the values read again.
+func (db *DB) forgetMeta() {
+	db.metaMu.Lock()
+	defer db.metaMu.Unlock()
+	db.meta = nil
 }
 
 // SetMeta remembers a value.
 func (t *Tx) SetMeta(key, value string) error {
+	t.metaSet = true
 	_, err := t.exec("INSERT INTO meta(key, value) VALUES(?,?) ON CONFLICT(key) DO UPDATE SET value=excluded.value", key, value)
 	return err
 }

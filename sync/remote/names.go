@@ -41,8 +41,9 @@ type names struct {
 	// by canonical name, where they are not those that spell gives.
 	bound map[string]string
 
-	mu   sync.Mutex // guards wire
-	wire map[string]string
+	mu      sync.Mutex // guards wire and spelled
+	wire    map[string]string
+	spelled map[string]string // what spell gave, which does not change
 }
 
 func newNames(prefix string, delim byte) *names {
@@ -241,6 +242,25 @@ func (n *names) spell(canonical string) (string, error) {
 	if canonical == inboxName {
 		return inboxName, nil
 	}
+	n.mu.Lock()
+	known, ok := n.spelled[canonical]
+	n.mu.Unlock()
+	if ok {
+		return known, nil
+	}
+	wireName, err := n.write(canonical)
+	if err == nil {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		if n.spelled == nil {
+			n.spelled = map[string]string{}
+		}
+		n.spelled[canonical] = wireName
+	}
+	return wireName, err
+}
+
+func (n *names) write(canonical string) (string, error) {
 	levels := strings.Split(canonical, "/")
 	for i, l := range levels {
 		levels[i] = unescapeLevel(l)
