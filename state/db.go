@@ -242,9 +242,7 @@ func (db *DB) Update(ctx context.Context, f func(*Tx) error) error {
 		}
 	}
 	err = tx.Commit()
-	if t.metaSet {
-		db.forgetMeta() // also when it failed, since nobody knows how far it came
-	}
+	db.keepMeta(t.meta, err != nil)
 	if err != nil {
 		return db.failed(err)
 	}
@@ -280,11 +278,11 @@ func explain(op string, err error) error {
 
 // Tx is one transaction; only the function given to [DB.Update] may use it.
 type Tx struct {
-	ctx     context.Context
-	tx      *sql.Tx
-	stmts   map[string]*sql.Stmt
-	metaSet bool
-	run     int64 // the latest, 0 until it was asked for
+	ctx   context.Context
+	tx    *sql.Tx
+	stmts map[string]*sql.Stmt
+	meta  map[string]string // what it set
+	run   int64             // the latest, 0 until it was asked for
 }
 
 // exec runs a statement, prepared once in a transaction.

@@ -3,7 +3,9 @@ package state
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"fmt"
+	"maps"
 	"time"
 )
 
@@ -35,34 +37,37 @@ func (db *DB) Meta(ctx context.Context, key string) (v string, err error) {
 	return db.meta[key], nil
 }
 
-// readMeta reads all values: there are few, and a run asks for most of them.
+// readMeta reads all values, as one: there are few, a run asks for most of
+// them, and each row would cost as much as all of them do so.
 func (db *DB) readMeta(ctx context.Context) (map[string]string, error) {
-	rows, err := db.read.QueryContext(ctx, "SELECT key, value FROM meta")
-	if err != nil {
+	var text []byte
+	if err := db.read.QueryRowContext(ctx, "SELECT json_group_object(key, value) FROM meta").Scan(&text); err != nil {
 		return nil, err
 	}
-	defer rows.Close()
 	all := map[string]string{}
-	for rows.Next() {
-		var key, value string
-		if err := rows.Scan(&key, &value); err != nil {
-			return nil, err
-		}
-		all[key] = value
-	}
-	return all, rows.Err()
+	return all, json.Unmarshal(text, &all)
 }
 
-// forgetMeta has the values read again.
-func (db *DB) forgetMeta() {
+// keepMeta brings what was read up to what a transaction set. Where it failed
+// nobody knows how far it came, and the values are read again.
+func (db *DB) keepMeta(set map[string]string, failed bool) {
 	db.metaMu.Lock()
 	defer db.metaMu.Unlock()
-	db.meta = nil
+	switch {
+	case len(set) == 0 || db.meta == nil:
+	case failed:
+		db.meta = nil
+	default:
+		maps.Copy(db.meta, set)
+	}
 }
 
 // SetMeta remembers a value.
 func (t *Tx) SetMeta(key, value string) error {
-	t.metaSet = true
+	if t.meta == nil {
+		t.meta = map[string]string{}
+	}
+	t.meta[key] = value
 	_, err := t.exec("INSERT INTO meta(key, value) VALUES(?,?) ON CONFLICT(key) DO UPDATE SET value=excluded.value", key, value)
 	return err
 }

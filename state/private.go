@@ -20,16 +20,23 @@ import (
 // ours. A folder that is a link of our own is fine: only we can change it.
 func Private(path string) error {
 	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
 	link, err := os.Lstat(dir)
 	if err != nil {
-		return err
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return err
+		}
+		if link, err = os.Lstat(dir); err != nil {
+			return err
+		}
 	}
-	fi, err := os.Stat(dir)
-	if err != nil {
-		return err
+	fi := link
+	if !link.IsDir() {
+		if fi, err = os.Stat(dir); err != nil {
+			return err
+		}
+		if !fi.IsDir() {
+			return &fs.PathError{Op: "open", Path: dir, Err: syscall.ENOTDIR}
+		}
 	}
 	if !owned(link) || !owned(fi) {
 		return refuse(dir, "belongs to another user", "set XDG_STATE_HOME to a folder of your own")

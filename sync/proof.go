@@ -47,7 +47,9 @@ func (s *session) leftOpen(p *plan.Plan, again bool) {
 		if mb.holdStamp || mb.blindLocal || p.LocalPending[name] || mb.folder == nil && mb.remote == nil {
 			s.open.here[name] = true
 		}
-		s.open.kept[name] = mb.frozen() || whole && (p.LocalPending[name] && !s.req.Pull || p.RemotePending[name] && !s.req.Push)
+		if mb.frozen() || whole && (p.LocalPending[name] && !s.req.Pull || p.RemotePending[name] && !s.req.Push) {
+			s.open.kept[name] = true
+		}
 		if mb.holdCursor || mb.blindRemote || p.RemotePending[name] || mb.remote != nil && mb.unfetched() {
 			s.open.there[name] = true
 		}

@@ -239,8 +239,8 @@ func (n *names) expected(canonical string) (string, error) {
 // where that name would be read back as another one: what is written there
 // would be in the mailbox of that name, again in each run.
 func (n *names) spell(canonical string) (string, error) {
-	if canonical == inboxName {
-		return inboxName, nil
+	if canonical == inboxName || n.plain(canonical) {
+		return canonical, nil
 	}
 	n.mu.Lock()
 	known, ok := n.spelled[canonical]
@@ -258,6 +258,29 @@ func (n *names) spell(canonical string) (string, error) {
 		n.spelled[canonical] = wireName
 	}
 	return wireName, err
+}
+
+// plain reports whether nothing in a name is written otherwise, as in most: it
+// spares the way there and back.
+func (n *names) plain(canonical string) bool {
+	if n.prefix != "" || len(n.others) > 0 || n.delim != '/' {
+		return false
+	}
+	level := 0 // where it begins
+	for i := range len(canonical) + 1 {
+		if i < len(canonical) && canonical[i] != '/' {
+			c := canonical[i] | 0x20
+			if (c < 'a' || c > 'z') && (canonical[i] < '0' || canonical[i] > '9') && canonical[i] != '-' && canonical[i] != '_' {
+				return false
+			}
+			continue
+		}
+		if i == level || level == 0 && strings.EqualFold(canonical[:i], inboxName) {
+			return false
+		}
+		level = i + 1
+	}
+	return true
 }
 
 func (n *names) write(canonical string) (string, error) {

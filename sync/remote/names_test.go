@@ -240,3 +240,20 @@ func FuzzNames(f *testing.F) {
 		}
 	})
 }
+
+// TestPlainNames: a name that counts as plain is written as it is.
+func TestPlainNames(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		name := rapid.StringMatching(`[A-Za-z0-9_/%&. -]{1,12}`).Draw(t, "name")
+		if n := newNames("", '/'); n.plain(name) {
+			if wireName, err := n.write(name); err != nil || wireName != name {
+				t.Fatalf("%q is written %q, %v", name, wireName, err)
+			}
+		}
+	})
+	for name, plain := range map[string]bool{"Work": true, "a/b-1": true, "inbox": false, "INBOX/x": false, "x/INBOX": true, "a//b": false, "a/": false, "": false, "a&b": false} {
+		if newNames("", '/').plain(name) != plain || newNames("INBOX.", '.').plain(name) || newNames("", 0).plain(name) {
+			t.Errorf("%q", name)
+		}
+	}
+}
