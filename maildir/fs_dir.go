@@ -12,7 +12,10 @@ import (
 
 // osDir is an open directory. An os.Root follows links within its tree, so
 // each directory is compared with what lstat(2) said of its name.
-type osDir struct{ root *os.Root }
+type osDir struct {
+	root *os.Root
+	info Info // when it was opened
+}
 
 // OpenDir implements [FS].
 func (OSFS) OpenDir(name string) (Dir, error) {
@@ -43,12 +46,12 @@ func openReal(name string, lstat func(string) (fs.FileInfo, error), open func(st
 	if err != nil {
 		return nil, errors.Join(err, root.Close())
 	}
-	return osDir{root}, nil
+	return osDir{root, infoOf(have)}, nil
 }
 
 func (d osDir) Close() error { return d.root.Close() }
 
-func (d osDir) Info() (Info, error) { return d.Lstat(".") }
+func (d osDir) Info() (Info, error) { return d.info, nil }
 
 func (d osDir) Lstat(name string) (Info, error) {
 	fi, err := d.root.Lstat(name)

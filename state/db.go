@@ -232,7 +232,7 @@ func (db *DB) Update(ctx context.Context, f func(*Tx) error) error {
 	if err != nil {
 		return db.failed(fmt.Errorf("write state %s: %w", db.path, err))
 	}
-	t := &Tx{ctx: ctx, tx: tx, stmts: map[string]*sql.Stmt{}}
+	t := &Tx{db: db, ctx: ctx, tx: tx, stmts: map[string]*sql.Stmt{}}
 	if err := f(t); err != nil {
 		return db.failed(errors.Join(err, tx.Rollback()))
 	}
@@ -278,6 +278,7 @@ func explain(op string, err error) error {
 
 // Tx is one transaction; only the function given to [DB.Update] may use it.
 type Tx struct {
+	db    *DB
 	ctx   context.Context
 	tx    *sql.Tx
 	stmts map[string]*sql.Stmt

@@ -11,6 +11,8 @@ import (
 
 // Keys of [DB.Meta].
 const (
+	// metaSeen is not empty where [Tx.SetSeen] noted anything.
+	metaSeen = "seen"
 	// MetaRoot is the id of the Maildir root that this state belongs to.
 	MetaRoot = "root"
 	// MetaGeneration is the generation of the Maildir that this state last
@@ -174,6 +176,16 @@ func (db *DB) LastRuns(ctx context.Context) (r Runs, err error) {
 // SetSeen notes how many messages the server was seen to hold of mailboxes that
 // are not known to be here completely, in place of what was noted before.
 func (t *Tx) SetSeen(messages map[string]uint32) error {
+	if some, err := t.db.Meta(t.ctx, metaSeen); err != nil || some == "" && len(messages) == 0 {
+		return err // as before
+	}
+	some := ""
+	if len(messages) > 0 {
+		some = "some"
+	}
+	if err := t.SetMeta(metaSeen, some); err != nil {
+		return err
+	}
 	if _, err := t.exec("DELETE FROM seen"); err != nil {
 		return err
 	}

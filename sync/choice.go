@@ -27,6 +27,10 @@ func (s *session) checkNames(f *finding) error {
 		return nil // a later cycle may have removed one
 	}
 	s.named = true
+	everything := len(s.account.Include) == 0 || slices.Equal(s.account.Include, []string{"*"})
+	if everything && len(s.account.Exclude) == 0 && len(s.req.Mailboxes) == 0 {
+		return nil // nothing was named
+	}
 	all := knownNames(f)
 	for _, name := range s.req.Mailboxes {
 		if s.mailboxes[maildir.Canonical(name)] == nil {

@@ -96,7 +96,7 @@ func (t *tally) count(o Op, l Lost) {
 // halt pulls the brake for mailboxes that would lose too much, and then for the
 // account, if what is left would be too much of it.
 func (p *maker) halt() {
-	if p.in.MaxDeletePercent <= 0 {
+	if p.in.MaxDeletePercent <= 0 || !slices.ContainsFunc(p.plan.Ops, func(o Op) bool { return o.Kind.Removes() }) {
 		return
 	}
 	removes := p.removals()
