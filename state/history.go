@@ -3,9 +3,10 @@ package state
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"fmt"
 	"maps"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -39,15 +40,33 @@ func (db *DB) Meta(ctx context.Context, key string) (v string, err error) {
 	return db.meta[key], nil
 }
 
-// readMeta reads all values, as one: there are few, a run asks for most of
-// them, and each row would cost as much as all of them do so.
+// readMeta reads all values, as one text in which their lengths in bytes go
+// before them. There are few, a run asks for most of them, and a row each would
+// cost as much as everything else that an idle run reads.
 func (db *DB) readMeta(ctx context.Context) (map[string]string, error) {
-	var text []byte
-	if err := db.read.QueryRowContext(ctx, "SELECT json_group_object(key, value) FROM meta").Scan(&text); err != nil {
+	const all = `SELECT coalesce(group_concat(
+		length(CAST(key AS BLOB)) || ' ' || length(CAST(value AS BLOB)) || ' ' || key || value, ''), '') FROM meta`
+	var text string
+	if err := db.read.QueryRowContext(ctx, all).Scan(&text); err != nil {
 		return nil, err
 	}
-	all := map[string]string{}
-	return all, json.Unmarshal(text, &all)
+	return splitMeta(text)
+}
+
+func splitMeta(text string) (map[string]string, error) {
+	values := map[string]string{}
+	for text != "" {
+		keyLen, rest, _ := strings.Cut(text, " ")
+		valueLen, rest, ok := strings.Cut(rest, " ")
+		k, kerr := strconv.Atoi(keyLen)
+		v, verr := strconv.Atoi(valueLen)
+		if !ok || kerr != nil || verr != nil || k < 0 || v < 0 || k > len(rest) || v > len(rest)-k {
+			return nil, fmt.Errorf("values of the account: %.20q is no length", text)
+		}
+		values[rest[:k]] = rest[k : k+v]
+		text = rest[k+v:]
+	}
+	return values, nil
 }
 
 // keepMeta brings what was read up to what a transaction set. Where it failed

@@ -49,17 +49,18 @@ func Private(path string) error {
 
 // ownFile refuses what is in the way of a file of ours.
 func ownFile(path string) error {
-	fi, err := os.Lstat(path)
-	switch {
+	var st syscall.Stat_t
+	err := syscall.Lstat(path, &st)
+	switch kind := st.Mode & syscall.S_IFMT; {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
 	case err != nil:
-		return err
-	case fi.Mode()&fs.ModeSymlink != 0:
+		return &fs.PathError{Op: "lstat", Path: path, Err: err}
+	case kind == syscall.S_IFLNK:
 		return refuse(path, "is a symbolic link", "move it away")
-	case !fi.Mode().IsRegular():
+	case kind != syscall.S_IFREG:
 		return refuse(path, "is not a regular file", "move it away")
-	case !owned(fi):
+	case int(st.Uid) != os.Geteuid():
 		return refuse(path, "belongs to another user", "move it away")
 	}
 	return nil
