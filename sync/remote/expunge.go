@@ -98,17 +98,20 @@ func (s *Selection) othersDeleted(uids []mail.UID) error {
 	}
 	count := &counting{sel: sel}
 	marked, unmarked := count.search("DELETED"), count.search("UNDELETED")
-	for _, q := range []*searching{marked, unmarked} {
-		if err := s.c.link.begin(q.cmd); err != nil {
-			return s.c.dead(op, s.mailbox, err)
-		}
+	if err := s.c.link.begin(marked.cmd); err != nil {
+		return s.c.dead(op, s.mailbox, err)
 	}
 	if err := s.c.wait(sel.cmd); err != nil {
 		return s.c.dead(op, s.mailbox, err)
 	}
 	selected := s.regain(sel)
-	for _, q := range []*searching{marked, unmarked} {
-		if err := s.c.result(op, s.mailbox, q.cmd); err != nil && (selected == nil || isDead(err)) {
+	// One after the other: a server may send the answers of several searches
+	// before it ends the first, and none of them says which it is of.
+	if err := s.c.result(op, s.mailbox, marked.cmd); err != nil && (selected == nil || isDead(err)) {
+		return err
+	}
+	if selected == nil {
+		if err := s.c.run(op, s.mailbox, unmarked.cmd); err != nil {
 			return err
 		}
 	}
@@ -120,7 +123,7 @@ func (s *Selection) othersDeleted(uids []mail.UID) error {
 		return &mail.Error{Op: op, Mailbox: s.mailbox, Kind: mail.KindMailbox, Err: ErrOthersDeleted,
 			Hint: "expunge or unmark the other messages with another mail program"}
 	}
-	if listed := deleted.Union(rest).Count(); !marked.answered || !unmarked.answered || len(deleted.Intersect(rest)) > 0 || listed != count.messages() {
+	if listed := deleted.Union(rest).Count(); marked.garbled || unmarked.garbled || len(deleted.Intersect(rest)) > 0 || listed != count.messages() {
 		return mailboxError(op, s.mailbox, fmt.Errorf("search for marked messages: %w", ErrIncomplete))
 	}
 	return nil
@@ -134,11 +137,12 @@ type counting struct {
 	gone  int64
 }
 
-// searching is a UID SEARCH with its answer.
+// searching is a UID SEARCH with its answer. Servers that find nothing may send
+// no SEARCH at all (RFC 9051 §6.4.4); the counts tell that from one left out.
 type searching struct {
-	cmd      *command
-	found    []mail.UIDRange
-	answered bool
+	cmd     *command
+	found   []mail.UIDRange
+	garbled bool
 }
 
 func (n *counting) search(key string) *searching {
@@ -147,7 +151,7 @@ func (n *counting) search(key string) *searching {
 		switch r.Kind {
 		case "SEARCH":
 			set, ok := wire.ParseSearch(r.Rest)
-			q.found, q.answered = append(q.found, set...), ok
+			q.found, q.garbled = append(q.found, set...), q.garbled || !ok
 		case "EXISTS":
 			n.later, n.told, n.gone = int64(min(r.Number, 1<<32-1)), true, 0
 		case "EXPUNGE":

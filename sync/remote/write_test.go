@@ -364,6 +364,28 @@ func TestExpungeNeedsProof(t *testing.T) {
 	}
 }
 
+// TestExpungeOfAll: where all messages go, no other is left to be found, and some
+// servers then send no SEARCH at all.
+func TestExpungeOfAll(t *testing.T) {
+	left := 0
+	srv := newServer(t, imaptest.Options{Caps: imaptest.DefaultCaps.Without(imaptest.CapUIDPlus, imaptest.CapMove),
+		Mangle: func(_ *imaptest.Conn, line string) string {
+			if strings.TrimSpace(line) == "* SEARCH" {
+				left++
+				return ""
+			}
+			return line
+		}})
+	uids := fill(srv, "INBOX", 3)
+	for _, uid := range uids {
+		srv.StoreFlags("INBOX", uint32(uid), []string{`\Deleted`}, nil)
+	}
+	_, c := connect(t, dialOptions(srv.Dial))
+	if err := selectBox(t, c, "INBOX").Expunge(t.Context(), uids); err != nil || len(srv.Messages("INBOX")) != 0 || left == 0 {
+		t.Errorf("%v, %d messages, %d answers left out", err, len(srv.Messages("INBOX")), left)
+	}
+}
+
 // What others expunge meanwhile does not confirm ours.
 func TestExpungeBesideOthers(t *testing.T) {
 	for name, without := range lowered() {
