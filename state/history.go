@@ -143,8 +143,19 @@ func (t *Tx) FinishRun(id int64, finished time.Time, outcome string, p Proof) er
 	return err
 }
 
-// Ran reports whether a run began at this second.
+// asideKey is the value that [Tx.NoteAside] sets.
+func asideKey(at time.Time) string { return fmt.Sprintf("aside %d", at.Unix()) }
+
+// NoteAside remembers that a repair, which is no run, puts files into the undo
+// folder of that second.
+func (t *Tx) NoteAside(at time.Time) error { return t.SetMeta(asideKey(at), "check") }
+
+// Ran reports whether a run began at this second, or a repair put files aside
+// then.
 func (db *DB) Ran(ctx context.Context, started time.Time) (is bool, err error) {
+	if aside, err := db.Meta(ctx, asideKey(started)); err != nil || aside != "" {
+		return aside != "", err
+	}
 	err = db.read.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM run WHERE started = ?)", started.Unix()).Scan(&is)
 	if err != nil {
 		return false, db.unread("read runs", err)

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"satchel/maildir"
 	"satchel/state"
@@ -364,6 +365,7 @@ func putBack(c mail.Cursor) bool { return c.HighestModSeq == 0 && c.Messages == 
 func (c *checker) repair(ctx context.Context) error {
 	var mended []int
 	var empty []maildir.File
+	at := c.now()
 	err := c.db.Update(ctx, func(tx *state.Tx) error {
 		for _, mb := range c.boxes {
 			m := c.mends[mb.ID]
@@ -398,7 +400,10 @@ func (c *checker) repair(ctx context.Context) error {
 				return err
 			}
 		}
-		return nil
+		if len(empty) == 0 {
+			return nil
+		}
+		return tx.NoteAside(at)
 	})
 	if err != nil {
 		return err
@@ -406,13 +411,13 @@ func (c *checker) repair(ctx context.Context) error {
 	for _, i := range mended {
 		c.rep.Findings[i].Repaired = true
 	}
-	return c.setAside(ctx, empty)
+	return c.setAside(ctx, at, empty)
 }
 
 // setAside moves files to the undo folder that no row tells of any more.
-func (c *checker) setAside(ctx context.Context, files []maildir.File) error {
+func (c *checker) setAside(ctx context.Context, at time.Time, files []maildir.File) error {
 	for _, f := range files {
-		if err := c.store.Discard(ctx, f, c.now().UTC().Format(undoLayout)); err != nil && !errors.Is(err, mail.ErrGone) {
+		if err := c.store.Discard(ctx, f, at.UTC().Format(undoLayout)); err != nil && !errors.Is(err, mail.ErrGone) {
 			return err
 		}
 		if err := c.store.SyncFolders(ctx, f.Folder); err != nil {

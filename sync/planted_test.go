@@ -1,6 +1,7 @@
 package sync_test
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -147,6 +148,32 @@ func TestUndoForgetsOwnRunsOnly(t *testing.T) {
 	}
 	if runs := w.undoRuns(); len(runs) != 1 || runs[0].Run != "20200101T000000Z" {
 		t.Errorf("kept: %+v", runs)
+	}
+}
+
+// TestUndoForgetsRepairs: what a repair put aside is kept as long as what a sync
+// removed, and no longer.
+func TestUndoForgetsRepairs(t *testing.T) {
+	w := newWorld(t, imaptest.Options{})
+	start := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
+	for range 3 {
+		w.srv.Append("INBOX", nil, time.Time{}, w.message())
+	}
+	w.syncAt(start)
+	must(w, os.Truncate(w.path(w.files("INBOX")[0].file), 0))
+	if _, err := w.at(start.Add(time.Hour)).Check(context.Background(), mailsync.CheckRequest{Repair: true}); err != nil {
+		t.Fatal(err)
+	}
+	if runs := w.undoRuns(); len(runs) != 1 {
+		t.Fatalf("put aside: %+v", runs)
+	}
+	w.syncAt(start.Add(20 * 24 * time.Hour))
+	if runs := w.undoRuns(); len(runs) != 1 {
+		t.Errorf("after 20 days: %+v", runs)
+	}
+	w.syncAt(start.Add(40 * 24 * time.Hour))
+	if runs := w.undoRuns(); len(runs) != 0 {
+		t.Errorf("after 40 days: %+v", runs)
 	}
 }
 
