@@ -3,11 +3,10 @@ package sync_test
 import (
 	"context"
 	"errors"
-	"io"
 	"net"
-	"os"
 	"sync"
-	"time"
+
+	"satchel/sync/remote/imaptest"
 )
 
 // lines makes the connections to a server, so that a test can see and break
@@ -111,34 +110,8 @@ func (c *line) Read(p []byte) (int, error) {
 	}
 }
 
-// Close ends the connection as the death of the process does: what was sent
-// arrives, what is on its way here is lost.
+// Close ends the connection as the death of the process does.
 func (c *line) Close() error {
-	c.once.Do(func() {
-		half, ok := c.Conn.(interface{ CloseWrite() error })
-		if !ok {
-			_ = c.Conn.Close()
-			return
-		}
-		_ = half.CloseWrite()
-		c.l.wg.Go(func() {
-			_, _ = io.Copy(io.Discard, noDeadline{c.Conn})
-			_ = c.Conn.Close()
-		})
-	})
+	c.once.Do(func() { c.l.wg.Go(imaptest.Abandon(c.Conn)) })
 	return nil
-}
-
-// noDeadline reads on whatever deadline the engine has set.
-type noDeadline struct{ c net.Conn }
-
-func (d noDeadline) Read(p []byte) (int, error) {
-	for {
-		n, err := d.c.Read(p)
-		if errors.Is(err, os.ErrDeadlineExceeded) {
-			_ = d.c.SetReadDeadline(time.Time{})
-			continue
-		}
-		return n, err
-	}
 }

@@ -3,12 +3,11 @@ package simulate
 import (
 	"context"
 	"errors"
-	"io"
 	"net"
-	"os"
 	"sync"
 	"sync/atomic"
-	"time"
+
+	"satchel/sync/remote/imaptest"
 )
 
 var errDead = errors.New("the process is dead")
@@ -74,34 +73,8 @@ func (c *line) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Close ends the connection as the death of a process does: what was sent
-// arrives, what is on its way here is lost.
+// Close ends the connection as the death of a process does.
 func (c *line) Close() error {
-	c.once.Do(func() {
-		half, ok := c.Conn.(interface{ CloseWrite() error })
-		if !ok {
-			_ = c.Conn.Close()
-			return
-		}
-		_ = half.CloseWrite()
-		c.wire.wg.Go(func() {
-			_, _ = io.Copy(io.Discard, untimed{c.Conn})
-			_ = c.Conn.Close()
-		})
-	})
+	c.once.Do(func() { c.wire.wg.Go(imaptest.Abandon(c.Conn)) })
 	return nil
-}
-
-// untimed reads on whatever deadline the engine has set.
-type untimed struct{ c net.Conn }
-
-func (d untimed) Read(p []byte) (int, error) {
-	for {
-		n, err := d.c.Read(p)
-		if errors.Is(err, os.ErrDeadlineExceeded) {
-			_ = d.c.SetReadDeadline(time.Time{})
-			continue
-		}
-		return n, err
-	}
 }
