@@ -65,6 +65,8 @@ func TestReadOnly(t *testing.T) {
 			}
 		})
 	}
+	mu.Lock()
+	defer mu.Unlock()
 	for _, verb := range told {
 		if !onlyReads(verb) {
 			t.Errorf("the server was told to %s", verb)
