@@ -58,6 +58,9 @@ func (c *Conn) Append(ctx context.Context, mailbox string, reqs []AppendRequest,
 	if err != nil {
 		return err
 	}
+	if err := c.leaveExamined(mailbox); err != nil {
+		return err
+	}
 	a := &appender{c: c, mailbox: mailbox, quoted: quoted, reqs: reqs, done: done, window: appendWindow, ends: make([]*appendEnd, len(reqs))}
 	list := make([]int, len(reqs))
 	for i := range list {

@@ -35,6 +35,8 @@ type command struct {
 
 	continued bool // cont was told; reading goroutine only
 
+	within string // the name of the mailbox that was opened last before it, as it was sent
+
 	tag   string
 	depth int64 // how many turns of the line it took to get here
 
@@ -53,4 +55,4 @@ func (c *command) finished() bool {
 	}
 }
 
-func (c *command) err() error { return responseError(c.status, c.text) }
+func (c *command) err() error { return responseError(c.status, c.text, c.quotable()) }

@@ -35,6 +35,8 @@ type ResponseError struct {
 	Code string // the response code in upper case, empty when there was none
 	Text string // for people
 	Bad  bool
+
+	words string // of Text, what the server says of itself; see ownWords
 }
 
 func (e *ResponseError) Error() string {
@@ -60,11 +62,13 @@ func (e *ResponseError) Is(target error) bool {
 	return false
 }
 
-func responseError(status string, t wire.Text) error {
+// responseError is the answer to a command as an error; asked is what its text
+// may quote.
+func responseError(status string, t wire.Text, asked string) error {
 	if status == "OK" {
 		return nil
 	}
-	return &ResponseError{Code: t.Code, Text: t.Text, Bad: status == "BAD"}
+	return &ResponseError{Code: t.Code, Text: t.Text, Bad: status == "BAD", words: ownWords(t.Text, asked)}
 }
 
 var (

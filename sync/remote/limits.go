@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"strconv"
@@ -28,8 +29,8 @@ const (
 //
 // Codes decide where there are any (RFC 5530). The rest goes by words: what
 // large providers say when they throttle has no code. Words are looked for
-// only in answers that could be about a limit, because the text may quote the
-// name of a mailbox.
+// only in answers that could be about a limit, and not in what the text may
+// quote of a command, as the name of a mailbox; see ownWords.
 func LimitOf(err error) (Limit, time.Duration) {
 	var (
 		re    *ResponseError
@@ -38,16 +39,17 @@ func LimitOf(err error) (Limit, time.Duration) {
 	)
 	switch {
 	case errors.As(err, &bye):
-		return limitOf(bye.Code, bye.Text)
+		return limitOf(bye.Code, cmp.Or(bye.words, ownWords(bye.Text, "")))
 	case errors.As(err, &re):
-		return limitOf(re.Code, re.Text)
+		return limitOf(re.Code, cmp.Or(re.words, ownWords(re.Text, "")))
 	case errors.As(err, &early):
 		return LimitUnavailable, 0
 	}
 	return NoLimit, 0
 }
 
-func limitOf(code, text string) (Limit, time.Duration) {
+// limitOf tells it from a code and the words that the server says of itself.
+func limitOf(code, words string) (Limit, time.Duration) {
 	switch code {
 	case CodeInUse:
 		return LimitInUse, 0
@@ -55,7 +57,6 @@ func limitOf(code, text string) (Limit, time.Duration) {
 	default:
 		return NoLimit, 0
 	}
-	words := strings.ToLower(text)
 	has := func(phrases ...string) bool {
 		for _, p := range phrases {
 			if strings.Contains(words, p) {
@@ -72,6 +73,8 @@ func limitOf(code, text string) (Limit, time.Duration) {
 		return LimitConnections, askedWait(words)
 	case code == CodeUnavailable, code == "" && has("server unavailable", "service unavailable", "temporarily unavailable"):
 		return LimitUnavailable, askedWait(words)
+	case code == "" && has("database is locked", "mailbox is locked", "mailbox is busy", "lock timeout", "could not lock", "unable to lock", "failed to lock"):
+		return LimitInUse, 0
 	case code == CodeOverQuota, has("quota exceeded", "over quota", "exceeded quota", "mailbox is full"):
 		return LimitQuota, 0
 	}
@@ -112,7 +115,7 @@ func exhausts(c *command) bool {
 	if c.login || c.status == "OK" {
 		return false
 	}
-	limit, _ := limitOf(c.text.Code, c.text.Text)
+	limit, _ := LimitOf(c.err())
 	return limit == LimitRate || limit == LimitConnections
 }
 
@@ -122,6 +125,8 @@ type ByeError struct {
 	Code    string // the response code in upper case, empty when there was none
 	Text    string // for people
 	Refused bool   // it came in place of a greeting
+
+	words string // of Text, what the server says of itself; see ownWords
 }
 
 func (e *ByeError) Error() string {

@@ -48,7 +48,7 @@ func TestLimitOf(t *testing.T) {
 	} {
 		text := wire.ParseText([]byte(x.answer))
 		for _, err := range []error{
-			responseError("NO", text),
+			responseError("NO", text, ""),
 			&mail.Error{Op: "select", Err: &ByeError{Code: text.Code, Text: text.Text}},
 		} {
 			if limit, wait := LimitOf(err); limit != x.limit || wait != x.wait {

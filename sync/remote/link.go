@@ -69,6 +69,7 @@ type link struct {
 	sent     int64    // depth of the deepest command
 	asked    *command // the login whose challenge go-imap's next line answers
 	tags     int
+	opened   string // the name in the last SELECT or EXAMINE
 
 	wmu     sync.Mutex // guards all below; taken before mu
 	armed   *command   // the command that go-imap is about to write

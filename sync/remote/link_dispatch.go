@@ -42,7 +42,11 @@ func (l *link) takeUntagged(r wire.Response) {
 	case "BYE":
 		t := wire.ParseText(r.Rest)
 		l.mu.Lock()
-		l.bye = &ByeError{Code: t.Code, Text: t.Text}
+		asked := make([]string, len(l.pending))
+		for i, p := range l.pending {
+			asked[i] = p.quotable()
+		}
+		l.bye = &ByeError{Code: t.Code, Text: t.Text, words: ownWords(t.Text, strings.Join(asked, " "))}
 		l.mu.Unlock()
 	case "OK", "NO", "BAD":
 		// RFC 3501 §7.1: an ALERT must reach the user.
@@ -125,7 +129,7 @@ func (l *link) takeTagged(line []byte) error {
 	if exhausts(c) {
 		// The command stays unanswered: whoever waits is told that the
 		// connection has ended, and why, and so are those behind it.
-		return responseError(status, c.text)
+		return c.err()
 	}
 	if c.compress && status == "OK" {
 		if err := l.compress(); err != nil {

@@ -72,6 +72,10 @@ func (l *link) register(c *command) error {
 	if l.err != nil {
 		return l.err
 	}
+	if name := openedBy(c.line); name != "" {
+		l.opened = name
+	}
+	c.within = l.opened
 	c.done = make(chan struct{})
 	c.depth = l.received + 1
 	l.turn(c.depth)

@@ -2,6 +2,9 @@ package remote
 
 import (
 	"context"
+	"strings"
+
+	"satchel/sync/remote/wire"
 )
 
 // Delete removes a mailbox with all that is in it. errors.Is(err,
@@ -41,6 +44,31 @@ func (c *Conn) leave() error {
 	return nil
 }
 
+// leaveExamined sees to it that a mailbox into which messages are to go is not
+// open for reading only, perhaps: Courier answers READ-ONLY then, though APPEND
+// has nothing to do with what is selected (RFC 3501 §6.3.11).
+func (c *Conn) leaveExamined(mailbox string) error {
+	now := c.selected
+	left := now.mailbox == unknownMailbox && mailbox == inboxName // see leave
+	if !left && (now.mailbox != mailbox || !now.examined) {
+		return nil
+	}
+	if c.Has("UNSELECT") {
+		return c.leave()
+	}
+	s, err := c.startChanging(mailbox)
+	if err != nil {
+		return err
+	}
+	if err := c.wait(s.cmd); err != nil {
+		return c.dead("select", mailbox, err)
+	}
+	if err := c.settle(s); isDead(err) {
+		return err
+	}
+	return nil // what the mailbox does not allow, APPEND is told
+}
+
 // Rename gives a mailbox another name, and with it those below it.
 func (c *Conn) Rename(ctx context.Context, from, to string) error {
 	defer c.guard(ctx)()
@@ -64,15 +92,49 @@ func (c *Conn) Rename(ctx context.Context, from, to string) error {
 }
 
 // Subscribe puts a mailbox on the list of those that mail programs show, or
-// takes it off.
+// takes it off. A refusal is none when the mailbox is on that list already, or
+// not on it: some servers say so with NO.
 func (c *Conn) Subscribe(ctx context.Context, name string, on bool) error {
 	defer c.guard(ctx)()
 	quoted, err := c.quotedName(name)
 	if err != nil {
 		return err
 	}
-	if on {
-		return c.runThrough("subscribe", name, &command{line: "SUBSCRIBE " + quoted}, func() { c.imap.Subscribe(name) })
+	verb, call := "SUBSCRIBE ", func() { c.imap.Subscribe(name) }
+	if !on {
+		verb, call = "UNSUBSCRIBE ", func() { c.imap.Unsubscribe(name) }
 	}
-	return c.runThrough("unsubscribe", name, &command{line: "UNSUBSCRIBE " + quoted}, func() { c.imap.Unsubscribe(name) })
+	op := strings.ToLower(strings.TrimSpace(verb))
+	refused := c.runThrough(op, name, &command{line: verb + quoted}, call)
+	if refused == nil || isDead(refused) {
+		return refused
+	}
+	is, err := c.subscribed(quoted)
+	switch {
+	case isDead(err):
+		return err
+	case err != nil || is != on:
+		return refused
+	}
+	return nil
+}
+
+// subscribed asks whether a mailbox is on the list (RFC 3501 §6.3.9).
+func (c *Conn) subscribed(quoted string) (bool, error) {
+	li, line := newListing(), `LSUB "" `
+	if c.Has("LIST-EXTENDED") {
+		line = `LIST (SUBSCRIBED) "" ` // RFC 5258 §3.1; RFC 9051 has no LSUB
+	}
+	if err := c.run("list subscriptions", "", li.ask(line+quoted)); err != nil {
+		return false, err
+	}
+	for _, row := range li.lists {
+		li.subbed[inboxFold(row.Name)] = row.Has(`\Subscribed`)
+	}
+	for name, is := range li.subbed {
+		if again, ok := wire.Quote(name); ok && again == quoted && is {
+			return true, nil
+		}
+	}
+	return false, nil
 }

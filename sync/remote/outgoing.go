@@ -66,18 +66,24 @@ func (s *nulScanner) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// leastLimit is the least that is believed of a limit, in bytes: next to no
+// message is smaller, so with less the server would have announced that it
+// takes no mail. It is then asked by sending.
+const leastLimit = 1000
+
 // appendLimit returns the size of the largest message that a mailbox takes
-// (RFC 7889): its own limit, from STATUS, or the one of the whole server.
+// (RFC 7889): its own limit, from STATUS, or the one of the whole server. What
+// cannot be meant is no limit.
 func (c *Conn) appendLimit(mailbox string) (int64, bool) {
 	if n, ok := c.cl.mailboxLimit(mailbox); ok {
-		return n, true
+		return n, n >= leastLimit
 	}
 	c.link.mu.Lock()
 	defer c.link.mu.Unlock()
 	for _, w := range c.link.caps {
 		if v, ok := strings.CutPrefix(w, "APPENDLIMIT="); ok {
 			n, err := strconv.ParseInt(v, 10, 64)
-			return n, err == nil
+			return n, err == nil && n >= leastLimit
 		}
 	}
 	return 0, false

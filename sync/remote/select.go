@@ -180,10 +180,21 @@ func quote(mailbox, wireName string) (string, error) {
 		return "", unusableName(mailbox, 0)
 	}
 	if len(quoted) > maxName {
-		return "", &mail.Error{Op: "name mailbox", Mailbox: mailbox[:80] + "...", Kind: mail.KindMailbox,
+		return "", &mail.Error{Op: "name mailbox", Mailbox: shortened(mailbox), Kind: mail.KindMailbox,
 			Hint: "rename the mailbox, or exclude it", Err: errors.New("the name is too long for a command")}
 	}
 	return quoted, nil
+}
+
+// shortened cuts a name that is too long to be shown.
+func shortened(name string) string {
+	const most = 80
+	for i := range name {
+		if i >= most {
+			return name[:i] + "..."
+		}
+	}
+	return name
 }
 
 // quotedName returns a canonical name as it goes out in a command.
