@@ -63,6 +63,7 @@ type Store struct {
 	mu         sync.Mutex
 	pretended  [][2]string         // renames that Pretend was told, in their order
 	inbox      string              // directory of INBOX in Nested
+	unfinished bool                // the last survey of the root saw what SweepRoot removes
 	undoRoot   string              // settled by the first Discard
 	undoMade   map[string]struct{} // undo folders known to exist
 	undoTouch  map[string]struct{} // undo folders to sync

@@ -47,6 +47,7 @@ func (s *Store) Survey(ctx context.Context, known map[string]Stamp) ([]Folder, [
 		w.children = childrenOf(known)
 		if names, err := s.fs.ReadDirNames(s.root); err == nil {
 			s.findInbox(names)
+			s.findUnfinished(names)
 		}
 	}
 	root, err := s.fs.Stat(s.root)
@@ -343,6 +344,7 @@ func (w *walk) flat(root Info) error {
 	if err != nil {
 		return err
 	}
+	w.s.findUnfinished(names)
 	slices.Sort(names)
 	hidden := false
 	for _, dir := range names {

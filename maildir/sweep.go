@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -60,6 +61,21 @@ func (s *Store) stale(base string) bool {
 func (s *Store) leftBefore(base string, t time.Time) bool {
 	made, ok := madeAt(base)
 	return ok && made.Before(t) && strings.HasSuffix(base, "."+s.host)
+}
+
+// findUnfinished notes whether the root holds what SweepRoot removes.
+func (s *Store) findUnfinished(names []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.unfinished = slices.ContainsFunc(names, func(n string) bool { return strings.HasPrefix(n, buildPrefix) })
+}
+
+// Unfinished reports whether the root, when it was last read, held something that
+// an interrupted run had begun to make there.
+func (s *Store) Unfinished() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.unfinished
 }
 
 // SweepRoot removes folders that an interrupted CreateFolder left unfinished in

@@ -215,7 +215,7 @@ func (s *session) tidy(ctx context.Context) error {
 			s.log.Debug("sweep tmp", "mailbox", name, "err", err)
 		}
 	}
-	if interrupted {
+	if interrupted || s.store.Unfinished() { // a run may have died before it was in the history
 		s.store.SweepRoot(s.start)
 	}
 	return s.forgetUndo(ctx)
