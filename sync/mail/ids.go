@@ -48,6 +48,13 @@ const (
 	// and that the server keeps with CRLF at the end of every line, as
 	// Dovecot does with what it is sent. The file stays as it is.
 	FormTidy
+	// FormBare is a file with housekeeping lines that the server's message does
+	// not have: its server form is the file's [Essence].
+	FormBare
+	// FormApart is a file that is the server's message, though neither can be
+	// made of the other: the server altered what it was sent, or has
+	// housekeeping lines that the file has not. Each side keeps its own.
+	FormApart
 )
 
 func (f Form) String() string {
@@ -56,6 +63,10 @@ func (f Form) String() string {
 		return "raw"
 	case FormTidy:
 		return "tidy"
+	case FormBare:
+		return "bare"
+	case FormApart:
+		return "apart"
 	}
 	return "lf"
 }
