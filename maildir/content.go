@@ -31,9 +31,15 @@ type Content struct {
 	// makes all line ends CRLF (mail.FormTidy); zero when that is as it would be sent.
 	TidyDigest mail.Digest
 	TidySize   int64 // bytes
-	ModTime    mail.Date
-	Inode      uint64
-	MessageID  string // of the first Message-ID field; "" when there is none
+	// Essence is the digest of what identifies the message, see [mail.Essence],
+	// and EssenceSize how many bytes that is. Housekeeping is how many bytes of
+	// the file are lines which are left out of it.
+	Essence      mail.Digest
+	EssenceSize  int64
+	Housekeeping int64
+	ModTime      mail.Date
+	Inode        uint64
+	MessageID    string // of the first Message-ID field; "" when there is none
 }
 
 // open opens a message. It returns ErrGone when nothing has this name, and
@@ -82,6 +88,7 @@ func (s *Store) Inspect(ctx context.Context, f File) (c Content, err error) {
 
 	raw, conv := sha256.New(), sha256.New()
 	var head headScanner
+	header := mail.NewEssence(io.Discard)
 	var lf int64
 	var last byte
 	hasCRLF := false
@@ -96,6 +103,9 @@ func (s *Store) Inspect(ctx context.Context, f File) (c Content, err error) {
 			_, _ = raw.Write(p) // a hash never fails
 			ends.write(p)
 			head.write(p)
+			if !header.InBody() {
+				_, _ = header.Write(p) // nor does io.Discard
+			}
 			hasCRLF = hasCRLF || last == '\r' && p[0] == '\n' || bytes.Contains(p, []byte("\r\n"))
 			last = p[n-1]
 			if !hasCRLF {
@@ -122,13 +132,35 @@ func (s *Store) Inspect(ctx context.Context, f File) (c Content, err error) {
 			return Content{}, err
 		}
 	}
+	_ = header.Close() // it writes to io.Discard
+	if c.Housekeeping = header.Housekeeping(); c.Housekeeping > 0 {
+		if c.Essence, c.EssenceSize, err = s.digestOf(ctx, f, mail.FormBare); err != nil {
+			return Content{}, err
+		}
+	} else if c.Essence, c.EssenceSize = c.Digest, c.Size; !c.TidyDigest.IsZero() {
+		c.Essence, c.EssenceSize = c.TidyDigest, c.TidySize
+	}
 	c.ModTime = mail.DateOf(time.Unix(0, i.ModTime))
 	c.Inode = i.Inode
 	c.MessageID = head.messageID()
 	return c, nil
 }
 
-// OpenServerForm streams a message as the server holds it, for APPEND.
+// Likeness reads a message for what may show that it is another one altered.
+func (s *Store) Likeness(ctx context.Context, f File) (l mail.Likeness, err error) {
+	h, _, err := s.open("read", f)
+	if err != nil {
+		return l, err
+	}
+	r := mail.NewReading()
+	if _, err := io.Copy(r, &contextReader{ctx, h}); err != nil {
+		return l, failed("read "+f.String()+" in", f.Folder, mail.KindMessage, errors.Join(err, h.Close()))
+	}
+	return r.Done(), h.Close()
+}
+
+// OpenServerForm streams a message as the server holds it, for APPEND. There is
+// none for FormApart.
 func (s *Store) OpenServerForm(f File, form mail.Form) (io.ReadCloser, error) {
 	h, _, err := s.open("read", f)
 	if err != nil {

@@ -21,6 +21,7 @@ type Spooled struct {
 	Size     int64 // bytes of the server form
 	DiskSize int64 // bytes
 	Digest   mail.Digest
+	Essence  mail.Digest // of what identifies the message
 	Form     mail.Form
 	Inode    uint64
 	// MessageID is the value of the first Message-ID field, "" without one.
@@ -82,7 +83,16 @@ func (s *Store) spoolSmall(ctx context.Context, sp *Spooled, r io.Reader, buf []
 	ends.write(p)
 	sp.Form = mail.FormRaw
 	if ends.convertible() {
-		sp.Form, p = mail.FormLF, toLF(p)
+		sp.Form = mail.FormLF
+	}
+	sp.Essence = sp.Digest
+	if sp.Form == mail.FormRaw || housekept(p) {
+		e := newEssenceSum()
+		e.write(p)
+		sp.Essence = e.digest()
+	}
+	if sp.Form == mail.FormLF {
+		p = toLF(p)
 	}
 	sp.DiskSize = int64(len(p))
 	h, err := s.createTmp(sp, dir)
@@ -103,7 +113,8 @@ func (s *Store) spoolLarge(ctx context.Context, sp *Spooled, r io.Reader, buf []
 	sum := sha256.New()
 	var head headScanner
 	var ends lineEnds
-	got, readErr, err := copyOut(ctx, h, io.LimitReader(r, sp.Size), buf, sum, &head, &ends)
+	essence := newEssenceSum()
+	got, readErr, err := copyOut(ctx, h, io.LimitReader(r, sp.Size), buf, sum, essence, &head, &ends)
 	if err != nil {
 		return s.closeTmp(sp, h, err)
 	}
@@ -115,6 +126,7 @@ func (s *Store) spoolLarge(ctx context.Context, sp *Spooled, r io.Reader, buf []
 		return err
 	}
 	sum.Sum(sp.Digest[:0])
+	sp.Essence = essence.digest()
 	sp.MessageID = head.messageID()
 	sp.Form, sp.DiskSize = mail.FormRaw, sp.Size
 	if ends.convertible() {
@@ -126,7 +138,7 @@ func (s *Store) spoolLarge(ctx context.Context, sp *Spooled, r io.Reader, buf []
 
 // copyOut writes what r holds to h and shows it to the others. readErr is the
 // server's fault, err the disk's.
-func copyOut(ctx context.Context, h Handle, r io.Reader, buf []byte, sum hash.Hash, head *headScanner, ends *lineEnds) (got int64, readErr, err error) {
+func copyOut(ctx context.Context, h Handle, r io.Reader, buf []byte, sum hash.Hash, essence *essenceSum, head *headScanner, ends *lineEnds) (got int64, readErr, err error) {
 	for {
 		if err := ctx.Err(); err != nil {
 			return got, err, nil
@@ -134,6 +146,7 @@ func copyOut(ctx context.Context, h Handle, r io.Reader, buf []byte, sum hash.Ha
 		n, rerr := io.ReadFull(r, buf)
 		if p := buf[:n]; n > 0 {
 			_, _ = sum.Write(p) // a hash never fails
+			essence.write(p)
 			head.write(p)
 			ends.write(p)
 			if _, err := h.Write(p); err != nil {
@@ -149,6 +162,37 @@ func copyOut(ctx context.Context, h Handle, r io.Reader, buf []byte, sum hash.Ha
 			return got, rerr, nil
 		}
 	}
+}
+
+// housekept reports whether the header of a message has housekeeping lines.
+func housekept(p []byte) bool {
+	const piece = 4 << 10 // most headers are not longer, and most bodies are
+	e := mail.NewEssence(io.Discard)
+	for len(p) > 0 && !e.InBody() {
+		n := min(piece, len(p))
+		_, _ = e.Write(p[:n]) // io.Discard takes everything
+		p = p[n:]
+	}
+	return e.Housekeeping() > 0
+}
+
+// essenceSum is the digest of what identifies a message that goes by.
+type essenceSum struct {
+	h hash.Hash
+	e *mail.Essence
+}
+
+func newEssenceSum() *essenceSum {
+	h := sha256.New()
+	return &essenceSum{h, mail.NewEssence(h)}
+}
+
+func (s *essenceSum) write(p []byte) { _, _ = s.e.Write(p) } // a hash never fails
+
+func (s *essenceSum) digest() (d mail.Digest) {
+	_ = s.e.Close() // nor here
+	s.h.Sum(d[:0])
+	return d
 }
 
 // compact removes the CR of each CRLF from a file of size bytes, within the

@@ -1,10 +1,12 @@
 package maildir
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
 	"io"
+	"slices"
 
 	"satchel/sync/mail"
 )
@@ -61,10 +63,43 @@ func (t *tidyReader) tidy(dst, src []byte) []byte {
 	return dst
 }
 
+// essenceReader reads what identifies a message.
+type essenceReader struct {
+	r    io.Reader
+	in   []byte // room for what is read at once
+	out  bytes.Buffer
+	e    *mail.Essence
+	fail error
+}
+
+func newEssenceReader(r io.Reader) *essenceReader {
+	t := &essenceReader{r: r, in: make([]byte, crlfChunk)}
+	t.e = mail.NewEssence(&t.out)
+	return t
+}
+
+func (t *essenceReader) Read(p []byte) (int, error) {
+	for t.out.Len() == 0 && len(p) > 0 {
+		if t.fail != nil {
+			return 0, t.fail
+		}
+		n, err := t.r.Read(t.in)
+		t.fail = err
+		_, _ = t.e.Write(t.in[:n]) // a buffer takes everything
+		if errors.Is(err, io.EOF) {
+			_ = t.e.Close()
+		}
+	}
+	return t.out.Read(p)
+}
+
 // serverForm reads the server form of a file that is not FormRaw.
 func serverForm(r io.Reader, form mail.Form) io.Reader {
-	if form == mail.FormTidy {
+	switch form {
+	case mail.FormTidy:
 		return newTidyReader(r)
+	case mail.FormBare:
+		return newEssenceReader(r)
 	}
 	return newCRLFReader(r)
 }
@@ -72,21 +107,26 @@ func serverForm(r io.Reader, form mail.Form) io.Reader {
 // inspectTidy completes what is known of a file with line ends that a server
 // may not keep. Such files are rare, so it reads the file a second time.
 func (s *Store) inspectTidy(ctx context.Context, f File, c *Content) error {
-	r, err := s.OpenServerForm(f, mail.FormTidy)
-	if err != nil {
-		return err
-	}
-	h := sha256.New()
-	n, err := io.Copy(h, &contextReader{ctx, r})
-	if err = errors.Join(err, r.Close()); err != nil {
-		return failed("read "+f.String()+" in", f.Folder, mail.KindMessage, err)
-	}
-	var d mail.Digest
-	h.Sum(d[:0])
-	if d != c.Digest {
+	d, n, err := s.digestOf(ctx, f, mail.FormTidy)
+	if err == nil && d != c.Digest {
 		c.TidyDigest, c.TidySize = d, n
 	}
-	return nil
+	return err
+}
+
+// digestOf reads a message in one of its forms.
+func (s *Store) digestOf(ctx context.Context, f File, form mail.Form) (d mail.Digest, size int64, err error) {
+	r, err := s.OpenServerForm(f, form)
+	if err != nil {
+		return d, 0, err
+	}
+	h := sha256.New()
+	size, err = io.Copy(h, &contextReader{ctx, r})
+	if err = errors.Join(err, r.Close()); err != nil {
+		return d, 0, failed("read "+f.String()+" in", f.Folder, mail.KindMessage, err)
+	}
+	h.Sum(d[:0])
+	return d, size, nil
 }
 
 // contextReader ends with its context.
@@ -103,7 +143,8 @@ func (r *contextReader) Read(p []byte) (int, error) {
 }
 
 // Is reports whether d is what the server form may be, and takes it for that:
-// as the file would be sent, as the bytes that it is, or with all line ends CRLF.
+// as the file would be sent, as the bytes that it is, with all line ends CRLF, or
+// without its housekeeping lines.
 func (c *Content) Is(d mail.Digest) bool {
 	switch d {
 	case c.Digest:
@@ -111,20 +152,29 @@ func (c *Content) Is(d mail.Digest) bool {
 		c.Digest, c.Form, c.Size = d, mail.FormRaw, c.DiskSize
 	case c.TidyDigest:
 		c.Digest, c.Form, c.Size = d, mail.FormTidy, c.TidySize
+	case c.Essence:
+		c.Digest, c.Form, c.Size = d, mail.FormBare, c.EssenceSize
 	default:
 		return false
 	}
 	return true
 }
 
+// Apart takes a message of the server for what the file is, that no form of the
+// file leads to.
+func (c *Content) Apart(d mail.Digest, size int64) {
+	if !c.Is(d) {
+		c.Digest, c.Form, c.Size = d, mail.FormApart, size
+	}
+}
+
 // Digests returns what the server form's digest may be.
 func (c *Content) Digests() []mail.Digest {
 	all := []mail.Digest{c.Digest}
-	if c.RawDigest != c.Digest {
-		all = append(all, c.RawDigest)
-	}
-	if !c.TidyDigest.IsZero() && c.TidyDigest != c.Digest {
-		all = append(all, c.TidyDigest)
+	for _, d := range []mail.Digest{c.RawDigest, c.TidyDigest, c.Essence} {
+		if !d.IsZero() && !slices.Contains(all, d) {
+			all = append(all, d)
+		}
 	}
 	return all
 }
