@@ -24,7 +24,7 @@ var schema string
 
 const (
 	applicationID = 0x53617463 // "Satc"
-	version       = 6          // user_version of the schema that this program writes
+	version       = 8          // user_version of the schema that this program writes
 )
 
 // Options are what tests may want beside the file.
@@ -222,6 +222,10 @@ func migrations() []string {
 		// What the keyword letters in file names stand for; not known of the
 		// folders that an older version read.
 		`ALTER TABLE mailbox ADD COLUMN letters TEXT NOT NULL DEFAULT '` + LettersUnknown + `'`,
+		// What identifies the file's message, where that is not the digest.
+		`ALTER TABLE message ADD COLUMN essence BLOB NOT NULL DEFAULT x'';
+		 CREATE INDEX message_essence ON message(essence) WHERE essence <> x''`,
+		unsentTable,
 	}
 }
 

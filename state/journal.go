@@ -69,9 +69,12 @@ type Intent struct {
 	Delta   mail.Delta
 	Digest  mail.Digest
 	Size    int64
+	// Confirmed: the server said OK to an IntentAppend, and not what became of
+	// the message.
+	Confirmed bool
 }
 
-const intentValues = `kind, message_id, mailbox, home, uid, base, flags_add, flags_del, digest, size`
+const intentValues = `kind, message_id, mailbox, home, uid, base, flags_add, flags_del, digest, size, confirmed`
 
 // AddIntents writes intents and sets their IDs.
 func (t *Tx) AddIntents(list []*Intent) error {
@@ -79,7 +82,7 @@ func (t *Tx) AddIntents(list []*Intent) error {
 		var args []any
 		for _, i := range batch {
 			args = append(args, string(i.Kind), i.Message, i.Mailbox, i.Home, i.UID, i.Base,
-				encodeFlags(i.Delta.Add), encodeFlags(i.Delta.Remove), i.Digest[:], i.Size)
+				encodeFlags(i.Delta.Add), encodeFlags(i.Delta.Remove), i.Digest[:], i.Size, i.Confirmed)
 		}
 		first, err := t.insertAll("intent", intentValues, len(batch), args)
 		if err != nil {
@@ -95,6 +98,11 @@ func (t *Tx) AddIntents(list []*Intent) error {
 // DeleteIntents forgets intents that were carried out, or were found not to be.
 func (t *Tx) DeleteIntents(ids ...int64) error { return t.allOf("DELETE FROM intent WHERE id", ids) }
 
+// ConfirmIntents notes of appends that the server said OK to them.
+func (t *Tx) ConfirmIntents(ids ...int64) error {
+	return t.allOf("UPDATE intent SET confirmed=1 WHERE id", ids)
+}
+
 // Intents returns the journal in the order in which it was written.
 func (db *DB) Intents(ctx context.Context) ([]*Intent, error) {
 	rows, err := db.read.QueryContext(ctx, `SELECT id, `+intentValues+` FROM intent ORDER BY id`)
@@ -107,7 +115,7 @@ func (db *DB) Intents(ctx context.Context) ([]*Intent, error) {
 		i := &Intent{}
 		var kind, add, del string
 		var digest []byte
-		if err := rows.Scan(&i.ID, &kind, &i.Message, &i.Mailbox, &i.Home, &i.UID, &i.Base, &add, &del, &digest, &i.Size); err != nil {
+		if err := rows.Scan(&i.ID, &kind, &i.Message, &i.Mailbox, &i.Home, &i.UID, &i.Base, &add, &del, &digest, &i.Size, &i.Confirmed); err != nil {
 			return nil, db.unread("read journal", err)
 		}
 		i.Kind = IntentKind(kind)

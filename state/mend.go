@@ -31,7 +31,8 @@ func (t *Tx) Mend() error {
 	err := t.dropMessages(`
 		mailbox_id NOT IN (SELECT id FROM mailbox)
 		OR mailbox_id IN (SELECT id FROM mailbox WHERE ` + badCursor + `)
-		OR uid NOT BETWEEN 1 AND 4294967295 OR base = '' OR length(digest) <> 32 OR size < 0 OR disk_size < 0 OR form NOT IN (0, 1, 2)
+		OR uid NOT BETWEEN 1 AND 4294967295 OR base = '' OR length(digest) <> 32 OR size < 0 OR disk_size < 0 OR form NOT IN (0, 1, 2, 3, 4)
+		OR length(essence) NOT IN (0, 32)
 		OR form = 1 AND size <> disk_size OR form = 0 AND size < disk_size
 		OR pending <> 0 AND (SELECT outcome FROM run ORDER BY id DESC LIMIT 1) = 'ok'
 		OR pending = 0 AND EXISTS (SELECT 1 FROM message o

@@ -22,12 +22,15 @@ type Message struct {
 	LocalFlags  mail.Flags
 	RemoteFlags mail.Flags
 	Digest      mail.Digest
-	Size        int64 // server form, bytes
-	DiskSize    int64 // file, bytes
-	Form        mail.Form
-	Date        mail.Date
-	EmailID     string
-	Pending     bool // the file may not have its name yet
+	// Essence is the digest of what identifies the file's message, without the
+	// lines that programs add; zero where it is Digest.
+	Essence  mail.Digest
+	Size     int64 // server form, bytes
+	DiskSize int64 // file, bytes
+	Form     mail.Form
+	Date     mail.Date
+	EmailID  string
+	Pending  bool // the file may not have its name yet
 
 	read saved
 }
@@ -58,6 +61,7 @@ type (
 	}
 	content struct {
 		digest         mail.Digest
+		essence        mail.Digest
 		size, diskSize int64
 		form           mail.Form
 		date           mail.Date
@@ -74,34 +78,41 @@ func (m *Message) Differs() bool {
 func (m *Message) place() place { return place{m.MailboxID, m.UID, m.Base, m.Pending} }
 func (m *Message) name() name   { return name{m.New, m.Info, m.LocalFlags, m.RemoteFlags} }
 func (m *Message) content() content {
-	return content{m.Digest, m.Size, m.DiskSize, m.Form, m.Date, m.EmailID}
+	return content{m.Digest, m.Essence, m.Size, m.DiskSize, m.Form, m.Date, m.EmailID}
 }
 
-const messageColumns = `id, mailbox_id, uid, base, is_new, info, local_flags, remote_flags, digest, size, disk_size, form, date, emailid, pending`
+const messageColumns = `id, mailbox_id, uid, base, is_new, info, local_flags, remote_flags, digest, essence, size, disk_size, form, date, emailid, pending`
 
-// scanner is what *sql.Row and *sql.Rows share.
-type scanner interface{ Scan(...any) error }
-
-func scanMessage(s scanner, m *Message) error {
-	var local, remote string
-	var digest sql.RawBytes
-	var d []byte
-	dst := any(&digest)
-	if _, one := s.(*sql.Row); one {
-		dst = &d // RawBytes is for Rows only
+// Identity returns the digest of what identifies the file's message.
+func (m *Message) Identity() mail.Digest {
+	if m.Essence.IsZero() {
+		return m.Digest
 	}
-	if err := s.Scan(&m.ID, &m.MailboxID, &m.UID, &m.Base, &m.New, &m.Info, &local, &remote, dst,
+	return m.Essence
+}
+
+// Identify notes what identifies the file's message.
+func (m *Message) Identify(essence mail.Digest) {
+	m.Essence = essence
+	if essence == m.Digest {
+		m.Essence = mail.Digest{}
+	}
+}
+
+func scanMessage(s *sql.Rows, m *Message) error {
+	var local, remote string
+	var digest, essence sql.RawBytes
+	if err := s.Scan(&m.ID, &m.MailboxID, &m.UID, &m.Base, &m.New, &m.Info, &local, &remote, &digest, &essence,
 		&m.Size, &m.DiskSize, &m.Form, &m.Date, &m.EmailID, &m.Pending); err != nil {
 		return err
 	}
 	m.LocalFlags, m.RemoteFlags = decodeFlags(local), decodeFlags(remote)
-	if d != nil {
-		digest = d
-	}
-	if len(digest) != len(m.Digest) {
-		return fmt.Errorf("message row %d: digest of %d bytes", m.ID, len(digest))
+	if len(digest) != len(m.Digest) || len(essence) != 0 && len(essence) != len(m.Essence) {
+		return fmt.Errorf("message row %d: digests of %d and %d bytes", m.ID, len(digest), len(essence))
 	}
 	copy(m.Digest[:], digest)
+	m.Essence = mail.Digest{}
+	copy(m.Essence[:], essence)
 	m.read = saved{true, m.place(), m.name(), m.content()}
 	return nil
 }
@@ -275,6 +286,24 @@ func (db *DB) ByDigests(ctx context.Context, digests []mail.Digest) (map[mail.Di
 	return found, err
 }
 
+// ByIdentity returns messages by what identifies their files, a few of each.
+func (db *DB) ByIdentity(ctx context.Context, digests []mail.Digest) (map[mail.Digest][]*Message, error) {
+	found := make(map[mail.Digest][]*Message, len(digests))
+	for _, where := range []struct{ column, rest string }{
+		{"digest", "AND essence=x'' AND pending=0 ORDER BY id"}, {"essence", "AND essence<>x'' AND pending=0 ORDER BY id"},
+	} {
+		err := eachIn(ctx, db, where.column, digests, func(d mail.Digest) any { return d[:] }, where.rest, func(m *Message) {
+			if d := m.Identity(); len(found[d]) < someCandidates {
+				found[d] = append(found[d], m)
+			}
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
 // ByEmailID returns messages with one of these identities (RFC 8474 §5.1), a
 // few of each.
 func (db *DB) ByEmailID(ctx context.Context, ids []string) (map[string][]*Message, error) {
@@ -411,11 +440,18 @@ func (t *Tx) PutMessage(m *Message) error { return t.PutMessages([]*Message{m}) 
 // as a row.
 const rowsAtOnce = 64
 
-const messageValues = `mailbox_id, uid, base, is_new, info, local_flags, remote_flags, digest, size, disk_size, form, date, emailid, pending`
+const messageValues = `mailbox_id, uid, base, is_new, info, local_flags, remote_flags, digest, essence, size, disk_size, form, date, emailid, pending`
 
 func (m *Message) values() []any {
 	return []any{m.MailboxID, m.UID, m.Base, m.New, m.Info, encodeFlags(m.LocalFlags), encodeFlags(m.RemoteFlags),
-		m.Digest[:], m.Size, m.DiskSize, m.Form, m.Date, m.EmailID, m.Pending}
+		m.Digest[:], m.essence(), m.Size, m.DiskSize, m.Form, m.Date, m.EmailID, m.Pending}
+}
+
+func (m *Message) essence() []byte {
+	if m.Essence.IsZero() || m.Essence == m.Digest {
+		return []byte{}
+	}
+	return m.Essence[:]
 }
 
 // PutMessages is PutMessage for many; one that is listed twice is written
@@ -456,8 +492,8 @@ func (t *Tx) updateMessages(list []*Message) error {
 			args = append(args, m.MailboxID, m.UID, m.Base, m.Pending)
 		}
 		if !was.known || was.content != m.content() {
-			sets = append(sets, "digest=?, size=?, disk_size=?, form=?, date=?, emailid=?")
-			args = append(args, m.Digest[:], m.Size, m.DiskSize, m.Form, m.Date, m.EmailID)
+			sets = append(sets, "digest=?, essence=?, size=?, disk_size=?, form=?, date=?, emailid=?")
+			args = append(args, m.Digest[:], m.essence(), m.Size, m.DiskSize, m.Form, m.Date, m.EmailID)
 		}
 		if len(sets) == 0 {
 			continue

@@ -29,6 +29,7 @@ func TestPutWhatDiffers(t *testing.T) {
 			want.MailboxID, want.UID, want.Base, want.New, want.Info, want.Pending = m.MailboxID, m.UID, m.Base, m.New, m.Info, m.Pending
 			want.LocalFlags, want.RemoteFlags = m.LocalFlags, m.RemoteFlags
 			want.Digest, want.Size, want.DiskSize, want.Form, want.Date, want.EmailID = m.Digest, m.Size, m.DiskSize, m.Form, m.Date, m.EmailID
+			want.Essence = m.Essence
 			if *got != want {
 				t.Errorf("wrote %+v, read %+v", want, *got)
 			}
@@ -52,6 +53,8 @@ func TestPutWhatDiffers(t *testing.T) {
 		func(m *state.Message) {
 			m.Base, m.Info, m.Digest, m.RemoteFlags = "d", ":2,S", mail.Digest{1}, mail.NewFlags("x")
 		},
+		func(m *state.Message) { m.Identify(mail.Digest{7}) },
+		func(m *state.Message) { m.Identify(m.Digest) },
 		func(m *state.Message) { m.MailboxID = other.ID },
 	} {
 		m := read(1)

@@ -575,7 +575,7 @@ func TestCheckFinds(t *testing.T) {
 		{"wide UID", `UPDATE message SET uid=4294967296 WHERE uid=7`, `INBOX: uid 4294967296 (x): a UID of more than 32 bits`},
 		{"no name", `UPDATE message SET base='' WHERE uid=7`, `INBOX: uid 7 (): no file name`},
 		{"size", `UPDATE message SET size=-1 WHERE uid=7`, `INBOX: uid 7 (x): a size of -1 bytes`},
-		{"form", `UPDATE message SET form=3 WHERE uid=7`, `INBOX: uid 7 (x): form 3 is not known`},
+		{"form", `UPDATE message SET form=9 WHERE uid=7`, `INBOX: uid 7 (x): form 9 is not known`},
 		{"raw", `UPDATE message SET form=1 WHERE uid=7`, `INBOX: uid 7 (x): kept byte for byte, but of 120 bytes on the server and 100 on disk`},
 		{"shrunk", `UPDATE message SET size=99 WHERE uid=7`, `INBOX: uid 7 (x): larger on disk (100 bytes) than on the server (99), where lines end in CRLF`},
 		{"mailbox", `UPDATE message SET mailbox_id=99 WHERE uid=7`, `mailbox row 99: uid 7 (x): its mailbox is not in the state`},
