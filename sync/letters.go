@@ -2,6 +2,7 @@ package sync
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"satchel/maildir"
@@ -233,8 +234,17 @@ func (a *applier) showLetter(ctx context.Context, op *plan.Op) error {
 	}
 	target, unheld := k.Name(m.file.Without(m.reading.Explained), m.item.Local.Flags, "")
 	if target != m.file {
-		if err := diskFull(a.store.Rename(ctx, m.file, target)); err != nil {
-			return err
+		err := a.store.Rename(ctx, m.file, target)
+		if errors.Is(err, mail.ErrExists) {
+			// Two files of one unique part, of which the other one has the name.
+			if is, dberr := a.anothers(ctx, m, target); dberr != nil || !is {
+				return errors.Join(err, dberr)
+			}
+			a.newBase(&target)
+			err = a.store.Rename(ctx, m.file, target)
+		}
+		if err != nil {
+			return diskFull(err)
 		}
 		a.mu.Lock()
 		mb.localDirty = true

@@ -238,10 +238,11 @@ func (s *session) suspects(ctx context.Context) ([]*suspect, error) {
 		}
 		sus := &suspect{m: m, candidates: slices.Clone(newHere[m.item.Remote.Mailbox][m.item.Size])}
 		for _, v := range vanished[m.item.Size] {
-			// What an interrupted run uploaded again has a new identity, and so
-			// has what is in a mailbox that was made anew since it was moved there.
+			// Another identity is no proof of another message: what an interrupted
+			// run uploaded again has a new one, and so has what is in a mailbox
+			// that was made anew since it was moved there, or with all it holds.
 			if m.emailID == "" || v.row.EmailID == "" || m.emailID == v.row.EmailID || v.detached || s.wasUploading(v.row.Digest) ||
-				s.startsAnew(m) && s.movedByUs(v) {
+				s.startsAnew(m) && (s.movedByUs(v) || s.byID[v.row.MailboxID].remote == nil) {
 				sus.candidates = append(sus.candidates, v)
 			}
 		}

@@ -63,13 +63,11 @@ func (s *session) halfRemoved(mb *mailbox, err error) bool {
 	return mail.KindOf(err) == mail.KindBrake && mb.row != nil && mb.remote == nil && mb.baseCount == 0
 }
 
-// folderGone marks all messages of a mailbox whose folder is not there.
+// folderGone marks all messages of a mailbox whose folder is not there. Where
+// their UIDs are void as well, a file of their content elsewhere is still them.
 func (s *session) folderGone(ctx context.Context, mb *mailbox) error {
-	if mb.detached {
-		return nil // the rows are void
-	}
 	return s.db.Range(ctx, mb.row.ID, mail.AllUIDs(), func(row *state.Message) error {
-		s.message(row).removeLocal()
+		s.known(mb, row).removeLocal()
 		return nil
 	})
 }

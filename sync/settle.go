@@ -60,6 +60,7 @@ func (s *session) settle(ctx context.Context, p *plan.Plan) error {
 			changed = append(changed, mb)
 		}
 	}
+	s.holdWindows(p)
 	s.addConflicts(p.Conflicts)
 	s.noteUnheld(p)
 	s.noteDistrusted()

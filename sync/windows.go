@@ -347,6 +347,16 @@ func (s *session) applyTwins(ctx context.Context, p *plan.Plan) error {
 	return err
 }
 
+// holdWindows keeps the cursor of a mailbox where it is if something of its first
+// part, which the cycle itself listed, waits: no later part may move it past that.
+func (s *session) holdWindows(p *plan.Plan) {
+	for _, w := range s.queue {
+		if w.mb.holdCursor || p.RemotePending[w.mb.name] {
+			w.held = true
+		}
+	}
+}
+
 // settleWindows moves the cursors past what was applied, and drops windows
 // that are done from the queue.
 func (s *session) settleWindows(ctx context.Context, now []*window, pending map[string]bool) error {

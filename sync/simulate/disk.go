@@ -103,11 +103,23 @@ func (w *World) setFile(f file, flag string, on bool) bool {
 // readable reports whether a program can tell what the letters of a file mean.
 // While a file has those of the folder that it came from, it cannot.
 func (w *World) readable(f file, flag string) bool {
-	if flag[0] == '\\' || flag == "$Forwarded" {
+	if !keyword(flag) {
 		return true
 	}
 	t := w.model.tokens[f.token]
 	return t != nil && slices.Contains(t.base, f.folder)
+}
+
+// keyword reports whether a flag is one that takes a letter of the folder's own.
+func keyword(flag string) bool { return flag[0] != '\\' && flag != "$Forwarded" }
+
+// strange notes that a file takes letters along of which only the table of the
+// folder that it leaves tells what they mean, before a run saw it there.
+func (w *World) strange(f file) {
+	t := w.model.tokens[f.token]
+	if t != nil && !slices.Contains(t.base, f.folder) && slices.ContainsFunc(w.tree.flags(f), keyword) {
+		w.model.unreadable(Disk, f.token)
+	}
 }
 
 func diskFlag(w *World, e Event) bool {
@@ -170,6 +182,7 @@ func (w *World) moveFile(f file, folder string, anew bool) bool {
 	if f.folder == folder {
 		return false
 	}
+	w.strange(f)
 	if os.Rename(w.tree.path(f), w.tree.path(w.target(f, folder, anew))) != nil {
 		return false
 	}
@@ -279,6 +292,7 @@ func diskSave(w *World, e Event) bool {
 	if err != nil || os.WriteFile(w.tree.path(to), text, 0o600) != nil {
 		return false
 	}
+	w.strange(f)
 	_ = os.Chtimes(w.tree.path(to), i.ModTime(), i.ModTime())
 	_ = os.Remove(w.tree.path(f))
 	w.tree.stampFolder(f.folder)

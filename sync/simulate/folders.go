@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -36,8 +37,8 @@ func diskMoveFolder(w *World, e Event) bool {
 	}
 	to := w.freshName(e.B)
 	var moved []file
-	for _, f := range w.mine() {
-		if f.folder == from || strings.HasPrefix(f.folder, from+"/") {
+	for _, f := range w.tree.all() {
+		if ours := f.token > 0 && f.token < 9000; ours && (f.folder == from || strings.HasPrefix(f.folder, from+"/")) {
 			moved = append(moved, f)
 		}
 	}
@@ -91,7 +92,15 @@ func diskDropFolder(w *World, e Event) bool {
 
 func diskNoKeywords(w *World, e Event) bool {
 	folder, ok := pick(w.tree.folders(), e.A)
-	if !ok || os.Remove(filepath.Join(w.tree.dir(folder), "dovecot-keywords")) != nil {
+	if !ok {
+		return false
+	}
+	for _, f := range w.whole(w.tree.files(folder)) {
+		if t := w.model.tokens[f.token]; slices.ContainsFunc(w.tree.flags(f), func(k string) bool { return keyword(k) && !t.flags[k] }) {
+			w.model.unreadable(Disk, f.token)
+		}
+	}
+	if os.Remove(filepath.Join(w.tree.dir(folder), "dovecot-keywords")) != nil {
 		return false
 	}
 	stamp(w.tree.dir(folder))

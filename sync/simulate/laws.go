@@ -234,6 +234,8 @@ func (w *World) flags(s snapshot) *Violation {
 			dv, dset := t.set[Disk][f]
 			want := t.flags[f]
 			switch {
+			case t.unread && keyword(f) || t.undone[f]:
+				continue
 			case sset && dset && sv != dv:
 				continue // each changed it more than once
 			case sset && sv != want:

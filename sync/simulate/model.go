@@ -39,6 +39,10 @@ type token struct {
 	// then may come back, and a flag that was cleared be set again, since
 	// nothing proves that they are changes.
 	voided bool
+	// unread: its letters stand for keywords of which no run can know. undone
+	// are the flags that a side had set before it removed the message.
+	unread bool
+	undone map[string]bool
 
 	base   []string        // mailboxes at the last agreement, sorted
 	flags  map[string]bool // at the last agreement, of a message that is there once
@@ -108,7 +112,9 @@ func (m *model) removed(s Side, n int, box string) {
 	t := m.begin(s, n)
 	t.removals++
 	t.leave(s, box)
-	t.set[s] = map[string]bool{} // what was set there went with it
+	// What was set there went with it, unless a run saw it before.
+	t.undone = maps.Clone(t.set[s])
+	t.set[s] = map[string]bool{}
 	if s == Disk && m.trash {
 		t.excused = "went to the trash"
 	}
@@ -119,6 +125,10 @@ func (m *model) moved(s Side, n int, from, to string) {
 	t.leave(s, from)
 	t.places[s] = append(t.places[s], to)
 }
+
+// unreadable notes that the letters of a message lost their meaning before any run
+// could read them.
+func (m *model) unreadable(s Side, n int) { m.begin(s, n).unread = true }
 
 func (t *token) leave(s Side, box string) {
 	if i := slices.Index(t.places[s], box); i >= 0 {
@@ -226,7 +236,7 @@ func (m *model) agreed(s snapshot) {
 			t.flags[f] = true
 		}
 		t.touch, t.places, t.set = [2]bool{}, [2][]string{}, [2]map[string]bool{{}, {}}
-		t.excused, t.voided = "", false
+		t.excused, t.voided, t.unread, t.undone = "", false, false, nil
 		// A removal was carried out or overruled; what is there is what must stay.
 		t.most, t.least, t.removals = len(where[n]), len(where[n]), 0
 	}
