@@ -59,7 +59,7 @@ func (s *session) assign(ctx context.Context, sus *suspect) error {
 			!c.onDisk() && (s.trashed(c) || s.leftBehind(c)) {
 			continue
 		}
-		if from == nil || betterOrigin(c, from, n) {
+		if from == nil || s.betterOrigin(c, from, n) {
 			from = c
 		}
 	}
@@ -117,10 +117,12 @@ func copyOf(n *message, sus *suspect) {
 
 // betterOrigin reports whether a is rather than b the message that the server
 // moved to where n is: rather one that is on disk, as in bestMissing, rather one
-// that was moved there on disk as well, rather one with the same flags.
-func betterOrigin(a, b, n *message) bool {
+// that stayed in its mailbox, rather one that was moved there on disk as well,
+// rather one with the same flags.
+func (s *session) betterOrigin(a, b, n *message) bool {
 	for _, is := range []func(m *message) bool{
 		(*message).onDisk,
+		func(m *message) bool { return s.stayed(m, n) },
 		func(m *message) bool { return m.item.Local.Mailbox == n.item.Remote.Mailbox },
 		func(m *message) bool { return m.row.RemoteFlags.Equal(n.item.Remote.Flags) },
 	} {
@@ -129,6 +131,16 @@ func betterOrigin(a, b, n *message) bool {
 		}
 	}
 	return a.row.ID < b.row.ID
+}
+
+// stayed reports whether n is in the mailbox of m, as far as names and numbers
+// tell: made anew, or under another name, which keeps UIDVALIDITY and UIDs.
+func (s *session) stayed(m, n *message) bool {
+	home, mb := s.byID[m.row.MailboxID], s.mailboxes[n.item.Remote.Mailbox]
+	if home == mb {
+		return home.detached
+	}
+	return n.uid == m.row.UID && home.row.Cursor.UIDValidity != 0 && s.validity(mb) == home.row.Cursor.UIDValidity
 }
 
 // inherit gives a pair that an interrupted upload or copy made the flags with

@@ -120,8 +120,11 @@ func (s *session) noteLetters(items []*plan.Item) {
 func (a *applier) restoreLetters() {
 	for _, name := range a.names {
 		mb := a.mailboxes[name]
-		if mb.listing == nil || !mb.table.Forgotten() || a.req.Push || mb.frozen() ||
-			len(a.req.Mailboxes) > 0 && !slices.Contains(a.req.Mailboxes, name) {
+		if mb.listing == nil || !mb.table.Forgotten() || mb.frozen() {
+			continue
+		}
+		if a.req.Push || len(a.req.Mailboxes) > 0 && !slices.Contains(a.req.Mailboxes, name) {
+			a.hold(false, name)
 			continue
 		}
 		a.mu.Lock()

@@ -160,10 +160,11 @@ func (s *session) refuseNames(f *finding) {
 	s.remoteBlind = s.remoteBlind || s.incomplete
 }
 
-// refusedFolders are those that are no mailboxes of the base for want of a name.
-func (s *session) refusedFolders() (names []string) {
+// unknownFolders are those that are no mailboxes of the base, for want of a name
+// or because this run does not change the server.
+func (s *session) unknownFolders() (names []string) {
 	for name, mb := range s.mailboxes {
-		if mb.row == nil && mb.folder != nil && mb.frozen() {
+		if mb.row == nil && mb.folder != nil {
 			names = append(names, name)
 		}
 	}

@@ -54,7 +54,12 @@ func (s *session) matchRemote(ctx context.Context) error {
 	for _, sus := range suspects {
 		s.proven[sus.digest] = append(s.proven[sus.digest], sus.m)
 	}
-	// Originals of half moves go before their copies, and these before others.
+	// Originals of half moves go before their copies, and these before others. Of
+	// those, messages that stayed in their mailbox go first, or they would lose
+	// their rows to copies elsewhere.
+	putFirst(suspects, func(sus *suspect) bool {
+		return slices.ContainsFunc(sus.candidates, func(c *message) bool { return c.row != nil && s.stayed(c, sus.m) })
+	})
 	putFirst(suspects, s.awaited)
 	putFirst(suspects, func(sus *suspect) bool { return len(s.strays[sus.m]) > 0 })
 	for _, sus := range suspects {

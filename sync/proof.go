@@ -44,13 +44,13 @@ func (s *session) leftOpen(p *plan.Plan, again bool) {
 	whole := !s.localBlind && !s.remoteBlind
 	for _, name := range s.names {
 		mb := s.mailboxes[name]
-		if mb.holdStamp || mb.blindLocal || p.LocalPending[name] || mb.folder == nil && mb.remote == nil {
+		if mb.holdStamp || mb.blindLocal || p.HoldsLocal(name) || mb.folder == nil && mb.remote == nil {
 			s.open.here[name] = true
 		}
 		if mb.frozen() || whole && (p.LocalPending[name] && !s.req.Pull || p.RemotePending[name] && !s.req.Push) {
 			s.open.kept[name] = true
 		}
-		if mb.holdCursor || mb.blindRemote || p.RemotePending[name] || mb.remote != nil && mb.unfetched() {
+		if mb.holdCursor || mb.blindRemote || p.HoldsRemote(name) || mb.remote != nil && mb.unfetched() {
 			s.open.there[name] = true
 		}
 	}

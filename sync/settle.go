@@ -16,7 +16,7 @@ import (
 // waits. What this cycle itself changed is confirmed by the next one.
 func (s *session) settle(ctx context.Context, p *plan.Plan) error {
 	var changed []*mailbox
-	refused := s.refusedFolders()
+	unknown := s.unknownFolders()
 	for _, name := range s.names {
 		mb := s.mailboxes[name]
 		if mb.row == nil || mb.frozen() {
@@ -27,7 +27,7 @@ func (s *session) settle(ctx context.Context, p *plan.Plan) error {
 			mb.row.MailboxID = mb.remote.MailboxID
 		}
 		if ch := mb.changes; ch != nil {
-			if !mb.holdCursor && !p.RemotePending[name] {
+			if !mb.holdCursor && !p.HoldsRemote(name) {
 				mb.row.Cursor = ch.Cursor
 				if !s.windowed(mb) {
 					mb.remote.Status = ch.Cursor
@@ -44,7 +44,7 @@ func (s *session) settle(ctx context.Context, p *plan.Plan) error {
 		case mb.given != nil:
 			mb.row.Letters = mb.given.Encode()
 		}
-		settled := !mb.holdStamp && !p.LocalPending[name]
+		settled := !mb.holdStamp && !p.HoldsLocal(name)
 		if mb.listing != nil && settled && !mb.localDirty {
 			st := mb.listing.Stamp
 			mb.row.Files, mb.row.Names = 0, 0
@@ -53,7 +53,7 @@ func (s *session) settle(ctx context.Context, p *plan.Plan) error {
 			}
 			mb.row.DirMTime, mb.row.CurMTime, mb.row.NewMTime, mb.row.Inode = st.Dir, st.Cur, st.New, st.Inode
 		}
-		if s.sayAgain && name == "INBOX" || s.holdsAny(name, refused) {
+		if s.sayAgain && name == "INBOX" || s.holdsAny(name, unknown) {
 			mb.row.DirMTime = 0
 		}
 		if *mb.row != before {
@@ -106,7 +106,7 @@ func (s *session) remember(p *plan.Plan) {
 			s.askAgain[name] = true
 		}
 		if mb.row != nil {
-			s.expect(mb, !mb.holdStamp && !p.LocalPending[name] && !mb.frozen())
+			s.expect(mb, !mb.holdStamp && !p.HoldsLocal(name) && !mb.frozen())
 		}
 	}
 }

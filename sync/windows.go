@@ -320,8 +320,10 @@ func (s *session) applyNew(ctx context.Context) (pending map[string]bool, err er
 		if _, err := s.apply(ctx, p); err != nil {
 			return nil, err
 		}
-		for name := range p.RemotePending {
-			pending[name] = true
+		for _, name := range s.names {
+			if p.HoldsRemote(name) {
+				pending[name] = true
+			}
 		}
 		if len(s.twins) == 0 {
 			return pending, nil
@@ -351,7 +353,7 @@ func (s *session) applyTwins(ctx context.Context, p *plan.Plan) error {
 // part, which the cycle itself listed, waits: no later part may move it past that.
 func (s *session) holdWindows(p *plan.Plan) {
 	for _, w := range s.queue {
-		if w.mb.holdCursor || p.RemotePending[w.mb.name] {
+		if w.mb.holdCursor || p.HoldsRemote(w.mb.name) {
 			w.held = true
 		}
 	}

@@ -42,6 +42,9 @@ type Plan struct {
 	// that side was seen but is not in Ops (a halt, Pull, Push, or a side that
 	// may not be written). The applier must not call them settled.
 	LocalPending, RemotePending map[string]bool
+	// localHeld and remoteHeld name those in which a change of that side was seen
+	// of a message whose operation, on the other side, is not in Ops.
+	localHeld, remoteHeld map[string]bool
 	// NoTrash counts removals that wait because there is no mailbox for them.
 	NoTrash int
 	// Unheld lists flags that a mailbox on the server cannot store, Stuck
@@ -52,6 +55,13 @@ type Plan struct {
 	Denied map[string]bool
 }
 
+// HoldsLocal reports whether something seen in a mailbox's folder waits, so that
+// the folder has to be looked at again.
+func (p *Plan) HoldsLocal(name string) bool { return p.LocalPending[name] || p.localHeld[name] }
+
+// HoldsRemote is HoldsLocal for what was seen on the server.
+func (p *Plan) HoldsRemote(name string) bool { return p.RemotePending[name] || p.remoteHeld[name] }
+
 // Make is the planner: changes in, operations and conflicts out.
 func Make(in Input) *Plan {
 	p := &maker{
@@ -60,6 +70,8 @@ func Make(in Input) *Plan {
 		plan: &Plan{
 			LocalPending:  map[string]bool{},
 			RemotePending: map[string]bool{},
+			localHeld:     map[string]bool{},
+			remoteHeld:    map[string]bool{},
 			Unheld:        map[string]mail.Flags{},
 			Stuck:         map[string]mail.Flags{},
 			Denied:        map[string]bool{},
@@ -469,6 +481,7 @@ func (p *maker) drop(f func(Op) bool) {
 			kept = append(kept, o)
 			continue
 		}
+		p.holdBoth(&o)
 		switch places := o.places(); {
 		case p.in.LocalBlind || p.in.RemoteBlind:
 			// Neither side may be taken for seen.
@@ -484,6 +497,22 @@ func (p *maker) drop(f func(Op) bool) {
 		}
 	}
 	p.plan.Ops = kept
+}
+
+// holdBoth marks where both sides changed the message of an operation that is left
+// out: no later look finds the one half without the other. The halves of a change
+// of flags are settled one by one.
+func (p *maker) holdBoth(o *Op) {
+	if o.Item == nil || o.Kind == LocalFlags || o.Kind == RemoteFlags {
+		return
+	}
+	changed := func(s State) bool { return s != Same && s != Absent }
+	if changed(o.Item.Local.State) || o.Kind == LocalLetters {
+		mark(p.plan.localHeld, o.places())
+	}
+	if changed(o.Item.Remote.State) {
+		mark(p.plan.remoteHeld, o.places())
+	}
 }
 
 func mark(pending map[string]bool, names []string) {

@@ -38,6 +38,10 @@ func (f file) letters() string {
 	return letters
 }
 
+// unfinished begins the names of folders that satchel was making when it died. It
+// removes them when they are old; nobody takes them for mailboxes.
+const unfinished = "satchel%tmp."
+
 // dir is the directory of a folder.
 func (d *maildirTree) dir(folder string) string {
 	switch {
@@ -71,7 +75,7 @@ func (d *maildirTree) folders() (names []string) {
 		if err != nil || !e.IsDir() || path == d.root {
 			return nil
 		}
-		if slices.Contains([]string{"cur", "new", "tmp"}, e.Name()) || strings.HasPrefix(e.Name(), ".") {
+		if slices.Contains([]string{"cur", "new", "tmp"}, e.Name()) || strings.HasPrefix(e.Name(), ".") || strings.HasPrefix(e.Name(), unfinished) {
 			return fs.SkipDir
 		}
 		rel, rerr := filepath.Rel(d.root, path)

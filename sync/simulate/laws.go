@@ -85,6 +85,9 @@ func (w *World) settle() *Violation {
 	for len(w.readers) > 0 {
 		serverWritable(w, Event{})
 	}
+	for _, box := range w.mailboxes() {
+		w.srv.SetReadOnly(w.onWire(box), false) // one may have got another name since
+	}
 	for len(w.half) > 0 {
 		diskComplete(w, Event{})
 	}

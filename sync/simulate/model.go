@@ -147,10 +147,11 @@ func (m *model) disturbed(s Side, boxes ...string) {
 	}
 }
 
-// voids notes that the UIDs of a mailbox are void.
+// voids notes that the UIDs of a mailbox, and of those below it, are void.
 func (m *model) voids(box string) {
+	in := func(name string) bool { return name == box || strings.HasPrefix(name, box+"/") }
 	for _, t := range m.tokens {
-		if slices.Contains(t.base, box) || slices.Contains(t.places[Server], box) || slices.Contains(t.places[Disk], box) {
+		if slices.ContainsFunc(t.base, in) || slices.ContainsFunc(t.places[Server], in) || slices.ContainsFunc(t.places[Disk], in) {
 			t.voided = true
 		}
 	}

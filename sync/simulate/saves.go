@@ -85,13 +85,28 @@ func maildirOld(w *World, _ Event) bool {
 	if w.saved.mail == "" {
 		return false
 	}
+	before := w.whole(w.tree.all())
 	_ = os.RemoveAll(w.tree.root)
 	if os.CopyFS(w.tree.root, os.DirFS(w.saved.mail)) != nil || w.keepTimes(w.saved.mail, w.tree.root) != nil {
 		return false
 	}
+	w.goneWith(before)
 	clear(w.half)
 	w.lost = true
 	w.model.excuseAll("an older Maildir was put back")
 	w.note("an older Maildir is put back")
 	return true
+}
+
+// goneWith notes what an older Maildir does not have, of what no run has seen.
+func (w *World) goneWith(before []file) {
+	left := map[int]int{}
+	for _, f := range w.tree.all() {
+		left[f.token]++
+	}
+	for _, f := range before {
+		if left[f.token]--; left[f.token] < 0 {
+			w.model.removed(Disk, f.token, f.folder)
+		}
+	}
 }
