@@ -31,6 +31,7 @@ func (s *session) plan() *plan.Plan {
 	}
 	for _, m := range s.messages {
 		m.id, m.home = m.row.ID, s.byID[m.row.MailboxID].name
+		m.item.Home = m.home
 		if it := &m.item; it.Local.State != plan.Same || it.Remote.State != plan.Same || s.hidden(m) {
 			in.Items = append(in.Items, it)
 		}

@@ -53,6 +53,8 @@ func (s Side) edited() bool { return s.State == Moved || conflict.Edited(s.Delta
 // sides' Base flags are ignored.
 type Item struct {
 	InBase bool
+	// Home is the mailbox in which the base has the message; empty if it has not.
+	Home string
 	// Ancestor means that the sides' Base flags hold although the item is not
 	// in the base: it is new on both sides because an interrupted run copied
 	// it over with these flags.

@@ -507,11 +507,12 @@ func (p *maker) holdBoth(o *Op) {
 		return
 	}
 	changed := func(s State) bool { return s != Same && s != Absent }
+	places := append(o.places(), o.Item.Home)
 	if changed(o.Item.Local.State) || o.Kind == LocalLetters {
-		mark(p.plan.localHeld, o.places())
+		mark(p.plan.localHeld, places)
 	}
 	if changed(o.Item.Remote.State) {
-		mark(p.plan.remoteHeld, o.places())
+		mark(p.plan.remoteHeld, places)
 	}
 }
 

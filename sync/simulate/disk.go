@@ -114,10 +114,11 @@ func (w *World) readable(f file, flag string) bool {
 func keyword(flag string) bool { return flag[0] != '\\' && flag != "$Forwarded" }
 
 // strange notes that a file takes letters along of which only the table of the
-// folder that it leaves tells what they mean, before a run saw it there.
+// folder that it leaves tells what they mean, before a run saw them there.
 func (w *World) strange(f file) {
 	t := w.model.tokens[f.token]
-	if t != nil && !slices.Contains(t.base, f.folder) && slices.ContainsFunc(w.tree.flags(f), keyword) {
+	unseen := func(k string) bool { return keyword(k) && (!slices.Contains(t.base, f.folder) || !t.flags[k]) }
+	if t != nil && slices.ContainsFunc(w.tree.flags(f), unseen) {
 		w.model.unreadable(Disk, f.token)
 	}
 }

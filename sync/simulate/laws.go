@@ -144,7 +144,7 @@ func (w *World) unmark() {
 		return
 	}
 	for _, x := range w.there() {
-		if t := w.model.tokens[x.token]; t != nil && (t.set[Server][`\Deleted`] || t.set[Disk][`\Deleted`] || t.flags[`\Deleted`]) {
+		if t := w.model.tokens[x.token]; t != nil && (t.set[Server][`\Deleted`] || t.set[Disk][`\Deleted`] || t.undone[`\Deleted`] || t.flags[`\Deleted`]) {
 			w.setFlag(x, `\Deleted`, false)
 		}
 	}
@@ -235,9 +235,10 @@ func (w *World) flags(s snapshot) *Violation {
 			f := flagOf(i)
 			sv, sset := t.set[Server][f]
 			dv, dset := t.set[Disk][f]
+			_, undone := t.undone[f]
 			want := t.flags[f]
 			switch {
-			case t.unread && keyword(f) || t.undone[f]:
+			case t.unread && keyword(f) || undone:
 				continue
 			case sset && dset && sv != dv:
 				continue // each changed it more than once
