@@ -423,7 +423,11 @@ func (p *maker) leftOut(o Op) bool {
 	places := o.places()
 	frozen := func(name string) bool { m := p.mailboxes[name]; return m != nil && m.Frozen }
 	named := func(name string) bool { return slices.Contains(p.in.Only, name) }
-	return slices.ContainsFunc(places, frozen) || len(p.in.Only) > 0 && !slices.ContainsFunc(places, named)
+	m := p.mailboxes[o.Mailbox]
+	learns := o.Kind == Adopt && m != nil && m.InBase
+	// That both sides have a message is learned wherever it is seen: the copy that
+	// this run asked for may be in a mailbox that nobody named.
+	return slices.ContainsFunc(places, frozen) || len(p.in.Only) > 0 && !slices.ContainsFunc(places, named) && !learns
 }
 
 // place is a mailbox to be made on one side.
