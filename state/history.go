@@ -170,6 +170,16 @@ type Runs struct {
 	Here   *Run // the last such behind which all mail of the server was here
 }
 
+// Settled reports whether the very last run, of whatever it was, covered the
+// whole account and ended with the sides agreeing.
+func (db *DB) Settled(ctx context.Context) (settled bool, err error) {
+	err = db.read.QueryRowContext(ctx, `SELECT coalesce((SELECT scope<>'' AND agreed<>0 FROM run ORDER BY id DESC LIMIT 1), 0)`).Scan(&settled)
+	if err != nil {
+		return false, db.unread("read runs", err)
+	}
+	return settled, nil
+}
+
 // LastRuns returns how things stand.
 func (db *DB) LastRuns(ctx context.Context) (r Runs, err error) {
 	const last = "(SELECT id FROM run WHERE scope<>'' %s ORDER BY id DESC LIMIT 1)"

@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"path/filepath"
 	"slices"
-	"time"
 
 	"satchel/maildir"
 	"satchel/state"
@@ -17,6 +15,7 @@ import (
 // CheckRequest says how far a check goes.
 type CheckRequest struct {
 	Offline bool // leave out the server
+	Full    bool // fetch every message from the server, instead of those that nothing else proves
 	Repair  bool // mend what can be mended
 }
 
@@ -27,18 +26,39 @@ type CheckReport struct {
 	Mailboxes int       `json:"mailboxes"`
 	Messages  int       `json:"messages"`  // compared with their files
 	OnServer  int       `json:"on_server"` // compared with the server
+	Fetched   int       `json:"fetched"`   // those of them whose content was compared
 	Bytes     int64     `json:"bytes"`     // read from disk
 	Waiting   int       `json:"waiting"`
 	Findings  []Finding `json:"findings"`
 	Offline   bool      `json:"offline"`
 }
 
+// FindingKind says what is not as it must be, for programs.
+type FindingKind string
+
+// The kinds of findings.
+const (
+	FoundState    FindingKind = "state"           // a row of the state that cannot be
+	FoundFile     FindingKind = "file"            // a file is not what was synced, or cannot be read
+	FoundContent  FindingKind = "content"         // the server's message is not what was synced
+	FoundUnsent   FindingKind = "unsent"          // the server does not send it, so nothing is known
+	FoundFlags    FindingKind = "flags"           // flags or keywords differ, and no sync would notice
+	FoundLetters  FindingKind = "letters"         // keyword letters that stand for nothing
+	FoundMissing  FindingKind = "missing"         // a row without a message, which no sync would notice
+	FoundUnknown  FindingKind = "unknown-message" // a message without a row, which no sync would notice
+	FoundCursor   FindingKind = "cursor"          // the state takes a mailbox for read beyond what there is
+	FoundJournal  FindingKind = "journal"         // entries that outlived a run in which the sides agreed
+	FoundLeftOut  FindingKind = "left-out"        // a mailbox or a folder that was not compared
+	FoundUnopened FindingKind = "unopened"        // a mailbox that the server does not open, or a folder that cannot be read
+)
+
 // Finding is one thing that is not as it must be.
 type Finding struct {
-	Mailbox  string `json:"mailbox"`
-	Message  string `json:"message"`
-	Problem  string `json:"problem"`
-	Repaired bool   `json:"repaired"` // by the next sync, which has all that it needs
+	Kind     FindingKind `json:"kind"`
+	Mailbox  string      `json:"mailbox"`
+	Message  string      `json:"message"`
+	Problem  string      `json:"problem"`
+	Repaired bool        `json:"repaired"` // by the next sync, which has all that it needs
 }
 
 // checker is one check of one account.
@@ -50,39 +70,17 @@ type checker struct {
 	rep   *CheckReport
 	boxes []*state.Mailbox // those that are synced
 	mends map[int64]*mending
+	here  *onDisk
+	// newOnDisk are folders that the base does not have.
+	newOnDisk []string
 }
 
-// mending is what a repair has to do about a mailbox. It only ever forgets
-// rows: then the next sync pairs file and message anew, and what has no
-// counterpart is copied. So a repair never removes mail.
-type mending struct {
-	// broken are rows that say something untrue; file and message are to be
-	// recognised by their content.
-	broken []*state.Message
-	// altered are rows whose file is now another message of the same size.
-	// A look at a part of it, which is how the sync recognises messages,
-	// could take it for the server's, so these are not to be recognised.
-	altered []alteration
-	// empty are files of broken rows that lost all content. No server takes
-	// them, and there is nothing to keep.
-	empty   []maildir.File
-	unknown bool // the server has messages that no row tells of
-	flags   bool // the server has flags that it will not report again
-	// The findings, by their place in the report, that each way of mending
-	// settles; those of altered are with them.
-	byPairing, byCopying []int
-}
-
-// alteration is a file that is not what was synced.
-type alteration struct {
-	row     *state.Message
-	digest  mail.Digest // of what the file is now
-	finding int
-}
-
-// Check verifies that the state is whole, that every file is the message that
-// was synced, byte for byte, and that the server holds the messages that the
-// state says it holds.
+// Check verifies that the state is whole; that every file is the message that
+// was synced, byte for byte, and shows the flags that the state says; that the
+// server holds each message under the UID that the state says, with its flags;
+// and that nothing is left out. What tells one message from another on the
+// server is its size and its Message-ID, against those of the file; of those
+// that these do not tell apart, and with Full of all, the content is compared.
 func (e *Engine) Check(ctx context.Context, req CheckRequest) (rep *CheckReport, err error) {
 	rep = &CheckReport{Account: e.account.Name, Findings: []Finding{}, Offline: req.Offline}
 	unlock, err := lock(filepath.Join(e.account.StateDir, e.account.Name+".lock"))
@@ -108,7 +106,7 @@ func (e *Engine) Check(ctx context.Context, req CheckRequest) (rep *CheckReport,
 		return rep, err
 	}
 	defer done()
-	c := &checker{Engine: e, req: req, db: db, store: store, rep: rep, mends: map[int64]*mending{}}
+	c := &checker{Engine: e, req: req, db: db, store: store, rep: rep, mends: map[int64]*mending{}, here: newOnDisk()}
 	return rep, c.run(ctx)
 }
 
@@ -134,6 +132,9 @@ func (c *checker) run(ctx context.Context) error {
 	if err := c.newFolders(ctx); err != nil {
 		return err
 	}
+	if err := c.settled(ctx); err != nil {
+		return err
+	}
 	if !c.req.Offline {
 		if err := c.server(ctx); err != nil {
 			return err
@@ -150,19 +151,10 @@ func (c *checker) wanted(name string) bool {
 	return s.wanted(name)
 }
 
-func (c *checker) mend(mb *state.Mailbox) *mending {
-	m := c.mends[mb.ID]
-	if m == nil {
-		m = &mending{}
-		c.mends[mb.ID] = m
-	}
-	return m
-}
-
 // found reports damage and returns its place in the report. The row may be
 // nil.
-func (c *checker) found(mb *state.Mailbox, row *state.Message, format string, args ...any) int {
-	f := Finding{Mailbox: mb.Name, Problem: fmt.Sprintf(format, args...)}
+func (c *checker) found(kind FindingKind, mb *state.Mailbox, row *state.Message, format string, args ...any) int {
+	f := Finding{Kind: kind, Mailbox: mb.Name, Problem: fmt.Sprintf(format, args...)}
 	if row != nil {
 		f.Message = fmt.Sprintf("uid %d, file %s", row.UID, row.Base)
 	}
@@ -171,10 +163,15 @@ func (c *checker) found(mb *state.Mailbox, row *state.Message, format string, ar
 }
 
 // broken is found for a row that a repair forgets.
-func (c *checker) broken(mb *state.Mailbox, row *state.Message, format string, args ...any) {
+func (c *checker) broken(kind FindingKind, mb *state.Mailbox, row *state.Message, format string, args ...any) {
 	m := c.mend(mb)
-	m.byPairing = append(m.byPairing, c.found(mb, row, format, args...))
+	m.byPairing = append(m.byPairing, c.found(kind, mb, row, format, args...))
 	m.broken = append(m.broken, row)
+}
+
+// leftOut is found for what was not compared: a mailbox or a folder.
+func (c *checker) leftOut(name, why string) {
+	c.rep.Findings = append(c.rep.Findings, Finding{Kind: FoundLeftOut, Mailbox: name, Problem: "it was not compared: " + why})
 }
 
 // state verifies the state, and mends it at once: rows that cannot be read
@@ -187,241 +184,46 @@ func (c *checker) state(ctx context.Context) error {
 			left, err = c.db.Check(ctx)
 		}
 		for _, f := range findings {
-			c.rep.Findings = append(c.rep.Findings, Finding{Problem: "state: " + f, Repaired: err == nil && !slices.Contains(left, f)})
+			c.rep.Findings = append(c.rep.Findings, Finding{Kind: FoundState, Problem: "state: " + f, Repaired: err == nil && !slices.Contains(left, f)})
 		}
 		return err
 	}
 	for _, f := range findings {
-		c.rep.Findings = append(c.rep.Findings, Finding{Problem: "state: " + f})
+		c.rep.Findings = append(c.rep.Findings, Finding{Kind: FoundState, Problem: "state: " + f})
 	}
 	return err
 }
 
-// folder reads every file of a mailbox and compares it with the base.
-func (c *checker) folder(ctx context.Context, mb *state.Mailbox) error {
-	l, err := c.store.Scan(ctx, mb.Name)
-	if err != nil {
-		if ctx.Err() != nil {
-			return err
-		}
-		if n, cerr := c.db.Count(ctx, mb.ID); cerr == nil && errors.Is(err, mail.ErrGone) {
-			c.rep.Waiting += n // the folder was removed
-			return nil
-		}
-		c.found(mb, nil, "the folder cannot be read: %v", err)
-		return nil
+// settled looks for what a run in which the sides agreed cannot leave behind.
+func (c *checker) settled(ctx context.Context) error {
+	settled, err := c.db.Settled(ctx)
+	if err != nil || !settled {
+		return err
 	}
-	files := map[int64]maildir.File{} // by row
-	shared := map[int64][]maildir.File{}
-	err = byBase(ctx, c.db, mb.ID, l.Files, func(rows []state.Name, same []maildir.File) {
-		for i := range rows {
-			n := &rows[i]
-			switch at := named(n, same); {
-			case at >= 0:
-				files[n.ID] = same[at]
-			case len(rows) == 1 && len(same) == 1:
-				files[n.ID] = same[0]
-			case len(same) > 0:
-				shared[n.ID] = slices.Clone(same)
-			}
-		}
-	})
+	intents, err := c.db.Intents(ctx)
 	if err != nil {
 		return err
 	}
-	taken := make(map[maildir.File]bool, len(files))
-	for _, f := range files {
-		taken[f] = true
-	}
-	known := 0
-	err = c.db.Range(ctx, mb.ID, mail.AllUIDs(), func(row *state.Message) error {
-		f, ok := files[row.ID]
-		if !ok {
-			f, ok = c.holder(ctx, row, shared[row.ID], taken)
-			taken[f] = true
-		}
-		if !ok {
-			c.rep.Waiting++
-			return ctx.Err()
-		}
-		known++
-		return c.file(ctx, mb, row, f)
-	})
-	c.rep.Waiting += len(l.Files) - known
-	return err
-}
-
-// holder returns which of several files that share a name, and of which the row
-// names none, holds the message of the row.
-func (c *checker) holder(ctx context.Context, row *state.Message, files []maildir.File, taken map[maildir.File]bool) (maildir.File, bool) {
-	for _, f := range files {
-		if taken[f] {
+	for _, i := range intents {
+		if i.Kind == state.IntentExpunge { // it may have to wait for other clients
 			continue
 		}
-		if content, err := c.store.Inspect(ctx, f); err == nil && holds(&content, row) {
-			return f, true
-		}
+		c.rep.Findings = append(c.rep.Findings, Finding{Kind: FoundJournal, Mailbox: i.Mailbox, Message: i.Base,
+			Problem: fmt.Sprintf("the journal still tells of a %s, though the last sync ended with the sides agreeing; the next sync looks at it", i.Kind)})
 	}
-	return maildir.File{}, false
-}
-
-// file compares one file with its row.
-func (c *checker) file(ctx context.Context, mb *state.Mailbox, row *state.Message, f maildir.File) error {
-	content, err := c.store.Inspect(ctx, f)
-	switch {
-	case err == nil:
-	case ctx.Err() != nil:
-		return err
-	case errors.Is(err, mail.ErrGone):
-		c.rep.Waiting++ // renamed or removed just now
-		return nil
-	case errors.Is(err, fs.ErrPermission):
-		// The message is there. To forget it would bring a second one.
-		c.found(mb, row, "the file cannot be read: %v", err)
-		return nil
-	default:
-		c.broken(mb, row, "the file cannot be read: %v", err)
-		return nil
+	if !c.req.Offline {
+		return nil // the server tells which message it is
 	}
-	c.rep.Messages++
-	c.rep.Bytes += content.DiskSize
-	digest, size := content.Digest, content.Size
-	switch row.Form {
-	case mail.FormRaw:
-		digest, size = content.RawDigest, content.DiskSize
-	case mail.FormTidy:
-		if content.TidySize > 0 {
-			digest, size = content.TidyDigest, content.TidySize
-		}
-	}
-	switch {
-	case digest != row.Digest:
-		return c.altered(ctx, mb, row, f, &content, digest)
-	case size != row.Size || content.DiskSize != row.DiskSize:
-		c.broken(mb, row, "the state says %d bytes on the server and %d on disk, the file says %d and %d",
-			row.Size, row.DiskSize, size, content.DiskSize)
-		return nil
-	}
-	if f.Name != row.Base+row.Info || f.New != row.New {
-		c.rep.Waiting++
-	}
-	return nil
-}
-
-// altered reports a file that is not the message that was synced.
-func (c *checker) altered(ctx context.Context, mb *state.Mailbox, row *state.Message, f maildir.File, content *maildir.Content, digest mail.Digest) error {
-	at := c.found(mb, row, "the file is not what was synced: %d bytes, should be %d; digest %s, should be %s",
-		content.DiskSize, row.DiskSize, digest, row.Digest)
-	m := c.mend(mb)
-	elsewhere, err := c.db.ByDigest(ctx, digest)
-	if err != nil {
-		return err
-	}
-	if len(elsewhere) > 0 || content.Size != row.Size && content.DiskSize != row.Size {
-		// It is another message, such as when two files swapped names, or
-		// its size tells it apart.
-		m.broken, m.byPairing = append(m.broken, row), append(m.byPairing, at)
-		if content.DiskSize == 0 {
-			m.empty = append(m.empty, f)
-		}
-		return nil
-	}
-	m.altered = append(m.altered, alteration{row, digest, at})
-	return nil
-}
-
-// newFolders counts what is in folders that the base does not have.
-func (c *checker) newFolders(ctx context.Context) error {
-	folders, _, err := c.store.Survey(ctx, nil)
-	if err != nil {
-		return err
-	}
-	for _, f := range folders {
-		if !c.wanted(f.Name) || slices.ContainsFunc(c.boxes, func(mb *state.Mailbox) bool { return mb.Name == f.Name }) {
-			continue
-		}
-		c.rep.Waiting++ // the mailbox itself
-		if l, err := c.store.Scan(ctx, f.Name); err == nil {
-			c.rep.Waiting += len(l.Files)
-		}
-	}
-	return nil
-}
-
-// putBack reports whether a repair put a cursor back, and no sync has been
-// since.
-func putBack(c mail.Cursor) bool { return c.HighestModSeq == 0 && c.Messages == 0 }
-
-// repair forgets what is untrue and makes the next sync look at the mailboxes
-// concerned from the start. There are two ways, and a mailbox goes one of them
-// between two syncs:
-//
-//   - pairing: the cursor goes back to zero, so all messages without a row are
-//     new, and those whose file is here already are recognised
-//   - copying: the cursor keeps its UIDNEXT, so those without a row are old
-//     ones that were never delivered, which are fetched as they are
-//
-// What the other way would settle stays as it is, and is found again.
-func (c *checker) repair(ctx context.Context) error {
-	var mended []int
-	var empty []maildir.File
-	at := c.now()
-	err := c.db.Update(ctx, func(tx *state.Tx) error {
-		for _, mb := range c.boxes {
-			m := c.mends[mb.ID]
-			if m == nil {
-				continue
-			}
-			cursor := mail.Cursor{UIDValidity: mb.Cursor.UIDValidity} // kept, since the rows that stay hold by it
-			var drop []*state.Message
-			switch waits := putBack(mb.Cursor); {
-			case (m.unknown || len(m.broken) > 0) && (!waits || mb.Cursor.UIDNext == 0):
-				drop = m.broken
-				mended = append(append(mended, m.byPairing...), m.byCopying...) // flags are read anew as well
-				empty = append(empty, m.empty...)
-			case (m.flags || len(m.altered) > 0) && mb.Cursor.UIDNext != 0 && !c.req.Offline:
-				// Offline it may as well be the state that is wrong.
-				cursor.UIDNext = mb.Cursor.UIDNext
-				mended = append(mended, m.byCopying...)
-				for _, a := range m.altered {
-					drop, mended = append(drop, a.row), append(mended, a.finding)
-				}
-			default:
-				continue
-			}
-			for _, row := range drop {
-				if err := tx.DeleteMessages(row.ID); err != nil {
-					return err
-				}
-			}
-			mb.Cursor = cursor
-			mb.CurMTime, mb.NewMTime, mb.DirMTime = 0, 0, 0
-			if err := tx.PutMailbox(mb); err != nil {
-				return err
-			}
-		}
-		if len(empty) == 0 {
-			return nil
-		}
-		return tx.NoteAside(at)
-	})
-	if err != nil {
-		return err
-	}
-	for _, i := range mended {
-		c.rep.Findings[i].Repaired = true
-	}
-	return c.setAside(ctx, at, empty)
-}
-
-// setAside moves files to the undo folder that no row tells of any more.
-func (c *checker) setAside(ctx context.Context, at time.Time, files []maildir.File) error {
-	for _, f := range files {
-		if err := c.store.Discard(ctx, f, at.UTC().Format(undoLayout)); err != nil && !errors.Is(err, mail.ErrGone) {
+	for _, mb := range c.boxes {
+		n, err := c.db.Count(ctx, mb.ID)
+		if err != nil {
 			return err
 		}
-		if err := c.store.SyncFolders(ctx, f.Folder); err != nil {
-			return err
+		if int64(n) != int64(mb.Cursor.Messages) && !putBack(mb.Cursor) {
+			m := c.mend(mb)
+			m.unknown = true
+			m.byPairing = append(m.byPairing, c.found(FoundCursor, mb, nil,
+				"the server had %d messages when the sides last agreed, the state knows %d", mb.Cursor.Messages, n))
 		}
 	}
 	return nil

@@ -4,14 +4,15 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
-	"satchel/maildir"
 	"satchel/state"
 	"satchel/sync/mail"
 	"satchel/sync/remote"
 )
 
-// server compares UIDs and sizes with what the server has.
+// server compares the base with what the server has: by UID, size, Message-ID
+// and flags, and where these prove too little by content.
 func (c *checker) server(ctx context.Context) error {
 	client, err := remote.New(c.remoteOptions())
 	if err != nil {
@@ -26,10 +27,8 @@ func (c *checker) server(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, out := range client.LeftOut() {
-		if c.wanted(out.Name) {
-			c.rep.Findings = append(c.rep.Findings, Finding{Mailbox: out.Text, Problem: "it was not compared: " + out.Why})
-		}
+	if err := c.nameless(ctx, client, boxes); err != nil {
+		return err
 	}
 	var reqs []remote.ChangesRequest
 	there := map[string]bool{}
@@ -44,7 +43,7 @@ func (c *checker) server(ctx context.Context) error {
 	}
 	for _, mb := range c.boxes {
 		if there[mb.Name] {
-			reqs = append(reqs, remote.ChangesRequest{Mailbox: mb.Name, ReadOnly: true, ListNew: true})
+			reqs = append(reqs, remote.ChangesRequest{Mailbox: mb.Name, ReadOnly: true, ListNew: true, MessageIDs: mail.UIDSet{{Start: 1, Stop: mail.MaxUID}}})
 			continue
 		}
 		n, err := c.db.Count(ctx, mb.ID)
@@ -63,7 +62,7 @@ func (c *checker) server(ctx context.Context) error {
 		if err := c.compare(ctx, d, ch); err != nil {
 			return err
 		}
-		if len(d.rows) > 0 {
+		if len(d.certain)+len(d.sizes) > 0 {
 			doubts = append(doubts, d)
 		}
 		return nil
@@ -81,76 +80,80 @@ func (c *checker) server(ctx context.Context) error {
 	return err
 }
 
-// blame fetches what altered files should be: a file that is what the server
-// has is whole, and the state is wrong.
-func (c *checker) blame(ctx context.Context, conn *remote.Conn, mb *state.Mailbox, m *mending) error {
-	rows := make([]*state.Message, 0, len(m.altered))
-	for _, a := range m.altered {
-		rows = append(rows, a.row)
+// nameless names what cannot be compared for want of a name: mailboxes of the
+// server that have none here, and folders that the server cannot have, or
+// takes for another mailbox.
+func (c *checker) nameless(ctx context.Context, client *remote.Client, boxes []remote.Mailbox) error {
+	for _, out := range client.LeftOut() {
+		if c.wanted(out.Name) {
+			c.leftOut(out.Text, out.Why)
+		}
 	}
-	got, err := c.fetch(ctx, conn, mb, mb.Cursor.UIDValidity, rows)
+	there := map[string]*remote.Mailbox{}
+	for i := range boxes {
+		there[boxes[i].Name] = &boxes[i]
+		if _, err := c.store.Dir(boxes[i].Name); err != nil && boxes[i].Selectable && c.wanted(boxes[i].Name) {
+			c.leftOut(boxes[i].Name, err.Error())
+		}
+	}
+	s := session{Engine: c.Engine, distrust: map[fault]time.Time{}}
+	list, err := c.db.Distrusts(ctx)
 	if err != nil {
 		return err
 	}
-	if got == nil {
-		m.altered = nil // found, but not to be mended now
-		return nil
+	for _, d := range list {
+		s.distrust[fault{d.Mailbox, d.Fault}] = d.Since
 	}
-	m.altered = slices.DeleteFunc(m.altered, func(a alteration) bool {
-		if got[a.row.UID].digest != a.digest {
-			return false
+	for _, name := range c.newOnDisk {
+		if there[name] != nil {
+			continue
 		}
-		c.rep.Findings[a.finding].Problem = fmt.Sprintf("the state says digest %s, file and server have %s", a.row.Digest, a.digest)
-		m.broken, m.byPairing = append(m.broken, a.row), append(m.byPairing, a.finding)
-		return true
-	})
+		err := client.Nameable(name)
+		if err == nil {
+			err = s.aliasOf(there, name)
+		}
+		if err != nil {
+			c.leftOut(name, err.Error())
+		}
+	}
 	return nil
 }
 
-// doubt is about messages of a mailbox that have another size on the server
-// than in the state.
-type doubt struct {
-	mb       *state.Mailbox
-	validity mail.UIDValidity
-	rows     []*state.Message
-}
-
+// compare holds what the server lists of a mailbox against its rows.
 func (c *checker) compare(ctx context.Context, d *doubt, ch *remote.Changes) error {
 	mb := d.mb
 	switch {
 	case ch.Err != nil:
 		c.mend(mb).altered = nil // found, but not to be mended now
-		c.found(mb, nil, "the server does not open it: %v", ch.Err)
+		c.found(FoundUnopened, mb, nil, "the server does not open it: %v", ch.Err)
 		return nil
 	case mb.Cursor.UIDValidity != 0 && ch.Cursor.UIDValidity != mb.Cursor.UIDValidity:
 		c.mend(mb).altered = nil
 		c.rep.Waiting += len(ch.New) // paired anew by the next sync
 		return nil
 	}
+	c.ahead(mb, ch.Cursor)
 	there := make(map[mail.UID]*remote.NewMessage, len(ch.New))
 	for i := range ch.New {
 		there[ch.New[i].UID] = &ch.New[i]
 	}
+	settled := c.mend(mb).rows() // what is found already
 	err := c.db.Range(ctx, mb.ID, mail.AllUIDs(), func(row *state.Message) error {
 		m := there[row.UID]
 		delete(there, row.UID)
-		switch {
-		case m == nil:
-			c.rep.Waiting++
+		if m == nil {
+			c.missing(mb, row, ch.Cursor)
 			return nil
-		case m.HasMeta && m.Size != row.Size:
-			d.rows = append(d.rows, row)
-		case !m.Flags.Equal(row.RemoteFlags):
-			c.rep.Waiting++
-			// Nothing would report the flags again if the cursor were past
-			// this change.
-			if ch.Cursor.HighestModSeq != 0 && ch.Cursor.HighestModSeq == mb.Cursor.HighestModSeq {
-				md := c.mend(mb)
-				md.flags = true
-				md.byCopying = append(md.byCopying, c.found(mb, row, "flags on the server are %q, the state says %q", m.Flags, row.RemoteFlags))
-			}
 		}
 		c.rep.OnServer++
+		switch {
+		case settled[row.ID] || row.Pending:
+		case c.req.Full || !c.here.proves(row, m):
+			d.certain = append(d.certain, row)
+		case m.HasMeta && m.Size != row.Size:
+			d.sizes = append(d.sizes, row)
+		}
+		c.flagged(mb, row, m, ch.Cursor)
 		return nil
 	})
 	if err != nil {
@@ -166,85 +169,55 @@ func (c *checker) compare(ctx context.Context, d *doubt, ch *remote.Changes) err
 			m := c.mend(mb)
 			m.unknown = true
 			m.byPairing = append(m.byPairing, len(c.rep.Findings))
-			c.rep.Findings = append(c.rep.Findings, Finding{Mailbox: mb.Name, Message: fmt.Sprintf("uid %d", n.UID),
+			c.rep.Findings = append(c.rep.Findings, Finding{Kind: FoundUnknown, Mailbox: mb.Name, Message: fmt.Sprintf("uid %d", n.UID),
 				Problem: "the server has it, the state does not know it and takes the mailbox for read"})
 		}
 	}
 	return nil
 }
 
-// someDoubts is how many messages of a mailbox are fetched to see whether
-// their server merely does not tell sizes as they are.
-const someDoubts = 16
-
-// resolve fetches messages in doubt: servers are known that guess the size
-// (RFC822.SIZE), and only the content proves that a message is another.
-func (c *checker) resolve(ctx context.Context, conn *remote.Conn, d *doubt) error {
-	before := len(c.rep.Findings)
-	for len(d.rows) > 0 {
-		n := min(someDoubts, len(d.rows))
-		if len(c.rep.Findings) > before {
-			n = len(d.rows)
-		}
-		rows := d.rows[:n]
-		got, err := c.fetch(ctx, conn, d.mb, d.validity, rows)
-		if err != nil || got == nil {
-			return err
-		}
-		for _, row := range rows {
-			switch m, ok := got[row.UID]; {
-			case !ok:
-				c.rep.Waiting++ // gone meanwhile
-			case m.digest != row.Digest && c.otherLineEnds(ctx, row, m.digest, d.mb.Name):
-				c.broken(d.mb, row, "the server holds other line ends: %d bytes, the file is %d; each side keeps its own", m.size, row.DiskSize)
-			case m.digest != row.Digest:
-				c.broken(d.mb, row, "the server's message has %d bytes, the synced one %d; digest %s, should be %s",
-					m.size, row.Size, m.digest, row.Digest)
-			case m.size != row.Size && !c.isBroken(d.mb, row):
-				c.broken(d.mb, row, "the state says %d bytes, the server's message has %d", row.Size, m.size)
-			}
-		}
-		if d.rows = d.rows[n:]; len(c.rep.Findings) == before {
-			return nil // it guesses
-		}
+// ahead reports a cursor that is beyond what the server ever gave: what comes
+// there next would be taken for known.
+func (c *checker) ahead(mb *state.Mailbox, now mail.Cursor) {
+	was, m := mb.Cursor, c.mend(mb)
+	if was.UIDNext > now.UIDNext && now.UIDNext != 0 {
+		m.unknown = true
+		m.byPairing = append(m.byPairing, c.found(FoundCursor, mb, nil,
+			"the state takes it for read up to uid %d, the server has given none beyond %d", was.UIDNext-1, now.UIDNext-1))
 	}
-	return nil
-}
-
-// otherLineEnds reports whether the server's message is the file with other
-// line ends.
-func (c *checker) otherLineEnds(ctx context.Context, row *state.Message, d mail.Digest, folder string) bool {
-	content, err := c.store.Inspect(ctx, maildir.File{Folder: folder, New: row.New, Name: row.Base + row.Info})
-	return err == nil && content.TidySize > 0 && content.TidyDigest == d
-}
-
-func (c *checker) isBroken(mb *state.Mailbox, row *state.Message) bool {
-	m := c.mends[mb.ID]
-	return m != nil && slices.ContainsFunc(m.broken, func(r *state.Message) bool { return r.ID == row.ID })
-}
-
-// fetched is a message as the server has it.
-type fetched struct {
-	size   int64
-	digest mail.Digest
-}
-
-// fetch reads messages from the server. Those that it does not send are not
-// in the answer, which is nil when the mailbox cannot be read.
-func (c *checker) fetch(ctx context.Context, conn *remote.Conn, mb *state.Mailbox, v mail.UIDValidity, rows []*state.Message) (map[mail.UID]fetched, error) {
-	got := map[mail.UID]fetched{}
-	req := remote.BodyRequest{Mailbox: mb.Name, UIDValidity: v}
-	for _, row := range rows {
-		req.UIDs = append(req.UIDs, row.UID)
+	if was.HighestModSeq > now.HighestModSeq && now.HighestModSeq != 0 {
+		m.flags = true
+		m.byCopying = append(m.byCopying, c.found(FoundCursor, mb, nil,
+			"the state takes its flags for read up to mod-sequence %d, the server is at %d", was.HighestModSeq, now.HighestModSeq))
 	}
-	failed, err := conn.FetchBodies(ctx, []remote.BodyRequest{req}, func(b remote.Body) error {
-		d, err := b.Digest()
-		got[b.UID] = fetched{size: b.Size, digest: d}
-		return err
-	})
-	if err == nil && failed[mb.Name] != nil {
-		c.found(mb, nil, "the server does not send messages: %v", failed[mb.Name])
-		return nil, nil
+}
+
+// missing is about a row whose message the server does not list. The next sync
+// hears of that, unless for all counters nothing happened: then the row tells
+// of a message that is not there, and what became of it is not known. It is
+// neither to be removed here nor to be sent up on that ground.
+func (c *checker) missing(mb *state.Mailbox, row *state.Message, now mail.Cursor) {
+	if now != mb.Cursor || row.Pending {
+		c.rep.Waiting++
+		return
 	}
-	return got, err
+	c.found(FoundMissing, mb, row, "the server has no such message, and nothing tells a sync so; satchel sync --full %s takes it for removed there, and undo keeps the file",
+		mail.ShellWord(c.account.Name))
+}
+
+// flagged compares the flags that a message has on the server with those that
+// the state says. A sync asks for what changed behind the cursor, so a change
+// that is not behind it would never be heard of.
+func (c *checker) flagged(mb *state.Mailbox, row *state.Message, m *remote.NewMessage, now mail.Cursor) {
+	if m.Flags.Equal(row.RemoteFlags) {
+		return
+	}
+	c.rep.Waiting++
+	known := mb.Cursor.HighestModSeq
+	if known == 0 || now.HighestModSeq == 0 || m.ModSeq > known || m.ModSeq == 0 && now.HighestModSeq != known {
+		return
+	}
+	md := c.mend(mb)
+	md.flags = true
+	md.byCopying = append(md.byCopying, c.found(FoundFlags, mb, row, "flags on the server are %q, the state says %q", m.Flags, row.RemoteFlags))
 }

@@ -15,15 +15,17 @@ func newCheckCommand(d *deps) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check [ACCOUNT...]",
 		Short: "prove that state, Maildir and server agree",
-		Long: `check proves that state, Maildir and server agree: it reads every file and compares
-it with what was synced, byte for byte. It compares every message that the state knows
-with the server, which it does not change, by UID, size and flags; only where a size
-differs it fetches the content. A mailbox that was not compared is named. What the next sync will carry over, such as
-new mail, is no damage; -v counts it. Damage is named by mailbox and message, with exit 1.
+		Long: `check proves that state, Maildir and server agree. It reads every file and compares
+it with what was synced, byte for byte, and the flags that it shows with those of the
+state. It compares every message that the state knows with the server, which it does not
+change, by UID, size, Message-ID and flags, and fetches the content of those that this
+does not tell from others; with --full of all. A mailbox or a folder that was not compared
+is named. What the next sync will carry over, such as new mail, is no damage; -v counts
+it. Damage is named by mailbox and message, with exit 1.
 
 With --repair, check makes the state forget what is untrue in it, and nothing else: the
 next sync then looks at those messages anew, and copies what one side is missing. Where a
-file was altered, both versions are kept.`,
+file was altered, both versions are kept. What it does not understand it leaves alone.`,
 		Example: `  satchel check
   satchel check --offline home
   satchel check --repair home; satchel sync home`,
@@ -32,10 +34,14 @@ file was altered, both versions are kept.`,
 			if err := wholeAccounts(cmd, args); err != nil {
 				return err
 			}
+			if request.Full && request.Offline {
+				return usageError(cmd, "--full fetches from the server, and --offline leaves it out")
+			}
 			return runCheck(cmd.Context(), d, request, args)
 		},
 	}
 	cmd.Flags().BoolVar(&request.Offline, "offline", false, "leave out the server")
+	cmd.Flags().BoolVar(&request.Full, "full", false, "fetch every message and compare it byte for byte")
 	cmd.Flags().BoolVar(&request.Repair, "repair", false, "mend what can be mended; satchel sync does the rest")
 	return cmd
 }
@@ -124,6 +130,8 @@ func checkSummary(r *mailsync.CheckReport) string {
 		verdict = count(len(r.Findings), "finding", "findings")
 	case r.Offline:
 		verdict = "state and Maildir agree, the server was left out"
+	case r.Waiting > 0:
+		verdict = "no damage"
 	}
 	s := fmt.Sprintf("%s: %s in %s, %s read; %s", r.Account, count(r.Messages, "message", "messages"),
 		count(r.Mailboxes, "mailbox", "mailboxes"), byteSize(r.Bytes), verdict)

@@ -183,7 +183,7 @@ satchel: hint: satchel sync home copies what is missing now; then satchel check 
 	b.deps.stdoutTTY = true
 	b.run(t, "check")
 	want = `home: 1 message in 2 mailboxes, 4.2 kB read; 2 findings; 2 differences wait for the next sync
-work: 1 message in 2 mailboxes, 4.2 kB read; all agree; 2 differences wait for the next sync
+work: 1 message in 2 mailboxes, 4.2 kB read; no damage; 2 differences wait for the next sync
 `
 	if diff := cmp.Diff(want, b.stdout.String()); diff != "" {
 		t.Error(diff)

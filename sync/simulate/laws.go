@@ -2,7 +2,6 @@ package simulate
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -315,22 +314,6 @@ func (w *World) idle() *Violation {
 		return broken("problem", "a run with nothing to do: %v", res)
 	case res.rep.Changed():
 		return broken("restless", "a run with nothing to do did %v", res)
-	}
-	return nil
-}
-
-// checked: check finds nothing where both sides agree.
-func (w *World) checked() *Violation {
-	e, err := w.engine(nil)
-	if err != nil {
-		return broken("harness", "%v", err)
-	}
-	rep, err := e.Check(context.Background(), mailsync.CheckRequest{})
-	if err != nil {
-		return broken("check", "%v", err)
-	}
-	if len(rep.Findings) > 0 {
-		return broken("check", "the sides agree, and check finds %+v", rep.Findings)
 	}
 	return nil
 }

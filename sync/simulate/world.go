@@ -40,6 +40,8 @@ type World struct {
 	cover   *Coverage
 	o       Options
 	notes   []string // what happened, for people
+
+	agreements int // how often the sides were made to agree
 }
 
 func policies() []conflict.Policy {

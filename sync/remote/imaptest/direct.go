@@ -119,6 +119,18 @@ func (s *Server) StoreFlags(name string, uid uint32, add, remove []string) (ok b
 	return ok
 }
 
+// Rewrite gives a message another content under its UID, which a server must
+// never do (RFC 3501 §2.3.1.1) and which a damaged one does; ok is false when
+// there is none.
+func (s *Server) Rewrite(name string, uid uint32, data []byte) (ok bool) {
+	s.do(name, func(box *mailbox) {
+		if m := box.get(uid); m != nil {
+			m.content, ok = &content{data: bytes.Clone(data), id: m.content.id}, true
+		}
+	})
+	return ok
+}
+
 // Expunge removes messages, whatever their flags, and returns how many there were.
 func (s *Server) Expunge(name string, uids ...uint32) (n int) {
 	uids = slices.Sorted(slices.Values(uids))
