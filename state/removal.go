@@ -37,6 +37,7 @@ const (
 type Removal struct {
 	ID       int64
 	Run      int64
+	Began    time.Time // when the run did; read only
 	Time     time.Time
 	Side     Side
 	Mailbox  string
@@ -105,8 +106,8 @@ func (t *Tx) DeleteRemovals(ids ...int64) error { return t.allOf("DELETE FROM re
 // Removals returns what runs removed from a side and is still remembered, the
 // newest first.
 func (db *DB) Removals(ctx context.Context, side Side) ([]Removal, error) {
-	rows, err := db.read.QueryContext(ctx, `SELECT id, run, time, mailbox, fate, trash, trash_uid, digest, size, date, base
-		FROM removal WHERE side=? ORDER BY id DESC`, string(side))
+	rows, err := db.read.QueryContext(ctx, `SELECT removal.id, run, coalesce(run.started, time), time, mailbox, fate, trash, trash_uid, digest, size, date, base
+		FROM removal LEFT JOIN run ON run.id = run WHERE side=? ORDER BY removal.id DESC`, string(side))
 	if err != nil {
 		return nil, db.unread("read removals", err)
 	}
@@ -114,13 +115,13 @@ func (db *DB) Removals(ctx context.Context, side Side) ([]Removal, error) {
 	var list []Removal
 	for rows.Next() {
 		r := Removal{Side: side}
-		var at int64
+		var began, at int64
 		var fate string
 		var digest []byte
-		if err := rows.Scan(&r.ID, &r.Run, &at, &r.Mailbox, &fate, &r.Trash, &r.TrashUID, &digest, &r.Size, &r.Date, &r.Base); err != nil {
+		if err := rows.Scan(&r.ID, &r.Run, &began, &at, &r.Mailbox, &fate, &r.Trash, &r.TrashUID, &digest, &r.Size, &r.Date, &r.Base); err != nil {
 			return nil, db.unread("read removals", err)
 		}
-		r.Time, r.Fate = time.Unix(at, 0), Fate(fate)
+		r.Began, r.Time, r.Fate = time.Unix(began, 0), time.Unix(at, 0), Fate(fate)
 		copy(r.Digest[:], digest)
 		list = append(list, r)
 	}

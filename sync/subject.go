@@ -7,31 +7,40 @@ import (
 	"strings"
 )
 
-// maxHeader bounds how much of a message is read in search of its Subject.
+// maxHeader bounds how much of a message is read in search of Subject and From.
 const maxHeader = 64 << 10
 
-// readSubject returns the decoded Subject header, "" if there is none. It is
-// lenient: whatever the message holds, it returns some text.
-func readSubject(r io.Reader) string {
+// readHead returns the decoded Subject and From fields of a header, "" for one
+// that there is not. It is lenient: whatever the message holds, it returns some
+// text.
+func readHead(r io.Reader) (subject, from string) {
 	br := bufio.NewReader(io.LimitReader(r, maxHeader))
-	var value string
-	found := false
+	values := map[string]*string{"subject": &subject, "from": &from}
+	var open *string // the field that a continuation line goes on with
 	for {
 		line, err := br.ReadString('\n')
 		text := strings.TrimRight(line, "\r\n")
-		switch {
-		case found && text != "" && (text[0] == ' ' || text[0] == '\t'):
-			value += " " + strings.TrimSpace(text)
-		case found || text == "":
-			return decodeHeader(value)
-		case len(text) >= 8 && strings.EqualFold(text[:8], "subject:"):
-			found = true
-			value = strings.TrimSpace(text[8:])
+		if text == "" {
+			break // the end of the header
+		}
+		if text[0] == ' ' || text[0] == '\t' {
+			if open != nil {
+				*open += " " + strings.TrimSpace(text)
+			}
+		} else {
+			name, value, _ := strings.Cut(text, ":")
+			open = values[strings.ToLower(strings.TrimRight(name, " \t"))]
+			if open != nil && *open == "" {
+				*open = strings.TrimSpace(value)
+			} else {
+				open = nil // of several the first counts
+			}
 		}
 		if err != nil {
-			return decodeHeader(value)
+			break
 		}
 	}
+	return decodeHeader(subject), decodeHeader(from)
 }
 
 func decodeHeader(v string) string {

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"satchel/maildir"
@@ -21,25 +22,39 @@ const undoLayout = "20060102T150405Z"
 // undoRun names the folder that keeps what this run removes.
 func (s *session) undoRun() string { return s.start.UTC().Format(undoLayout) }
 
-// UndoRun is what one run removed from the Maildir.
+// UndoRun is what one run removed from either side.
 type UndoRun struct {
 	Run      string           `json:"run"` // the argument to Restore
 	Time     time.Time        `json:"time"`
 	Messages []RemovedMessage `json:"messages"`
 }
 
-// RemovedMessage is one message in the undo folder.
+// RemovedMessage is one message that a run removed.
 type RemovedMessage struct {
-	Mailbox string `json:"mailbox"`
-	File    string `json:"file"`
-	Path    string `json:"path"`
-	Subject string `json:"subject"`
-	removed maildir.Removed
+	Mailbox    string      `json:"mailbox"`
+	File       string      `json:"file"` // its name, or of one that was removed here first the unique part
+	Path       string      `json:"path"` // in the undo folder
+	Subject    string      `json:"subject"`
+	From       string      `json:"from"`
+	Date       time.Time   `json:"date"`       // at which it came to the server; zero: not known
+	Side       state.Side  `json:"side"`       // that the sync removed it from
+	Fate       Whereabouts `json:"fate"`       // where it is now
+	Place      string      `json:"place"`      // the mailbox, unless that is the undo folder
+	Restorable bool        `json:"restorable"` // else nothing of it is here
+	removed    maildir.Removed
+	source     *maildir.File // of a message that is in another mailbox
+	id         int64         // of the removal that the state remembers, 0: none
 }
 
-// UndoRuns lists what syncs removed from the Maildir and is still kept, the
-// newest first.
-func (e *Engine) UndoRuns(ctx context.Context) ([]UndoRun, error) {
+// undoing is what undo looks at.
+type undoing struct {
+	db    *state.DB // nil: there is no state
+	store *maildir.Store
+	names map[int64]string // of mailboxes
+}
+
+// UndoRuns lists what syncs removed and is still remembered, the newest first.
+func (e *Engine) UndoRuns(ctx context.Context) (runs []UndoRun, err error) {
 	exists, err := state.Exists(e.statePath())
 	if err != nil {
 		return nil, err
@@ -47,39 +62,56 @@ func (e *Engine) UndoRuns(ctx context.Context) ([]UndoRun, error) {
 	if _, err := os.Stat(e.account.Maildir); !exists && errors.Is(err, os.ErrNotExist) {
 		return []UndoRun{}, nil // never synced
 	}
-	store, err := maildir.Open(e.account.Maildir, e.maildirOptions())
-	if err != nil {
+	u := &undoing{}
+	if u.store, err = maildir.Open(e.account.Maildir, e.maildirOptions()); err != nil {
 		return nil, err
 	}
-	return undoRuns(ctx, store)
+	if exists {
+		if u.db, err = state.Open(ctx, e.statePath(), e.stateOptions); err != nil {
+			return nil, err
+		}
+		defer func() { err = errors.Join(err, u.db.Close()) }()
+	}
+	return u.runs(ctx)
 }
 
-func undoRuns(ctx context.Context, store *maildir.Store) ([]UndoRun, error) {
-	names, err := store.UndoRuns()
+func (u *undoing) runs(ctx context.Context) ([]UndoRun, error) {
+	names, err := u.store.UndoRuns()
 	if err != nil {
 		return nil, err
 	}
-	slices.Reverse(names)
 	runs := []UndoRun{}
 	for _, n := range names {
-		removed, err := store.Discarded(ctx, n)
+		removed, err := u.store.Discarded(ctx, n)
 		if err != nil {
 			return nil, err
 		}
-		if len(removed) == 0 {
-			continue
-		}
-		r := UndoRun{Run: n}
-		if t, err := time.Parse(undoLayout, n); err == nil {
-			r.Time = t
+		began, err := time.Parse(undoLayout, n)
+		if err != nil {
+			began = time.Time{}
 		}
 		for _, m := range removed {
-			r.Messages = append(r.Messages, RemovedMessage{Mailbox: m.Folder, File: m.Name, Path: m.Path,
-				Subject: subject(store, m), removed: m})
+			text, from := u.head(m)
+			runs = addTo(runs, n, began, RemovedMessage{Mailbox: m.Folder, File: m.Name, Path: m.Path, Subject: text, From: from,
+				Side: state.Local, Fate: InUndo, Restorable: true, removed: m})
 		}
-		runs = append(runs, r)
 	}
+	if runs, err = u.removedThere(ctx, runs); err != nil {
+		return nil, err
+	}
+	slices.SortStableFunc(runs, func(a, b UndoRun) int { return strings.Compare(b.Run, a.Run) })
 	return runs, nil
+}
+
+// addTo adds a message to the run of that name.
+func addTo(runs []UndoRun, name string, began time.Time, m RemovedMessage) []UndoRun {
+	i := slices.IndexFunc(runs, func(r UndoRun) bool { return r.Run == name })
+	if i < 0 {
+		i = len(runs)
+		runs = append(runs, UndoRun{Run: name, Time: began})
+	}
+	runs[i].Messages = append(runs[i].Messages, m)
+	return runs
 }
 
 // Restore brings messages of a run back into the Maildir: those whose file
@@ -91,11 +123,21 @@ func (e *Engine) Restore(ctx context.Context, run string, files []string) (back 
 		return nil, err
 	}
 	defer unlock()
-	store, err := e.knownMaildir(ctx)
+	u := &undoing{}
+	exists, err := state.Exists(e.statePath())
 	if err != nil {
 		return nil, err
 	}
-	runs, err := undoRuns(ctx, store)
+	if exists {
+		if u.db, err = state.Open(ctx, e.statePath(), e.stateOptions); err != nil {
+			return nil, err
+		}
+		defer func() { err = errors.Join(err, u.db.Close()) }()
+	}
+	if u.store, err = e.knownMaildir(ctx, u.db); err != nil {
+		return nil, err
+	}
+	runs, err := u.runs(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -105,12 +147,30 @@ func (e *Engine) Restore(ctx context.Context, run string, files []string) (back 
 			Hint: "satchel undo " + e.account.Name + " lists the runs"}
 	}
 	var errs []error
+	for _, f := range files {
+		if !slices.ContainsFunc(runs[i].Messages, func(m RemovedMessage) bool { return m.File == f }) {
+			errs = append(errs, &mail.Error{Op: "the run did not remove " + strconv.Quote(f), Kind: mail.KindMessage,
+				Hint: "satchel undo -v " + e.account.Name + " lists the files"})
+		}
+	}
+	back, some := u.restore(ctx, runs[i].Messages, files)
+	return back, errors.Join(append(errs, some, u.takenBack(context.WithoutCancel(ctx), back))...)
+}
+
+// restore brings back those messages whose file name is in files, or all.
+func (u *undoing) restore(ctx context.Context, list []RemovedMessage, files []string) (back []RemovedMessage, err error) {
+	var errs []error
 	taken := map[string]map[string]bool{}
-	for _, m := range runs[i].Messages {
+	for _, m := range list {
 		if len(files) > 0 && !slices.Contains(files, m.File) {
 			continue
 		}
-		err := restore(ctx, store, m, taken)
+		var err error
+		if m.Fate == InUndo {
+			err = restore(ctx, u.store, m, taken)
+		} else {
+			err = u.bring(ctx, m)
+		}
 		if ctx.Err() != nil {
 			return back, errors.Join(append(errs, err)...)
 		}
@@ -120,31 +180,44 @@ func (e *Engine) Restore(ctx context.Context, run string, files []string) (back 
 		}
 		back = append(back, m)
 	}
-	for _, f := range files {
-		if !slices.ContainsFunc(runs[i].Messages, func(m RemovedMessage) bool { return m.File == f }) {
-			errs = append(errs, &mail.Error{Op: "the run did not remove " + strconv.Quote(f), Kind: mail.KindMessage,
-				Hint: "satchel undo -v " + e.account.Name + " lists the files"})
+	return back, errors.Join(errs...)
+}
+
+// takenBack makes the state forget removals that were undone: they are no loss
+// that the brakes should add up.
+func (u *undoing) takenBack(ctx context.Context, back []RemovedMessage) error {
+	if u.db == nil || len(back) == 0 {
+		return nil
+	}
+	local, err := u.db.Removals(ctx, state.Local)
+	if err != nil {
+		return err
+	}
+	type place struct{ mailbox, base string }
+	ids := map[place]int64{}
+	for _, r := range local {
+		ids[place{r.Mailbox, r.Base}] = r.ID
+	}
+	var forget []int64
+	for _, m := range back {
+		id := m.id
+		if m.Fate == InUndo {
+			id = ids[place{m.Mailbox, maildir.File{Name: m.File}.Base()}]
+		}
+		if id != 0 {
+			forget = append(forget, id)
 		}
 	}
-	return back, errors.Join(errs...)
+	return u.db.Update(ctx, func(tx *state.Tx) error { return tx.DeleteRemovals(forget...) })
 }
 
 // knownMaildir opens the Maildir and, where there is a state, makes sure that
 // it is the one that was synced: mail must not go beneath the mount point of a
 // disk that is missing.
-func (e *Engine) knownMaildir(ctx context.Context) (store *maildir.Store, err error) {
-	exists, err := state.Exists(e.statePath())
-	if err != nil {
-		return nil, err
-	}
-	if !exists {
+func (e *Engine) knownMaildir(ctx context.Context, db *state.DB) (store *maildir.Store, err error) {
+	if db == nil {
 		return maildir.Open(e.account.Maildir, e.maildirOptions())
 	}
-	db, err := state.Open(ctx, e.statePath(), e.stateOptions)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, db.Close()) }()
 	want, err := db.Meta(ctx, state.MetaRoot)
 	if err != nil {
 		return nil, err
@@ -187,61 +260,13 @@ func restore(ctx context.Context, store *maildir.Store, m RemovedMessage, taken 
 	return nil
 }
 
-// subject returns the Subject of a message as it stands in the header, for
-// lists; "" if there is none to be read.
-func subject(store *maildir.Store, m maildir.Removed) string {
-	f, err := store.OpenRemoved(m)
+// head returns Subject and From of a message in the undo folder as they stand
+// in its header, for lists; "" if there is none to be read.
+func (u *undoing) head(m maildir.Removed) (text, from string) {
+	f, err := u.store.OpenRemoved(m)
 	if err != nil {
-		return ""
+		return "", ""
 	}
-	text := readSubject(f)
-	_ = f.Close() // only read
-	return text
-}
-
-// tidy removes what earlier runs left: messages that were kept long enough,
-// files in tmp that a stopped run was writing, and folders that it was making.
-// They do not show in the stamps of a folder, so after such a run all are looked at.
-func (s *session) tidy(ctx context.Context) error {
-	interrupted, err := s.db.Interrupted(ctx, s.runID)
-	if err != nil {
-		return err
-	}
-	for _, name := range s.names {
-		if mb := s.mailboxes[name]; mb.folder == nil || mb.listing == nil && !interrupted {
-			continue
-		}
-		if err := s.store.SweepTmp(ctx, name, s.start); err != nil {
-			s.log.Debug("sweep tmp", "mailbox", name, "err", err)
-		}
-	}
-	if interrupted || s.store.Unfinished() { // a run may have died before it was in the history
-		s.store.SweepRoot(s.start)
-	}
-	return s.forgetUndo(ctx)
-}
-
-// forgetUndo deletes for good what was removed longer ago than undo_days, of
-// runs that the state knows: what else is in the undo folder is not satchel's,
-// or belongs to a state that was lost.
-func (s *session) forgetUndo(ctx context.Context) error {
-	runs, err := s.store.UndoRuns()
-	if err != nil {
-		return err
-	}
-	for _, r := range runs {
-		t, err := time.Parse(undoLayout, r)
-		if err != nil || s.start.Sub(t) < time.Duration(max(0, s.account.UndoDays))*24*time.Hour {
-			continue
-		}
-		if ours, err := s.db.Ran(ctx, t); err != nil {
-			return err
-		} else if !ours {
-			continue
-		}
-		if err := s.store.ForgetRun(ctx, r); err != nil {
-			return err
-		}
-	}
-	return nil
+	defer func() { _ = f.Close() }() // only read
+	return readHead(f)
 }

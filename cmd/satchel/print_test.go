@@ -202,9 +202,13 @@ func TestUndoVerb(t *testing.T) {
 		{Mailbox: "INBOX", File: "1:2,S", Subject: "tea\x1b"}, {Mailbox: "INBOX", File: "2"}, {Mailbox: "a", File: "3"},
 		{Mailbox: "b", File: "4"}, {Mailbox: "c", File: "5"},
 	}
+	for i := range removed {
+		removed[i].Fate, removed[i].Restorable = mailsync.InUndo, true
+	}
+	gone := mailsync.RemovedMessage{Mailbox: "INBOX", File: "9", Fate: mailsync.InTrash, Place: "Trash"}
 	b := newBench(t, func(a mailsync.Account, _ mailsync.Options) *fakeEngine {
 		if a.Name == "work" {
-			return &fakeEngine{runs: []mailsync.UndoRun{{Run: "odd", Messages: removed[:1]}}, restore: func(string, []string) ([]mailsync.RemovedMessage, error) {
+			return &fakeEngine{runs: []mailsync.UndoRun{{Run: "odd", Messages: []mailsync.RemovedMessage{removed[0], gone}}}, restore: func(string, []string) ([]mailsync.RemovedMessage, error) {
 				return nil, kindError(mail.KindBusy, "locked")
 			}}
 		}
@@ -223,9 +227,9 @@ func TestUndoVerb(t *testing.T) {
 		code           int
 		stdout, stderr string
 	}{
-		{[]string{"undo"}, 0, `account  run  when                 messages  mailboxes
-home     R1   2026-03-04 05:06:07  5         INBOX, a, b and 1 more
-work     odd  -                    1         INBOX
+		{[]string{"undo"}, 0, `account  run  when                 messages        mailboxes
+home     R1   2026-03-04 05:06:07  5               INBOX, a, b and 1 more
+work     odd  -                    2 (1 not here)  INBOX
 `, ""},
 		{[]string{"undo", "R1"}, 2, "", "satchel: unknown account \"R1\"\nsatchel: hint: the configuration has: home, work\n"},
 		{[]string{"undo", "home", "R1"}, 0, "home: 5 messages brought back; the next \"satchel sync home\" puts them on the server again\n", ""},
@@ -235,7 +239,7 @@ work     odd  -                    1         INBOX
 		{[]string{"__complete", "undo", ""}, 0, "home\nwork\n:4\n", "Completion ended with directive: ShellCompDirectiveNoFileComp\n"},
 		{[]string{"__complete", "undo", "home", "R"}, 0, "R1\t5 messages from INBOX, a, b and 1 more\n:36\n",
 			"Completion ended with directive: ShellCompDirectiveNoFileComp, ShellCompDirectiveKeepOrder\n"},
-		{[]string{"__complete", "undo", "work", "odd", ""}, 0, "1:2,S\tINBOX: tea\uFFFD\n:36\n",
+		{[]string{"__complete", "undo", "work", "odd", ""}, 0, "1:2,S\tINBOX: tea\uFFFD\n9\tINBOX:\n:36\n",
 			"Completion ended with directive: ShellCompDirectiveNoFileComp, ShellCompDirectiveKeepOrder\n"},
 	} {
 		if code := b.run(t, tt.args...); code != tt.code {
@@ -249,7 +253,10 @@ work     odd  -                    1         INBOX
 		}
 	}
 	b.run(t, "undo", "-v", "home")
-	if want := "account  run  mailbox  file   subject\nhome     R1   INBOX    1:2,S  tea\uFFFD\n"; !strings.HasPrefix(b.stdout.String(), want) {
+	if want := "account  run  mailbox  file   where  from  subject\nhome     R1   INBOX    1:2,S  kept   -     tea\uFFFD\n"; !strings.HasPrefix(b.stdout.String(), want) {
+		t.Errorf("%s", b.stdout.String())
+	}
+	if b.run(t, "undo", "-v", "work"); !strings.Contains(b.stdout.String(), " in Trash on the server ") {
 		t.Errorf("%s", b.stdout.String())
 	}
 	if code := b.run(t, "undo", "home", "R1", "1:2,S", "x", "--json"); code != 1 || strings.Count(b.stdout.String(), `"error": "`) != 2 {

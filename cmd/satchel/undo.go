@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -17,11 +18,15 @@ import (
 func newUndoCommand(d *deps) *cobra.Command {
 	return &cobra.Command{
 		Use:   "undo [ACCOUNT [RUN [FILE...]]]",
-		Short: "bring back local files that a sync removed",
-		Long: `undo brings back files that a sync removed from the Maildir, for as long as undo_days
-says. Without a run it lists the runs that removed some, the newest first, of the account
-or of all accounts; -v lists their messages. With a run it brings back all of it, or only
-the named files. The next sync then puts the messages back on the server.`,
+		Short: "bring back what a sync removed",
+		Long: `undo brings back messages that a sync removed, for as long as undo_days says: from the
+Maildir, of which it kept the files, and from the server, where they were removed because
+they had been removed here: out of the server's trash, if that is here too, or from another
+mailbox that has the same message. What was expunged on the server, and of which no file
+is left, it lists and cannot bring back. Without a run it lists the runs that removed some,
+the newest first, of the account or of all accounts; -v lists their messages and where
+they are. With a run it brings back all of it, or only the named files. The next sync then
+puts the messages back on the server.`,
 		Example: `  satchel undo -v home
   satchel undo home 20260304T050607Z
   satchel undo home 20260304T050607Z 1772600000.M5P1Q1R00.host:2,S`,
@@ -77,12 +82,12 @@ func runUndoList(ctx context.Context, d *deps, args []string) error {
 	}
 	header := "account\trun\twhen\tmessages\tmailboxes"
 	if d.flags.verbose > 0 {
-		header = "account\trun\tmailbox\tfile\tsubject"
+		header = "account\trun\tmailbox\tfile\twhere\tfrom\tsubject"
 	}
 	if len(rows) > 0 {
 		err = table(d.stdout, append([]string{header}, rows...))
 	} else if d.stdoutTTY && code == exitOK && !d.flags.quiet {
-		d.result("no sync removed files that are still kept")
+		d.result("no sync removed messages that are still remembered")
 	}
 	return errors.Join(err, exited(code))
 }
@@ -92,8 +97,8 @@ func undoRows(account string, r mailsync.UndoRun, messages bool) []string {
 	if messages {
 		var rows []string
 		for _, m := range r.Messages {
-			rows = append(rows, fmt.Sprintf("%s\t%s\t%s\t%s\t%s", printable(account), printable(r.Run),
-				printable(m.Mailbox), printable(m.File), printable(cmp.Or(m.Subject, "-"))))
+			rows = append(rows, fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s\t%s", printable(account), printable(r.Run), printable(m.Mailbox),
+				printable(m.File), printable(where(m)), printable(cmp.Or(m.From, "-")), printable(cmp.Or(m.Subject, "-"))))
 		}
 		return rows
 	}
@@ -101,8 +106,30 @@ func undoRows(account string, r mailsync.UndoRun, messages bool) []string {
 	if !r.Time.IsZero() {
 		when = r.Time.Local().Format(time.DateTime)
 	}
-	return []string{fmt.Sprintf("%s\t%s\t%s\t%d\t%s", printable(account), printable(r.Run), when, len(r.Messages),
-		printable(mailboxesOf(r)))}
+	lost := 0
+	for _, m := range r.Messages {
+		if !m.Restorable {
+			lost++
+		}
+	}
+	number := strconv.Itoa(len(r.Messages))
+	if lost > 0 {
+		number += fmt.Sprintf(" (%d not here)", lost)
+	}
+	return []string{fmt.Sprintf("%s\t%s\t%s\t%s\t%s", printable(account), printable(r.Run), when, number, printable(mailboxesOf(r)))}
+}
+
+// where says where a removed message is, and so whether it can be brought back.
+func where(m mailsync.RemovedMessage) string {
+	switch {
+	case m.Fate == mailsync.InUndo:
+		return "kept"
+	case m.Restorable:
+		return "in " + m.Place
+	case m.Fate == mailsync.InTrash:
+		return "in " + m.Place + " on the server"
+	}
+	return "expunged, not kept"
 }
 
 // mailboxesOf names the mailboxes of a run, the first few of many.
