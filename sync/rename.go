@@ -276,7 +276,7 @@ func (s *session) pretend(f *finding, step *plan.RenameStep) {
 		if op.Kind.Silent() {
 			continue
 		}
-		s.rep.Operations = append(s.rep.Operations, op.String())
+		s.rep.Operations = append(s.rep.Operations, operation(&op))
 		s.rep.count(op.Kind, op.Mailbox)
 		if op.Kind == plan.LocalRename {
 			s.store.Pretend(op.Mailbox, op.To)

@@ -197,7 +197,7 @@ func TestMailboxRenames(t *testing.T) {
 							t.Errorf("did %v, want %v", rep.Counts, want)
 						}
 						if server == "objectid" && !sameCounts(planned.Counts, want) {
-							t.Errorf("planned %v, want %v:\n%s", planned.Counts, want, strings.Join(planned.Operations, "\n"))
+							t.Errorf("planned %v, want %v:\n%s", planned.Counts, want, fmt.Sprint(planned.Operations))
 						}
 					default:
 						if n := want["download"] + want["upload"]; rep.Counts["download"]+rep.Counts["upload"] > max(n, 3) {

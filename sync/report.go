@@ -22,12 +22,13 @@ type Report struct {
 	Mailboxes  int             `json:"mailboxes"`  // seen on either side
 	Counts     map[string]int  `json:"counts"`     // operations done, by name, e.g. "download", "remote-move"
 	Mailbox    []MailboxReport `json:"mailbox"`    // only mailboxes in which something happened
-	Operations []string        `json:"operations"` // the plan, only in a dry run
+	Operations []Operation     `json:"operations"` // the plan, only in a dry run
 	Conflicts  []ConflictEntry `json:"conflicts"`
 	Problems   []Problem       `json:"errors"`
-	Notices    []string        `json:"notices"` // facts said once, e.g. a keyword that a side cannot hold
-	BytesIn    int64           `json:"bytes_in"`
+	Notices    []string        `json:"notices"`  // facts said once, e.g. a keyword that a side cannot hold
+	BytesIn    int64           `json:"bytes_in"` // over the network, also of a plan: what it took to make it
 	BytesOut   int64           `json:"bytes_out"`
+	Planned    Transfer        `json:"planned"`     // what a plan would transfer, of messages
 	RoundTrips int64           `json:"round_trips"` // after the greeting, all connections
 	Level      string          `json:"level"`       // qresync, condstore or plain
 	Waiting    []string        `json:"waiting"`     // mailboxes in which the run left a change of a side that it was to carry over
@@ -35,6 +36,12 @@ type Report struct {
 
 	mu         sync.Mutex                // workers report side by side
 	perMailbox map[string]map[string]int // becomes Mailbox
+}
+
+// Transfer is a number of bytes in either direction.
+type Transfer struct {
+	Download int64 `json:"download"`
+	Upload   int64 `json:"upload"`
 }
 
 // MailboxReport counts what happened in one mailbox.
@@ -102,7 +109,7 @@ type MailboxStatus struct {
 func newReport(account string, dry bool, now time.Time) *Report {
 	return &Report{Account: account, DryRun: dry, Started: now, Counts: map[string]int{},
 		perMailbox: map[string]map[string]int{}, Mailbox: []MailboxReport{},
-		Conflicts: []ConflictEntry{}, Problems: []Problem{}, Notices: []string{}, Waiting: []string{}, Operations: []string{}}
+		Conflicts: []ConflictEntry{}, Problems: []Problem{}, Notices: []string{}, Waiting: []string{}, Operations: []Operation{}}
 }
 
 // count notes an operation that was done.

@@ -152,11 +152,8 @@ func (s *session) cycle(ctx context.Context) (again bool, err error) {
 	p := s.plan()
 	s.halted(p)
 	if s.req.DryRun {
-		for _, op := range p.Ops {
-			if !op.Kind.Silent() {
-				s.rep.Operations = append(s.rep.Operations, op.String())
-				s.rep.count(op.Kind, op.Mailbox)
-			}
+		if err := s.tellPlan(ctx, p.Ops); err != nil {
+			return false, err
 		}
 		s.addConflicts(p.Conflicts)
 		return false, nil

@@ -20,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	mailsync "satchel/sync"
 	"satchel/sync/remote/imaptest/dovecot"
 )
 
@@ -192,10 +193,10 @@ type object struct {
 	Exit     int            `json:"exit"`
 	Counts   map[string]int `json:"counts"`
 	Accounts []struct {
-		Account    string         `json:"account"`
-		DryRun     bool           `json:"dry_run"`
-		Counts     map[string]int `json:"counts"`
-		Operations []string       `json:"operations"`
+		Account    string               `json:"account"`
+		DryRun     bool                 `json:"dry_run"`
+		Counts     map[string]int       `json:"counts"`
+		Operations []mailsync.Operation `json:"operations"`
 		Errors     []struct {
 			Mailbox, Message, Kind, Error, Hint string
 		} `json:"errors"`

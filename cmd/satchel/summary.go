@@ -48,8 +48,12 @@ func summary(r *mailsync.Report) string {
 	case r.DryRun:
 		what = count(max(len(r.Operations), total(r.Counts)), "operation", "operations") + " to do"
 	}
+	bytes := r.BytesIn + r.BytesOut
+	if r.DryRun { // what it took to make the plan is not what the plan would take
+		bytes = r.Planned.Download + r.Planned.Upload
+	}
 	return fmt.Sprintf("%s: %s; %s%s in %s", r.Account, what,
-		count(r.Mailboxes, "mailbox", "mailboxes"), traffic(r), elapsed(time.Duration(r.DurationMS)*time.Millisecond))
+		count(r.Mailboxes, "mailbox", "mailboxes"), traffic(r.DryRun, bytes), elapsed(time.Duration(r.DurationMS)*time.Millisecond))
 }
 
 func total(counts map[string]int) (n int) {
@@ -59,11 +63,14 @@ func total(counts map[string]int) (n int) {
 	return n
 }
 
-func traffic(r *mailsync.Report) string {
-	if n := r.BytesIn + r.BytesOut; n > 0 {
-		return ", " + byteSize(n)
+func traffic(planned bool, bytes int64) string {
+	switch {
+	case bytes <= 0:
+		return ""
+	case planned:
+		return ", " + byteSize(bytes) + " to transfer; planned"
 	}
-	return ""
+	return ", " + byteSize(bytes)
 }
 
 func byteSize(n int64) string { return humanize.Bytes(uint64(max(n, 0))) }

@@ -41,7 +41,7 @@ type syncFlags struct {
 
 func (o *syncFlags) register(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.BoolVar(&o.request.Full, "full", false, "distrust what is remembered and compare everything")
+	f.BoolVar(&o.request.Full, "full", false, "distrust what is remembered and compare everything; a plan names every operation")
 	f.BoolVar(&o.request.AllowMassDelete, "allow-mass-delete", false, "lift the brake on deleting most of a mailbox or of the account, and begin its count anew")
 	f.BoolVar(&o.request.Pull, "pull", false, "only from the server to the Maildir")
 	f.BoolVar(&o.request.Push, "push", false, "only from the Maildir to the server")
@@ -64,6 +64,7 @@ type outcome struct {
 	report  *mailsync.Report // never nil
 	err     error            // also among the report's problems
 	code    int
+	full    bool // every operation of a plan is told
 	// withheld is the text of the problem that is no news; empty: none.
 	withheld string
 }
@@ -135,7 +136,7 @@ func (d *deps) syncOne(ctx context.Context, t target, request mailsync.Request, 
 	d.logger().Info("run ended", "account", t.account.Name, "operations", total(report.Counts), "mailboxes", report.Mailboxes,
 		"problems", len(report.Problems), "conflicts", len(report.Conflicts), "bytes_in", report.BytesIn, "bytes_out", report.BytesOut,
 		"round_trips", report.RoundTrips, "level", report.Level, "duration", time.Duration(report.DurationMS)*time.Millisecond)
-	o := outcome{account: t.account.Name, report: report, err: err, code: codeOf(report, err)}
+	o := outcome{account: t.account.Name, report: report, err: err, code: codeOf(report, err), full: request.Full}
 	d.withhold(ctx, t, &o)
 	return o
 }
@@ -143,8 +144,8 @@ func (d *deps) syncOne(ctx context.Context, t target, request mailsync.Request, 
 // tell prints what people want to know of one account's run.
 func (d *deps) tell(o outcome) {
 	if !d.flags.json {
-		for _, op := range o.report.Operations {
-			d.result("%s: %s", o.account, op)
+		for _, line := range planLines(o.report.Operations, d.flags.verbose > 0 || o.full) {
+			d.result("%s: %s", o.account, line)
 		}
 	}
 	for _, n := range o.report.Notices {

@@ -92,7 +92,7 @@ func TestPlan(t *testing.T) {
 			}
 			report := &mailsync.Report{Account: a.Name, DryRun: true}
 			if a.Name == "home" {
-				report.Operations = []string{"download INBOX 7", "local-flags Évil\x1b[2J +\\Seen"}
+				report.Operations = []mailsync.Operation{{Op: "download", Mailbox: "INBOX", UID: 7}, {Op: "local-flags", Mailbox: "Évil\x1b[2J", Add: []string{`\Seen`}, Subject: "tea", From: "Ann"}}
 			}
 			return report, nil
 		}}
@@ -101,7 +101,7 @@ func TestPlan(t *testing.T) {
 		if code := b.run(t, args...); code != 0 {
 			t.Errorf("%v: exit %d: %s", args, code, b.stderr.String())
 		}
-		want := "home: download INBOX 7\nhome: local-flags Évil\uFFFD[2J +\\Seen\n"
+		want := "home: download INBOX: uid 7\nhome: local-flags Évil\uFFFD[2J +\\Seen: tea, from Ann\n"
 		if b.stdout.String() != want {
 			t.Errorf("%v: %q", args, b.stdout.String())
 		}

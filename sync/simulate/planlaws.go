@@ -36,9 +36,17 @@ func (w *World) planned(plan, run result) *Violation {
 		return nil
 	}
 	if fmt.Sprint(plan.rep.Counts) != fmt.Sprint(run.rep.Counts) {
-		return broken("plan", "the plan named %v, the run did %v\n%s", plan.rep.Counts, run.rep.Counts, strings.Join(plan.rep.Operations, "\n"))
+		return broken("plan", "the plan named %v, the run did %v\n%s", plan.rep.Counts, run.rep.Counts, lines(plan.rep.Operations))
 	}
 	return nil
+}
+
+func lines(ops []mailsync.Operation) string {
+	var b strings.Builder
+	for _, o := range ops {
+		fmt.Fprintln(&b, o)
+	}
+	return b.String()
 }
 
 // fingerprint is all that a plan may not change.
