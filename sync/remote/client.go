@@ -16,6 +16,8 @@ import (
 type Client struct {
 	opts  Options
 	roots *x509.CertPool // nil: the system's
+	// secrets are what was sent to the server in confidence; see shown.go.
+	secrets mail.Secrets
 
 	mu    sync.Mutex // guards all below
 	names *names

@@ -107,7 +107,7 @@ func (c *Conn) dead(op, mailbox string, err error) error {
 		c.cl.Distrust(Pipelining)
 	}
 	return &mail.Error{Op: op, Mailbox: mailbox, Kind: mail.KindConnection,
-		Hint: cmp.Or(limitHint(err), "nothing was lost; try again later"), Err: err}
+		Hint: cmp.Or(limitHint(err), "nothing was lost; try again later"), Err: c.cl.told(err)}
 }
 
 // wait waits for the answer. Its error is that of the connection; what the

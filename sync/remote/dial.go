@@ -115,7 +115,7 @@ func (cl *Client) startTLS(conn net.Conn) error {
 	case !ok:
 		return notIMAP(line)
 	case r.Kind == "BYE":
-		t := wire.ParseText(r.Rest)
+		t := cl.answered(wire.ParseText(r.Rest))
 		return &ByeError{Code: t.Code, Text: t.Text, Refused: true}
 	case r.Kind != "OK":
 		return errors.New("the server skips login before TLS, which an attacker could fake")
@@ -221,7 +221,7 @@ func notIMAP(line []byte) error {
 // connectError says where the connection was to go, and what to try.
 func (cl *Client) connectError(err error) error {
 	return &mail.Error{Op: "connect to " + cl.opts.address(), Kind: mail.KindConnection,
-		Hint: cl.connectHint(err), Err: err}
+		Hint: cl.connectHint(err), Err: cl.told(err)}
 }
 
 func (cl *Client) connectHint(err error) string {

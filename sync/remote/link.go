@@ -37,6 +37,7 @@ type link struct {
 	timeout  time.Duration
 	log      *slog.Logger
 	count    func(func(*Stats))
+	answered func(wire.Text) wire.Text // makes a text safe to show
 	without  []string
 	readOnly bool        // nothing may be changed on the server
 	disorder func() bool // reports whether the server is known to answer out of order
@@ -65,9 +66,10 @@ type link struct {
 	capsSeq  int // how often caps were set
 	greeted  bool
 	preauth  bool
-	received int64    // depth of the deepest answer that was waited for
-	sent     int64    // depth of the deepest command
-	asked    *command // the login whose challenge go-imap's next line answers
+	received int64         // depth of the deepest answer that was waited for
+	sent     int64         // depth of the deepest command
+	asked    *command      // the login whose challenge go-imap's next line answers; see challenge.go
+	settled  chan struct{} // closed when asked was answered
 	tags     int
 	opened   string // the name in the last SELECT or EXAMINE
 
@@ -85,9 +87,10 @@ type link struct {
 	idle    chan struct{} // everything queued was written
 }
 
-func newLink(conn net.Conn, o *Options, count func(func(*Stats))) *link {
+func newLink(conn net.Conn, cl *Client) *link {
+	o := &cl.opts
 	l := &link{
-		Conn: conn, timeout: o.Timeout, log: o.Logger, count: count, without: o.Without, readOnly: o.ReadOnly,
+		Conn: conn, timeout: o.Timeout, log: o.Logger, count: cl.count, answered: cl.answered, without: o.Without, readOnly: o.ReadOnly,
 		dead: make(chan struct{}),
 		wake: make(chan struct{}, 1), room: make(chan struct{}, 1), written: make(chan struct{}),
 		idle: make(chan struct{}, 1),
@@ -210,6 +213,7 @@ func (l *link) Read(p []byte) (int, error) {
 			l.out, l.greeting = []byte(l.greeting), ""
 			break
 		}
+		l.awaitAnswer()
 		if err := l.readResponse(); err != nil {
 			return 0, l.fail(err)
 		}

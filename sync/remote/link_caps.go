@@ -19,10 +19,11 @@ func (l *link) takeGreeting(line []byte) error {
 	}
 	t := wire.ParseText(r.Rest)
 	if r.Kind == "BYE" {
+		t = l.answered(t)
 		return &ByeError{Code: t.Code, Text: t.Text, Refused: true}
 	}
 	if t.Code == "ALERT" {
-		l.log.Warn("server alert", "alert", t.Text)
+		l.alert(t)
 	}
 	l.mu.Lock()
 	l.greeted = true

@@ -40,7 +40,7 @@ func (l *link) takeUntagged(r wire.Response) {
 		}
 		return
 	case "BYE":
-		t := wire.ParseText(r.Rest)
+		t := l.answered(wire.ParseText(r.Rest))
 		l.mu.Lock()
 		asked := make([]string, len(l.pending))
 		for i, p := range l.pending {
@@ -49,9 +49,8 @@ func (l *link) takeUntagged(r wire.Response) {
 		l.bye = &ByeError{Code: t.Code, Text: t.Text, words: ownWords(t.Text, strings.Join(asked, " "))}
 		l.mu.Unlock()
 	case "OK", "NO", "BAD":
-		// RFC 3501 §7.1: an ALERT must reach the user.
 		if t := wire.ParseText(r.Rest); t.Code == "ALERT" {
-			l.log.Warn("server alert", "alert", t.Text)
+			l.alert(t)
 		} else if t.Code == "CAPABILITY" {
 			l.setCaps(wire.ParseWords(t.Args))
 		}
@@ -66,6 +65,9 @@ func (l *link) takeUntagged(r wire.Response) {
 	}
 }
 
+// alert tells the user what the server insists on (RFC 3501 §7.1).
+func (l *link) alert(t wire.Text) { l.log.Warn("server alert", "alert", l.answered(t).Text) }
+
 // quiet waits until no command takes a response, now that the connection is
 // dead: what commands gathered so far is then for others to read.
 func (l *link) quiet() {
@@ -79,7 +81,7 @@ func (l *link) takeContinuation(line []byte) {
 	for _, c := range l.pending {
 		if c.login {
 			if strings.HasPrefix(c.line, "AUTHENTICATE") {
-				l.asked = c
+				l.challenge(c)
 			}
 			l.out = append(l.out, line...)
 			return
@@ -123,8 +125,11 @@ func (l *link) takeTagged(line []byte) error {
 	if c.text.Code == "CAPABILITY" && status == "OK" {
 		l.setCaps(wire.ParseWords(c.text.Args))
 	}
+	if status != "OK" {
+		c.text = l.answered(c.text)
+	}
 	if c.text.Code == "ALERT" {
-		l.log.Warn("server alert", "alert", c.text.Text)
+		l.alert(c.text)
 	}
 	if exhausts(c) {
 		// The command stays unanswered: whoever waits is told that the

@@ -48,6 +48,7 @@ func (l *link) through(c *command, call func()) error {
 	l.armed = c
 	l.wmu.Unlock()
 	call()
+	l.takeAsked() // a challenge that it gave no answer to
 	l.wmu.Lock()
 	defer l.wmu.Unlock()
 	if l.armed != nil {
@@ -323,14 +324,4 @@ func sameVerb(a, b string) bool {
 	a, _, _ = strings.Cut(a, " ")
 	b, _, _ = strings.Cut(b, " ")
 	return strings.EqualFold(a, b)
-}
-
-// takeAsked returns the login whose challenge the next line answers, nil for
-// none.
-func (l *link) takeAsked() *command {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	c := l.asked
-	l.asked = nil
-	return c
 }

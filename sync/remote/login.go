@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"strings"
 
 	"github.com/emersion/go-imap/v2/imapclient"
 
@@ -19,7 +18,7 @@ func (cl *Client) Connect(ctx context.Context) (*Conn, error) {
 	if err != nil {
 		return nil, cl.connectError(err)
 	}
-	l := newLink(sock, &cl.opts, cl.count)
+	l := newLink(sock, cl)
 	l.greeting, l.disorder = greeting, func() bool { return cl.distrusts(Pipelining) }
 	c := &Conn{cl: cl, link: l, log: cl.opts.Logger, imap: imapclient.New(l, nil)}
 	defer c.guard(ctx)()
@@ -90,6 +89,7 @@ func (c *Conn) login(ctx context.Context) error {
 	if err != nil {
 		return c.loginError(err, cmp.Or(mail.HintOf(err), o.LoginHint))
 	}
+	c.cl.secrets.Add(secret)
 	talk, err := o.dialogue(method, secret)
 	if err != nil {
 		return c.loginError(err, o.LoginHint)
@@ -97,6 +97,7 @@ func (c *Conn) login(ctx context.Context) error {
 	cmd := &command{login: true, line: "LOGIN"}
 	call := func() { c.imap.Login(o.User, secret) }
 	if talk != nil {
+		talk.Tell(c.cl.secrets.Add)
 		cmd.line, cmd.answer = "AUTHENTICATE", talk.Line
 		call = func() { _ = c.imap.Authenticate(talk) }
 	}
@@ -115,20 +116,13 @@ func (c *Conn) login(ctx context.Context) error {
 	if err := c.wait(cmd); err != nil {
 		return c.cl.connectError(err)
 	}
-	return c.judge(method, secret, talk, cmd.err())
+	return c.judge(method, talk, cmd.err())
 }
 
 // judge makes an error of the server's answer, with what to do about it.
-func (c *Conn) judge(method, secret string, talk *sasl.Dialogue, answer error) error {
+func (c *Conn) judge(method string, talk *sasl.Dialogue, answer error) error {
 	var re *ResponseError
-	if errors.As(answer, &re) {
-		if talk != nil {
-			re.Text = talk.Scrub(re.Text)
-		}
-		if secret != "" {
-			re.Text = strings.ReplaceAll(re.Text, secret, "...")
-		}
-	}
+	_ = errors.As(answer, &re)
 	var why error
 	if talk != nil {
 		why = talk.Err(answer == nil)
@@ -159,7 +153,7 @@ func (c *Conn) loginError(err error, hint string) error {
 	if c.cl.opts.User != "" {
 		op += " as " + c.cl.opts.User
 	}
-	return &mail.Error{Op: op, Kind: mail.KindConnection, Hint: hint, Err: err}
+	return &mail.Error{Op: op, Kind: mail.KindConnection, Hint: hint, Err: c.cl.told(err)}
 }
 
 // refusalHint goes by the codes of RFC 5530.

@@ -3,12 +3,15 @@ package sasl
 import (
 	"encoding/base64"
 	"errors"
-	"strings"
 )
 
 // maxTurns is more than any mechanism takes; a server that goes on asking
 // would be answered for ever.
 const maxTurns = 8
+
+// shortestLine is the shortest answer that can hold a secret; a shorter one is a
+// dummy, such as the answer to a refused token (RFC 7628 §3.2.3).
+const shortestLine = 3
 
 // cancel ends an AUTHENTICATE from our side (RFC 3501 §6.2.2).
 const cancel = "*"
@@ -25,14 +28,15 @@ type Dialogue struct {
 
 	turns   int
 	err     error
-	refusal error    // what the server said of the reason, in a challenge
-	said    []string // lines with a secret in them, as they went out
+	refusal error // what the server said of the reason, in a challenge
+	// tell is told of lines with a secret in them before they go out; nil: nobody.
+	tell func(line string)
 }
 
 // Start returns the name of the mechanism and its initial response.
 func (d *Dialogue) Start() (mechanism string, initial []byte, err error) {
 	if len(d.first) > 0 {
-		d.remember(d.first)
+		d.announce(d.first)
 	}
 	return d.name, d.first, nil
 }
@@ -53,12 +57,18 @@ func (d *Dialogue) Next(challenge []byte) ([]byte, error) {
 		d.err = err
 		return nil, nil
 	}
-	d.remember(answer)
+	d.announce(answer)
 	return answer, nil
 }
 
-func (d *Dialogue) remember(answer []byte) {
-	d.said = append(d.said, base64.StdEncoding.EncodeToString(answer))
+// Tell names who has to know of each line with a secret in it before it goes
+// out: a server may send it back.
+func (d *Dialogue) Tell(f func(line string)) { d.tell = f }
+
+func (d *Dialogue) announce(answer []byte) {
+	if d.tell != nil && len(answer) >= shortestLine {
+		d.tell(base64.StdEncoding.EncodeToString(answer))
+	}
 }
 
 // Line turns the line that go-imap writes in answer to a challenge into what
@@ -87,16 +97,6 @@ func (d *Dialogue) Err(ok bool) error {
 		return d.proved()
 	}
 	return nil
-}
-
-// Scrub removes from the server's words what was sent to it.
-func (d *Dialogue) Scrub(text string) string {
-	for _, line := range d.said {
-		if line != "" {
-			text = strings.ReplaceAll(text, line, "...")
-		}
-	}
-	return text
 }
 
 var errTurn = errors.New("the server asked for more than the mechanism has")
