@@ -209,11 +209,14 @@ func (s *session) look(ctx context.Context) error {
 	return nil
 }
 
+// maxOutcome bounds what the history keeps of an error, in characters.
+const maxOutcome = 1000
+
 // finish closes the run in the history.
 func (s *session) finish(ctx context.Context, err error) error {
 	outcome := "ok"
 	if err != nil {
-		outcome = err.Error()
+		outcome = mail.Shortened(err.Error(), maxOutcome)
 	} else if len(s.rep.Problems) > 0 {
 		outcome = fmt.Sprintf("%d problems", len(s.rep.Problems))
 	}

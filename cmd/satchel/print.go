@@ -10,17 +10,21 @@ package main
 //   - A problem is one line, place first. What to do about it is the next
 //     line, "satchel: hint: ...". What is to be pasted stands alone on lines
 //     of its own below it.
-//   - Text that comes from a server, a file name or the command line is made
-//     printable, so that it cannot move the cursor.
+//   - Text that comes from a server, a message, a file name or the command line
+//     is made printable (mail.Printable): it can neither move the cursor nor turn
+//     text round nor hide. In JSON it is escaped, in a log cleaned as well, and a
+//     shell is offered only what needs no cleaning.
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
 	"strconv"
 	"strings"
 	"text/tabwriter"
-	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	mailsync "satchel/sync"
 	"satchel/sync/mail"
@@ -114,13 +118,43 @@ func (d *deps) problem(account string, p mailsync.Problem) {
 	d.hint(p.Hint)
 }
 
-// object prints the one object of --json.
+// object prints the one object of --json. Names are in it as they are; of their
+// characters, those that a terminal would obey are escaped.
 func (d *deps) object(v any) error {
-	enc := json.NewEncoder(d.stdout)
+	var text bytes.Buffer
+	enc := json.NewEncoder(&text)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
-	return enc.Encode(v)
+	if err := enc.Encode(v); err != nil {
+		return err
+	}
+	_, err := d.stdout.Write(escaped(text.Bytes()))
+	return err
 }
+
+// escaped is JSON with escapes for what is not to be seen (RFC 8259 §7); all of
+// that is within strings.
+func escaped(text []byte) []byte {
+	if !bytes.ContainsFunc(text, hides) {
+		return text
+	}
+	out := make([]byte, 0, len(text)+64)
+	for _, r := range string(text) {
+		switch {
+		case !hides(r):
+			out = utf8.AppendRune(out, r)
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			out = fmt.Appendf(out, `\u%04x\u%04x`, high, low)
+		default:
+			out = fmt.Appendf(out, `\u%04x`, r)
+		}
+	}
+	return out
+}
+
+// hides is about what json.Encoder leaves as it is; line breaks are its own.
+func hides(r rune) bool { return r != '\n' && mail.Unprintable(r) }
 
 // table prints rows whose cells are separated by tabs.
 func table(w io.Writer, rows []string) error {
@@ -131,18 +165,11 @@ func table(w io.Writer, rows []string) error {
 	return t.Flush()
 }
 
-// printable replaces what a terminal would obey.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r == '\n' || r == '\t' {
-			return ' '
-		}
-		if unicode.IsControl(r) || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 {
-			return '\uFFFD'
-		}
-		return r
-	}, strings.ToValidUTF8(s, "\uFFFD"))
-}
+// maxLine bounds a line, in characters.
+const maxLine = 4000
+
+// printable makes text a line that a terminal only shows.
+func printable(s string) string { return mail.Shortened(s, maxLine) }
 
 func quote(s string) string { return strconv.Quote(s) }
 

@@ -67,7 +67,22 @@ func (d *deps) logger() *slog.Logger {
 	if d.flags.verbose > 1 {
 		level = slog.LevelDebug
 	}
-	return slog.New(slog.NewTextHandler(d.stderr, &slog.HandlerOptions{Level: level}))
+	return slog.New(slog.NewTextHandler(d.stderr, &slog.HandlerOptions{Level: level, ReplaceAttr: clean}))
+}
+
+// clean makes the texts of a log line printable.
+func clean(_ []string, a slog.Attr) slog.Attr {
+	switch v := a.Value.Any().(type) {
+	case string:
+		a.Value = slog.StringValue(printable(v))
+	case error:
+		a.Value = slog.StringValue(printable(v.Error()))
+	case fmt.Stringer:
+		if a.Value.Kind() == slog.KindAny {
+			a.Value = slog.StringValue(printable(v.String()))
+		}
+	}
+	return a
 }
 
 // execute runs one command line and returns the exit code.

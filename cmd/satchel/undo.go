@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	mailsync "satchel/sync"
+	"satchel/sync/mail"
 )
 
 func newUndoCommand(d *deps) *cobra.Command {
@@ -202,7 +203,9 @@ func (d *deps) completeUndo(cmd *cobra.Command, args []string, prefix string) ([
 	}
 	var offers []string
 	offer := func(text, description string) {
-		if strings.HasPrefix(text, prefix) && !slices.Contains(args[1:], text) {
+		// What is cleaned would be the name of something else, and what holds a tab
+		// or a line break would be several offers.
+		if mail.Printable(text) == text && strings.HasPrefix(text, prefix) && !slices.Contains(args[1:], text) {
 			offers = append(offers, cobra.CompletionWithDesc(text, printable(description)))
 		}
 	}
