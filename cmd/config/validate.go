@@ -4,6 +4,8 @@ import (
 	"net"
 	"path/filepath"
 	"strings"
+
+	"satchel/sync/mail"
 )
 
 // complete fills in the defaults that depend on other keys.
@@ -40,7 +42,7 @@ func (p *parser) check(a *Account) {
 		p.errorf(p.at(a, "host"), write(`host = "imap.example.org"`), "host %s", reason)
 	}
 	p.checkLogin(a, write)
-	if a.TLS == "none" && a.Tunnel == "" && a.Host != "" && !loopback(a.Host) && !a.AllowCleartext {
+	if a.TLS == "none" && a.Tunnel == "" && a.Host != "" && !mail.Loopback(a.Host) && !a.AllowCleartext {
 		p.errorf(p.at(a, "tls"), `write tls = "implicit", or allow_cleartext = true if mail and password may be read on the way`,
 			"tls = \"none\" would send the password in clear to %s", a.Host)
 	}
@@ -93,14 +95,4 @@ func hostMistake(host string) string {
 		return "must be a name or an address; the port has a key of its own, port = 993"
 	}
 	return ""
-}
-
-// loopback reports whether host names this machine without asking a resolver.
-func loopback(host string) bool {
-	host = strings.TrimSuffix(strings.ToLower(host), ".")
-	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
-		return true
-	}
-	ip := net.ParseIP(host)
-	return ip != nil && ip.IsLoopback()
 }

@@ -27,7 +27,7 @@ type Client struct {
 // New does no I/O. transport carries the requests; nil: the usual one.
 func New(o Options, transport http.RoundTripper) *Client {
 	if transport == nil {
-		transport = http.DefaultTransport
+		transport = usual()
 	}
 	return &Client{opts: o, config: o.config(), store: store{o.Entry, o.File},
 		http: &http.Client{Transport: whole{transport}, CheckRedirect: stay}}

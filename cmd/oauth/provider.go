@@ -2,11 +2,12 @@ package oauth
 
 import (
 	"fmt"
-	"net"
 	"net/url"
 
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/endpoints"
+
+	"satchel/sync/mail"
 )
 
 // The providers that are known by name, and the one that is described.
@@ -65,9 +66,7 @@ func CheckURL(s string) error {
 	if err != nil || u.Host == "" {
 		return fmt.Errorf("must be a URL such as https://login.example.org/token")
 	}
-	ip := net.ParseIP(u.Hostname())
-	local := u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
-	if u.Scheme != "https" && (u.Scheme != "http" || !local) {
+	if u.Scheme != "https" && (u.Scheme != "http" || !mail.Loopback(u.Hostname())) {
 		return fmt.Errorf("must begin with https://, so that tokens are not sent in clear")
 	}
 	return nil

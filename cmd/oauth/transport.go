@@ -6,8 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"time"
+
+	"satchel/sync/mail"
 )
 
 const (
@@ -16,6 +19,33 @@ const (
 	// maxAnswer bounds what is read of an answer: tokens are some kilobytes.
 	maxAnswer = 1 << 20
 )
+
+// usual is the transport of the standard library, which asks no resolver where
+// localhost is: what goes there goes in clear.
+func usual() http.RoundTripper {
+	shared, ok := http.DefaultTransport.(*http.Transport)
+	if !ok {
+		return http.DefaultTransport // somebody else's, who answers for it
+	}
+	t := shared.Clone()
+	t.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		host, port, err := net.SplitHostPort(addr)
+		places := mail.LoopbackAddresses(host)
+		if err != nil || len(places) == 0 {
+			return new(net.Dialer).DialContext(ctx, network, addr)
+		}
+		var errs []error
+		for _, place := range places {
+			conn, err := new(net.Dialer).DialContext(ctx, network, net.JoinHostPort(place, port))
+			if err == nil {
+				return conn, nil
+			}
+			errs = append(errs, err)
+		}
+		return nil, errors.Join(errs...)
+	}
+	return t
+}
 
 // whole is a transport whose answers are read when they are returned. oauth2
 // does not close the body of the device endpoint's answer, and with it would

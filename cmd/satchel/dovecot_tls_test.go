@@ -40,12 +40,12 @@ func testTLS(t *testing.T, bin string) {
 		code               int
 		says               []string
 	}{
-		{"unknown authority", srv.TLSAddr(), login, 4, []string{"satchel: home: connect to " + srv.TLSAddr(), "unknown authority", "hint: set tls_ca", right}},
+		{"unknown authority", srv.TLSAddr(), login, 4, []string{"satchel: home: connect to " + srv.TLSAddr(), "unknown authority", "hint: the certificate is signed by nobody but itself: set tls_ca", "it may be an attacker's", right}},
 		{"tls_ca", srv.TLSAddr(), login + "tls_ca = \"" + ca + "\"\n", 0, nil},
 		{"fingerprint", srv.TLSAddr(), login + "tls_fingerprint = \"" + right + "\"\n", 0, nil},
-		{"wrong fingerprint", srv.TLSAddr(), login + "tls_fingerprint = \"" + wrong + "\"\n", 4, []string{"not the pinned one", "hint: if the server has a new certificate", right}},
+		{"wrong fingerprint", srv.TLSAddr(), login + "tls_fingerprint = \"" + wrong + "\"\n", 4, []string{"not the pinned one", "hint: the server may have a new certificate, or somebody may be in between", right}},
 		{"starttls", srv.Addr(), login + "tls = \"starttls\"\ntls_ca = \"" + ca + "\"\n", 0, nil},
-		{"starttls, unknown authority", srv.Addr(), login + "tls = \"starttls\"\n", 4, []string{"unknown authority", "hint: set tls_ca"}},
+		{"starttls, unknown authority", srv.Addr(), login + "tls = \"starttls\"\n", 4, []string{"unknown authority", "set tls_ca"}},
 		{"starttls to the TLS port", srv.TLSAddr(), login + "tls = \"starttls\"\ntls_ca = \"" + ca + "\"\ntimeout = \"1s\"\n", 4, []string{`set tls = "implicit"`}},
 		{"TLS to the plain port", srv.Addr(), login + "tls_ca = \"" + ca + "\"\n", 4, []string{"hint: ", `tls = "starttls"`}},
 		{"wrong password", srv.TLSAddr(), strings.Replace(login, "not ", "hardly ", 1) + "tls_ca = \"" + ca + "\"\n", 4, []string{"login", "as ann", "hint: "}},

@@ -3,10 +3,7 @@ package remote
 import (
 	"bufio"
 	"context"
-	"crypto/sha256"
 	"crypto/tls"
-	"crypto/x509"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -30,6 +27,10 @@ func (cl *Client) dial(ctx context.Context) (_ net.Conn, greeting string, _ erro
 	conn, err := cl.socket(ctx)
 	if err != nil {
 		return nil, "", err
+	}
+	if !cl.opts.mayLeave() && !stays(conn.RemoteAddr()) {
+		_ = conn.Close() // before anything was sent
+		return nil, "", &awayError{conn.RemoteAddr()}
 	}
 	cl.count(func(s *Stats) { s.Connections++ })
 	if b, ok := conn.(interface{ SetWriteBuffer(int) error }); ok {
@@ -74,17 +75,6 @@ func linger(conn net.Conn, seconds int) {
 	if c, ok := conn.(interface{ SetLinger(int) error }); ok {
 		_ = c.SetLinger(seconds)
 	}
-}
-
-// socket opens what everything else is sent over.
-func (cl *Client) socket(ctx context.Context) (net.Conn, error) {
-	switch {
-	case cl.opts.Tunnel != "":
-		return startTunnel(cl.opts.Tunnel)
-	case cl.opts.Dial != nil:
-		return cl.opts.Dial(ctx, "tcp", cl.opts.address())
-	}
-	return new(net.Dialer).DialContext(ctx, "tcp", cl.opts.address())
 }
 
 func ctxCause(ctx context.Context, err error) error {
@@ -154,55 +144,6 @@ func (c countedReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// certError is a certificate that does not fit, with what pins it.
-type certError struct {
-	err         error
-	fingerprint string
-}
-
-func (e *certError) Error() string { return e.err.Error() }
-func (e *certError) Unwrap() error { return e.err }
-
-func (cl *Client) tlsConfig() *tls.Config {
-	pin, pinned := parseFingerprint(cl.opts.Fingerprint)
-	host := strings.Trim(cl.opts.Host, "[]")
-	var own func(*tls.CertificateRequestInfo) (*tls.Certificate, error)
-	if cl.opts.Certificate != nil {
-		// Whatever authorities the server lists: it may know the certificate
-		// by its fingerprint.
-		own = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return cl.opts.Certificate, nil }
-	}
-	return &tls.Config{
-		GetClientCertificate: own,
-		ServerName:           host,
-		MinVersion:           tls.VersionTLS12,
-		// VerifyConnection checks instead, with the certificate at hand for
-		// the hint. It runs on resumed sessions too.
-		InsecureSkipVerify: true,
-		VerifyConnection: func(st tls.ConnectionState) error {
-			if len(st.PeerCertificates) == 0 {
-				return errors.New("the server sent no certificate")
-			}
-			leaf := st.PeerCertificates[0]
-			sum := sha256.Sum256(leaf.Raw)
-			if pinned {
-				if string(pin) == string(sum[:]) {
-					return nil
-				}
-				return &certError{errors.New("the certificate is not the pinned one"), hex.EncodeToString(sum[:])}
-			}
-			opts := x509.VerifyOptions{DNSName: host, Roots: cl.roots, Intermediates: x509.NewCertPool()}
-			for _, c := range st.PeerCertificates[1:] {
-				opts.Intermediates.AddCert(c)
-			}
-			if _, err := leaf.Verify(opts); err != nil {
-				return &certError{err, hex.EncodeToString(sum[:])}
-			}
-			return nil
-		},
-	}
-}
-
 var errSpeaksTLS = errors.New("the server speaks TLS from the first byte")
 
 // wrongProtocol is a first line that no IMAP server sends.
@@ -230,26 +171,18 @@ func (cl *Client) connectHint(err error) string {
 		cert    *certError
 		proto   *wrongProtocol
 		dns     *net.DNSError
-		expired x509.CertificateInvalidError
-		name    x509.HostnameError
 		closed  *closedEarly
 		refused *net.OpError
+		away    *awayError
 	)
 	if hint := limitHint(err); hint != "" && !errors.As(err, &closed) {
 		return hint
 	}
 	switch {
+	case errors.As(err, &away):
+		return "use tls = \"implicit\" or \"starttls\"; allow_cleartext = true if mail and password may be read on the way"
 	case errors.As(err, &cert):
-		pin := fmt.Sprintf("tls_fingerprint = \"sha256:%s\" trusts this certificate", cert.fingerprint)
-		switch {
-		case cl.opts.Fingerprint != "":
-			return "if the server has a new certificate, " + pin
-		case errors.As(err, &name):
-			return "set host to a name in the certificate; or " + pin
-		case errors.As(err, &expired) && expired.Reason == x509.Expired:
-			return "the certificate or this computer's clock is out of date; " + pin
-		}
-		return "set tls_ca to the file with the authority's certificate; or " + pin
+		return cert.hint(cl.opts.Fingerprint != "", time.Now())
 	case errors.As(err, &refused) && refused.Op == "remote error": // an alert of TLS
 		if cl.opts.Certificate != nil {
 			return "the server may not take this client certificate: check tls_cert and tls_key"

@@ -101,7 +101,7 @@ func (o *Options) validate() error {
 	switch o.TLS {
 	case TLSImplicit, TLSStart:
 	case TLSNone:
-		if !o.AllowCleartext && o.Tunnel == "" && !isLoopback(o.Host) {
+		if !o.mayLeave() && !mail.Loopback(o.Host) {
 			return bad("tls = \"none\" would send the password in clear text",
 				"use tls = \"implicit\" or \"starttls\"; allow_cleartext = true overrides this")
 		}
@@ -152,14 +152,6 @@ func (o *Options) address() string {
 		return "the tunnel to " + o.Host
 	}
 	return net.JoinHostPort(o.Host, strconv.Itoa(o.Port))
-}
-
-func isLoopback(host string) bool {
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
-	ip := net.ParseIP(strings.Trim(host, "[]"))
-	return ip != nil && ip.IsLoopback()
 }
 
 // parseFingerprint accepts colons between the bytes, as openssl prints them.
