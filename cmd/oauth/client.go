@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/oauth2"
 
@@ -19,6 +20,8 @@ type Client struct {
 	config *oauth2.Config
 	store  store
 	http   *http.Client
+	// secrets are hidden in whatever an endpoint says.
+	secrets mail.Secrets
 
 	mu    sync.Mutex // held while a token is fetched: the others want the same
 	token *oauth2.Token
@@ -29,8 +32,10 @@ func New(o Options, transport http.RoundTripper) *Client {
 	if transport == nil {
 		transport = usual()
 	}
-	return &Client{opts: o, config: o.config(), store: store{o.Entry, o.File},
+	c := &Client{opts: o, config: o.config(), store: store{o.Entry, o.File},
 		http: &http.Client{Transport: whole{transport}, CheckRedirect: stay}}
+	c.secrets.Add(o.ClientSecret)
+	return c
 }
 
 // stay follows no redirect: it would take the secrets of the request along.
@@ -50,15 +55,17 @@ func (c *Client) Token(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", c.problem(err)
 	}
+	c.secrets.Add(refresh)
 	// A source without an access token begins with the refresh.
 	fresh, err := c.config.TokenSource(c.context(ctx), &oauth2.Token{RefreshToken: refresh}).Token()
 	if err != nil {
-		return "", c.problem(err, refresh)
+		return "", c.problem(err)
 	}
+	c.learn(fresh)
 	if fresh.RefreshToken != "" && fresh.RefreshToken != refresh {
 		// RFC 6749 §6: the old one may be void by now.
 		if _, err := c.store.save(context.WithoutCancel(ctx), fresh.RefreshToken, inFile); err != nil {
-			return "", c.problem(fmt.Errorf("keep the new refresh token: %w", err), refresh, fresh.RefreshToken)
+			return "", c.problem(fmt.Errorf("keep the new refresh token: %w", err))
 		}
 	}
 	c.token = fresh
@@ -74,9 +81,10 @@ func (c *Client) keep(ctx context.Context, t *oauth2.Token, inFile bool) (where 
 	if t.RefreshToken == "" {
 		return "", c.problem(errors.New("the provider gave no refresh token"))
 	}
+	c.learn(t)
 	where, err = c.store.save(ctx, t.RefreshToken, inFile)
 	if err != nil {
-		return "", c.problem(fmt.Errorf("keep the refresh token: %w", err), t.RefreshToken)
+		return "", c.problem(fmt.Errorf("keep the refresh token: %w", err))
 	}
 	if inFile {
 		c.store.forget(ctx)
@@ -87,22 +95,50 @@ func (c *Client) keep(ctx context.Context, t *oauth2.Token, inFile bool) (where 
 	return where, nil
 }
 
+// maxLife is the longest that a token is taken to last, and someLife what one
+// is given of which the provider says nonsense.
+const (
+	maxLife  = 24 * time.Hour
+	someLife = 5 * time.Minute
+)
+
+// learn takes note of the secrets in an answer, and keeps its dates within
+// reason: a token that ended before it came would be asked for at each login.
+func (c *Client) learn(t *oauth2.Token) {
+	c.secrets.Add(t.AccessToken)
+	c.secrets.Add(t.RefreshToken)
+	now := time.Now()
+	switch {
+	case t.Expiry.IsZero():
+	case t.Expiry.Before(now):
+		t.Expiry = now.Add(someLife)
+	case t.Expiry.After(now.Add(maxLife)):
+		t.Expiry = now.Add(maxLife)
+	}
+}
+
 // problem makes the error of whatever went wrong, with what to do about it.
-func (c *Client) problem(err error, secrets ...string) error {
+func (c *Client) problem(err error) error {
 	hint := "check the network, or try again later"
 	var answer *oauth2.RetrieveError
+	var open *openError
 	switch {
 	case errors.Is(err, errNoToken):
 		hint = "satchel login " + c.opts.Account
+	case errors.As(err, &open):
+		hint = "chmod 600 " + mail.ShellWord(open.path) + "; and satchel login " + c.opts.Account + ", if others may have read it"
 	case errors.As(err, &answer):
-		hint, err = c.refused(answer, append(secrets, c.opts.ClientSecret))
+		hint, err = c.refused(answer)
+	}
+	if text := mail.Said(c.secrets.Hide(err.Error())); text != err.Error() {
+		err = &shownError{text: text, err: err}
 	}
 	return &mail.Error{Op: "access token of account " + c.opts.Account, Kind: mail.KindConnection, Hint: hint, Err: err}
 }
 
 // refused puts an endpoint's refusal into words. Its body is not among them:
 // who knows what is in it.
-func (c *Client) refused(e *oauth2.RetrieveError, secrets []string) (hint string, err error) {
+func (c *Client) refused(e *oauth2.RetrieveError) (hint string, err error) {
 	login := "satchel login " + c.opts.Account
 	what := e.ErrorCode
 	switch what {
@@ -129,11 +165,6 @@ func (c *Client) refused(e *oauth2.RetrieveError, secrets []string) (hint string
 	if said := firstWords(e.ErrorDescription); said != "" {
 		what += ": " + said
 	}
-	for _, s := range secrets {
-		if s != "" {
-			what = strings.ReplaceAll(what, s, "...")
-		}
-	}
 	return hint, errors.New(what)
 }
 
@@ -141,9 +172,14 @@ func (c *Client) refused(e *oauth2.RetrieveError, secrets []string) (hint string
 // trace numbers.
 func firstWords(s string) string {
 	line, _, _ := strings.Cut(strings.TrimSpace(s), "\n")
-	line = strings.ToValidUTF8(strings.TrimSpace(line), "?")
-	if len(line) > 300 {
-		line = strings.ToValidUTF8(line[:300], "") + "..."
-	}
-	return line
+	return mail.Shortened(strings.TrimSpace(line), 300)
 }
+
+// shownError is an error without the secrets in its text.
+type shownError struct {
+	text string
+	err  error
+}
+
+func (e *shownError) Error() string { return e.text }
+func (e *shownError) Unwrap() error { return e.err }

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
+	"net/url"
 	"time"
 
 	"golang.org/x/oauth2"
+
+	"satchel/sync/mail"
 )
 
 // HasDevice reports whether the provider has the device flow.
@@ -32,8 +34,9 @@ func (c *Client) Device(ctx context.Context, inFile bool, show func(url, code st
 	if err != nil {
 		return "", c.problem(err)
 	}
-	if asked.DeviceCode == "" || asked.UserCode == "" || asked.VerificationURI == "" {
-		return "", c.problem(errors.New("the provider's answer lacks the code or where to enter it"))
+	c.secrets.Add(asked.DeviceCode)
+	if err := sensible(asked, time.Now()); err != nil {
+		return "", c.problem(err)
 	}
 	show(asked.VerificationURI, asked.UserCode, asked.Expiry)
 	token, err := c.config.DeviceAccessToken(ctx, asked)
@@ -41,9 +44,45 @@ func (c *Client) Device(ctx context.Context, inFile bool, show func(url, code st
 		err = &oauth2.RetrieveError{ErrorCode: "expired_token"}
 	}
 	if err != nil {
-		return "", c.problem(err, asked.DeviceCode)
+		return "", c.problem(err)
 	}
 	return c.keep(ctx, token, inFile)
+}
+
+// What a provider's answer is held to.
+const (
+	maxInterval = time.Minute      // between two questions whether the code was entered
+	maxWait     = time.Hour        // for the person
+	usualWait   = 15 * time.Minute // where the provider says nothing sensible
+	maxCode     = 100              // of what a person has to type
+	maxURL      = 2000
+)
+
+// sensible refuses what cannot be shown to a person, and keeps the times of an
+// answer within reason (RFC 8628 §3.2).
+func sensible(a *oauth2.DeviceAuthResponse, now time.Time) error {
+	if a.DeviceCode == "" || a.UserCode == "" || a.VerificationURI == "" {
+		return errors.New("the provider's answer lacks the code or where to enter it")
+	}
+	u, err := url.Parse(a.VerificationURI)
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || len(a.VerificationURI) > maxURL ||
+		mail.Printable(a.VerificationURI) != a.VerificationURI {
+		return errors.New("the provider's answer does not say where to enter the code: it names no page")
+	}
+	if len(a.UserCode) > maxCode || mail.Printable(a.UserCode) != a.UserCode {
+		return errors.New("the provider's answer has a code that nobody can enter")
+	}
+	if most := int64(maxInterval / time.Second); a.Interval > most {
+		a.Interval = most
+	}
+	a.Interval = max(a.Interval, 0) // 0: the usual one
+	switch {
+	case !a.Expiry.After(now):
+		a.Expiry = now.Add(usualWait)
+	case a.Expiry.After(now.Add(maxWait)):
+		a.Expiry = now.Add(maxWait)
+	}
+	return nil
 }
 
 // Browser asks for permission in a browser on this computer, which then comes
@@ -61,18 +100,19 @@ func (c *Client) Browser(ctx context.Context, inFile bool, show func(url string)
 	config.RedirectURL = "http://" + listener.Addr().String() + "/"
 	state, verifier := oauth2.GenerateVerifier(), oauth2.GenerateVerifier()
 	back := make(chan callback, 1)
-	server := &http.Server{Handler: handleCallback(state, back), ReadHeaderTimeout: requestTimeout}
+	door := newDoor(handleCallback(state, back))
 	served := make(chan struct{})
 	var failed error // why it stopped serving; valid when served is closed
 	go func() {
 		defer close(served)
-		failed = server.Serve(listener)
+		failed = door.Serve(listener)
 	}()
 	defer func() {
-		_ = server.Shutdown(ctx) // lets the page be sent
-		_ = server.Close()
+		shut(ctx, door)
 		<-served
 	}()
+	ctx, cancel := context.WithTimeoutCause(ctx, maxWait, fmt.Errorf("%v passed", maxWait))
+	defer cancel()
 	// prompt=consent: Google gives a refresh token only with a consent.
 	show(config.AuthCodeURL(state, oauth2.AccessTypeOffline, oauth2.SetAuthURLParam("prompt", "consent"), oauth2.S256ChallengeOption(verifier)))
 	var got callback
@@ -86,40 +126,11 @@ func (c *Client) Browser(ctx context.Context, inFile bool, show func(url string)
 	if got.failed != nil {
 		return "", c.problem(got.failed)
 	}
+	c.secrets.Add(got.code)
+	c.secrets.Add(verifier)
 	token, err := config.Exchange(c.context(ctx), got.code, oauth2.VerifierOption(verifier))
 	if err != nil {
-		return "", c.problem(err, got.code, verifier)
+		return "", c.problem(err)
 	}
 	return c.keep(ctx, token, inFile)
-}
-
-// callback is what the browser brings back (RFC 6749 §4.1.2).
-type callback struct {
-	code   string
-	failed error
-}
-
-// handleCallback takes the first request that knows the state, and tells all
-// others that they are none of its business.
-func handleCallback(state string, back chan<- callback) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		query := r.URL.Query()
-		if r.URL.Path != "/" || query.Get("state") != state {
-			http.NotFound(w, r)
-			return
-		}
-		got := callback{code: query.Get("code")}
-		page := "satchel has the permission. This page can be closed."
-		if got.code == "" {
-			got.failed = &oauth2.RetrieveError{ErrorCode: query.Get("error"), ErrorDescription: query.Get("error_description"),
-				Response: &http.Response{Status: "without a code"}}
-			page = "satchel was not given the permission. The terminal says why."
-		}
-		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		_, _ = fmt.Fprintln(w, page) // a browser that is gone needs no page
-		select {
-		case back <- got:
-		default: // it came twice
-		}
-	})
 }

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/google/renameio/v2"
@@ -30,11 +32,8 @@ type store struct {
 }
 
 func (s store) load(ctx context.Context) (token string, inFile bool, err error) {
-	data, err := os.ReadFile(s.file)
+	data, err := s.read()
 	if err == nil {
-		if info, err := os.Stat(s.file); err != nil || info.Mode().Perm()&0o077 != 0 {
-			return "", true, errors.Join(fmt.Errorf("%s can be read by others", s.file), err)
-		}
 		if token = strings.TrimSpace(string(data)); token != "" {
 			return token, true, nil
 		}
@@ -54,6 +53,30 @@ func (s store) load(ctx context.Context) (token string, inFile bool, err error) 
 	}
 	return token, false, nil
 }
+
+// read reads the file, and waits for nothing that may be there in its place.
+func (s store) read() ([]byte, error) {
+	f, err := os.OpenFile(s.file, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }() // only read
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s is not a regular file", s.file)
+	case info.Mode().Perm()&0o077 != 0:
+		return nil, &openError{s.file}
+	}
+	return io.ReadAll(io.LimitReader(f, maxAnswer))
+}
+
+// openError is a file with a secret that others can read.
+type openError struct{ path string }
+
+func (e *openError) Error() string { return e.path + " can be read by others" }
 
 // save keeps the token in the keyring or, when there is none or inFile says
 // so, in the file. It returns where it is, for people.

@@ -67,6 +67,9 @@ func (w whole) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 		return nil, err
 	}
+	if string(bytes.TrimSpace(body)) == "null" {
+		body = []byte("{}") // oauth2 makes nil of it, and falls over that
+	}
 	resp.Body = io.NopCloser(bytes.NewReader(body))
 	return resp, nil
 }
