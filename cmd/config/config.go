@@ -2,8 +2,6 @@ package config
 
 import (
 	"errors"
-	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -104,27 +102,15 @@ func DefaultStateDir() string { return filepath.Join(xdg.StateHome, "satchel") }
 
 // Load reads and checks the configuration at path.
 func Load(path string, env Env) (*Config, error) {
-	f, err := os.Open(path)
+	data, info, err := readRegular(path, maxSize)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, missing(path, "there is no configuration at "+path)
 	}
-	if err != nil {
-		return nil, &mail.Error{Op: "read the configuration", Kind: mail.KindConfig, Err: err}
-	}
-	defer func() { _ = f.Close() }() // only read
-	info, err := f.Stat()
-	if err == nil && info.IsDir() {
-		err = fmt.Errorf("%s is a directory", path)
+	if err == nil {
+		err = trusted(path)
 	}
 	if err != nil {
-		return nil, &mail.Error{Op: "read the configuration", Kind: mail.KindConfig, Err: err}
-	}
-	data, err := io.ReadAll(io.LimitReader(f, maxSize+1))
-	if err == nil && len(data) > maxSize {
-		err = fmt.Errorf("%s is larger than %d bytes", path, maxSize)
-	}
-	if err != nil {
-		return nil, &mail.Error{Op: "read the configuration", Kind: mail.KindConfig, Err: err}
+		return nil, unusable(path, err)
 	}
 	c, err := Parse(path, data, env)
 	if err != nil {
@@ -135,6 +121,19 @@ func Load(path string, env Env) (*Config, error) {
 		return nil, readable(path, "holds a password and can be read by others")
 	}
 	return c, nil
+}
+
+// unusable is why a configuration is not read, and what to do about it.
+func unusable(path string, err error) error {
+	var told *mail.Error
+	if errors.As(err, &told) {
+		return err
+	}
+	hint := "a configuration is a text file, such as " + DefaultPath() + ": name one with --config"
+	if errors.Is(err, fs.ErrPermission) {
+		hint = "you have to own it: see ls -l " + mail.ShellWord(path)
+	}
+	return &mail.Error{Op: "read the configuration", Kind: mail.KindConfig, Hint: hint, Err: err}
 }
 
 // Parse checks the text of a configuration file. The file name is only used

@@ -5,7 +5,6 @@ import (
 	"crypto/x509"
 	"fmt"
 	"net/http"
-	"os"
 	"path/filepath"
 
 	"satchel/cmd/oauth"
@@ -79,12 +78,13 @@ func (a Account) Engine(stateDir string) (mailsync.Account, error) {
 		out.Certificate = cert
 	}
 	if a.TLSCA != "" {
-		pem, err := os.ReadFile(a.TLSCA)
+		pem, _, err := readRegular(a.TLSCA, maxSize)
 		if err == nil && !x509.NewCertPool().AppendCertsFromPEM(pem) {
 			err = fmt.Errorf("%s holds no PEM certificate", a.TLSCA)
 		}
 		if err != nil {
-			return mailsync.Account{}, &mail.Error{Op: place(a.file, a.lines["tls_ca"]), Kind: mail.KindConfig, Err: fmt.Errorf("tls_ca: %w", err)}
+			return mailsync.Account{}, &mail.Error{Op: place(a.file, a.lines["tls_ca"]), Kind: mail.KindConfig,
+				Hint: "tls_ca is a PEM file with the certificate of an authority", Err: fmt.Errorf("tls_ca: %w", err)}
 		}
 		out.TLSCA = pem
 	}
@@ -136,13 +136,19 @@ func (a Account) certificate() (*tls.Certificate, error) {
 	if keyFile == "" {
 		key, keyFile = "tls_cert", a.TLSCert
 	}
-	info, err := os.Stat(keyFile)
+	keyPEM, info, err := readRegular(keyFile, maxSize)
 	if err == nil && openToOthers(info) {
 		return nil, readable(keyFile, "holds a private key and can be read by others")
 	}
+	certPEM := keyPEM
+	if err == nil && a.TLSCert != keyFile {
+		if certPEM, _, err = readRegular(a.TLSCert, maxSize); err != nil {
+			key = "tls_cert"
+		}
+	}
 	if err == nil {
 		var cert tls.Certificate
-		if cert, err = tls.LoadX509KeyPair(a.TLSCert, keyFile); err == nil {
+		if cert, err = tls.X509KeyPair(certPEM, keyPEM); err == nil {
 			return &cert, nil
 		}
 	}

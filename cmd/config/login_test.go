@@ -81,7 +81,7 @@ func TestCertificateFiles(t *testing.T) {
 	good := file("cert.pem", cert, 0o644)
 	for name, tt := range map[string]struct{ cert, key, want, hint string }{
 		"open key":    {good, file("open.pem", key, 0o640), "holds a private key and can be read by others", "chmod 600"},
-		"no key":      {good, filepath.Join(dir, "none.pem"), "c.toml:5: tls_key: stat", "PEM"},
+		"no key":      {good, filepath.Join(dir, "none.pem"), "c.toml:5: tls_key: open", "PEM"},
 		"other key":   {good, file("other.pem", other, 0o600), "c.toml:5: tls_key: ", "PEM"},
 		"no PEM":      {good, file("text.pem", "hunter2", 0o600), "c.toml:5: tls_key: ", "PEM"},
 		"no key file": {file("alone.pem", cert, 0o600), "", "c.toml:4: tls_cert: ", "PEM"},

@@ -64,7 +64,7 @@ func (a Account) fetchPassword(ctx context.Context) (string, error) {
 	case a.PasswordCommand != "":
 		return a.fromCommand(ctx, "password_command", a.PasswordCommand)
 	case a.PasswordFile != "":
-		return a.fromFile()
+		return a.fromFile(ctx)
 	case a.Keyring:
 		return a.fromKeyring(ctx)
 	}
@@ -93,21 +93,24 @@ func (a Account) bounded(ctx context.Context) (context.Context, context.CancelFu
 func (a Account) fromCommand(ctx context.Context, key string, command Secret) (string, error) {
 	ctx, cancel := a.bounded(ctx)
 	defer cancel()
-	var stdout, stderr bytes.Buffer
+	stdout, stderr := &capped{limit: maxSecret}, &tail{}
 	cmd := exec.CommandContext(ctx, "sh", "-c", string(command))
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	cmd.Stdout, cmd.Stderr = stdout, stderr
 	// A child of the shell may keep the pipes open after the shell is gone.
 	cmd.WaitDelay = time.Second
 	err := cmd.Run()
-	secret := firstLine(stdout.String())
+	secret := firstLine(stdout.text.String())
+	if stdout.full {
+		return "", a.problem(key, mail.KindConnection, "run the command in a terminal to see what it prints",
+			fmt.Errorf("printed more than %d bytes", maxSecret))
+	}
 	if err != nil {
 		if cause := context.Cause(ctx); cause != nil {
 			err = fmt.Errorf("gave no answer: %w", cause)
 		}
-		if said := lastLines(stderr.String()); said != "" {
-			if secret != "" { // a trace of the shell shows it
-				said = strings.ReplaceAll(said, secret, "...")
-			}
+		var secrets mail.Secrets
+		secrets.Add(secret) // a trace of the shell shows it
+		if said := lastLines(secrets.Hide(string(stderr.text))); said != "" {
 			err = fmt.Errorf("%w: %s", err, said)
 		}
 		return "", a.problem(key, mail.KindConnection, "run the command in a terminal to see what it wants", err)
@@ -120,17 +123,18 @@ func (a Account) fromCommand(ctx context.Context, key string, command Secret) (s
 	return secret, nil
 }
 
-func (a Account) fromFile() (string, error) {
+func (a Account) fromFile(ctx context.Context) (string, error) {
+	ctx, cancel := a.bounded(ctx)
+	defer cancel()
 	if err := a.checkPasswordFile(); err != nil {
 		return "", err
 	}
-	data, err := os.ReadFile(a.PasswordFile)
+	password, err := readLine(ctx, a.PasswordFile)
 	if err != nil {
-		return "", a.problem("password_file", mail.KindConfig, "", err)
+		return "", a.problem("password_file", mail.KindConfig, "it is a file whose first line is the password", err)
 	}
-	password := firstLine(string(data))
 	if password == "" {
-		return "", a.problem("password_file", mail.KindConfig, "", fmt.Errorf("%s has an empty first line", a.PasswordFile))
+		return "", a.problem("password_file", mail.KindConfig, "write the password into its first line", fmt.Errorf("%s has an empty first line", a.PasswordFile))
 	}
 	return password, nil
 }
@@ -140,9 +144,11 @@ func (a Account) checkPasswordFile() error {
 	info, err := os.Stat(a.PasswordFile)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return a.problem("password_file", mail.KindConfig, "", fmt.Errorf("%s does not exist", a.PasswordFile))
+		return a.problem("password_file", mail.KindConfig, "write the password into its first line, and chmod 600 "+mail.ShellWord(a.PasswordFile), fmt.Errorf("%s does not exist", a.PasswordFile))
 	case err != nil:
 		return a.problem("password_file", mail.KindConfig, "", err)
+	case info.IsDir():
+		return a.problem("password_file", mail.KindConfig, "it is a file whose first line is the password", fmt.Errorf("%s is a directory", a.PasswordFile))
 	case !info.Mode().IsRegular():
 		return nil // a pipe or a descriptor of the caller
 	case openToOthers(info):
@@ -183,9 +189,37 @@ func lastLines(s string) string {
 	for i := range lines {
 		lines[i] = strings.TrimSpace(lines[i])
 	}
-	text := strings.Join(lines, "; ")
+	text := strings.ToValidUTF8(strings.Join(lines, "; "), "?")
 	if len(text) > 300 {
-		text = "..." + text[len(text)-300:]
+		text = "..." + strings.ToValidUTF8(text[len(text)-300:], "")
 	}
-	return strings.ToValidUTF8(text, "?")
+	return mail.Printable(text)
+}
+
+// capped keeps what is written to it up to a limit, beyond which it breaks the
+// pipe.
+type capped struct {
+	text  bytes.Buffer
+	limit int
+	full  bool
+}
+
+func (c *capped) Write(p []byte) (int, error) {
+	if c.text.Len()+len(p) > c.limit {
+		c.full = true
+		return 0, errors.New("too much")
+	}
+	return c.text.Write(p)
+}
+
+// tail keeps the end of what is written to it.
+type tail struct{ text []byte }
+
+func (t *tail) Write(p []byte) (int, error) {
+	const most = 4 << 10
+	t.text = append(t.text, p...)
+	if over := len(t.text) - most; over > 0 {
+		t.text = append(t.text[:0], t.text[over:]...)
+	}
+	return len(p), nil
 }

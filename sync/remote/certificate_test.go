@@ -66,9 +66,11 @@ func TestCertificateHints(t *testing.T) {
 		knows bool // its authority
 		says  string
 	}{
-		"expired":           {issue(t, past, key, authority, key), true, "expired on " + time.Now().AddDate(0, -1, 0).UTC().Format(time.DateOnly)},
-		"expired, unknown":  {issue(t, past, key, authority, key), false, "expired on "},
-		"not yet valid":     {issue(t, func(c *x509.Certificate) { c.NotBefore, c.NotAfter = time.Now().AddDate(1, 0, 0), time.Now().AddDate(2, 0, 0) }, key, authority, key), true, "set this computer's clock"},
+		"expired":          {issue(t, past, key, authority, key), true, "expired on " + time.Now().AddDate(0, -1, 0).UTC().Format(time.DateOnly)},
+		"expired, unknown": {issue(t, past, key, authority, key), false, "expired on "},
+		"not yet valid": {issue(t, func(c *x509.Certificate) {
+			c.NotBefore, c.NotAfter = time.Now().AddDate(1, 0, 0), time.Now().AddDate(2, 0, 0)
+		}, key, authority, key), true, "set this computer's clock"},
 		"another name":      {issue(t, func(c *x509.Certificate) { c.DNSNames = []string{"www.example.org"} }, key, authority, key), true, "set host to a name"},
 		"unknown authority": {issue(t, same, key, authority, key), false, "set tls_ca to the file with its authority's certificate"},
 		"self-signed":       {issue(t, same, key, nil, nil), false, "signed by nobody but itself"},
