@@ -80,7 +80,14 @@ simulate: ## random histories of everything that may happen, under all laws (SIM
 .PHONY: variants
 variants: ## random histories with kills on all variants of Dovecot (VARIANTS=10 each, SEED=1)
 	./.ci/dovecot.sh
+	$(GO) test -count=1 -timeout 0 ./sync/judge -run '^TestJudge$$' -v -judge.histories $(or $(JUDGE),200) -judge.seed $(or $(SEED),1)
 	$(GO) test -count=1 -timeout 0 ./cmd/satchel -run '^TestDovecotVariants$$' -variants $(or $(VARIANTS),10) -variants.seed $(or $(SEED),1)
+
+.PHONY: judge
+judge: ## random histories for all programs of this kind that are installed (JUDGE=100 histories each, SEED=1)
+	./.ci/dovecot.sh
+	$(GO) test -count=1 -timeout 0 ./sync/judge -run '^TestJudge$$' -v -judge.tools all -judge.strict=false \
+		-judge.histories $(or $(JUDGE),100) -judge.seed $(or $(SEED),1)
 
 .PHONY: golden
 golden: ## rewrite golden files from what the code does now; review the diff

@@ -40,7 +40,7 @@ func startFlags(n int) []string {
 
 func (w *World) append(box string, t *token, flags []string) bool {
 	date := t.date
-	if w.srv.Append(w.onWire(box), flags, date, t.content) == 0 {
+	if w.mail.Append(w.onWire(box), flags, date, t.content) == 0 {
 		return false
 	}
 	t.dated = true
@@ -83,7 +83,7 @@ func (w *World) setFlag(x onServer, flag string, on bool) bool {
 	if !on {
 		add, remove = nil, add
 	}
-	if !w.srv.StoreFlags(w.onWire(x.box), x.msg.UID, add, remove) {
+	if !w.mail.StoreFlags(w.onWire(x.box), x.msg.UID, add, remove) {
 		return false
 	}
 	w.model.flagged(Server, x.token, flag, on)
@@ -115,7 +115,7 @@ func serverFlagAll(w *World, e Event) bool {
 }
 
 func (w *World) expunge(x onServer) bool {
-	if w.readers[x.box] || w.srv.Expunge(w.onWire(x.box), x.msg.UID) == 0 {
+	if w.readers[x.box] || w.mail.Expunge(w.onWire(x.box), x.msg.UID) == 0 {
 		return false
 	}
 	w.model.removed(Server, x.token, x.box)
@@ -137,7 +137,7 @@ func serverDropAll(w *World, e Event) bool {
 }
 
 func (w *World) move(x onServer, to string) bool {
-	if w.readers[x.box] || w.readers[to] || x.box == to || w.srv.Move(w.onWire(x.box), x.msg.UID, w.onWire(to)) == 0 {
+	if w.readers[x.box] || w.readers[to] || x.box == to || w.mail.Move(w.onWire(x.box), x.msg.UID, w.onWire(to)) == 0 {
 		return false
 	}
 	w.model.moved(Server, x.token, x.box, to)
@@ -163,7 +163,7 @@ func serverMoveAll(w *World, e Event) bool {
 func serverCopy(w *World, e Event) bool {
 	x, ok := pick(w.there(), e.A)
 	to, _ := pick(w.mailboxes(), e.B)
-	if !ok || w.readers[to] || w.srv.Copy(w.onWire(x.box), x.msg.UID, w.onWire(to)) == 0 {
+	if !ok || w.readers[to] || w.mail.Copy(w.onWire(x.box), x.msg.UID, w.onWire(to)) == 0 {
 		return false
 	}
 	w.model.copiedTo(Server, x.token, to)
@@ -184,7 +184,7 @@ func (w *World) freshName(n int) string {
 func serverCreate(w *World, e Event) bool {
 	name := w.freshName(e.A)
 	w.note("server: mailbox %s", name)
-	return w.srv.CreateMailbox(w.onWire(name)) == nil
+	return w.mail.CreateMailbox(w.onWire(name)) == nil
 }
 
 // others are the mailboxes that can be renamed and removed.
@@ -204,7 +204,7 @@ func serverRename(w *World, e Event) bool {
 			moved = append(moved, x)
 		}
 	}
-	if w.srv.RenameMailbox(w.onWire(from), w.onWire(to)) != nil {
+	if w.mail.RenameMailbox(w.onWire(from), w.onWire(to)) != nil {
 		return false
 	}
 	if w.readers[from] {
@@ -232,7 +232,7 @@ func serverDelete(w *World, e Event) bool {
 		w.model.removed(Server, x.token, x.box)
 	}
 	w.note("server: mailbox %s removed", box)
-	return w.srv.DeleteMailbox(w.onWire(box)) == nil
+	return w.mail.DeleteMailbox(w.onWire(box)) == nil
 }
 
 // serverAnew removes a mailbox and makes it again with the same mail: another
@@ -243,7 +243,7 @@ func serverAnew(w *World, e Event) bool {
 		return false
 	}
 	list := w.in(box)
-	if w.srv.DeleteMailbox(w.onWire(box)) != nil || w.srv.CreateMailbox(w.onWire(box)) != nil {
+	if w.mail.DeleteMailbox(w.onWire(box)) != nil || w.mail.CreateMailbox(w.onWire(box)) != nil {
 		return false
 	}
 	if w.model.trash && box == "Trash" {
@@ -251,15 +251,15 @@ func serverAnew(w *World, e Event) bool {
 	}
 	w.model.voids(box)
 	for _, x := range list {
-		w.srv.Append(w.onWire(box), x.msg.Flags, x.msg.Date, x.msg.Content)
+		w.mail.Append(w.onWire(box), x.msg.Flags, x.msg.Date, x.msg.Content)
 	}
 	w.note("server: mailbox %s made anew with its %d messages", box, len(list))
 	return true
 }
 
 func (w *World) renumber(box string) {
-	v, _, _ := w.srv.UIDState(w.onWire(box))
-	w.srv.SetUIDValidity(w.onWire(box), v+100)
+	v, _, _ := w.mail.UIDState(w.onWire(box))
+	w.mail.SetUIDValidity(w.onWire(box), v+100)
 	w.model.voids(box)
 }
 

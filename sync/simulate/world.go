@@ -23,7 +23,8 @@ type World struct {
 	h     History
 	rng   *rand.Rand // of what no event decides
 	dir   string
-	srv   *imaptest.Server
+	srv   *imaptest.Server // nil in an outside world
+	mail  Mail             // the same as a second client
 	tree  *maildirTree
 	acct  mailsync.Account
 	model *model
@@ -87,6 +88,7 @@ func newWorld(h History, o Options) (*World, error) {
 		so.Delimiter = rune(s.Delim[0])
 	}
 	w.srv = imaptest.NewServer(so)
+	w.mail = w.srv
 	w.wire = &wire{dial: w.srv.Dial, w: w}
 	w.tree = newTree(filepath.Join(dir, "Mail"), s.PlusPlus)
 	w.acct = mailsync.Account{
@@ -100,7 +102,7 @@ func newWorld(h History, o Options) (*World, error) {
 	}
 	w.model.trash = w.acct.Policy.Removal == conflict.Trash
 	for _, name := range append(startBoxes()[:s.Boxes:s.Boxes], w.trashName()...) {
-		if err := w.srv.CreateMailbox(w.onWire(name)); err != nil {
+		if err := w.mail.CreateMailbox(w.onWire(name)); err != nil {
 			return nil, err
 		}
 	}
@@ -149,14 +151,14 @@ func (w *World) canonical(name string) string {
 
 // mailboxes lists the server's by their canonical names, sorted.
 func (w *World) mailboxes() (names []string) {
-	for _, n := range w.srv.Mailboxes() {
+	for _, n := range w.mail.Mailboxes() {
 		names = append(names, w.canonical(n))
 	}
 	slices.Sort(names)
 	return names
 }
 
-func (w *World) messages(box string) []imaptest.Message { return w.srv.Messages(w.onWire(box)) }
+func (w *World) messages(box string) []imaptest.Message { return w.mail.Messages(w.onWire(box)) }
 
 // serverSnapshot is what the server holds.
 func (w *World) serverSnapshot() snapshot {
