@@ -21,7 +21,7 @@ LDFLAGS  := -X main.version=$(VERSION)
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: build
 build: ## build ./bin/satchel
@@ -36,6 +36,7 @@ test: ## run all tests, with a real Dovecot and mail programs (fetched when miss
 	./.ci/dovecot.sh
 	./.ci/mailers.sh
 	$(GO) test $(RACE) -shuffle=on -timeout $(TIMEOUT) ./...
+	$(GO) test -timeout $(TIMEOUT) -v -run '^Test(Simulate|Small)$$' ./sync/simulate
 
 .PHONY: check
 check: tools ## what has to pass before a commit: format, modules, linters, quick tests
@@ -74,8 +75,15 @@ crash: ## stop, cut and break syncs everywhere, long form (CRASH_STEP=1: every n
 
 .PHONY: simulate
 simulate: ## random histories of everything that may happen, under all laws (SIM=2m SEED=1)
-	GOMAXPROCS=1 $(GO) test -count=1 -timeout 0 ./sync/simulate -run '^TestSimulate$$' -v \
+	$(GO) test -count=1 -timeout 0 ./sync/simulate -run '^TestSimulate$$' -v \
 		-simulate.time $(or $(SIM),2m) -simulate.seed $(or $(SEED),1) -simulate.ignore none
+
+.PHONY: simulate-small
+simulate-small: ## every history of up to SMALL=3 events on two messages and two mailboxes, in JOBS processes
+	$(GO) test -c -o $(BIN)/simulate.test ./sync/simulate
+	cd sync/simulate && n=$(or $(JOBS),$$(nproc)); pids=; for i in $$(seq 0 $$((n-1))); do \
+		$(BIN)/simulate.test -test.timeout 0 -test.v -test.run '^TestSmall$$' -small.events $(or $(SMALL),3) -small.first $$i -small.stride $$n & pids="$$pids $$!"; \
+	done; bad=0; for p in $$pids; do wait $$p || bad=1; done; exit $$bad
 
 .PHONY: variants
 variants: ## random histories with kills on all variants of Dovecot (VARIANTS=10 each, SEED=1)

@@ -8,7 +8,8 @@ type kind struct {
 	do act
 	// beside: it may happen while a run is at work.
 	beside bool
-	// weight is how often it is drawn; rare things that excuse a lot have 1.
+	// weight is how often it is drawn; rare things that excuse a lot have 1,
+	// and what only enumerated histories have has 0.
 	weight int
 }
 
@@ -68,5 +69,7 @@ func alphabet() map[string]kind {
 		"maildir old":  {maildirOld, false, 1},
 		"keep a copy":  {keepCopy, false, 1},
 		"others agree": {agree, false, 3},
+
+		"one run agrees": {oneRun, false, 0},
 	}
 }

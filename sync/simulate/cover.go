@@ -57,8 +57,12 @@ func (c *Coverage) Add(o *Coverage) {
 
 // all lists every kind that can meet another.
 func all() []string {
-	list := append(slices.Collect(maps.Keys(alphabet())), runKinds()...)
-	list = append(list, faultKinds()...)
+	list := append(runKinds(), faultKinds()...)
+	for name, k := range alphabet() {
+		if k.weight > 0 {
+			list = append(list, name)
+		}
+	}
 	slices.Sort(list)
 	return list
 }

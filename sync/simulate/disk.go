@@ -101,13 +101,14 @@ func (w *World) setFile(f file, flag string, on bool) bool {
 }
 
 // readable reports whether a program can tell what the letters of a file mean.
-// While a file has those of the folder that it came from, it cannot.
+// While a file has those of the folder that it came from, or the folder has
+// lost its table, it cannot.
 func (w *World) readable(f file, flag string) bool {
 	if !keyword(flag) {
 		return true
 	}
 	t := w.model.tokens[f.token]
-	return t != nil && slices.Contains(t.base, f.folder)
+	return t != nil && slices.Contains(t.base, f.folder) && !w.torn[f.folder]
 }
 
 // keyword reports whether a flag is one that takes a letter of the folder's own.

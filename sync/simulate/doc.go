@@ -16,6 +16,8 @@
 //     or the state, and demands that check finds it.
 //   - draw.go chooses events: each history has its own subset of the alphabet
 //     and its own sizes (swarm testing).
+//   - small.go lists every history of up to three events of a smaller alphabet
+//     (bounded exhaustion), with every kind of run and every stop in it.
 //   - cover.go counts which kinds of event met in one run.
 //
 // Everything runs in a testing/synctest bubble on one CPU, so a seed has one

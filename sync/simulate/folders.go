@@ -104,6 +104,7 @@ func diskNoKeywords(w *World, e Event) bool {
 		return false
 	}
 	stamp(w.tree.dir(folder))
+	w.torn[folder] = true
 	w.note("disk: %s loses dovecot-keywords", folder)
 	return true
 }
@@ -149,6 +150,16 @@ func diskOdd(w *World, e Event) bool {
 	w.tree.stampFolder(folder)
 	w.note("disk: something odd (%d) in %s", n%7, folder)
 	return err == nil
+}
+
+// odd reports whether a file name is one that diskOdd gave.
+func odd(name string) bool {
+	for _, part := range []string{"1.link", "1.dangling", "1.fifo", "odd"} {
+		if strings.HasPrefix(name, part) {
+			return true
+		}
+	}
+	return false
 }
 
 // diskEqualTimes makes changes that no time stamp tells.

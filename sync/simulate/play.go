@@ -10,11 +10,16 @@ type Options struct {
 	Cover  *Coverage
 	Ignore []string  // laws that are known to be broken, to look for others
 	Log    io.Writer // transcript of all connections and the log of the engine; nil: none
+	Record *Record   // filled in for those who enumerate; nil: nobody asks
+	Strict bool      // an event that finds nothing to do ends the history, see Record.Void
 }
 
 // Play lives through a history and returns the first law that is broken, with
 // what happened until then. It must be called in a testing/synctest bubble.
 func Play(h History, o Options) (v *Violation, notes []string, err error) {
+	if o.Record == nil {
+		o.Record = &Record{}
+	}
 	w, err := newWorld(h, o)
 	if err != nil {
 		return nil, nil, err
@@ -51,6 +56,9 @@ func (w *World) live() *Violation {
 		default:
 			w.do(e)
 		}
+		if w.void() {
+			return nil
+		}
 	}
 	return w.settle()
 }
@@ -66,6 +74,8 @@ func (w *World) runEvent(e Event, during map[int][]Event) *Violation {
 		}
 	}
 	res, v := w.play(e, actors)
+	r := w.o.Record
+	r.Steps, r.Effects, r.Reached = res.steps, res.effects, r.Reached || res.where != ""
 	w.met[e.Kind] = true
 	if e.Fault != "" && res.where != "" {
 		w.met[e.Fault] = true
@@ -78,5 +88,10 @@ func (w *World) do(e Event) {
 	if alphabet()[e.Kind].do(w, e) {
 		w.met[e.Kind] = true
 		w.cover.did(e.Kind)
+	} else if w.o.Strict {
+		w.o.Record.Void = true
 	}
 }
+
+// void reports whether an event did nothing where each has to do something.
+func (w *World) void() bool { return w.o.Strict && w.o.Record.Void }

@@ -29,10 +29,11 @@ func faultKinds() []string {
 
 // result is what a run came to.
 type result struct {
-	rep   *mailsync.Report
-	err   error
-	where string // the step at which a fault befell it; empty: it was not reached
-	steps int
+	rep     *mailsync.Report
+	err     error
+	where   string // the step at which a fault befell it; empty: it was not reached
+	steps   int
+	effects []int // those of its steps that others can see
 }
 
 func (r result) String() string {
@@ -53,7 +54,7 @@ func (w *World) options(fs maildir.FS) mailsync.Options {
 	}
 	return mailsync.Options{
 		FS: fs, Logger: log, Window: w.h.Setting.Window, Now: time.Now, SearchGain: 1, Process: 1, Host: "sim",
-		State: state.Options{BeforeCommit: func() error { return w.trip.step("commit") }},
+		State: state.Options{BeforeCommit: func() error { return w.trip.step("commit", true) }},
 	}
 }
 
@@ -85,7 +86,7 @@ func (w *World) run(req mailsync.Request, f fault, actors map[int]func()) (res r
 	w.trip.arm(f, actors)
 	res.rep, res.err = e.Sync(context.Background(), req)
 	w.trip.mu.Lock()
-	res.where, res.steps = w.trip.where, w.trip.n
+	res.where, res.steps, res.effects = w.trip.where, w.trip.n, w.trip.shown
 	w.trip.mu.Unlock()
 	w.trip.disarm()
 	if w.befall(fault{}).kind == "" && f.kind != "" && res.where == "" {

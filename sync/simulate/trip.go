@@ -22,6 +22,7 @@ type fault struct {
 type tripwire struct {
 	mu     sync.Mutex
 	n      int
+	shown  []int // steps that others can see the effect of
 	fault  fault
 	reset  bool           // a run is under way
 	actors map[int]func() // what others do, by step
@@ -32,7 +33,7 @@ type tripwire struct {
 func (t *tripwire) arm(f fault, actors map[int]func()) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.n, t.fault, t.actors, t.reset, t.where = 0, f, actors, true, ""
+	t.n, t.shown, t.fault, t.actors, t.reset, t.where = 0, nil, f, actors, true, ""
 }
 
 func (t *tripwire) disarm() {
@@ -44,13 +45,17 @@ func (t *tripwire) disarm() {
 // stops reports whether nothing has an effect from the step on.
 func (f fault) stops() bool { return f.kind == "kill" || f.kind == "power" }
 
-func (t *tripwire) step(kind string) error {
+// step counts one; effect: others can see that it was done.
+func (t *tripwire) step(kind string, effect bool) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.fault.stops() && t.n >= t.fault.at {
 		return errDead
 	}
 	t.n++
+	if effect {
+		t.shown = append(t.shown, t.n)
+	}
 	if act := t.actors[t.n]; act != nil {
 		delete(t.actors, t.n)
 		act()
@@ -80,7 +85,7 @@ func (t *tripwire) before(op faultfs.Op, _ string) error {
 	if !op.Changes() && op != faultfs.Sync && op != faultfs.SyncDir && op != faultfs.SyncFS {
 		return t.dead()
 	}
-	if err := t.step("disk: " + string(op)); err != nil {
+	if err := t.step("disk: "+string(op), op.Changes()); err != nil {
 		return err
 	}
 	t.mu.Lock()

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -43,11 +45,11 @@ type line struct {
 	once sync.Once
 }
 
-func (c *line) step(kind string) error {
+func (c *line) step(kind string, effect bool) error {
 	if c.cut.Load() {
 		return errCut
 	}
-	err := c.wire.w.trip.step(kind)
+	err := c.wire.w.trip.step(kind, effect)
 	if errors.Is(err, errCut) {
 		c.cut.Store(true)
 		_ = c.Conn.Close()
@@ -56,7 +58,7 @@ func (c *line) step(kind string) error {
 }
 
 func (c *line) Write(p []byte) (int, error) {
-	if err := c.step("sent"); err != nil {
+	if err := c.step("sent", changes(p)); err != nil {
 		return 0, err
 	}
 	return c.Conn.Write(p)
@@ -67,7 +69,7 @@ func (c *line) Read(p []byte) (int, error) {
 	if n == 0 {
 		return n, err
 	}
-	if serr := c.step("received"); serr != nil {
+	if serr := c.step("received", false); serr != nil {
 		return 0, serr
 	}
 	return n, err
@@ -77,4 +79,23 @@ func (c *line) Read(p []byte) (int, error) {
 func (c *line) Close() error {
 	c.once.Do(func() { c.wire.wg.Go(imaptest.Abandon(c.Conn)) })
 	return nil
+}
+
+// changes reports whether what is sent may change something on the server:
+// whether there is anything in it but whole commands that only ask.
+func changes(p []byte) bool {
+	for text := range strings.Lines(string(p)) {
+		words := strings.Fields(text)
+		if len(words) < 2 || !strings.HasSuffix(text, "\r\n") {
+			return true
+		}
+		verb := strings.ToUpper(words[1])
+		if verb == "UID" && len(words) > 2 {
+			verb = strings.ToUpper(words[2])
+		}
+		if !slices.Contains([]string{"CAPABILITY", "LOGIN", "AUTHENTICATE", "ENABLE", "ID", "NAMESPACE", "LIST", "LSUB", "STATUS", "SELECT", "EXAMINE", "UNSELECT", "FETCH", "SEARCH", "NOOP", "IDLE", "LOGOUT", "MYRIGHTS"}, verb) {
+			return true
+		}
+	}
+	return false
 }

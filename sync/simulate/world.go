@@ -36,6 +36,7 @@ type World struct {
 	readers map[string]bool   // mailboxes whose rights were taken away
 	rights  bool              // rights changed since the last agreement, which a plan that changes nothing cannot see
 	saved   saves
+	torn    map[string]bool // folders that lost their keyword table since the last agreement
 	lost    bool            // the past was lost: what both sides hold may stay
 	met     map[string]bool // kinds since the last run, for the coverage
 	cover   *Coverage
@@ -74,7 +75,7 @@ func newWorld(h History, o Options) (*World, error) {
 		return nil, err
 	}
 	w := &World{h: h, rng: rand.New(rand.NewPCG(h.Seed, 11)), dir: dir, model: newModel(), half: map[string][]byte{},
-		readers: map[string]bool{}, met: map[string]bool{}, cover: o.Cover, o: o}
+		readers: map[string]bool{}, torn: map[string]bool{}, met: map[string]bool{}, cover: o.Cover, o: o}
 	s := h.Setting
 	caps := imaptest.DefaultCaps
 	if s.ObjectID {
