@@ -74,9 +74,9 @@ crash: ## stop, cut and break syncs everywhere, long form (CRASH_STEP=1: every n
 		-crash -crash.step $(or $(CRASH_STEP),1)
 
 .PHONY: simulate
-simulate: ## random histories of everything that may happen, under all laws (SIM=2m SEED=1)
-	$(GO) test -count=1 -timeout 0 ./sync/simulate -run '^TestSimulate$$' -v \
-		-simulate.time $(or $(SIM),2m) -simulate.seed $(or $(SEED),1) -simulate.ignore none
+simulate: ## random histories of everything that may happen, under all laws (SIM=10m SEED=1 EXCEPT=none)
+	$(GO) test -count=1 -timeout 0 ./sync/simulate -run '^TestSimulate$$' -v -simulate.pairs \
+		-simulate.time $(or $(SIM),10m) -simulate.seed $(or $(SEED),1) -simulate.ignore $(or $(EXCEPT),open)
 
 .PHONY: simulate-small
 simulate-small: ## every history of up to SMALL=3 events on two messages and two mailboxes, in JOBS processes
@@ -84,6 +84,10 @@ simulate-small: ## every history of up to SMALL=3 events on two messages and two
 	cd sync/simulate && n=$(or $(JOBS),$$(nproc)); pids=; for i in $$(seq 0 $$((n-1))); do \
 		$(BIN)/simulate.test -test.timeout 0 -test.v -test.run '^TestSmall$$' -small.events $(or $(SMALL),3) -small.first $$i -small.stride $$n & pids="$$pids $$!"; \
 	done; bad=0; for p in $$pids; do wait $$p || bad=1; done; exit $$bad
+
+.PHONY: mutants
+mutants: ## plant the faults of testdata/mutants.txt, one at a time, and say what finds them (ONLY=regexp)
+	$(GO) test -count=1 -timeout 0 ./sync/simulate -run '^TestMutants$$' -mutants -mutants.only '$(ONLY)'
 
 .PHONY: variants
 variants: ## random histories with kills on all variants of Dovecot (VARIANTS=10 each, SEED=1)

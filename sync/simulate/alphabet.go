@@ -63,6 +63,9 @@ func alphabet() map[string]kind {
 		"disk equal times":  {diskEqualTimes, true, 1},
 		"both new":          {bothNew, true, 2},
 
+		"config other": {configOther, false, 2},
+		"caps differ":  {capsDiffer, false, 2},
+
 		"time passes":  {timePasses, false, 4},
 		"state lost":   {stateLost, false, 1},
 		"state old":    {stateOld, false, 1},

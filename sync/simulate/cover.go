@@ -67,16 +67,34 @@ func all() []string {
 	return list
 }
 
-// exclude reports whether two kinds cannot be in one run.
-func exclude(a, b string) bool {
-	isRun := func(k string) bool { return slices.Contains(runKinds(), k) || k == "others agree" }
-	isFault := func(k string) bool { return slices.Contains(faultKinds(), k) }
-	noFault := func(k string) bool { return k == "run dry" || k == "others agree" }
-	return isRun(a) && isRun(b) || isFault(a) && isFault(b) || noFault(a) && isFault(b) || noFault(b) && isFault(a)
+// apart lists which kinds cannot be in one run, and why.
+func apart() []apartness {
+	noFault := []string{"run dry", "others agree"}
+	return []apartness{
+		{append(runKinds(), "others agree"), append(runKinds(), "others agree"), "a run is of one kind"},
+		{faultKinds(), faultKinds(), "one fault befalls a run"},
+		{noFault, faultKinds(), "it is held to the laws of a run that nothing befalls"},
+	}
 }
 
+type apartness struct {
+	these, those []string
+	why          string
+}
+
+func exclude(a, b string) bool {
+	return slices.ContainsFunc(apart(), func(x apartness) bool {
+		return slices.Contains(x.these, a) && slices.Contains(x.those, b) || slices.Contains(x.these, b) && slices.Contains(x.those, a)
+	})
+}
+
+// Pair is two kinds that may be in one run.
+type Pair struct{ A, B string }
+
+func (p Pair) String() string { return pair(p.A, p.B) }
+
 // Unmet lists the pairs that never met.
-func (c *Coverage) Unmet() (list []string, total int) {
+func (c *Coverage) Unmet() (list []Pair, total int) {
 	kinds := all()
 	for i, a := range kinds {
 		for _, b := range kinds[i+1:] {
@@ -85,7 +103,7 @@ func (c *Coverage) Unmet() (list []string, total int) {
 			}
 			total++
 			if c.Pairs[pair(a, b)] == 0 {
-				list = append(list, pair(a, b))
+				list = append(list, Pair{a, b})
 			}
 		}
 	}
@@ -95,4 +113,31 @@ func (c *Coverage) Unmet() (list []string, total int) {
 func (c *Coverage) String() string {
 	unmet, total := c.Unmet()
 	return fmt.Sprintf("%d histories, %d runs, %d of %d pairs of kinds met", c.Histories, c.Runs, total-len(unmet), total)
+}
+
+// Table says of each number of times how many pairs met so often, the rarest
+// first, and names those that met least.
+func (c *Coverage) Table() string {
+	often := map[int][]string{}
+	kinds := all()
+	for i, a := range kinds {
+		for _, b := range kinds[i+1:] {
+			if n := c.Pairs[pair(a, b)]; !exclude(a, b) {
+				often[n] = append(often[n], pair(a, b))
+			}
+		}
+	}
+	var b strings.Builder
+	for _, n := range slices.Sorted(maps.Keys(often)) {
+		fmt.Fprintf(&b, "%5d pairs met %d times", len(often[n]), n)
+		if len(often[n]) <= 12 && n < 10 {
+			fmt.Fprintf(&b, ": %s", strings.Join(often[n], "; "))
+		}
+		b.WriteString("\n")
+		if n > 20 {
+			fmt.Fprintf(&b, "      the others more often\n")
+			break
+		}
+	}
+	return b.String()
 }

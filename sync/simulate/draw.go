@@ -81,6 +81,9 @@ func (h *History) epoch(rng *rand.Rand, kinds []string) {
 		if run.Kind != "run dry" && rng.IntN(2) == 0 {
 			run.Fault = faultKinds()[rng.IntN(len(faultKinds()))]
 			run.At = 1 + rng.IntN(90)
+			if run.Fault == "power" {
+				run.At = 1 + rng.IntN(200) // each write of the state is a step then
+			}
 			if slices.Contains([]string{"refuse", "lost", "drop"}, run.Fault) {
 				run.At = 1 + rng.IntN(12)
 			}

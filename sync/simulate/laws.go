@@ -35,6 +35,7 @@ func (w *World) first(laws ...func() *Violation) *Violation {
 // always is what holds after every run, however it ended.
 func (w *World) always(res result, f fault) *Violation {
 	return w.first(
+		res.stateHolds,
 		func() *Violation { return w.notLost("after a run") },
 		w.nothingForeign,
 		func() *Violation { return w.stateClaims() },

@@ -13,14 +13,14 @@ import (
 func openFaults() map[string][]string {
 	return map[string][]string{
 		"bytes":    {"disk half"},
-		"check":    {"disk half", "server anew", "server renumber", "server new world"},
-		"disagree": {"disk twin", "power"},
+		"check":    {"disk half", "disk save", "both new", "server anew", "server renumber", "server new world"},
+		"disagree": {"disk save", "power"},
 		"doubled":  {"disk half", "disk save", "server anew"},
 		"flags":    {"disk save", "run push"},
-		"place":    {"disk half", "disk save"},
+		"place":    {"disk half", "disk save", "disk copy"},
 		"plan":     {"kill", "power", "disk twin", "disk copy", "disk link", "disk save", "run caps", "run pull", "run push", "run box"},
 		"problem":  {"server delete", "disk odd"},
-		"state":    {"run box", "power"},
+		"restless": {"disk save"},
 	}
 }
 

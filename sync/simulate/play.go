@@ -11,7 +11,10 @@ type Options struct {
 	Ignore []string  // laws that are known to be broken, to look for others
 	Log    io.Writer // transcript of all connections and the log of the engine; nil: none
 	Record *Record   // filled in for those who enumerate; nil: nobody asks
-	Strict bool      // an event that finds nothing to do ends the history, see Record.Void
+	// StateDisk is below the state, so that a power failure takes its unsynced
+	// writes as well; nil: what is written of the state is durable.
+	StateDisk *StateDisk
+	Strict    bool // an event that finds nothing to do ends the history, see Record.Void
 }
 
 // Play lives through a history and returns the first law that is broken, with

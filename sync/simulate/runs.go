@@ -33,7 +33,8 @@ type result struct {
 	err     error
 	where   string // the step at which a fault befell it; empty: it was not reached
 	steps   int
-	effects []int // those of its steps that others can see
+	effects []int  // those of its steps that others can see
+	torn    string // what a power failure made of the state, when it should not have
 }
 
 func (r result) String() string {
@@ -77,6 +78,9 @@ func (w *World) run(req mailsync.Request, f fault, actors map[int]func()) (res r
 		}
 		disk.Before, disk.Now = w.trip.before, time.Now
 		fs = disk
+		if err := w.watchState(); err != nil {
+			return res, err
+		}
 	}
 	e, err := w.engine(fs)
 	if err != nil {
@@ -96,6 +100,10 @@ func (w *World) run(req mailsync.Request, f fault, actors map[int]func()) (res r
 	if disk != nil {
 		if _, err := disk.Crash(w.rng); err != nil {
 			return res, fmt.Errorf("power loss: %w", err)
+		}
+		res.torn, err = w.losePower()
+		if err != nil {
+			return res, err
 		}
 	}
 	for _, k := range slices.Sorted(maps.Keys(actors)) { // steps that were not reached
@@ -132,7 +140,7 @@ func (w *World) play(e Event, actors map[int]func()) (result, *Violation) {
 		req.Full = true
 	case "run caps":
 		names := sortedKeys(capabilities())
-		w.acct.WithoutCaps = []string{names[e.A%len(names)], names[e.B%len(names)]}
+		w.acct.WithoutCaps = append(slices.Clone(without), names[e.A%len(names)], names[e.B%len(names)])
 	}
 	f := fault{e.Fault, e.At}
 	res, err := w.run(req, f, actors)

@@ -26,6 +26,7 @@ var (
 	most      = flag.Int("simulate.failures", 3, "stop after so many failures")
 	skip      = flag.String("simulate.skip", "", "kinds of event to leave out, separated by commas")
 	ignore    = flag.String("simulate.ignore", "open", "laws that histories are not held to, separated by commas; open: those that known faults break")
+	pairs     = flag.Bool("simulate.pairs", false, "seek pairs of kinds that have not met in one run, and fail for those that never did")
 	shrink    = flag.Bool("simulate.shrink", true, "shrink a failure to its fewest events")
 	replay    = flag.String("simulate.replay", "", "replay one scenario file, with all notes")
 )
@@ -37,13 +38,22 @@ func options(h simulate.History, cover *simulate.Coverage) simulate.Options {
 // TestMain gives the process one CPU, so that a seed has one order of events.
 func TestMain(m *testing.M) {
 	runtime.GOMAXPROCS(1)
+	var err error
+	if stateDisk, err = simulate.NewStateDisk(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 	m.Run()
 }
+
+// stateDisk is below SQLite, in all tests.
+var stateDisk *simulate.StateDisk
 
 // live plays a history in a bubble of its own.
 func live(t *testing.T, h simulate.History, o simulate.Options) (v *simulate.Violation, notes []string) {
 	t.Helper()
 	cryptotest.SetGlobalRandom(t, h.Seed)
+	o.StateDisk = stateDisk
 	synctest.Test(t, func(t *testing.T) {
 		var err error
 		if v, notes, err = simulate.Play(h, o); err != nil {
@@ -69,7 +79,7 @@ func TestSimulate(t *testing.T) {
 	cover := simulate.NewCoverage()
 	start, failures := time.Now(), 0
 	for i := 0; failures < *most && (*duration > 0 && time.Since(start) < *duration || *duration == 0 && i < slice()); i++ {
-		h := leaveOut(simulate.Draw(*seed + uint64(i)**stride))
+		h := leaveOut(drawn(*seed+uint64(i)**stride, i, cover))
 		v, notes := live(t, h, options(h, cover))
 		cover.Histories++
 		if v == nil {
@@ -79,9 +89,27 @@ func TestSimulate(t *testing.T) {
 		report(t, h, v, notes)
 	}
 	t.Logf("%v in %v", cover, time.Since(start).Round(time.Millisecond))
+	if unmet, _ := cover.Unmet(); *pairs {
+		t.Logf("\n%s", cover.Table())
+		if len(unmet) > 0 && failures == 0 {
+			t.Errorf("never in one run: %v", unmet)
+		}
+	}
 	if cover.Histories < slice() && *duration == 0 && failures == 0 {
 		t.Errorf("lived through %d histories of %d", cover.Histories, slice())
 	}
+}
+
+// drawn is the history of a seed. Where pairs are wanted, every second one
+// after the first hundreds seeks a pair that has not met.
+func drawn(seed uint64, i int, cover *simulate.Coverage) simulate.History {
+	if *pairs && i > 200 && i%2 == 0 {
+		if unmet, _ := cover.Unmet(); len(unmet) > 0 {
+			p := unmet[seed%uint64(len(unmet))]
+			return simulate.Seek(seed, p.A, p.B)
+		}
+	}
+	return simulate.Draw(seed)
 }
 
 // leaveOut drops the kinds of event that -simulate.skip names.
@@ -129,6 +157,9 @@ func TestScenarios(t *testing.T) {
 		return
 	}
 	for _, name := range scenarios(t, "*.sim") {
+		if testing.Short() && everywhere(parsed(t, name)) {
+			continue // as many runs as the engine takes steps
+		}
 		if v, notes := replayed(t, name, nil); v != nil {
 			t.Errorf("%s: %v\n%s", filepath.Base(name), v, strings.Join(notes, "\n"))
 		}
