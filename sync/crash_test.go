@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -211,24 +210,27 @@ func (l *ledger) story() string {
 	return strings.Join(l.text, "\n")
 }
 
-// wantFor is the end that the interruptions of a scenario are held against.
+// wantFor is the end that the interruptions of a scenario are held against, and
+// how many steps a run takes at least.
 // Where the undisturbed run itself may end in more than one way, only the
 // ledger is.
 func (s scenario) wantFor(t testing.TB) (*outcome, int) {
 	t.Helper()
 	want, stop := s.undisturbed(t)
+	fewest := stop.n
 	tries := 1
 	if *crashLong {
 		tries = 3
 	}
 	for range tries {
-		again, _ := s.undisturbed(t)
+		again, other := s.undisturbed(t)
+		fewest = min(fewest, other.n)
 		if d := again.diff(want); d != "" {
 			t.Logf("%s ends in more than one way:\n%s", s.name, d)
-			return nil, stop.n
+			return nil, fewest
 		}
 	}
-	return &want, stop.n
+	return &want, fewest
 }
 
 // point is one interruption.
@@ -236,6 +238,7 @@ type point struct {
 	k, again int    // steps at which the run, and the one after it, die
 	edits    uint64 // seed of changes between; 0: none
 	lag      bool   // see stopper
+	sure     bool   // every run gets as far as k
 }
 
 func (p point) String() string {
@@ -260,6 +263,9 @@ func (s scenario) interrupt(t testing.TB, p point, want *outcome) string {
 	// Without an error it died while saying goodbye.
 	_, _ = w.under(stop)
 	where := stop.last
+	if where == "" && p.sure {
+		return fmt.Sprintf("%s: %v was not reached", s.name, p)
+	}
 	covered.points.Add(1)
 	if p.again > 0 {
 		stop := &stopper{at: p.again, lag: p.lag}
@@ -276,179 +282,4 @@ func (s scenario) interrupt(t testing.TB, p point, want *outcome) string {
 		return fmt.Sprintf("%s: %v (%s):\n%s\n%s", s.name, p, where, msg, l.story())
 	}
 	return ""
-}
-
-// watch ends the short form of a test when its share of the time is used up.
-// What it would have gone on to is chosen by seed, so other runs of other
-// lengths reach further along the same way.
-type watch struct {
-	end  time.Time
-	sure int // so many are run in any case
-}
-
-// not leaves the first n out of the limit.
-func (w watch) not(n int) watch {
-	w.sure = n
-	return w
-}
-
-func startWatch() watch {
-	share := 10 * time.Second
-	if testing.Short() {
-		share = 4 * time.Second
-	}
-	return watch{end: time.Now().Add(share)}
-}
-
-func (w watch) over() bool { return !*crashLong && time.Now().After(w.end) }
-
-// each runs f for all items on a few workers, and stops after some complaints.
-// Most of the time is spent waiting for other goroutines.
-func each[T any](t *testing.T, clock watch, items []T, f func(T) string) {
-	t.Helper()
-	var wg sync.WaitGroup
-	const workers = 6
-	queue := make(chan T)
-	var mu sync.Mutex
-	failed := 0
-	for range workers {
-		wg.Go(func() {
-			for x := range queue {
-				mu.Lock()
-				enough := failed >= 3 && os.Getenv("ALLFAIL") == ""
-				mu.Unlock()
-				if enough {
-					continue
-				}
-				if msg := f(x); msg != "" {
-					mu.Lock()
-					failed++
-					mu.Unlock()
-					t.Error(msg)
-				}
-			}
-		})
-	}
-	for i, x := range items {
-		if i >= clock.sure && clock.over() {
-			break
-		}
-		queue <- x
-	}
-	close(queue)
-	wg.Wait()
-}
-
-// points chooses where to interrupt a run of n steps: everywhere in the long
-// form, else at about limit places that differ from seed to seed.
-func points(n, limit int, seed uint64) []int {
-	var all []int
-	for k := 1; k <= n; k++ {
-		all = append(all, k)
-	}
-	if *crashLong || n <= limit {
-		return all
-	}
-	rng := rand.New(rand.NewPCG(seed, 99))
-	rng.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
-	all = all[:limit]
-	slices.Sort(all)
-	return all
-}
-
-// TestInterruptEverywhere stops runs dead at every step and resumes.
-func TestInterruptEverywhere(t *testing.T) {
-	clock := startWatch()
-	limit := 60
-	if testing.Short() {
-		limit = 15
-	}
-	for _, s := range scenarios() {
-		if clock.over() {
-			break
-		}
-		t.Run(s.name, func(t *testing.T) {
-			want, n := s.wantFor(t)
-			var list []point
-			for _, k := range points(n, limit, 1) {
-				list = append(list, point{k: k})
-			}
-			rng := rand.New(rand.NewPCG(1, 3))
-			for range len(list) / 3 {
-				list = append(list, point{k: 1 + rng.IntN(n), again: 1 + rng.IntN(n)})
-			}
-			each(t, clock, list, func(p point) string { return s.interrupt(t, p, want) })
-		})
-	}
-}
-
-// TestInterruptHistories does the same with random histories, among them runs
-// that die twice, and ones with changes on both sides between death and resume.
-func TestInterruptHistories(t *testing.T) {
-	clock := startWatch()
-	seeds, limit := 40, 6
-	switch {
-	case *crashLong:
-		seeds = 300
-	case testing.Short():
-		seeds, limit = 8, 5
-	}
-	var list []uint64
-	for i := range seeds {
-		list = append(list, uint64(i))
-	}
-	each(t, clock, list, func(seed uint64) string {
-		s := historyScenario(seed)
-		want, n := s.wantFor(t)
-		rng := rand.New(rand.NewPCG(seed, 3))
-		var ps []point
-		for _, k := range points(n, limit, seed) {
-			ps = append(ps, point{k: k, lag: rng.IntN(4) == 0})
-			p := point{k: k, lag: rng.IntN(4) == 0}
-			switch rng.IntN(4) {
-			case 0:
-				p.again = 1 + rng.IntN(n)
-			case 1:
-				p.edits = 1 + rng.Uint64N(1<<20)
-			case 2:
-				p.again, p.edits = 1+rng.IntN(n), 1+rng.Uint64N(1<<20)
-			default:
-				continue
-			}
-			ps = append(ps, p)
-		}
-		for _, p := range ps {
-			if msg := s.interrupt(t, p, want); msg != "" {
-				return msg
-			}
-		}
-		covered.histories.Add(1)
-		return ""
-	})
-}
-
-// shuffled mixes a list, the same way each time, in the short form, which may
-// not get to its end.
-// oneOfEachFirst puts one of each kind in front, the first that may stand for
-// it, and returns how many there are.
-func oneOfEachFirst[T any](list []T, kind func(T) (name string, mayStand bool)) ([]T, int) {
-	var front, rest []T
-	seen := map[string]bool{}
-	for _, x := range list {
-		if k, ok := kind(x); ok && !seen[k] {
-			seen[k] = true
-			front = append(front, x)
-		} else {
-			rest = append(rest, x)
-		}
-	}
-	return append(front, rest...), len(front)
-}
-
-func shuffled[T any](list []T) []T {
-	if !*crashLong {
-		rng := rand.New(rand.NewPCG(1, 5))
-		rng.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
-	}
-	return list
 }

@@ -145,7 +145,7 @@ func TestDiskFaults(t *testing.T) {
 	var mu sync.Mutex
 	reached := map[int]bool{}
 	first, n := oneOfEachFirst(shuffled(list), func(x fault) (string, bool) { return calls[x.call].name, x.n == 1 })
-	each(t, startWatch().not(n), first, func(x fault) string {
+	each(t, spread(first, n, share(80, 32)), func(x fault) string {
 		w, _ := s.open(t)
 		defer w.close()
 		w.acct.NoFsync = false
@@ -216,18 +216,12 @@ func TestServerFaults(t *testing.T) {
 				fault{verb, n, imaptest.Action{Fault: imaptest.DropAfter}})
 		}
 	}
-	if testing.Short() {
-		for i := range list[:len(list)/3] {
-			list[i] = list[i*3]
-		}
-		list = list[:len(list)/3]
-	}
 	s := everything()
 	want, _ := s.wantFor(t)
 	var mu sync.Mutex
 	reached := map[string]bool{}
 	first, n := oneOfEachFirst(shuffled(list), func(x fault) (string, bool) { return x.verb, x.n == 1 })
-	each(t, startWatch().not(n), first, func(x fault) string {
+	each(t, spread(first, n, share(50, 24)), func(x fault) string {
 		var hook struct {
 			sync.Mutex
 			armed, hit bool

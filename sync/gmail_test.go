@@ -399,19 +399,7 @@ func gmailScenario() scenario {
 
 // TestInterruptGmail stops such a run at every step and resumes.
 func TestInterruptGmail(t *testing.T) {
-	limit := 150
-	if testing.Short() {
-		limit = 20
-	}
-	clock := startWatch()
 	s := gmailScenario()
 	want, n := s.wantFor(t)
-	for _, k := range points(n, limit, 1) {
-		if clock.over() {
-			break
-		}
-		if msg := s.interrupt(t, point{k: k}, want); msg != "" {
-			t.Error(msg)
-		}
-	}
+	each(t, interruptions(n, share(40, 16), 1), func(p point) string { return s.interrupt(t, p, want) })
 }

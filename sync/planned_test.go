@@ -221,20 +221,12 @@ func TestInterruptPlanned(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatal("no scenarios", err)
 	}
-	limit := 4
-	if testing.Short() {
-		limit = 1
+	type planFile struct {
+		scenario
+		seed uint64
 	}
-	staged := 0
-	clock := startWatch()
-	if !*crashLong {
-		rng := rand.New(rand.NewPCG(1, 1))
-		rng.Shuffle(len(files), func(i, j int) { files[i], files[j] = files[j], files[i] })
-	}
+	var staged []planFile
 	for i, f := range files {
-		if clock.over() {
-			break
-		}
 		s, ok, err := planned(f)
 		if err != nil {
 			t.Fatalf("%s: %v", f, err)
@@ -242,17 +234,15 @@ func TestInterruptPlanned(t *testing.T) {
 		if !ok {
 			continue
 		}
-		staged++
+		staged = append(staged, planFile{s, uint64(i)})
+	}
+	t.Logf("%d of %d scenarios staged", len(staged), len(files))
+	for _, s := range spread(staged, 0, share(40, 20)) {
 		t.Run(s.name, func(t *testing.T) {
 			want, n := s.wantFor(t)
-			var list []point
-			for _, k := range points(n, limit, uint64(i)) {
-				list = append(list, point{k: k})
-			}
-			each(t, clock, list, func(p point) string { return s.interrupt(t, p, want) })
+			each(t, interruptions(n, share(2, 1), s.seed), func(p point) string { return s.interrupt(t, p, want) })
 		})
 	}
-	t.Logf("%d of %d scenarios staged", staged, len(files))
 }
 
 // name is what a mail program that knows dovecot-keywords calls a file.

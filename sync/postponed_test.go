@@ -1,6 +1,8 @@
 package sync_test
 
 import (
+	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -276,49 +278,47 @@ func postponedScenario(name string, caps imaptest.Caps, removal conflict.Removal
 // TestInterruptPostponed stops runs on a server without UIDPLUS at every
 // step, while another client's message is marked.
 func TestInterruptPostponed(t *testing.T) {
-	limit := 100
-	if testing.Short() {
-		limit = 15
-	}
-	clock := startWatch()
-	for name, caps := range noUIDPlus() {
+	for _, name := range slices.Sorted(maps.Keys(noUIDPlus())) {
 		for _, removal := range []conflict.Removal{conflict.Expunge, conflict.Trash} {
-			s := postponedScenario(name, caps, removal)
+			s := postponedScenario(name, noUIDPlus()[name], removal)
 			count := &stopper{}
 			w, _ := s.open(t)
 			_, err := w.under(count)
 			must(w, err)
 			w.close()
-			for _, k := range points(count.n, limit, 1) {
-				if clock.over() {
-					return
-				}
-				t.Run(s.name, func(t *testing.T) {
-					w, _ := s.open(t)
-					defer w.close()
-					stop := &stopper{at: k}
-					_, _ = w.under(stop)
-					w.sync()
-					seen := w.agreeVisible()
-					w.quiet()
-					trash := 0
-					if removal == conflict.Trash {
-						trash = 2
-					}
-					if len(seen["INBOX"]) != 5 || len(seen["Work"]) != 1 || len(seen["Trash"]) != trash {
-						t.Errorf("stopped at step %d (%s): %d, %d and %d messages", k, stop.last, len(seen["INBOX"]), len(seen["Work"]), len(seen["Trash"]))
-					}
-					if m, there := w.srv.Message("INBOX", 8); !there || !slices.Contains(m.Flags, `\Deleted`) {
-						t.Errorf("stopped at step %d (%s): the other client's message: %v %v", k, stop.last, there, m.Flags)
-					}
-					w.unmarkOthers()
-					w.sync()
-					w.agree()
-					w.quiet()
-				})
-			}
+			t.Run(s.name, func(t *testing.T) {
+				inTurn(t, interruptions(count.n, share(10, 4), 1), func(p point) string { return s.interruptPostponed(t, p, removal) })
+			})
 		}
 	}
+}
+
+func (s scenario) interruptPostponed(t *testing.T, p point, removal conflict.Removal) string {
+	w, _ := s.open(t)
+	defer w.close()
+	stop := &stopper{at: p.k}
+	_, _ = w.under(stop)
+	if stop.last == "" && p.sure {
+		return fmt.Sprintf("%v was not reached", p)
+	}
+	w.sync()
+	seen := w.agreeVisible()
+	w.quiet()
+	trash := 0
+	if removal == conflict.Trash {
+		trash = 2
+	}
+	if len(seen["INBOX"]) != 5 || len(seen["Work"]) != 1 || len(seen["Trash"]) != trash {
+		return fmt.Sprintf("%v (%s): %d, %d and %d messages", p, stop.last, len(seen["INBOX"]), len(seen["Work"]), len(seen["Trash"]))
+	}
+	if m, there := w.srv.Message("INBOX", 8); !there || !slices.Contains(m.Flags, `\Deleted`) {
+		return fmt.Sprintf("%v (%s): the other client's message: %v %v", p, stop.last, there, m.Flags)
+	}
+	w.unmarkOthers()
+	w.sync()
+	w.agree()
+	w.quiet()
+	return ""
 }
 
 // A server that announces neither MOVE nor UIDPLUS may tell COPYUID all the same.

@@ -182,31 +182,25 @@ func (s scenario) powerFail(t testing.TB, k int, lucky uint64, watch bool, want 
 // TestPowerLoss lets the power fail at every step, and asserts at each commit
 // that what it says is durable: files before names before state.
 func TestPowerLoss(t *testing.T) {
-	clock := startWatch()
-	limit, seeds := 20, 10
-	switch {
-	case *crashLong:
-		seeds = 60
-	case testing.Short():
-		limit, seeds = 6, 3
-	}
+	limit, seeds := share(4, 2), min(60, share(3, 1))
 	list := scenarios()
 	for i := range seeds {
 		list = append(list, historyScenario(uint64(i)))
 	}
 	for _, s := range list {
-		if clock.over() {
-			break
-		}
 		t.Run(s.name, func(t *testing.T) {
 			want, _ := s.wantFor(t)
 			msg, n := s.powerFail(t, 0, 0, true, want)
 			if msg != "" {
 				t.Error(msg)
 			}
-			each(t, clock, points(n, limit, 5), func(k int) string {
+			each(t, points(n, limit, 5), func(k int) string {
 				for _, lucky := range []uint64{0, uint64(k)} {
-					if msg, _ := s.powerFail(t, k, lucky, false, want); msg != "" {
+					msg, steps := s.powerFail(t, k, lucky, false, want)
+					if msg == "" && steps < k && surely(k, n) {
+						msg = fmt.Sprintf("%s: step %d was not reached", s.name, k)
+					}
+					if msg != "" {
 						return msg
 					}
 				}

@@ -134,42 +134,31 @@ func TestWireBroken(t *testing.T) {
 		w.lines.idle()
 	}()
 	type cut struct {
-		up, stall bool
-		n         int64
+		up, stall, sure bool
+		n               int64
 	}
 	var list []cut
 	for i, up := range []bool{false, true} {
 		total := int64(len(streams[i]))
 		t.Logf("%d bytes, up %v", total, up)
-		short := int64(150)
-		if testing.Short() {
-			short = 30
-		}
+		var cuts []cut
 		for n := int64(1); n <= total; n++ {
 			switch {
 			case !*crashLong:
-				if n%(total/short+1) != 0 {
-					continue
-				}
-			case streams[i][n-1] == '~':
-				if n%61 != 0 {
-					continue // within a body one byte is like another
-				}
-			case n%*crashStep != 0:
+			case streams[i][n-1] == '~' && n%61 != 0:
+				continue // within a body one byte is like another
+			case streams[i][n-1] != '~' && n%*crashStep != 0:
 				continue
 			}
-			list = append(list, cut{up, false, n})
+			cuts = append(cuts, cut{up, false, surely(int(n), int(total)), n})
 		}
-		stalls := int64(12)
-		if *crashLong {
-			stalls = 300
-		}
-		for k := range stalls {
-			list = append(list, cut{up, true, 1 + (total-2)*k/stalls})
+		list = append(list, spread(cuts, 0, share(30, 12))...)
+		for _, n := range points(int(total-2), min(300, share(6, 3)), 2) {
+			list = append(list, cut{up, true, surely(n, int(total)), int64(n)})
 		}
 	}
 	before := runtime.NumGoroutine()
-	each(t, startWatch(), shuffled(list), func(x cut) string {
+	each(t, list, func(x cut) string {
 		w, _ := s.open(t)
 		defer w.close()
 		b := &breaker{up: x.up, n: x.n, stall: x.stall}
@@ -188,7 +177,13 @@ func TestWireBroken(t *testing.T) {
 		} else {
 			covered.cuts.Add(1)
 		}
-		if took > 10*time.Second {
+		b.mu.Lock()
+		reached := b.broken
+		b.mu.Unlock()
+		if x.sure && !reached {
+			return what + ": it was not reached"
+		}
+		if took > time.Minute { // it hangs; a stall ends after 200 ms
 			return fmt.Sprintf("%s: it took %v", what, took)
 		}
 		if err != nil && mail.KindOf(err) != mail.KindConnection {
