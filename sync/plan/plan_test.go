@@ -195,3 +195,16 @@ func BenchmarkMake(b *testing.B) {
 		})
 	}
 }
+
+// TestLettersWaitInTheFolder: a name that does not show its keywords was seen in
+// the folder. Where it may not be changed now, the folder has to be looked at again.
+func TestLettersWaitInTheFolder(t *testing.T) {
+	item := &plan.Item{InBase: true, Local: seen("INBOX", 1, plan.Same), Remote: seen("INBOX", 1, plan.Same), Hidden: true}
+	if p := plan.Make(plan.Input{Items: []*plan.Item{item}}); len(p.Ops) != 1 || p.Ops[0].Kind != plan.LocalLetters {
+		t.Errorf("planned %v", p.Ops)
+	}
+	p := plan.Make(plan.Input{Items: []*plan.Item{item}, Push: true})
+	if len(p.Ops) > 0 || !p.LocalPending["INBOX"] {
+		t.Errorf("with --push: planned %v, waiting in %v", p.Ops, p.LocalPending)
+	}
+}
