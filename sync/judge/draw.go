@@ -90,9 +90,15 @@ func (d *drawer) run() {
 	kinds := append([]string{"run all", "run all"}, d.tool.Runs...)
 	run := d.event(kinds[d.IntN(len(kinds))])
 	if run.Kind != "run dry" && d.IntN(3) > 0 {
-		run.Fault, run.At = []string{"kill", "kill", "cut"}[d.IntN(3)], 1+d.IntN(1000)
+		run.Fault, run.At = []string{"kill", "stop", "stop", "cut"}[d.IntN(4)], 1+d.IntN(1000)
+		switch {
+		case run.Fault == "stop" && !tracing:
+			run.Fault = "kill"
+		case run.Fault == "stop":
+			run.At = 1 + d.IntN(1<<d.IntN(9)) // early ones as often as late ones: some runs change little
+		}
 	}
-	if d.IntN(3) == 0 {
+	if d.IntN(3) == 0 && !d.tool.Alone {
 		for range 1 + d.IntN(3) {
 			if e := d.event(d.bag[d.IntN(len(d.bag))]); beside(e.Kind) {
 				e.During = 1 + d.IntN(1000)

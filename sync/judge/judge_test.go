@@ -134,6 +134,9 @@ func (b *bench) judge(tool judge.Tool, table *judge.Table) {
 	for i := range *histories {
 		v := b.play(judge.Draw(*seed+uint64(i), tool, b.variant), tool)
 		first := table.Add(tool, b.variant.Name, v)
+		if i%50 == 49 {
+			b.Logf("so far\n%s", table.String())
+		}
 		if v.Violation == nil {
 			continue
 		}

@@ -1,10 +1,12 @@
 package judge
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -35,10 +37,11 @@ func (r result) String() string {
 	return s
 }
 
-// fault is what befalls a run, and when, in thousandths of the last whole run.
+// fault is what befalls a run, and when: kill and cut in thousandths of the last
+// whole run, stop (which kills too) before a change of a file.
 type fault struct {
-	kind string // kill or cut; empty: nothing
-	at   int
+	kind string // kill, stop or cut; empty: nothing
+	at   int    // of stop: which change of a file
 }
 
 // bytesAt is a place in a run. The first byte is the first place.
@@ -47,38 +50,48 @@ func (p *player) bytesAt(thousandths int) int64 { return 1 + p.last*int64(thousa
 // execute runs the program once, with what befalls it and what others do
 // meanwhile; what was not reached they do afterwards.
 func (p *player) execute(cmd *exec.Cmd, f fault, others []trigger) (r result, err error) {
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	triggers := others
-	kill := func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	out, err := os.Create(filepath.Join(p.place.Dir, "output"))
+	if err != nil {
+		return r, err
+	}
+	defer func() { _ = out.Close() }()
+	cmd.Stdout, cmd.Stderr = out, out
+	kill := func() { _ = cmd.Process.Kill() }
+	triggers := slices.Clone(others)
 	switch f.kind {
 	case "kill":
 		triggers = append(triggers, trigger{at: p.bytesAt(f.at), do: func() {
 			kill()
-			r.killed, p.wire.dead = true, true
+			p.wire.dead = true
 			p.wire.cut()
 		}})
 	case "cut":
 		triggers = append(triggers, trigger{at: p.bytesAt(f.at), do: func() {
-			p.cuts++
+			p.result.Cuts++
 			p.wire.cut()
 		}})
 	}
-	err = p.wire.arm(triggers, cmd.Start)
-	if err != nil {
-		return r, fmt.Errorf("start %s: %w", cmd.Path, err)
+	var timer *time.Timer
+	start := func() error {
+		return p.wire.arm(triggers, func() error {
+			err := cmd.Start()
+			if err == nil {
+				timer = time.AfterFunc(endless, kill)
+			}
+			return err
+		})
 	}
-	timer := time.AfterFunc(endless, kill)
-	err = cmd.Wait()
-	r.hung = !timer.Stop()
+	status, err := p.wait(cmd, f, start)
+	r.hung = timer != nil && !timer.Stop()
 	total, left := p.wire.disarm()
-	var failed *exec.ExitError
-	if err != nil && !errors.As(err, &failed) {
-		return r, fmt.Errorf("wait for %s: %w", cmd.Path, err)
+	if err != nil {
+		return r, fmt.Errorf("run %s: %w", cmd.Path, err)
 	}
-	kill() // what it started and left
-	r.code, r.said = cmd.ProcessState.ExitCode(), brief(out.String())
+	said, err := os.ReadFile(out.Name())
+	if err != nil {
+		return r, err
+	}
+	r.code, r.killed, r.said = status.ExitStatus(), status.Signaled(), brief(string(said))
 	if f.kind == "" && len(others) == 0 && r.code == 0 {
 		p.last = max(total, 1)
 	}
@@ -88,6 +101,21 @@ func (p *player) execute(cmd *exec.Cmd, f fault, others []trigger) (r result, er
 		}
 	}
 	return r, nil
+}
+
+// wait starts a program and waits for its end.
+func (p *player) wait(cmd *exec.Cmd, f fault, start func() error) (syscall.WaitStatus, error) {
+	if f.kind == "stop" {
+		return trace(cmd, p.place.Dir, f.at, start)
+	}
+	if err := start(); err != nil {
+		return 0, err
+	}
+	var failed *exec.ExitError
+	if err := cmd.Wait(); err != nil && !errors.As(err, &failed) {
+		return 0, err
+	}
+	return cmd.ProcessState.Sys().(syscall.WaitStatus), nil
 }
 
 // brief is the end of an output, in one line.

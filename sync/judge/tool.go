@@ -28,6 +28,7 @@ type Tool struct {
 	// NewNames: mail programs beside it have to give a file another unique
 	// part when they move or copy it.
 	NewNames bool
+	Alone    bool   // nothing may be changed while it runs
 	State    string // where its state is, as sim.db, below the folder of the history; empty: events leave it alone
 }
 
