@@ -182,7 +182,7 @@ func TestOpenFaults(t *testing.T) {
 func scenarios(t *testing.T, pattern string) []string {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join("..", "..", "testdata", "simulate", pattern))
-	if err != nil || len(files) == 0 {
+	if err != nil || len(files) == 0 && pattern == "*.sim" { // there may be no fault that is open
 		t.Fatalf("no scenarios in %s: %v", pattern, err)
 	}
 	return files
