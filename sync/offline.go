@@ -18,7 +18,11 @@ func (e *Engine) offline(ctx context.Context, db *state.DB, store *maildir.Store
 	if err != nil {
 		return nil, err
 	}
-	s := newSession(e, Request{DryRun: true, AllowMassDelete: true}, db, store, client, newReport(e.account.Name, true, e.now()))
+	req, err := e.account.Direction.narrow(Request{DryRun: true, AllowMassDelete: true})
+	if err != nil {
+		return nil, err
+	}
+	s := newSession(e, req, db, store, client, newReport(e.account.Name, true, e.now()))
 	s.alone = true
 	s.rep.Cycles, s.named = 2, true // the first one asks the server, which knows the names
 	s.startCycle()

@@ -13,21 +13,28 @@ import (
 // that all mail of the server is here. Only its last cycle can tell, which found
 // nothing more to do; what a cycle left open names the mailbox.
 
-// scope says what a run on the whole account covers, both ways; a run on less has
-// none. A configuration that includes other mailboxes has another one.
+// scope says what a run on the whole account covers, in all the directions that the
+// account goes; a run on less has none. A configuration that includes other
+// mailboxes, or goes other ways, has another one.
 func (e *Engine) scope() string {
-	return fmt.Sprintf("include %q exclude %q", e.account.Include, e.account.Exclude)
+	s := fmt.Sprintf("include %q exclude %q", e.account.Include, e.account.Exclude)
+	if d := e.account.Direction; d == Pull || d == Push {
+		s += " " + string(d)
+	}
+	return s
 }
 
 func (s *session) scopeOfRun() string {
-	if len(s.req.Mailboxes) > 0 || s.req.Pull || s.req.Push || s.req.DryRun {
+	d := s.account.Direction
+	if len(s.req.Mailboxes) > 0 || s.req.Pull && d != Pull || s.req.Push && d != Push || s.req.DryRun {
 		return ""
 	}
 	return s.scope()
 }
 
 // open is what a cycle left open, by mailbox: changes that one side has and the
-// other does not.
+// other does not. What an account that goes one way keeps back is not open: no
+// run will ever carry it over.
 type open struct {
 	here, there map[string]bool // seen on disk, or on the server
 	again       bool            // changes still came
@@ -44,7 +51,7 @@ func (s *session) leftOpen(p *plan.Plan, again bool) {
 	whole := !s.localBlind && !s.remoteBlind
 	for _, name := range s.names {
 		mb := s.mailboxes[name]
-		if mb.holdStamp || mb.blindLocal || p.HoldsLocal(name) || mb.folder == nil && mb.remote == nil {
+		if mb.blindLocal || s.account.Direction != Pull && (mb.holdStamp || p.HoldsLocal(name)) || mb.folder == nil && mb.remote == nil {
 			s.open.here[name] = true
 		}
 		if mb.frozen() || whole && (p.LocalPending[name] && !s.req.Pull || p.RemotePending[name] && !s.req.Push) {
@@ -92,7 +99,8 @@ func (s *session) conclude(ctx context.Context, err error) (state.Proof, error) 
 		}
 	}
 	p.Here = len(s.open.there) == 0 && len(pending) == 0 && !s.remoteBlind
-	p.Agreed = p.Here && len(s.open.here) == 0 && len(s.rep.Problems) == 0 && len(s.braked) == 0 && !s.localBlind
+	// What an account that only pushes leaves on the server is no disagreement.
+	p.Agreed = (p.Here || s.account.Direction == Push && len(pending) == 0 && !s.remoteBlind) && len(s.open.here) == 0 && len(s.rep.Problems) == 0 && len(s.braked) == 0 && !s.localBlind
 	return p, nil
 }
 
