@@ -47,6 +47,12 @@ func (t *Tx) PutDistrust(d Distrust) error {
 	return err
 }
 
+// DropDistrust forgets d, which is true no more.
+func (t *Tx) DropDistrust(d Distrust) error {
+	_, err := t.exec("DELETE FROM distrust WHERE mailbox = ? AND fault = ?", d.Mailbox, d.Fault)
+	return err
+}
+
 // ForgetDistrust forgets what was remembered before a time.
 func (t *Tx) ForgetDistrust(before time.Time) error {
 	_, err := t.exec("DELETE FROM distrust WHERE since < ?", before.Unix())

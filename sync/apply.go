@@ -171,8 +171,8 @@ func (a *applier) done(op *plan.Op) {
 	a.log.Debug("done", "op", op.String())
 }
 
-// skip leaves an operation for later: what led to it must be seen again.
-func (a *applier) skip(op *plan.Op, err error) {
+// holdBack leaves an operation for later: what led to it must be seen again.
+func (a *applier) holdBack(op *plan.Op) {
 	places := []string{op.Mailbox, op.To}
 	if op.Item != nil {
 		places = append(places, op.Item.Local.Mailbox, op.Item.Remote.Mailbox)
@@ -189,6 +189,11 @@ func (a *applier) skip(op *plan.Op, err error) {
 	if !op.Kind.Local() {
 		a.hold(false, places...)
 	}
+}
+
+// skip leaves an operation for later, and says why.
+func (a *applier) skip(op *plan.Op, err error) {
+	a.holdBack(op)
 	if errors.Is(err, errStopped) {
 		return // the run says so
 	}

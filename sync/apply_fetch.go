@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -19,70 +20,6 @@ import (
 // fetchMessages bounds a fetch job: long enough to hide a round trip, short
 // enough to share the work between connections.
 const fetchMessages = 512
-
-// downloadJobs cuts the downloads into jobs.
-func (a *applier) downloadJobs(ops []plan.Op, d *deliverer) []job {
-	return a.transfers(ops, plan.Download, fetchMessages, false, func(ctx context.Context, c *remote.Conn, ops []*plan.Op) error {
-		return a.download(ctx, c, ops, d)
-	})
-}
-
-// download fetches messages and hands them to the deliverer. A message that
-// the server does not send is asked for once more; a message is never called
-// gone because of it.
-func (a *applier) download(ctx context.Context, c *remote.Conn, ops []*plan.Op, d *deliverer) error {
-	open := map[string]map[mail.UID]*plan.Op{}
-	for _, op := range ops {
-		if a.isAside(op) {
-			continue
-		}
-		if open[op.Mailbox] == nil {
-			open[op.Mailbox] = map[mail.UID]*plan.Op{}
-		}
-		open[op.Mailbox][ref(op.Item).uid] = op
-	}
-	var doubtful []*delivery
-	defer func() { a.abort(doubtful) }()
-	for range 2 {
-		reqs := a.bodyRequests(open)
-		if len(reqs) == 0 {
-			break
-		}
-		failed, err := c.FetchBodies(ctx, reqs, func(b remote.Body) error {
-			op := open[b.Mailbox][b.UID]
-			if op == nil {
-				_, err := io.Copy(io.Discard, b)
-				return err
-			}
-			delete(open[b.Mailbox], b.UID)
-			x, err := a.receive(ctx, op, b)
-			switch {
-			case x == nil:
-				return err
-			case contradicts(x):
-				doubtful = append(doubtful, x)
-				return nil
-			}
-			return d.add(ctx, x)
-		})
-		if err != nil {
-			return err
-		}
-		for name, err := range failed {
-			for _, op := range open[name] {
-				a.skip(op, err)
-			}
-			delete(open, name)
-		}
-	}
-	if list := doubtful; len(list) > 0 {
-		doubtful = nil // confirmSizes sees to them
-		if err := a.confirmSizes(ctx, c, list, d); err != nil {
-			return err
-		}
-	}
-	return a.unsent(ctx, c, open)
-}
 
 // bodyRequests asks for what is still open.
 func (a *applier) bodyRequests(open map[string]map[mail.UID]*plan.Op) []remote.BodyRequest {
@@ -161,20 +98,33 @@ type deliverer struct {
 	in     chan *delivery
 	cancel context.CancelCauseFunc // ends the fetching
 	err    error                   // why it gave up; valid once run has returned
+
+	mu   sync.Mutex
+	took map[*plan.Op]bool // guarded by mu
 }
 
 func newDeliverer(a *applier, cancel context.CancelCauseFunc) *deliverer {
-	return &deliverer{a: a, in: make(chan *delivery, deliverMessages), cancel: cancel}
+	return &deliverer{a: a, in: make(chan *delivery, deliverMessages), cancel: cancel, took: map[*plan.Op]bool{}}
 }
 
 func (d *deliverer) add(ctx context.Context, x *delivery) error {
 	select {
 	case d.in <- x:
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.took[x.op] = true
 		return nil
 	case <-ctx.Done():
 		d.a.store.Abort(x.spooled)
 		return context.Cause(ctx)
 	}
+}
+
+// has reports whether a message was handed over.
+func (d *deliverer) has(op *plan.Op) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.took[op]
 }
 
 func (d *deliverer) finish() { close(d.in) }

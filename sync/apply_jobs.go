@@ -2,10 +2,8 @@ package sync
 
 import (
 	"cmp"
-	"context"
 
 	"satchel/sync/plan"
-	"satchel/sync/remote"
 )
 
 const (
@@ -18,16 +16,16 @@ const (
 
 // transfers cuts the operations of one kind into jobs of so many messages at
 // most, in their order. apart keeps each job within one mailbox.
-func (a *applier) transfers(ops []plan.Op, kind plan.Kind, messages int, apart bool, run func(context.Context, *remote.Conn, []*plan.Op) error) []job {
+func (a *applier) transfers(ops []plan.Op, kind plan.Kind, messages int, apart bool, form func([]*plan.Op) job) []job {
 	var jobs []job
 	var batch []*plan.Op
 	var weight int64
 	flush := func() {
 		if len(batch) > 0 {
 			mine := batch
-			jobs = append(jobs, job{weight: weight, broken: a.broken(mine), run: func(ctx context.Context, c *remote.Conn) error {
-				return run(ctx, c, mine)
-			}})
+			j := form(mine)
+			j.weight, j.broken = weight, a.broken(mine)
+			jobs = append(jobs, j)
 		}
 		batch, weight = nil, 0
 	}

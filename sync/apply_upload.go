@@ -25,7 +25,9 @@ func (a *applier) uploadJobs(ops []plan.Op) []job {
 	if a.pool.groupsAppends() {
 		most = uploadMessagesGrouped
 	}
-	return a.transfers(ops, plan.Upload, most, true, a.upload)
+	return a.transfers(ops, plan.Upload, most, true, func(mine []*plan.Op) job {
+		return job{run: func(ctx context.Context, c *remote.Conn) error { return a.upload(ctx, c, mine) }}
+	})
 }
 
 // upload appends files to one mailbox.

@@ -78,6 +78,8 @@ func (s *session) rememberDistrust(tx *state.Tx) error {
 func (s *session) noteDistrusted() {
 	for _, capability := range s.pool.client.Distrusted() {
 		switch capability {
+		case remote.ListStatus:
+			s.rep.notice("the server ends the session when it lists the state of all mailboxes; satchel asks for that of each")
 		case remote.Pipelining:
 			s.rep.notice("the server, or a proxy before it, answers commands out of order; satchel sends one at a time")
 		default:

@@ -111,6 +111,7 @@ func (e *Engine) remoteOptions() remote.Options {
 		AllowCleartext: a.AllowCleartext, Certificate: a.Certificate, User: a.User, Password: a.Password, Token: a.Token,
 		Auth: a.Auth, LoginHint: a.LoginHint, Tunnel: a.Tunnel,
 		Compress: a.Compress, ReadOnly: a.Direction == Pull, Timeout: a.Timeout, Dial: a.Dial, Without: a.Level.without(a.WithoutCaps), Logger: e.log,
+		Wanted: a.wanted,
 	}
 }
 

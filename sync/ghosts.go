@@ -20,7 +20,7 @@ import (
 func (s *session) strikeGhosts(ctx context.Context, c *remote.Conn, list []remote.Mailbox) error {
 	for i := range list {
 		b := &list[i]
-		if !b.Selectable || b.Status.UIDValidity != 0 || !s.wanted(b.Name) || !livesBelow(list, b.Name) {
+		if !b.Selectable || b.Status.UIDValidity != 0 || !s.wanted(b.Name) || s.leftAlone(b.Name) != nil || !livesBelow(list, b.Name) {
 			continue
 		}
 		is, err := s.absent(ctx, c, b.Name)

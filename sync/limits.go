@@ -82,7 +82,7 @@ func (s *session) goOn(ctx context.Context, quiet bool, err error) (again bool, 
 	s.limits.losses = s.pool.losses()
 	switch {
 	case err != nil:
-		if !s.pool.survives(ctx, err, true) {
+		if !s.pool.survives(ctx, err, true) && !s.blames(ctx, err) {
 			return false, err
 		}
 		s.limits.losses = s.pool.losses()

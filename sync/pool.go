@@ -57,6 +57,9 @@ type job struct {
 	// others: what the job has not noted as done is to be looked at again.
 	// nil: the work ends with it.
 	broken func(error)
+	// narrow is told that the connection broke, and reports whether the job is to
+	// be run again, over another one: it asks for less then. nil: it is not.
+	narrow func(error) bool
 }
 
 func newPool(client *remote.Client, maxConns int, patience *patience, log *slog.Logger) *pool {
@@ -208,30 +211,32 @@ func (p *pool) run(ctx, stop context.Context, jobs []job) error {
 	defer enough()
 	// work returns an error with broken set when it left a job because of its
 	// connection and others may go on.
-	work := func(c *remote.Conn, first bool, mine []job) (broken bool, err error) {
+	work := func(c *remote.Conn, first bool, mine []job) (_ *remote.Conn, broken bool, err error) {
 		for j := range chain(mine, queue) {
 			if gctx.Err() != nil {
-				return false, context.Cause(gctx)
+				return c, false, context.Cause(gctx)
 			}
 			if stop.Err() != nil {
-				return false, nil // the others may finish what they are at
+				return c, false, nil // the others may finish what they are at
 			}
-			if err := j.run(gctx, c); err != nil {
-				if j.broken == nil || !p.survives(gctx, err, first) {
-					return false, err
-				}
-				j.broken(err)
-				return true, err
+			if c, err = p.work(gctx, c, first, j); err == nil {
+				continue
 			}
+			if j.broken == nil || c == nil && first || c != nil && !p.survives(gctx, err, first) {
+				return c, false, err
+			}
+			j.broken(err)
+			return c, true, err
 		}
 		enough()
-		return false, nil
+		return c, false, nil
 	}
 	g.Go(func() error {
 		// The first job is the first connection's: as a rule it has the mailbox
 		// selected.
 		for mine := jobs[:1]; ; mine = nil {
-			broken, err := work(main, true, mine)
+			c, broken, err := work(main, true, mine)
+			main = c
 			if !broken {
 				return err
 			}
@@ -246,7 +251,10 @@ func (p *pool) run(ctx, stop context.Context, jobs []job) error {
 			if c == nil {
 				return nil // the others do the work
 			}
-			broken, err := work(c, false, nil)
+			c, broken, err := work(c, false, nil)
+			if c == nil {
+				return nil // there was no other to be had; the others go on
+			}
 			if broken {
 				_ = c.Close()
 				return nil // the others go on
@@ -259,6 +267,36 @@ func (p *pool) run(ctx, stop context.Context, jobs []job) error {
 		})
 	}
 	return g.Wait()
+}
+
+// work does a job, over further connections while it narrows down at what they
+// break, and returns the one that it ended with. That is nil when there is no
+// other to be had beside the first one.
+func (p *pool) work(ctx context.Context, c *remote.Conn, first bool, j job) (*remote.Conn, error) {
+	for {
+		err := j.run(ctx, c)
+		if err == nil || j.narrow == nil || ctx.Err() != nil || !j.narrow(err) {
+			return c, err
+		}
+		p.log.Warn("connection lost", "err", err)
+		if first {
+			if c, err = p.renew(ctx, err); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		_ = c.Close() // it is broken
+		if c = p.further(ctx); c == nil {
+			return nil, err
+		}
+	}
+}
+
+// gaveUp reports whether no connection is to be had any more.
+func (p *pool) gaveUp() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.gone != nil
 }
 
 // chain yields what is in the list and then what comes from the queue.

@@ -63,8 +63,9 @@ type session struct {
 	// how many messages of this run were of the size that was told, and how many not; guarded by mu
 	sizesRight, sizesOff int
 	aside                map[asideKey]error // what the server could not give; guarded by mu
-	put                  map[int64]*ours    // by row, what this run put on the server
-	landed               map[landing]bool   // uploads and copies whose flags follow by STORE
+	blame                blame
+	put                  map[int64]*ours  // by row, what this run put on the server
+	landed               map[landing]bool // uploads and copies whose flags follow by STORE
 	progress             Progress
 	planned              Progress                     // the totals of what was planned, without what is not listed yet
 	copied               map[string]bool              // copies on the server that this run asked for
@@ -241,7 +242,7 @@ func (s *session) finish(ctx context.Context, err error) error {
 		if err := s.noteCompared(tx); err != nil {
 			return err
 		}
-		if err := s.rememberDistrust(tx); err != nil {
+		if err := errors.Join(s.rememberBlame(tx), s.rememberDistrust(tx)); err != nil {
 			return err
 		}
 		if err := s.rememberNames(tx); err != nil {

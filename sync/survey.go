@@ -114,6 +114,7 @@ func (s *session) survey(ctx context.Context) error {
 		return err
 	}
 	s.freezeSkipped(f.skipped)
+	s.freezeAside()
 	return s.countBase(ctx)
 }
 
@@ -127,7 +128,7 @@ func (s *session) settleDown(ctx context.Context) error {
 	uploading := slices.ContainsFunc(s.intents, func(i *state.Intent) bool { return i.Kind == state.IntentAppend })
 	// When this run itself has lost its connection, the server may even still
 	// be reading, whatever it was told.
-	cutOff := len(s.intents) > 0 && s.limits.losses > 0
+	cutOff := len(s.intents) > 0 && s.limits.losses+s.lostReading() > 0
 	if s.req.DryRun || s.rep.Cycles > 1 || !uploading && !cutOff {
 		return nil
 	}
@@ -272,10 +273,11 @@ func (s *session) dirtyRemote(mb *mailbox) bool {
 }
 
 // wanted applies include and exclude.
-func (s *session) wanted(name string) bool {
+func (s *session) wanted(name string) bool { return s.account.wanted(name) }
+
+func (a *Account) wanted(name string) bool {
 	match := func(pattern string) bool { return matchPattern(pattern, name) }
-	include := s.account.Include
-	return (len(include) == 0 || slices.ContainsFunc(include, match)) && !slices.ContainsFunc(s.account.Exclude, match)
+	return (len(a.Include) == 0 || slices.ContainsFunc(a.Include, match)) && !slices.ContainsFunc(a.Exclude, match)
 }
 
 // matchPattern matches a mailbox name as LIST does (RFC 3501 §6.3.8): * stands

@@ -68,11 +68,11 @@ func (c *Conn) FetchBodies(ctx context.Context, reqs []BodyRequest, sink func(Bo
 		ev.body.Mailbox = v.mailbox
 		return sink(ev.body)
 	}
-	err = c.fly("fetch", steps, events, handle)
+	err = c.fly(opFetch, steps, events, handle)
 	for _, bf := range fetches {
 		for _, st := range bf.alone() {
 			if err == nil {
-				err = c.fly("fetch", []*step{st}, events, handle) // one at a time: what comes is of this one
+				err = c.fly(opFetch, []*step{st}, events, handle) // one at a time: what comes is of this one
 				steps = append(steps, st)
 			}
 		}

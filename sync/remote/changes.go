@@ -122,7 +122,7 @@ func (c *Conn) Changes(ctx context.Context, reqs []ChangesRequest, yield func(*C
 // list at its new place. The list is nil where it takes more than a flight, and
 // when a question had to be asked once more, after it.
 func (c *Conn) ChangesThenList(ctx context.Context, reqs []ChangesRequest, yield func(*Changes) error) ([]Mailbox, error) {
-	if !c.Has("LIST-STATUS") {
+	if !c.listsStatus() {
 		return nil, c.Changes(ctx, reqs, yield)
 	}
 	li := newListing()
@@ -133,7 +133,7 @@ func (c *Conn) ChangesThenList(ctx context.Context, reqs []ChangesRequest, yield
 	}
 	for _, cmd := range flight {
 		if err := c.wait(cmd); err != nil {
-			return nil, c.dead("list mailboxes", "", err)
+			return nil, c.dead(opList, "", err)
 		}
 	}
 	if list.err() != nil || li.tooMany {
@@ -153,7 +153,7 @@ func (c *Conn) inquire(reqs []ChangesRequest, level Level, behind []*command, de
 			reqs = reqs[1:]
 			if err := in.start(c); err != nil {
 				if isDead(err) {
-					return err
+					return c.dead(opChanges, oldest(append(flight, in)), c.link.failure())
 				}
 				in.changes = &Changes{Mailbox: in.req.Mailbox, Err: err}
 			}
@@ -161,11 +161,11 @@ func (c *Conn) inquire(reqs []ChangesRequest, level Level, behind []*command, de
 		}
 		for ; len(reqs) == 0 && len(behind) > 0; behind = behind[1:] {
 			if err := c.link.begin(behind[0]); err != nil {
-				return c.dead("changes", "", err)
+				return c.dead(opChanges, oldest(flight), err)
 			}
 		}
 		if err := c.link.uncork(); err != nil {
-			return c.dead("changes", "", err)
+			return c.dead(opChanges, oldest(flight), err)
 		}
 		in := flight[0]
 		flight = flight[1:]
@@ -183,4 +183,14 @@ func (c *Conn) inquire(reqs []ChangesRequest, level Level, behind []*command, de
 		}
 	}
 	return nil
+}
+
+// oldest is the mailbox of the first request that has no answer yet.
+func oldest(flight []*inquiry) string {
+	for _, in := range flight {
+		if in.changes == nil {
+			return in.req.Mailbox
+		}
+	}
+	return ""
 }

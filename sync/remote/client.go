@@ -28,6 +28,7 @@ type Client struct {
 	limits map[string]int64
 	stats  Stats
 	wrong  map[string]bool // capabilities that the server announces and gets wrong
+	aside  map[string]bool // mailboxes that are not asked for their state; see SetAside
 
 	dovecot    bool // by its answer to ID
 	noIdentity bool // asking for an identity was refused

@@ -38,6 +38,9 @@ func (c *Conn) fly(op string, steps []*step, events <-chan *bodyEvent, handle fu
 		c.link.cork()
 		for len(steps) > 0 && len(flight) < c.link.window(fetchWindow) {
 			if err := c.launch(op, steps[0]); err != nil {
+				if len(flight) > 0 && isDead(err) {
+					return c.endedIn(op, flight[0])
+				}
 				return err
 			}
 			if steps[0].cmd != nil {
@@ -46,6 +49,9 @@ func (c *Conn) fly(op string, steps []*step, events <-chan *bodyEvent, handle fu
 			steps = steps[1:]
 		}
 		if err := c.link.uncork(); err != nil {
+			if len(flight) > 0 {
+				return c.endedIn(op, flight[0])
+			}
 			return c.dead(op, "", err)
 		}
 		if len(flight) == 0 {
@@ -75,10 +81,19 @@ func (c *Conn) fly(op string, steps []*step, events <-chan *bodyEvent, handle fu
 				}
 			}
 		case <-c.link.dead:
-			return c.dead(op, flight[0].visit.mailbox, c.link.failure())
+			return c.endedIn(op, flight[0])
 		}
 	}
 	return nil
+}
+
+// endedIn is the end of the connection when st was the oldest step without an
+// answer: unless its mailbox was open by then, opening it was.
+func (c *Conn) endedIn(op string, st *step) error {
+	if v := st.visit; !v.settled && v.sel != nil && !v.sel.cmd.finished() {
+		op = opExamine
+	}
+	return c.dead(op, st.visit.mailbox, c.link.failure())
 }
 
 // launch sends a step, behind an EXAMINE when the mailbox is not open.
@@ -113,7 +128,7 @@ func (c *Conn) launch(op string, st *step) error {
 func (c *Conn) usable(v *visit) bool {
 	if !v.settled {
 		if err := c.wait(v.sel.cmd); err != nil {
-			v.err = c.dead("examine", v.mailbox, err)
+			v.err = c.dead(opExamine, v.mailbox, err)
 		} else if err := c.settle(v.sel); err != nil {
 			v.err = err
 		} else if v.uidValidity != 0 && v.sel.cursor.UIDValidity != v.uidValidity {

@@ -74,7 +74,7 @@ func (in *inquiry) start(c *Conn) error {
 	}
 	for _, cmd := range in.followUps(c, byModSeq) {
 		if err := c.link.begin(cmd); err != nil {
-			return c.dead("changes", in.req.Mailbox, err)
+			return c.dead(opChanges, in.req.Mailbox, err)
 		}
 		in.follow = append(in.follow, cmd)
 	}
@@ -188,12 +188,12 @@ func (in *inquiry) left(of mail.UIDSet) uint64 {
 // finish waits for the answers and settles what may be believed.
 func (in *inquiry) finish(c *Conn) error {
 	if err := c.wait(in.sel.cmd); err != nil {
-		return c.dead("changes", in.req.Mailbox, err)
+		return c.dead(opChanges, in.req.Mailbox, err)
 	}
 	var refused error
 	for i, cmd := range in.follow {
 		if err := c.wait(cmd); err != nil {
-			return c.dead("changes", in.req.Mailbox, err)
+			return c.dead(opChanges, in.req.Mailbox, err)
 		}
 		if refused == nil && i < in.needed {
 			refused = cmd.err()

@@ -31,12 +31,10 @@ func (c *Conn) List(ctx context.Context) ([]Mailbox, error) {
 // they are there.
 func (c *Conn) Lookup(ctx context.Context, names []string) (found map[string]*Mailbox, unknown map[string]error, err error) {
 	defer c.guard(ctx)()
-	const op = "look for mailbox"
 	found, unknown = map[string]*Mailbox{}, map[string]error{}
 	li, n := newListing(), c.cl.mailboxNames()
-	asked := map[string]*command{}
-	spelled := map[string]string{}
-	var flight []*command
+	asked, spelled := map[string]*command{}, map[string]string{}
+	var list []inquired
 	for _, name := range names {
 		wireName, err := n.expected(name)
 		if err != nil {
@@ -48,32 +46,21 @@ func (c *Conn) Lookup(ctx context.Context, names []string) (found map[string]*Ma
 		}
 		line := "LIST \"\" " + quoted
 		switch {
-		case !c.Has("LIST-STATUS"):
+		case !c.listsStatus() || !c.cl.asks(name):
 		case c.Has("LIST-EXTENDED"):
 			line += " RETURN (SUBSCRIBED STATUS (" + c.statusItems() + "))"
 		default:
 			line += " RETURN (STATUS (" + c.statusItems() + "))"
 		}
-		cmd := li.ask(line)
-		if err := c.link.begin(cmd); err != nil {
-			return nil, nil, c.dead(op, name, err)
-		}
-		asked[name], spelled[name] = cmd, wireName
-		if flight = append(flight, cmd); len(flight) >= statusWindow {
-			if err := c.wait(flight[0]); err != nil {
-				return nil, nil, c.dead(op, name, err)
-			}
-			flight = flight[1:]
-		}
+		asked[name], spelled[name] = li.ask(line), wireName
+		list = append(list, inquired{name, asked[name]})
 	}
-	for _, cmd := range flight {
-		if err := c.wait(cmd); err != nil {
-			return nil, nil, c.dead(op, "", err)
-		}
+	if err := c.askEach(opLookup, list); err != nil {
+		return nil, nil, err
 	}
 	for name, cmd := range asked {
 		if err := cmd.err(); err != nil {
-			unknown[name] = mailboxError(op, name, err)
+			unknown[name] = mailboxError(opLookup, name, err)
 		}
 	}
 	return found, unknown, c.lookedUp(li, spelled, found)

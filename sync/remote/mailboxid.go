@@ -15,35 +15,23 @@ func (c *Conn) MailboxIDs(ctx context.Context, names []string) (map[string]strin
 		return nil, nil
 	}
 	defer c.guard(ctx)()
-	const op = "ask for the identity of mailboxes"
 	li := &listing{statuses: map[string]wire.Status{}}
 	wires := make(map[string]string, len(names))
-	var flight []*command
+	var list []inquired
 	for _, name := range names {
 		w, err := c.cl.mailboxNames().toWire(name)
-		if err != nil {
-			continue // LIST would not have named it
+		if err != nil || !c.cl.asks(name) {
+			continue // LIST would not have named it, or it ends the connection
 		}
-		quoted, ok := wire.Quote(w)
+		quoted, ok := quotedWire(w)
 		if !ok {
 			continue
 		}
 		wires[name] = w
-		cmd := &command{line: "STATUS " + quoted + " (" + itemGUID + ")", free: true, untagged: li.take}
-		if err := c.link.begin(cmd); err != nil {
-			return nil, c.dead(op, name, err)
-		}
-		if flight = append(flight, cmd); len(flight) >= statusWindow {
-			if err := c.wait(flight[0]); err != nil {
-				return nil, c.dead(op, "", err)
-			}
-			flight = flight[1:]
-		}
+		list = append(list, inquired{name, &command{line: "STATUS " + quoted + " (" + itemGUID + ")", free: true, untagged: li.take}})
 	}
-	for _, cmd := range flight {
-		if err := c.wait(cmd); err != nil {
-			return nil, c.dead(op, "", err)
-		}
+	if err := c.askEach(opIdentity, list); err != nil {
+		return nil, err
 	}
 	ids := make(map[string]string, len(names))
 	for name, w := range wires {

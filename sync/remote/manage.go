@@ -61,7 +61,7 @@ func (c *Conn) leaveExamined(mailbox string) error {
 		return err
 	}
 	if err := c.wait(s.cmd); err != nil {
-		return c.dead("select", mailbox, err)
+		return c.dead(opSelect, mailbox, err)
 	}
 	if err := c.settle(s); isDead(err) {
 		return err

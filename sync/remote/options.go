@@ -69,7 +69,9 @@ type Options struct {
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 	// Without lists capabilities to ignore, as if the server had none of them.
 	Without []string
-	Logger  *slog.Logger // nil: discard
+	// Wanted says of which mailboxes lists are to ask for the state; nil: of all.
+	Wanted func(mailbox string) bool
+	Logger *slog.Logger // nil: discard
 }
 
 func (o *Options) validate() error {

@@ -89,7 +89,7 @@ func (c *Conn) Overview(ctx context.Context) ([]Mailbox, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !extended || !c.Has("LIST-STATUS") {
+	if !extended || !c.listsStatus() {
 		if err := c.statusFlight(li, c.mailboxes(li, extended)); err != nil {
 			return nil, err
 		}
@@ -99,7 +99,7 @@ func (c *Conn) Overview(ctx context.Context) ([]Mailbox, error) {
 
 // lists fills li with all that the server lists.
 func (c *Conn) lists(li *listing) (extended bool, err error) {
-	extended = c.Has("LIST-STATUS") || c.Has("LIST-EXTENDED")
+	extended = c.listsStatus() || c.Has("LIST-EXTENDED")
 	failed, err := c.listFlight(li, extended)
 	if err != nil {
 		return extended, err
@@ -141,7 +141,7 @@ func (c *Conn) listed(li *listing, extended bool) []Mailbox {
 // listFlight sends everything up to the list at once. failed is the refusal
 // of LIST itself.
 func (c *Conn) listFlight(li *listing, extended bool) (failed, err error) {
-	const op = "list mailboxes"
+	const op = opList
 	first := !c.enableTried
 	var flight []*command
 	if cmd := c.enableCommand(); cmd != nil {
@@ -206,7 +206,7 @@ func (c *Conn) listLine(extended, bare bool) string {
 	if c.Has("SPECIAL-USE") {
 		ret = append(ret, "SPECIAL-USE")
 	}
-	if c.Has("LIST-STATUS") && !bare {
+	if c.listsStatus() && !bare {
 		ret = append(ret, "STATUS ("+c.statusItems()+")")
 	}
 	return line + " RETURN (" + strings.Join(ret, " ") + ")"
@@ -271,31 +271,11 @@ func specialUse(attrs []string) string {
 // statusFlight asks each mailbox for its state, for servers without
 // LIST-STATUS. A mailbox that refuses keeps a zero state.
 func (c *Conn) statusFlight(li *listing, boxes []Mailbox) error {
-	const op = "status"
-	var flight []*command
+	var list []inquired
 	for _, m := range boxes {
-		if !m.Selectable {
-			continue
-		}
-		quoted, ok := wire.Quote(m.Wire)
-		if !ok || len(quoted) > maxName {
-			continue
-		}
-		cmd := &command{line: "STATUS " + quoted + " (" + c.statusItems() + ")", free: true, untagged: li.take}
-		if err := c.link.begin(cmd); err != nil {
-			return c.dead(op, m.Name, err)
-		}
-		if flight = append(flight, cmd); len(flight) >= statusWindow {
-			if err := c.wait(flight[0]); err != nil {
-				return c.dead(op, "", err)
-			}
-			flight = flight[1:]
+		if quoted, ok := quotedWire(m.Wire); ok && m.Selectable && c.cl.asks(m.Name) {
+			list = append(list, inquired{m.Name, &command{line: "STATUS " + quoted + " (" + c.statusItems() + ")", free: true, untagged: li.take}})
 		}
 	}
-	for _, cmd := range flight {
-		if err := c.wait(cmd); err != nil {
-			return c.dead(op, "", err)
-		}
-	}
-	return nil
+	return c.askEach(opStatus, list)
 }

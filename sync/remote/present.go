@@ -24,7 +24,7 @@ func (c *Conn) Present(ctx context.Context, mailbox string, v mail.UIDValidity) 
 // present lists the UIDs once, and reports whether something is said to have
 // gone meanwhile.
 func (c *Conn) present(mailbox string, v mail.UIDValidity) (set mail.UIDSet, meanwhile bool, err error) {
-	const op = "list messages"
+	const op = opMessages
 	// A new selection, because EXISTS of an old one may be out of date.
 	sel := &selecting{mailbox: mailbox, examine: true}
 	in := &inquiry{level: Plain, sel: sel}

@@ -55,7 +55,7 @@ func (c *Conn) Probe(ctx context.Context, reqs []ProbeRequest, yield func(mailbo
 			}
 		}
 	}
-	err = c.fly("probe", steps, nil, nil)
+	err = c.fly(opProbe, steps, nil, nil)
 	return failures(steps), err
 }
 

@@ -34,7 +34,7 @@ func (c *Conn) Select(ctx context.Context, mailbox string, v mail.UIDValidity) (
 			return nil, err
 		}
 		if err := c.wait(s.cmd); err != nil {
-			return nil, c.dead("select", mailbox, err)
+			return nil, c.dead(opSelect, mailbox, err)
 		}
 		if err := c.settle(s); err != nil {
 			return nil, err

@@ -99,6 +99,22 @@ func (d *Damaged) ofMessage(mailbox string, uid uint32, f fetching) Damage {
 	return d.meet(mailbox, d.messages[mailbox][uid])
 }
 
+// meetsBad reports whether a FETCH is answered BAD before anything is sent.
+func (d *Damaged) meetsBad(mailbox string, msgs []*message, f fetching) bool {
+	if d == nil || !d.shows(f) {
+		return false
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, m := range msgs {
+		if d.messages[mailbox][m.uid] == RefusedBad {
+			d.meet(mailbox, RefusedBad)
+			return true
+		}
+	}
+	return false
+}
+
 // suffer does what a damage makes the server do, and returns the tagged reply; "" when there is none of it.
 func (c *Conn) suffer(how Damage) string {
 	switch how {
@@ -119,10 +135,8 @@ func (c *Conn) suffer(how Damage) string {
 // fetchAll sends the responses of a FETCH, up to what is broken.
 func (c *Conn) fetchAll(f fetching, msgs []*message, turned map[uint32]bool) (reply string) {
 	d := c.srv.opts.Damaged
-	for _, m := range msgs {
-		if how := d.ofMessage(c.sel.box.name, m.uid, f); how == RefusedBad {
-			return c.suffer(how)
-		}
+	if d.meetsBad(c.sel.box.name, msgs, f) {
+		return c.suffer(RefusedBad)
 	}
 	for _, m := range msgs {
 		if how := d.ofMessage(c.sel.box.name, m.uid, f); how != Sound {
