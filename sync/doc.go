@@ -13,7 +13,7 @@
 //	confirm    what seems to be gone, before it is believed        confirm.go, confirm_remote.go, distrust.go
 //	plan       what to do about it                                 planning.go, package plan
 //	letters    give files names that show their keywords           letters.go, package maildir
-//	apply      do the rest, side by side                           apply*.go, download.go, blame.go, pool.go, limits.go, patience.go
+//	apply      do the rest, side by side                           apply*.go, download.go, blame.go, pool*.go, limits.go, patience.go
 //	settle     move cursors and stamps                             settle.go
 //	windows    the rest of what is too much to list at once        windows.go
 //

@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"cmp"
 	"slices"
 
 	"satchel/sync/mail"
@@ -20,7 +21,12 @@ type collector struct {
 	flags    []MessageFlags
 	fresh    []NewMessage
 	named    []MessageName
-	unsorted bool // flags or fresh hold a UID twice, or out of order
+	unsorted bool // flags hold a UID twice, or out of order
+	// at are the places of the new messages in fresh, once they came out of order.
+	at map[mail.UID]int
+	// most is how many messages may be kept; nil: any number. excess: more came.
+	most   func() int
+	excess bool
 
 	// base is what the caller knows, and same those whose flags are as known.
 	base *FlagRuns
@@ -34,10 +40,14 @@ type collector struct {
 
 func (co *collector) reset() {
 	co.flags, co.fresh, co.named, co.highest, co.unsorted = nil, nil, nil, 0, false
+	co.at, co.excess = nil, false
 	co.same, co.seen = nil, 0
 }
 
 func (co *collector) take(f *wire.Fetch) {
+	if len(f.Flags) > maxFlagList || len(f.EmailID) > maxID {
+		return // no message has that; what it has is not known
+	}
 	if f.UID >= co.firstNew {
 		if co.last != 0 && f.UID > co.last {
 			return
@@ -54,7 +64,7 @@ func (co *collector) take(f *wire.Fetch) {
 			co.takeNew(f)
 			return
 		}
-		if len(f.EmailID) > 0 || f.HasSize {
+		if (len(f.EmailID) > 0 || f.HasSize) && co.hasRoom(len(co.named)) {
 			co.named = append(co.named, MessageName{UID: f.UID, EmailID: string(f.EmailID), Size: f.Size, HasSize: f.HasSize})
 		}
 	}
@@ -72,6 +82,9 @@ func (co *collector) take(f *wire.Fetch) {
 	}
 	if n := len(co.flags); n > 0 && co.flags[n-1].UID >= f.UID {
 		co.unsorted = true
+	}
+	if !co.roomForFlags() {
+		return
 	}
 	co.flags = append(co.flags, MessageFlags{UID: f.UID, Flags: flags, ModSeq: f.ModSeq})
 }
@@ -100,16 +113,45 @@ func (co *collector) takeNew(f *wire.Fetch) {
 		merge(&co.fresh[i], m, f.HasFlags)
 		return
 	}
-	if n > 0 && co.fresh[n-1].UID > f.UID {
-		i, _ := co.find(f.UID)
-		co.fresh = slices.Insert(co.fresh, i, m)
+	if !co.hasRoom(n) {
 		return
+	}
+	if n > 0 && co.fresh[n-1].UID > f.UID && co.at == nil {
+		co.at = make(map[mail.UID]int, n+1)
+		for i, m := range co.fresh {
+			co.at[m.UID] = i
+		}
+	}
+	if co.at != nil {
+		co.at[f.UID] = n
 	}
 	co.fresh = append(co.fresh, m)
 }
 
-// find searches the new messages, which are kept sorted.
+// hasRoom reports whether one more may be kept beside n others.
+func (co *collector) hasRoom(n int) bool {
+	if co.most != nil && n >= co.most() {
+		co.excess = true
+		return false
+	}
+	return true
+}
+
+// roomForFlags is hasRoom for flags, which some servers tell several times.
+func (co *collector) roomForFlags() bool {
+	if co.most == nil || len(co.flags) < 2*co.most() {
+		return true
+	}
+	co.settleFlags()
+	return co.hasRoom(len(co.flags))
+}
+
+// find searches the new messages, which are sorted unless there is an index.
 func (co *collector) find(uid mail.UID) (int, bool) {
+	if co.at != nil {
+		i, found := co.at[uid]
+		return i, found
+	}
 	if n := len(co.fresh); n == 0 || co.fresh[n-1].UID < uid {
 		return n, false // the usual case: servers answer in ascending order
 	}
@@ -154,9 +196,24 @@ func (co *collector) parse(list []byte) mail.Flags {
 	return f
 }
 
+// listed returns the new messages, sorted.
+func (co *collector) listed() []NewMessage {
+	if co.at != nil {
+		slices.SortFunc(co.fresh, func(a, b NewMessage) int { return cmp.Compare(a.UID, b.UID) })
+		co.at = nil
+	}
+	return co.fresh
+}
+
 // result moves what was gathered into ch: sorted, each message once, as it
 // was told last.
 func (co *collector) result(ch *Changes) {
+	co.settleFlags()
+	ch.Flags, ch.New, ch.Named = co.flags, co.listed(), co.named
+}
+
+// settleFlags sorts the flags and keeps those that were told last.
+func (co *collector) settleFlags() {
 	if co.unsorted {
 		slices.SortStableFunc(co.flags, func(a, b MessageFlags) int {
 			switch {
@@ -174,7 +231,6 @@ func (co *collector) result(ch *Changes) {
 			}
 			last = append(last, f)
 		}
-		co.flags = last
+		co.flags, co.unsorted = last, false
 	}
-	ch.Flags, ch.New, ch.Named = co.flags, co.fresh, co.named
 }

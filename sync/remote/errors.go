@@ -82,6 +82,9 @@ var (
 	// ErrIncomplete says that the server listed fewer messages than it says the
 	// mailbox holds, so nothing can be concluded from those that are missing.
 	ErrIncomplete = errors.New("the server's list of messages is incomplete")
+	// ErrExcess says that the server told of many more messages than it says the
+	// mailbox holds.
+	ErrExcess = errors.New("the server tells of more messages than it says there are")
 )
 
 // stalledError is a [net.Error] of the kind that time ended.

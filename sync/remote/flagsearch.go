@@ -121,7 +121,7 @@ func (in *inquiry) takeSearch(r wire.Response) {
 	}
 	for _, s := range in.searches {
 		if tag == "" && !s.ok || tag != "" && s.cmd.tag == tag {
-			s.found, s.ok = append(s.found, set...), s.ok || ok
+			s.found, s.ok = gather(s.found, set), s.ok || ok
 			return
 		}
 	}

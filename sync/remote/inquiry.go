@@ -54,6 +54,7 @@ func (in *inquiry) start(c *Conn) error {
 	in.collect.firstNew, in.collect.last, in.collect.ours = in.firstNew(), in.req.Last, in.req.Ours
 	in.sel = &selecting{mailbox: in.req.Mailbox, examine: in.req.ReadOnly}
 	in.sel.fetched = in.collect.take
+	in.collect.most = func() int { return held(in.sel.cursor.Messages) }
 	in.sel.reset = in.collect.reset
 	params, byModSeq := "", in.known() && in.req.Known.HighestModSeq > 0
 	if in.known() && (!byModSeq || in.level == Plain) {
@@ -158,11 +159,11 @@ func (in *inquiry) take(r wire.Response) {
 		}
 	case "SEARCH":
 		if set, ok := wire.ParseSearch(r.Rest); ok {
-			in.present, in.searched = append(in.present, set...), true
+			in.present, in.searched = gather(in.present, set), true
 		}
 	case "ESEARCH":
 		if set, ok := wire.ParseESearch(r.Rest); ok {
-			in.present, in.searched = append(in.present, set...), true
+			in.present, in.searched = gather(in.present, set), true
 		}
 	case "VANISHED":
 		// Seen only while we look: the next SELECT tells again, because the
@@ -235,6 +236,10 @@ func (in *inquiry) finish(c *Conn) error {
 			in.refused = refused
 		}
 		ch.Err = mailboxError("list messages", in.req.Mailbox, refused)
+		return nil
+	}
+	if in.collect.excess {
+		ch.Err = mailboxError(opMessages, in.req.Mailbox, ErrExcess)
 		return nil
 	}
 	if in.judgeSearch() {

@@ -49,8 +49,10 @@ type link struct {
 	// made progress.
 	waiting time.Duration
 	since   int
+	pace    pace
 	out     []byte // bytes for go-imap not yet read by it
 
+	wrote   atomic.Int64
 	renewed atomic.Bool // something was sent to the server: it may take its time anew
 
 	greeting string // synthetic greeting after STARTTLS; see dial.go
@@ -110,8 +112,12 @@ func (r netReader) Read(p []byte) (int, error) {
 	}
 	begin := time.Now()
 	n, err := l.Conn.Read(p)
-	l.waiting += time.Since(begin)
+	waited := time.Since(begin)
+	l.waiting += waited
 	l.since += n
+	if perr := l.pace.went(l, waited, n); err == nil {
+		err = perr
+	}
 	if l.since >= minProgress || l.renewed.Swap(false) {
 		l.progressed()
 	}

@@ -120,6 +120,7 @@ func (l *link) takeTagged(line []byte) error {
 	}
 	l.pending = slices.Delete(l.pending, i, i+1)
 	l.mu.Unlock()
+	l.pace = pace{}
 
 	c.status, c.text = status, wire.ParseText([]byte(text))
 	if c.text.Code == "CAPABILITY" && status == "OK" {

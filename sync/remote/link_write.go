@@ -207,6 +207,7 @@ func (l *link) write(p []byte) error {
 			return l.fail(err)
 		}
 		n, err := l.Conn.Write(chunk)
+		l.wrote.Add(int64(n))
 		l.count(func(s *Stats) { s.BytesOut += int64(n) })
 		if err != nil {
 			if errors.Is(err, os.ErrDeadlineExceeded) {

@@ -39,6 +39,7 @@ type listing struct {
 	enabled  bool
 	dovecot  bool
 	bare     bool // only names are asked for
+	long     bool // there are mailboxes with names that are too long to be kept
 }
 
 func newListing() *listing {
@@ -48,21 +49,28 @@ func newListing() *listing {
 func (li *listing) take(r wire.Response) {
 	switch r.Kind {
 	case "LIST":
-		if l, ok := wire.ParseList(r.Rest); ok && !li.listed[l.Name] {
+		l, ok := wire.ParseList(r.Rest)
+		if ok && len(l.Name) > maxListedName {
+			li.long = li.long || selectable(l)
+			return
+		}
+		if ok && !li.listed[l.Name] {
 			if li.tooMany = len(li.lists) >= maxMailboxes; !li.tooMany {
 				li.lists, li.listed[l.Name] = append(li.lists, l), true
 			}
 		}
 	case "LSUB":
-		if l, ok := wire.ParseList(r.Rest); ok && !l.Has(`\Noselect`) && len(li.subbed) < maxMailboxes {
+		if l, ok := wire.ParseList(r.Rest); ok && !l.Has(`\Noselect`) && len(li.subbed) < maxMailboxes && len(l.Name) <= maxListedName {
 			li.subbed[inboxFold(l.Name)] = true
 		}
 	case "STATUS":
-		if st, ok := wire.ParseStatus(r.Rest); ok && len(li.statuses) < maxMailboxes {
+		if st, ok := wire.ParseStatus(r.Rest); ok && len(li.statuses) < maxMailboxes && len(st.Name) <= maxListedName {
 			li.statuses[inboxFold(st.Name)] = st
 		}
 	case "NAMESPACE":
-		li.personal, li.others, _ = wire.ParseNamespace(r.Rest)
+		if len(r.Rest) <= 16*maxListedName {
+			li.personal, li.others, _ = wire.ParseNamespace(r.Rest)
+		}
 	case "ENABLED":
 		li.enabled = li.enabled || isEnabled(r)
 	case "ID":
@@ -247,6 +255,9 @@ func (c *Conn) mailboxes(li *listing, extended bool) []Mailbox {
 	}
 	n.bound = c.cl.boundNames()
 	kept, out := n.list(li.lists)
+	if li.long {
+		out = append(out, LeftOut{Text: "mailboxes with long names", Name: "", Why: fmt.Sprintf("their names are longer than %d bytes", maxListedName)})
+	}
 	boxes := make([]Mailbox, 0, len(kept))
 	for name, l := range kept {
 		boxes = append(boxes, Mailbox{Name: name, Wire: l.Name, Selectable: selectable(l),

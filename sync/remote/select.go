@@ -99,7 +99,7 @@ func (s *selecting) take(r wire.Response) {
 		// Without EARLIER it may concern the previous mailbox, unless that
 		// is known to be closed.
 		if ok && (earlier || s.closed || !s.previous) {
-			s.vanished = append(s.vanished, set...)
+			s.vanished = gather(s.vanished, set)
 		}
 	case "FETCH":
 		if s.fetched == nil {

@@ -23,7 +23,7 @@ func (c *Conn) There(ctx context.Context, mailbox string, v mail.UIDValidity, se
 		steps = append(steps, &step{visit: visit, line: "UID FETCH " + part + " (UID)", setup: func(st *step) {
 			st.cmd.untagged = func(r wire.Response) {
 				if f, ok := fetchOf(r); ok && set.Contains(f.UID) {
-					there = mail.AppendUID(there, f.UID)
+					there = gather(there, []mail.UIDRange{{Start: f.UID, Stop: f.UID}})
 				}
 			}
 		}})
@@ -92,5 +92,5 @@ func (c *Conn) Describe(ctx context.Context, mailbox string, v mail.UIDValidity,
 	if err := failures(steps)[mailbox]; err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(co.fresh, func(m NewMessage) bool { return !m.HasMeta }), nil
+	return slices.DeleteFunc(co.listed(), func(m NewMessage) bool { return !m.HasMeta }), nil
 }
