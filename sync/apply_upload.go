@@ -119,7 +119,9 @@ func (a *applier) upload(ctx context.Context, c *remote.Conn, ops []*plan.Op) er
 	for _, x := range changes {
 		if x.err != nil {
 			a.placed(x)
-			a.skip(x.op, x.err)
+			if !a.crowdedOut(x.op, x.err) {
+				a.skip(x.op, x.err)
+			}
 		} else {
 			a.done(x.op)
 		}

@@ -2,6 +2,7 @@ package sync
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"satchel/sync/mail"
@@ -39,6 +40,7 @@ func (s *session) limited(mailbox, message string, err error) bool {
 	defer s.mu.Unlock()
 	switch limit {
 	case remote.LimitInUse, remote.LimitUnavailable:
+		s.pool.goAlone() // it may be our other connections that have it locked
 		s.limits.waiting = append(s.limits.waiting, refusal{mailbox, message, err})
 		return true
 	case remote.LimitQuota:
@@ -49,6 +51,20 @@ func (s *session) limited(mailbox, message string, err error) bool {
 		return true
 	}
 	return false
+}
+
+// crowdedOut takes a refusal that gives no reason, of what several connections
+// did at once, and reports whether it was one: servers that keep mail in one
+// database refuse what would have to wait. It is tried again by one connection.
+func (a *applier) crowdedOut(op *plan.Op, err error) bool {
+	var re *remote.ResponseError
+	limit, _ := remote.LimitOf(err)
+	if !errors.As(err, &re) || re.Bad || re.Code != "" || limit != remote.NoLimit || !a.pool.crowded() {
+		return false
+	}
+	a.pool.goAlone()
+	a.skip(op, errors.Join(mail.ErrChanged, err))
+	return true
 }
 
 // noRoom returns why nothing more is to be sent; nil while there is room.

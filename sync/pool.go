@@ -33,6 +33,8 @@ type pool struct {
 	cancel context.CancelFunc // ends the making of them
 	lost   int                // connections that broke at work
 	gone   error              // why there is no connection to be had any more
+	alone  bool               // several at once get into each other's way: the first does all
+	crowd  bool               // several are at work
 	label  bool               // a change in one mailbox shows in others
 	groups bool               // many messages share an APPEND
 
@@ -170,6 +172,32 @@ func (p *pool) shares() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.label
+}
+
+// goAlone has the first connection do all work from the next jobs on.
+func (p *pool) goAlone() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.alone = true
+}
+
+// crowded reports whether several connections are at work.
+func (p *pool) crowded() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.crowd
+}
+
+// beside returns how many further connections are to work on jobs of a weight.
+func (p *pool) beside(jobs int, weight int64) int {
+	n := min(p.max-1, jobs-1, max(int(weight/perConnection), p.atHand()))
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.alone {
+		n = 0
+	}
+	p.crowd = n > 0
+	return n
 }
 
 // groupsAppends reports whether many messages go up in one command.

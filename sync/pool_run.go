@@ -32,6 +32,7 @@ func (p *pool) run(ctx, stop context.Context, jobs []job) error {
 	for _, j := range jobs {
 		weight += j.weight
 	}
+	beside := p.beside(len(jobs), weight)
 	g, gctx := errgroup.WithContext(ctx)
 	// A connection that is still being made when all is done is not needed.
 	connecting, enough := context.WithCancel(gctx)
@@ -72,7 +73,7 @@ func (p *pool) run(ctx, stop context.Context, jobs []job) error {
 			}
 		}
 	})
-	for range min(p.max-1, len(jobs)-1, max(int(weight/perConnection), p.atHand())) {
+	for range beside {
 		g.Go(func() error {
 			c := p.take(connecting)
 			if c == nil {
