@@ -207,6 +207,10 @@ func (a *applier) skip(op *plan.Op, err error) {
 	if a.limited(op.Mailbox, op.MessageKey(), err) {
 		return
 	}
+	if whole := ofMailbox(err); whole != nil {
+		a.rep.problem(whole.Mailbox, "", whole) // once, whatever was to be done there
+		return
+	}
 	a.rep.problem(op.Mailbox, op.MessageKey(), err)
 }
 

@@ -53,6 +53,22 @@ func (s *session) limited(mailbox, message string, err error) bool {
 	return false
 }
 
+// ofMailbox returns a refusal that holds for a mailbox as a whole, as of a share
+// that was revoked; nil for those that are about a message, or may be.
+func ofMailbox(err error) *mail.Error {
+	var re *remote.ResponseError
+	var e *mail.Error
+	if !errors.As(err, &re) || !errors.As(err, &e) || e.Mailbox == "" {
+		return nil
+	}
+	switch re.Code {
+	case remote.CodeNoPerm, remote.CodeReadOnly, remote.CodeTryCreate, remote.CodeNonExistent:
+		return &mail.Error{Op: "change mailbox", Mailbox: e.Mailbox, Kind: mail.KindMailbox, Err: re,
+			Hint: "what was to be changed there waits; when the mailbox is not yours any more, exclude it"}
+	}
+	return nil
+}
+
 // crowdedOut takes a refusal that gives no reason, of what several connections
 // did at once, and reports whether it was one: servers that keep mail in one
 // database refuse what would have to wait. It is tried again by one connection.

@@ -3,6 +3,8 @@ package sync
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 
 	"satchel/sync/mail"
 	"satchel/sync/plan"
@@ -53,12 +55,30 @@ func (a *applier) confirmMade(ctx context.Context, c *remote.Conn, made []creati
 			}
 		}
 	}
-	for name, box := range listed {
-		if a.boxes[name] == nil {
-			a.boxes[name] = box // the levels above, which the next cycle makes here
-		}
+	if aerr := a.levelsAbove(ctx, c, listed); aerr != nil {
+		return aerr
 	}
 	return err
+}
+
+// levelsAbove notes what the server made along with a mailbox, which the next
+// cycle makes here. A level that is only listed is none; see ghosts.go.
+func (a *applier) levelsAbove(ctx context.Context, c *remote.Conn, listed map[string]*remote.Mailbox) error {
+	for _, name := range slices.Sorted(maps.Keys(listed)) {
+		box := listed[name]
+		if a.boxes[name] != nil {
+			continue
+		}
+		if box.Selectable && a.wanted(name) && a.leftAlone(name) == nil {
+			is, err := a.absent(ctx, c, name)
+			if err != nil {
+				return err
+			}
+			box.Selectable = !is
+		}
+		a.boxes[name] = box
+	}
+	return nil
 }
 
 // take notes a mailbox that was made.

@@ -17,6 +17,8 @@ const (
 	CodeAlreadyExists = "ALREADYEXISTS"
 	CodeUnavailable   = "UNAVAILABLE"
 	CodeInUse         = "INUSE"
+	CodeNoPerm        = "NOPERM"
+	CodeReadOnly      = "READ-ONLY"
 
 	CodeAuthorizationFailed = "AUTHORIZATIONFAILED"
 	CodeExpired             = "EXPIRED"
