@@ -169,7 +169,7 @@ func (s *session) cycle(ctx context.Context) (again bool, err error) {
 	if err := s.settle(ctx, p); err != nil {
 		return false, err
 	}
-	if err := s.windows(ctx, p); err != nil {
+	if err := s.windows(ctx); err != nil {
 		return false, err
 	}
 	s.remember(p)

@@ -166,12 +166,8 @@ func (s *session) checkWindow(mb *mailbox, ch *remote.Changes) error {
 	return nil
 }
 
-// windows lists and applies what the cycle left queued. Where something of the
-// first part waits, the cursor must not pass it with the last one.
-func (s *session) windows(ctx context.Context, p *plan.Plan) error {
-	for _, w := range s.queue {
-		w.held = w.held || p.RemotePending[w.mb.name]
-	}
+// windows lists and applies what the cycle left queued.
+func (s *session) windows(ctx context.Context) error {
 	for len(s.queue) > 0 {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)

@@ -491,8 +491,6 @@ func (p *maker) drop(f func(Op) bool) {
 			// Neither side may be taken for seen.
 			mark(p.plan.LocalPending, places)
 			mark(p.plan.RemotePending, places)
-		case o.Kind == LocalLetters:
-			mark(p.plan.LocalPending, places) // what waits was seen in the folder
 		case o.Kind.Local():
 			mark(p.plan.RemotePending, places) // a change of the server waits
 		case o.Kind.Remote():

@@ -204,7 +204,7 @@ func TestLettersWaitInTheFolder(t *testing.T) {
 		t.Errorf("planned %v", p.Ops)
 	}
 	p := plan.Make(plan.Input{Items: []*plan.Item{item}, Push: true})
-	if len(p.Ops) > 0 || !p.LocalPending["INBOX"] {
-		t.Errorf("with --push: planned %v, waiting in %v", p.Ops, p.LocalPending)
+	if len(p.Ops) > 0 || !p.HoldsLocal("INBOX") {
+		t.Errorf("with --push: planned %v, held: %v", p.Ops, p.HoldsLocal("INBOX"))
 	}
 }
