@@ -19,10 +19,11 @@ const (
 // Removal says what the removal of a local message does on the server.
 type Removal uint8
 
-// Expunge is the default.
+// Auto is the default: what a person removed can be found again.
 const (
-	Expunge Removal = iota // UID EXPUNGE
-	Trash                  // UID MOVE to the mailbox with the \Trash attribute
+	Auto    Removal = iota // to the trash where there is one, else expunged
+	Expunge                // UID EXPUNGE
+	Trash                  // UID MOVE to the mailbox with the \Trash attribute; without one it waits
 )
 
 // MailboxRemoval says when the removal of a mailbox crosses to the other side.

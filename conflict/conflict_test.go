@@ -54,7 +54,7 @@ func TestStrings(t *testing.T) {
 }
 
 func TestDefaults(t *testing.T) {
-	if p := (conflict.Policy{}); p.EditVsDelete != conflict.Keep || p.Removal != conflict.Expunge || p.MailboxDelete != conflict.WhenEmpty {
+	if p := (conflict.Policy{}); p.EditVsDelete != conflict.Keep || p.Removal != conflict.Auto || p.MailboxDelete != conflict.WhenEmpty {
 		t.Errorf("the zero policy is %+v", p)
 	}
 }

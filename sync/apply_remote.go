@@ -430,7 +430,9 @@ func (x *laneChange) sourceUID() mail.UID {
 
 func (a *applier) transferSet(ctx context.Context, group []*laneChange, to string, command transferring) error {
 	dest := a.mailboxes[to]
-	if dest == nil || dest.row == nil {
+	if dest == nil && to == a.trash {
+		dest = &mailbox{name: to} // it is not synced
+	} else if dest == nil || dest.row == nil {
 		for _, x := range group {
 			x.err = mail.ErrGone // it could not be made; that was reported
 		}

@@ -12,6 +12,7 @@ import (
 
 	gocmp "github.com/google/go-cmp/cmp"
 
+	"satchel/conflict"
 	mailsync "satchel/sync"
 	"satchel/sync/mail"
 	"satchel/sync/remote/imaptest"
@@ -57,6 +58,7 @@ func TestExchangeHistories(t *testing.T) {
 				rng := rand.New(rand.NewPCG(uint64(seed), 5))
 				w := newWorld(t, imaptest.ExchangeOptions(imaptest.Exchange{SizeOff: off}))
 				w.acct.NoFsync, w.acct.MaxDeletePct = true, 100
+				w.acct.Policy.Removal = conflict.Expunge // the ledger knows of no trash
 				disk, server := diskSide{w, rng}, serverSide{w}
 				for range 8 {
 					server.deliver([]string{"INBOX", "Sent Items", "Calendar"}[rng.IntN(3)], w.message(), nil)

@@ -2,7 +2,6 @@ package sync
 
 import (
 	"fmt"
-	"strings"
 
 	"satchel/maildir"
 	"satchel/sync/mail"
@@ -11,7 +10,7 @@ import (
 
 // plan translates the view into the planner's terms.
 func (s *session) plan() *plan.Plan {
-	in := plan.Input{Policy: s.account.Policy, Pull: s.req.Pull, Push: s.req.Push, LocalBlind: s.localBlind, RemoteBlind: s.remoteBlind}
+	in := plan.Input{Policy: s.account.Policy, Pull: s.req.Pull, Push: s.req.Push, Trash: s.trash, LocalBlind: s.localBlind, RemoteBlind: s.remoteBlind}
 	in.Only, in.Messages, in.Lost = s.only(), s.before[""], s.lately
 	if !s.req.AllowMassDelete {
 		in.MaxDeletePercent = s.account.MaxDeletePct
@@ -22,9 +21,6 @@ func (s *session) plan() *plan.Plan {
 			BaseMessages: mb.baseCount, Frozen: mb.frozen(), Letterless: mb.listing != nil && mb.table.Unread}
 		if mb.remote != nil {
 			pm.Subscribed = mb.remote.Subscribed
-			if mb.remote.SpecialUse == `\Trash` {
-				in.Trash = name
-			}
 		}
 		s.describeHeld(&pm, mb)
 		in.Mailboxes = append(in.Mailboxes, pm)
@@ -42,9 +38,6 @@ func (s *session) plan() *plan.Plan {
 		}
 	}
 	s.noteLetters(in.Items)
-	if in.Trash == "" {
-		in.Trash = s.trashByName()
-	}
 	p := plan.Make(in)
 	if p.NoTrash > 0 {
 		s.rep.problem("", "", &mail.Error{Op: "delete = \"trash\"", Kind: mail.KindMailbox,
@@ -61,17 +54,4 @@ func (s *session) only() []string {
 		only = append(only, maildir.Canonical(name))
 	}
 	return only
-}
-
-// trashByName finds the trash of a server that marks none (RFC 6154) by the
-// names that mail programs give it.
-func (s *session) trashByName() string {
-	for _, want := range []string{"Trash", "Deleted Items", "Deleted Messages", "Deleted", "Bin"} {
-		for _, name := range s.names {
-			if strings.EqualFold(name, want) && s.mailboxes[name].remote != nil {
-				return name
-			}
-		}
-	}
-	return ""
 }

@@ -201,6 +201,7 @@ func (s *session) look(ctx context.Context) error {
 		s.recoverRemoteMoves,
 		s.confirmRemoved,
 		s.confirmVanished,
+		s.findTrash,
 		s.tallyRemovals,
 	} {
 		if err := step(ctx); err != nil {
@@ -239,7 +240,7 @@ func (s *session) finish(ctx context.Context, err error) error {
 				return err
 			}
 		}
-		if err := s.noteCompared(tx); err != nil {
+		if err := errors.Join(s.noteTrash(tx), s.noteCompared(tx)); err != nil {
 			return err
 		}
 		if err := errors.Join(s.rememberBlame(tx), s.rememberDistrust(tx)); err != nil {

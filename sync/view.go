@@ -37,6 +37,7 @@ type view struct {
 	before                  map[string]int // messages of the base by mailbox, under "" in all; nil if none was removed
 	lately                  map[string]plan.Lost
 	odd                     []oddEntry     // guarded by session.mu
+	trash                   string         // where removals go on the server, which need not be synced; empty: nowhere
 	sayAgain                bool           // some folders have names that cannot be read back
 	queue                   []*window      // what is not listed yet
 	twins                   []*message     // wait until another of the same content is on disk

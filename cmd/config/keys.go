@@ -56,8 +56,10 @@ func keys() []key {
 		{"compress", choice(func(a *Account) *string { return &a.Compress }, "auto", "always", "never")},
 		{"level", choice(func(a *Account) *string { return &a.Level }, "auto", "qresync", "condstore", "plain")},
 		{"direction", choice(func(a *Account) *string { return &a.Direction }, "both", "pull", "push")},
-		{"delete", policy(func(p *conflict.Policy, i int) { p.Removal = []conflict.Removal{conflict.Expunge, conflict.Trash}[i] },
-			"expunge", "trash")},
+		{"delete", policy(func(p *conflict.Policy, i int) {
+			p.Removal = []conflict.Removal{conflict.Auto, conflict.Expunge, conflict.Trash}[i]
+		},
+			"auto", "expunge", "trash")},
 		{"edit_vs_delete", policy(func(p *conflict.Policy, i int) {
 			p.EditVsDelete = []conflict.EditVsDelete{conflict.Keep, conflict.Delete}[i]
 		}, "keep", "delete")},

@@ -13,7 +13,8 @@ type Input struct {
 	Mailboxes []Mailbox
 	Items     []*Item
 	Policy    conflict.Policy
-	// Trash is the mailbox that conflict.Trash moves to; empty if none.
+	// Trash is the mailbox that conflict.Trash and conflict.Auto move to; empty
+	// if none. It need not be among Mailboxes.
 	Trash string
 	// Pull and Push leave out the operations on the other side.
 	Pull, Push bool
@@ -277,7 +278,7 @@ func (p *maker) removedRemotely(it *Item) {
 }
 
 // trashes reports whether removals go to the trash.
-func (p *maker) trashes() bool { return p.in.Policy.Removal == conflict.Trash && p.in.Trash != "" }
+func (p *maker) trashes() bool { return p.in.Policy.Removal != conflict.Expunge && p.in.Trash != "" }
 
 // wait leaves both sides' changes of a message for later.
 func (p *maker) wait(it *Item) {

@@ -357,7 +357,7 @@ func drawFlags(t *rapid.T) mail.Flags {
 func drawPolicy(t *rapid.T) conflict.Policy {
 	return conflict.Policy{
 		EditVsDelete:  rapid.SampledFrom([]conflict.EditVsDelete{conflict.Keep, conflict.Delete}).Draw(t, "edit_vs_delete"),
-		Removal:       rapid.SampledFrom([]conflict.Removal{conflict.Expunge, conflict.Trash}).Draw(t, "delete"),
+		Removal:       rapid.SampledFrom([]conflict.Removal{conflict.Auto, conflict.Expunge, conflict.Trash}).Draw(t, "delete"),
 		MailboxDelete: rapid.SampledFrom([]conflict.MailboxRemoval{conflict.Never, conflict.WhenEmpty, conflict.Always}).Draw(t, "mailbox_delete"),
 	}
 }

@@ -201,8 +201,8 @@ func (s *scenario) parsePolicy(text string) error {
 			p.EditVsDelete = conflict.Delete
 		case "delete expunge":
 			p.Removal = conflict.Expunge
-		case "delete trash":
-			p.Removal = conflict.Trash
+		case "delete trash", "delete auto":
+			p.Removal = map[string]conflict.Removal{"trash": conflict.Trash, "auto": conflict.Auto}[f[1]]
 			if len(f) > 2 {
 				s.in.Trash = f[2]
 			}

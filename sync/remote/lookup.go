@@ -82,7 +82,7 @@ func (c *Conn) lookedUp(li *listing, spelled map[string]string, found map[string
 			continue
 		}
 		n.learn(name, wireName)
-		found[name] = &Mailbox{Name: name, Wire: wireName, Selectable: selectable(l), Subscribed: l.Has(`\Subscribed`), SpecialUse: specialUse(l.Attrs)}
+		found[name] = &Mailbox{Name: name, Wire: wireName, Selectable: selectable(l), Subscribed: l.Has(`\Subscribed`), Foreign: n.foreign(wireName), SpecialUse: specialUse(l.Attrs)}
 		if _, told := li.statuses[inboxFold(wireName)]; !told {
 			ask = append(ask, *found[name])
 		}

@@ -37,6 +37,9 @@ type names struct {
 	// names stay whole. A personal mailbox that would look like one of them
 	// keeps its prefix, as below INBOX.
 	others []string
+	// rootForeign: what has none of these prefixes is another namespace's, as
+	// with Cyrus by default.
+	rootForeign bool
 	// bound are the spellings of mailboxes that the caller knows already,
 	// by canonical name, where they are not those that spell gives.
 	bound map[string]string
@@ -201,6 +204,16 @@ func (n *names) cutPrefix(text string) (rest string, ok bool) {
 		at = len(inboxName)
 	}
 	return text[len(p):], text[at:len(p)] == p[at:]
+}
+
+// foreign reports whether a mailbox is in a namespace that is not personal.
+func (n *names) foreign(wireName string) bool {
+	text := decodeName(wireName)
+	if slices.ContainsFunc(n.others, func(p string) bool { return strings.HasPrefix(text, p) }) {
+		return true
+	}
+	_, personal := n.cutPrefix(text)
+	return n.rootForeign && !personal && !strings.EqualFold(text, inboxName)
 }
 
 // reserved reports whether a full name never has the personal prefix.

@@ -16,6 +16,7 @@ type Mailbox struct {
 	Wire       string // as the server spells it
 	Selectable bool   // false for \Noselect and \NonExistent
 	Subscribed bool
+	Foreign    bool        // in a namespace of other users, or a shared one (RFC 2342)
 	SpecialUse string      // "\Sent" and its like (RFC 6154), or empty
 	Status     mail.Cursor // zero fields are unknown
 	MailboxID  string      // RFC 8474 §4, or empty
@@ -241,8 +242,11 @@ func (c *Conn) mailboxes(li *listing, extended bool) []Mailbox {
 		n.prefix, n.delim = decodeName(li.personal[0].Prefix), li.personal[0].Delim
 	}
 	for _, ns := range li.others {
-		if ns.Prefix != "" && !strings.HasPrefix(n.prefix, ns.Prefix) {
-			n.others = append(n.others, decodeName(ns.Prefix))
+		switch prefix := decodeName(ns.Prefix); {
+		case prefix == "":
+			n.rootForeign = n.prefix != ""
+		case !strings.HasPrefix(n.prefix, prefix):
+			n.others = append(n.others, prefix)
 		}
 	}
 	if n.delim == 0 {
@@ -262,6 +266,7 @@ func (c *Conn) mailboxes(li *listing, extended bool) []Mailbox {
 	for name, l := range kept {
 		boxes = append(boxes, Mailbox{Name: name, Wire: l.Name, Selectable: selectable(l),
 			Subscribed: l.Has(`\Subscribed`) || !extended && li.subbed[inboxFold(l.Name)],
+			Foreign:    n.foreign(l.Name),
 			SpecialUse: specialUse(l.Attrs),
 		})
 	}

@@ -48,11 +48,12 @@ type World struct {
 
 func policies() []conflict.Policy {
 	return []conflict.Policy{
-		{},
-		{EditVsDelete: conflict.Delete},
+		{Removal: conflict.Expunge},
+		{Removal: conflict.Expunge, EditVsDelete: conflict.Delete},
 		{Removal: conflict.Trash},
-		{MailboxDelete: conflict.Never},
-		{MailboxDelete: conflict.Always},
+		{Removal: conflict.Expunge, MailboxDelete: conflict.Never},
+		{Removal: conflict.Expunge, MailboxDelete: conflict.Always},
+		{Removal: conflict.Auto},
 	}
 }
 
@@ -101,7 +102,7 @@ func newWorld(h History, o Options) (*World, error) {
 	if s.PlusPlus {
 		w.acct.Layout = maildir.MaildirPP
 	}
-	w.model.trash = w.acct.Policy.Removal == conflict.Trash
+	w.model.trash = w.acct.Policy.Removal != conflict.Expunge
 	for _, name := range append(startBoxes()[:s.Boxes:s.Boxes], w.trashName()...) {
 		if err := w.mail.CreateMailbox(w.onWire(name)); err != nil {
 			return nil, err
@@ -116,7 +117,7 @@ func newWorld(h History, o Options) (*World, error) {
 func startBoxes() []string { return []string{"Archive", "Work", "Lists/go", "Lists"} }
 
 func (w *World) trashName() []string {
-	if w.acct.Policy.Removal == conflict.Trash {
+	if w.acct.Policy.Removal != conflict.Expunge {
 		return []string{"Trash"}
 	}
 	return nil
