@@ -35,7 +35,9 @@
 // new, tmp, dovecot-keywords and of what begins with a dot; in Maildir++
 // every dot. "%_" is a level without a name. A Nested level of more than 255
 // bytes goes on in a subdirectory, and "%+" ends the names of those before
-// the last. Only a directory name that is the encoding of a mailbox name is
+// the last. [Naming] has the other choices: names in modified UTF-7, all levels in
+// one directory, and folders that are called otherwise than their mailboxes. A name
+// that is written with decomposed letters is that of the composed ones. Only a directory name that is the encoding of a mailbox name is
 // taken for that mailbox, so two directories never have one name.
 //
 // dovecot-keywords in a folder's directory has lines of a number, 0 for the

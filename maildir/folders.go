@@ -124,7 +124,7 @@ func (s *Store) checkCase(dir string) error {
 			return err
 		}
 		base := filepath.Base(dir)
-		if slices.Contains(names, base) {
+		if slices.ContainsFunc(names, func(n string) bool { return n == base || s.comparable(n) == s.comparable(base) }) {
 			continue
 		}
 		return fmt.Errorf("this disk cannot tell %s from %s; rename one of the two mailboxes", base, s.sameEntry(dir, names))
@@ -159,6 +159,8 @@ func (s *Store) RenameFolder(ctx context.Context, from, to string) error {
 	if strings.HasPrefix(to, from+"/") {
 		return failed(op, from, mail.KindMailbox, errors.New("a folder cannot become its own child"))
 	}
+	s.forgetSpellings()
+	defer s.forgetSpellings()
 	pairs, err := s.renames(from, to)
 	if err == nil {
 		err = s.renameDirs(pairs)
@@ -177,11 +179,22 @@ func (s *Store) RenameFolder(ctx context.Context, from, to string) error {
 // renames returns the directories to rename, old and new name, with the
 // folder itself last: after a crash in between, the same call goes on.
 func (s *Store) renames(from, to string) ([][2]string, error) {
-	src, err := s.Dir(from)
+	oldFolder, err := s.naming.folderOf(s.real(from))
 	if err != nil {
 		return nil, err
 	}
-	dst, err := s.Dir(to)
+	newFolder, err := s.naming.folderOf(s.real(to))
+	if err != nil {
+		return nil, err
+	}
+	if !s.naming.isolated(from, oldFolder) || !s.naming.isolated(to, newFolder) {
+		return nil, errors.New("a mailbox below it has a folder elsewhere")
+	}
+	src, err := s.dirOfFolder(oldFolder)
+	if err != nil {
+		return nil, err
+	}
+	dst, err := s.dirOfFolder(newFolder)
 	if err != nil {
 		return nil, err
 	}
@@ -190,7 +203,7 @@ func (s *Store) renames(from, to string) ([][2]string, error) {
 	} else if err != nil {
 		return nil, err
 	}
-	if s.layout == Nested {
+	if !s.naming.flat() {
 		return [][2]string{{src, dst}}, nil
 	}
 	names, err := s.fs.ReadDirNames(s.root)
@@ -200,14 +213,18 @@ func (s *Store) renames(from, to string) ([][2]string, error) {
 	slices.Sort(names)
 	var pairs [][2]string
 	for _, n := range names {
-		if !strings.HasPrefix(n, filepath.Base(src)+".") {
+		if !strings.HasPrefix(n, filepath.Base(src)+string(rune(s.naming.separator))) {
 			continue
 		}
-		child, err := s.nameOfPP(n)
+		rel, err := s.naming.composed(n)
 		if err != nil {
-			continue // no mailbox of ours
+			continue // no folder of ours
 		}
-		d, err := s.Dir(to + strings.TrimPrefix(child, from))
+		child, err := s.naming.decode(rel)
+		if err != nil {
+			continue
+		}
+		d, err := s.dirOfFolder(newFolder + strings.TrimPrefix(child, oldFolder))
 		if err != nil {
 			return nil, err
 		}

@@ -2,10 +2,12 @@ package maildir
 
 import (
 	"errors"
-	"fmt"
+	"io/fs"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"golang.org/x/text/unicode/norm"
 
 	"satchel/sync/mail"
 )
@@ -20,16 +22,6 @@ const (
 	notmuchName  = ".notmuch"
 )
 
-// Canonical returns the mailbox name with a first level INBOX, in any case,
-// in upper case (RFC 3501 §5.1).
-func Canonical(name string) string {
-	first, _, _ := strings.Cut(name, "/")
-	if len(first) == len(inbox) && strings.EqualFold(first, inbox) {
-		return inbox + name[len(inbox):]
-	}
-	return name
-}
-
 // reservedPP reports whether a directory name in a Maildir++ root belongs to
 // something other than a mailbox.
 func reservedPP(name string) bool {
@@ -43,66 +35,92 @@ func reservedPP(name string) bool {
 // Dir returns the directory of a mailbox, whether or not it exists. Whatever
 // the name, the directory lies within the root.
 func (s *Store) Dir(folder string) (string, error) {
-	rel, err := s.rel(s.real(Canonical(folder)))
+	rel, err := s.naming.Dir(s.real(Canonical(folder)))
 	if err != nil {
 		return "", failed("find the folder of", folder, mail.KindMailbox, err)
 	}
-	if rel == "" {
-		return s.root, nil
-	}
-	return s.root + string(filepath.Separator) + rel, nil
+	return s.at(rel), nil
 }
 
-// rel returns the directory of a canonical name relative to the root; "" is
-// the root itself.
-func (s *Store) rel(name string) (string, error) {
-	if name == "" {
-		return "", errors.New("a mailbox without a name has no folder")
-	}
-	levels := strings.Split(name, "/")
-	if s.layout == Nested {
-		for i, l := range levels {
-			levels[i] = EncodeLevel(l, Nested)
-		}
-		if levels[0] == inbox {
-			levels[0] = s.inboxName()
-		}
-		return strings.Join(levels, "/"), nil
-	}
-	if name == inbox {
-		return "", nil
-	}
-	for i, l := range levels {
-		levels[i] = EncodeLevel(l, MaildirPP)
-	}
-	dir := "." + strings.Join(levels, ".")
-	if reservedPP(dir) {
-		dir = fmt.Sprintf(".%%%02X%s", dir[1], dir[2:])
-	}
-	if len(dir) > maxName {
-		return "", fmt.Errorf("the directory name would be %d bytes long, and %d is the limit; use layout = \"nested\" or exclude the mailbox", len(dir), maxName)
-	}
-	return dir, nil
+// dirOfFolder is Dir for a folder, whatever mailbox it is of.
+func (s *Store) dirOfFolder(folder string) (string, error) {
+	rel, err := s.naming.encode(folder)
+	return s.at(rel), err
 }
 
-// nameOfPP returns the mailbox that a directory in a Maildir++ root holds.
-func (s *Store) nameOfPP(dir string) (string, error) {
-	levels := strings.Split(dir[1:], ".")
-	for i, l := range levels {
-		level, err := decodeLevel(l)
-		if err != nil {
-			return "", err
+// at returns the path of a directory as it is written on disk.
+func (s *Store) at(rel string) string {
+	switch {
+	case rel == "":
+		return s.root
+	case s.naming.layout == Nested:
+		if first, rest, _ := strings.Cut(rel, "/"); first == inbox {
+			if used := s.inboxName(); rest == "" {
+				rel = used
+			} else {
+				rel = used + "/" + rest
+			}
 		}
-		levels[i] = level
 	}
-	name := Canonical(strings.Join(levels, "/"))
-	// A level may hold an encoded '/', which is another mailbox than the one
-	// with two levels; both have the same name here, so only the directory
-	// that the name leads to counts.
-	if back, err := s.rel(name); err != nil || back != dir {
-		return "", errForeign
+	if s.naming.varies(rel) {
+		rel = s.spelled(rel)
 	}
-	return name, nil
+	return s.root + string(filepath.Separator) + rel
+}
+
+// spelled returns a directory as the disk has it: another program may have
+// written its name with decomposed letters, which is the same name (SPEC §5).
+// Where both are there, the composed one counts.
+func (s *Store) spelled(rel string) string {
+	s.mu.Lock()
+	known, ok := s.spellings[rel]
+	s.mu.Unlock()
+	if ok {
+		return known
+	}
+	have := ""
+	for level := range strings.SplitSeq(rel, "/") {
+		have = filepath.Join(have, s.spelledIn(have, level))
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.spellings[rel] = have
+	return have
+}
+
+func (s *Store) spelledIn(parent, level string) string {
+	if _, err := s.fs.Lstat(filepath.Join(s.root, parent, level)); !errors.Is(err, fs.ErrNotExist) {
+		return level
+	}
+	names, err := s.fs.ReadDirNames(filepath.Join(s.root, parent))
+	if err != nil {
+		return level
+	}
+	slices.Sort(names)
+	want := s.comparable(level)
+	for _, n := range names {
+		if s.comparable(n) == want {
+			return n
+		}
+	}
+	return level
+}
+
+// comparable is what names have in common that differ in composition alone.
+func (s *Store) comparable(name string) string {
+	if s.naming.utf7 {
+		if text, ok := mail.DecodeUTF7(name); ok {
+			name = text
+		}
+	}
+	return norm.NFC.String(name)
+}
+
+// forgetSpellings makes the next use look again how directories are written.
+func (s *Store) forgetSpellings() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.spellings)
 }
 
 // inboxName returns the directory of INBOX in the Nested layout. Maildirs made

@@ -45,11 +45,26 @@ func EncodeLevel(level string, layout Layout) string {
 	if level == "" {
 		return emptyLevel
 	}
+	if layout == MaildirPP {
+		return escape(level, '.')
+	}
+	enc, dirs := protect(escape(level, 0)), ""
+	for len(enc) > maxName {
+		n := cut(enc)
+		dirs += enc[:n] + more + "/"
+		enc = protect(enc[n:])
+	}
+	return dirs + enc
+}
+
+// escape percent-encodes what the name of no directory can hold, and the
+// separator.
+func escape(level string, separator byte) string {
 	var b strings.Builder
 	for i := 0; i < len(level); {
 		r, n := utf8.DecodeRuneInString(level[i:])
 		bad := r == utf8.RuneError && n == 1
-		if bad || unicode.IsControl(r) || r == '%' || r == '/' || r == '.' && layout == MaildirPP {
+		if bad || unicode.IsControl(r) || r == '%' || r == '/' || separator != 0 && r == rune(separator) {
 			for _, c := range []byte(level[i : i+n]) {
 				fmt.Fprintf(&b, "%%%02X", c)
 			}
@@ -58,16 +73,7 @@ func EncodeLevel(level string, layout Layout) string {
 		}
 		i += n
 	}
-	if layout == MaildirPP {
-		return b.String()
-	}
-	enc, dirs := protect(b.String()), ""
-	for len(enc) > maxName {
-		n := cut(enc)
-		dirs += enc[:n] + more + "/"
-		enc = protect(enc[n:])
-	}
-	return dirs + enc
+	return b.String()
 }
 
 // protect encodes the first byte of a name that means something else in the

@@ -23,7 +23,17 @@ const (
 
 // Options are the choices of [Open]; the zero value works.
 type Options struct {
-	Layout  Layout
+	Layout Layout
+	// UTF7 writes the names of folders in modified UTF-7, as mbsync, offlineimap
+	// and Dovecot do.
+	UTF7 bool
+	// Separator stands between the levels of a folder in the Nested layout, all
+	// in one directory, as in offlineimap's Archive.2026; "" and "/": each level
+	// has its own directory.
+	Separator string
+	// Folders are the folders of some mailboxes by name, where they have others than
+	// their own; what is below them follows.
+	Folders map[string]string
 	NoFsync bool // leaves durability to the kernel's own time
 	// Undo receives removed files. It is made on demand, and passed over for
 	// a folder beside or in the root when it is on another file system, or
@@ -42,7 +52,7 @@ type Options struct {
 // called from several goroutines.
 type Store struct {
 	root   string // absolute
-	layout Layout
+	naming Naming
 	undo   string
 	sync   bool
 	fs     FS
@@ -64,6 +74,7 @@ type Store struct {
 	pretended  [][2]string         // renames that Pretend was told, in their order
 	inbox      string              // directory of INBOX in Nested
 	unfinished bool                // the last survey of the root saw what SweepRoot removes
+	spellings  map[string]string   // directories that may be written in several ways, as the disk has them
 	undoRoot   string              // settled by the first Discard
 	undoMade   map[string]struct{} // undo folders known to exist
 	undoTouch  map[string]struct{} // undo folders to sync
@@ -107,8 +118,12 @@ func newStore(root string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, failed("open maildir "+root, "", mail.KindConfig, err)
 	}
+	naming, err := NewNaming(o.Layout, o.UTF7, o.Separator, o.Folders)
+	if err != nil {
+		return nil, failed("open maildir "+root, "", mail.KindConfig, err)
+	}
 	s := &Store{
-		root: abs, layout: o.Layout, undo: o.Undo, sync: !o.NoFsync,
+		root: abs, naming: naming, spellings: map[string]string{}, undo: o.Undo, sync: !o.NoFsync,
 		fs: o.FS, now: o.Now, log: o.Logger, inbox: inbox, pid: cmp.Or(o.Process, os.Getpid()),
 		undoMade: map[string]struct{}{}, undoTouch: map[string]struct{}{}, tmpChecked: map[string]struct{}{},
 		user: uint32(os.Geteuid()),
@@ -166,7 +181,7 @@ func (s *Store) check() error {
 	if err := s.fs.Writable(s.root); err != nil {
 		return failedChange(op, "", mail.KindConfig, err)
 	}
-	if s.layout == Nested {
+	if s.naming.layout == Nested {
 		s.findInbox(names)
 	}
 	return nil
@@ -186,7 +201,10 @@ func (s *Store) rootGone(err error) error {
 func (s *Store) Root() string { return s.root }
 
 // Layout returns the layout with which the store was opened.
-func (s *Store) Layout() Layout { return s.layout }
+func (s *Store) Layout() Layout { return s.naming.layout }
+
+// Naming returns how mailboxes are called on disk.
+func (s *Store) Naming() Naming { return s.naming }
 
 // mkdirAll makes dir and what is missing above it, each durably.
 func (s *Store) mkdirAll(dir string) error {

@@ -42,9 +42,12 @@ type Skipped struct {
 // when our own user owns the link and the directory that it leads to; each such
 // directory counts once. cur, new and tmp are never links.
 func (s *Store) Survey(ctx context.Context, known map[string]Stamp) ([]Folder, []Skipped, error) {
-	w := &walk{s: s, ctx: ctx, known: known, seen: map[[2]uint64]string{}}
-	if s.layout == Nested {
-		w.children = childrenOf(known)
+	s.forgetSpellings()
+	w := &walk{s: s, ctx: ctx, known: s.foldersOf(known), seen: map[[2]uint64]string{}}
+	if !s.naming.flat() {
+		w.children = childrenOf(w.known)
+	}
+	if s.naming.layout == Nested {
 		if names, err := s.fs.ReadDirNames(s.root); err == nil {
 			s.findInbox(names)
 			s.findUnfinished(names)
@@ -55,10 +58,10 @@ func (s *Store) Survey(ctx context.Context, known map[string]Stamp) ([]Folder, [
 		return nil, nil, s.rootGone(err)
 	}
 	w.seen[[2]uint64{root.Device, root.Inode}] = s.root
-	if s.layout == Nested {
-		_, err = w.below(s.root, "", "", false)
-	} else {
+	if s.naming.flat() {
 		err = w.flat(root)
+	} else {
+		_, err = w.below(s.root, "", "", false)
 	}
 	if err == nil {
 		err = w.links()
@@ -79,12 +82,27 @@ func (s *Store) Survey(ctx context.Context, known map[string]Stamp) ([]Folder, [
 	return folders, w.skipped, nil
 }
 
-// walk is one survey under way.
+// foldersOf gives what is known of mailboxes to their folders.
+func (s *Store) foldersOf(known map[string]Stamp) map[string]Stamp {
+	if len(s.naming.folders) == 0 {
+		return known
+	}
+	folders := make(map[string]Stamp, len(known))
+	for mailbox, stamp := range known {
+		if folder, err := s.naming.folderOf(mailbox); err == nil {
+			folders[folder] = stamp
+		}
+	}
+	return folders
+}
+
+// walk is one survey under way. It knows folders by their own names; what is
+// found has the names of mailboxes.
 type walk struct {
 	s        *Store
 	ctx      context.Context
 	known    map[string]Stamp
-	children map[string][]string // mailbox name -> names one level below, from known
+	children map[string][]string // folder -> folders one level below, from known
 	found    []*Folder
 	skipped  []Skipped
 	seen     map[[2]uint64]string // device and inode -> path
@@ -108,10 +126,7 @@ func childrenOf(known map[string]Stamp) map[string][]string {
 	for name := range known {
 		for name != "" && !done[name] {
 			done[name] = true
-			parent := ""
-			if i := strings.LastIndexByte(name, '/'); i >= 0 {
-				parent = name[:i]
-			}
+			parent := parentOf(name)
 			c[parent] = append(c[parent], name)
 			name = parent
 		}
@@ -119,8 +134,20 @@ func childrenOf(known map[string]Stamp) map[string][]string {
 	return c
 }
 
-func (w *walk) skip(path, name string, err error) {
+func (w *walk) skip(path, folder string, err error) {
+	name := ""
+	if folder != "" {
+		name, _ = w.s.naming.mailboxOf(folder) // none: it is no mailbox's
+	}
 	w.skipped = append(w.skipped, Skipped{Path: path, Name: name, Err: err})
+	if folder == "" {
+		return
+	}
+	for _, p := range w.s.naming.folders { // what is below it by its folder alone
+		if p[0] != name && mail.Within(p[1], folder) {
+			w.skipped = append(w.skipped, Skipped{Path: path, Name: p[0], Err: err})
+		}
+	}
 }
 
 // dir takes one directory for a mailbox, if it is one, and goes on below it.
@@ -143,11 +170,16 @@ func (w *walk) dir(path, name string, info Info) (int, error) {
 	var f *Folder
 	n := 0
 	if cur || isNew {
-		f = &Folder{Name: name, Stamp: raw.settle(w.s.now()), Cur: cur, New: isNew}
+		mailbox, err := w.s.naming.mailboxOf(name)
+		if err != nil {
+			w.skip(path, "", fmt.Errorf("%w; rename the directory", err))
+			return 0, nil
+		}
+		f = &Folder{Name: mailbox, Stamp: raw.settle(w.s.now()), Cur: cur, New: isNew}
 		w.found = append(w.found, f)
 		n = 1
 	}
-	if w.s.layout == MaildirPP {
+	if w.s.naming.flat() {
 		return n, nil
 	}
 	known, ok := w.known[name]
@@ -166,7 +198,7 @@ func (w *walk) dir(path, name string, info Info) (int, error) {
 
 // knownChild is entry for a folder whose parent need not be read.
 func (w *walk) knownChild(name string, parent *Folder) (int, error) {
-	path, err := w.s.Dir(name)
+	path, err := w.s.dirOfFolder(name)
 	if err != nil {
 		return 0, nil //nolint:nilerr // the caller knows a name that has no folder
 	}
@@ -245,7 +277,7 @@ func (w *walk) entries(path, name, partial string, names []string, parent *Folde
 	return n, hidden, nil
 }
 
-// childName returns the mailbox that a directory below parent holds.
+// childName returns the folder of a directory below that of another folder.
 func (w *walk) childName(parent, dir string) (string, error) {
 	if parent == "" && len(dir) == len(inbox) && strings.EqualFold(dir, inbox) {
 		if used := w.s.inboxName(); dir != used {
@@ -253,19 +285,32 @@ func (w *walk) childName(parent, dir string) (string, error) {
 		}
 		return inbox, nil
 	}
-	level, err := DecodeLevel(dir, Nested)
+	level, err := w.s.naming.decode(dir)
 	if err != nil {
 		return "", err
 	}
-	if strings.Contains(level, "/") {
-		// '/' stands between levels in a mailbox name, so this directory
-		// would have the name of another one.
-		return "", errForeign
+	folder := level
+	if parent != "" {
+		folder = parent + "/" + level
 	}
-	if parent == "" {
-		return level, nil
+	return w.compose(folder, dir)
+}
+
+// compose returns a folder by the name that it has in any spelling. Of two
+// directories that differ in the spelling alone only one is taken.
+func (w *walk) compose(folder, dir string) (string, error) {
+	name := Canonical(folder)
+	if name == folder {
+		return name, nil
 	}
-	return parent + "/" + level, nil
+	used, err := w.s.dirOfFolder(name)
+	if err != nil {
+		return "", err
+	}
+	if filepath.Base(used) != filepath.Base(dir) {
+		return "", fmt.Errorf("the folder of that name is %s", used)
+	}
+	return name, nil
 }
 
 // entry looks at one possible folder directory.
@@ -314,60 +359,6 @@ func (w *walk) links() error {
 		if n == 0 && l.parent != nil {
 			l.parent.Stamp.Dir = 0
 		}
-	}
-	return nil
-}
-
-// flat surveys a Maildir++ root, where all folders are entries of the root.
-func (w *walk) flat(root Info) error {
-	raw, cur, isNew, err := w.s.stamp(w.s.root, root)
-	if err != nil {
-		return err
-	}
-	var in *Folder
-	if cur || isNew {
-		in = &Folder{Name: inbox, Stamp: raw.settle(w.s.now()), Cur: cur, New: isNew}
-		w.found = append(w.found, in)
-		if known, ok := w.known[inbox]; ok && known.Dir != 0 && known.Dir == in.Stamp.Dir && known.Inode == in.Stamp.Inode {
-			for name := range w.known {
-				if name == inbox {
-					continue
-				}
-				if _, err := w.knownChild(name, in); err != nil {
-					return err
-				}
-			}
-			return nil
-		}
-	}
-	names, err := w.s.fs.ReadDirNames(w.s.root)
-	if err != nil {
-		return err
-	}
-	w.s.findUnfinished(names)
-	slices.Sort(names)
-	hidden := false
-	for _, dir := range names {
-		if len(dir) < 2 || dir[0] != '.' || reservedPP(dir) {
-			continue
-		}
-		p := filepath.Join(w.s.root, dir)
-		name, derr := w.s.nameOfPP(dir)
-		if derr != nil {
-			if i, err := w.s.fs.Stat(p); err == nil && i.Mode.IsDir() {
-				hidden = true
-				w.skip(p, "", fmt.Errorf("%w; rename the directory", derr))
-			}
-			continue
-		}
-		_, h, err := w.entry(p, name, in)
-		if err != nil {
-			return err
-		}
-		hidden = hidden || h
-	}
-	if hidden && in != nil {
-		in.Stamp.Dir = 0
 	}
 	return nil
 }

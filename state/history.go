@@ -24,6 +24,8 @@ const (
 	// MetaSpellings is, in JSON, how the server spells mailboxes that satchel
 	// would spell otherwise, by name.
 	MetaSpellings = "spellings"
+	// MetaNaming says by which choices of the configuration folders were named.
+	MetaNaming = "naming"
 	// MetaTrash is the mailbox that removals went to, or would have.
 	MetaTrash = "trash"
 	// MetaSizes says whether RFC822.SIZE is exact, as far as is known.

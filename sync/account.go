@@ -38,7 +38,10 @@ type Account struct {
 	Level          Level         // the highest to use; empty: the server's best
 	Maildir        string        // absolute path of the root
 	Layout         maildir.Layout
-	Include        []string // IMAP patterns; empty means everything
+	UTF7Folders    bool              // folders on disk are named in modified UTF-7
+	Separator      string            // between levels on disk, see [maildir.Options]
+	Folders        map[string]string // folders of mailboxes that have others than their own
+	Include        []string          // IMAP patterns; empty means everything
 	Exclude        []string
 	NoFsync        bool
 	UndoDays       int // 0: 30; negative: keep nothing

@@ -9,7 +9,10 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"time"
+
+	"golang.org/x/text/unicode/norm"
 
 	"satchel/conflict"
 	"satchel/maildir"
@@ -59,6 +62,10 @@ func New(a Account, o Options) (*Engine, error) {
 	if err := a.Direction.Allows(Request{}); err != nil {
 		return nil, err
 	}
+	if _, err := maildir.NewNaming(a.Layout, a.UTF7Folders, a.Separator, a.Folders); err != nil {
+		return nil, &mail.Error{Op: "account " + a.Name, Kind: mail.KindConfig, Err: err}
+	}
+	a.Include, a.Exclude = composed(a.Include), composed(a.Exclude)
 	if a.Connections <= 0 {
 		a.Connections = defaultConnections
 	}
@@ -84,6 +91,15 @@ func New(a Account, o Options) (*Engine, error) {
 	return e, nil
 }
 
+// composed writes patterns as names of mailboxes are: letters composed.
+func composed(patterns []string) []string {
+	list := slices.Clone(patterns)
+	for i, p := range list {
+		list[i] = norm.NFC.String(p)
+	}
+	return list
+}
+
 // Close is there for symmetry; an Engine holds nothing between runs.
 func (e *Engine) Close() error { return nil }
 
@@ -93,7 +109,9 @@ func (e *Engine) statePath() string {
 
 func (e *Engine) maildirOptions() maildir.Options {
 	return maildir.Options{
-		Layout:  e.account.Layout,
+		Layout: e.account.Layout,
+
+		UTF7: e.account.UTF7Folders, Separator: e.account.Separator, Folders: e.account.Folders,
 		NoFsync: e.account.NoFsync,
 		Undo:    filepath.Join(e.account.StateDir, e.account.Name+".undo"),
 		FS:      e.fs,

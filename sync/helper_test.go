@@ -147,7 +147,7 @@ func (w *world) quiet() *mailsync.Report {
 func (w *world) disk() *maildir.Store {
 	w.t.Helper()
 	if w.store == nil {
-		store, err := maildir.Open(w.acct.Maildir, maildir.Options{Layout: w.acct.Layout, NoFsync: true})
+		store, err := maildir.Open(w.acct.Maildir, maildir.Options{Layout: w.acct.Layout, UTF7: w.acct.UTF7Folders, Separator: w.acct.Separator, Folders: w.acct.Folders, NoFsync: true})
 		if err != nil {
 			w.t.Fatal(err)
 		}

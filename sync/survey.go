@@ -97,6 +97,9 @@ func (s *session) survey(ctx context.Context) error {
 	if err := s.sameAccount(ctx, f); err != nil {
 		return err
 	}
+	if err := s.checkLayout(ctx, f); err != nil {
+		return err
+	}
 	if err := s.secondLook(ctx, f); err != nil {
 		return err
 	}

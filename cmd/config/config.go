@@ -53,6 +53,11 @@ type Account struct {
 
 	Maildir string // expanded, absolute
 	Layout  string
+	// FolderNames, Separator and Folders say how folders are called on disk.
+	FolderNames string
+	Separator   string
+	Folders     map[string]string
+
 	Include []string
 	Exclude []string
 

@@ -74,6 +74,12 @@ func TestErrors(t *testing.T) {
 		{"bool", with(`fsync = "yes"`), `c.toml:5: fsync must be true or false, not text`, ""},
 		{"choice", with(`tls = "ssl"`), `c.toml:5: tls must be one of implicit, starttls, none, not "ssl"`, ""},
 		{"choice type", with(`delete = true`), `c.toml:5: delete must be text in quotes, not true or false`, ""},
+		{"separator", with(`separator = "ab"`), `c.toml:5: separator must be "/" or one of . - ~ # ! = @ ^ : ; (and not - with folder_names = "utf-7"), not "ab"`, ""},
+		{"separator of maildir++", with("layout = 'maildir++'\nseparator = '~'"), `c.toml:6: separator is for layout = "nested"; the levels of maildir++ are separated by dots`, ""},
+		{"two of one folder", with("[accounts.home.folders]\na = 'x'\nb = 'X'"), `c.toml:5: folders: "a" and "b" have the same folder "X"`, ""},
+		{"folders of INBOX", with("[accounts.home.folders]\nINBOX = 'x'"), `c.toml:5: folders: mailbox "INBOX": INBOX keeps its name`, ""},
+		{"folders no table", with(`folders = "x"`), `c.toml:5: folders must be a table such as [accounts.home.folders], not text`, ""},
+		{"folders of numbers", with("[accounts.home.folders]\na = 1"), `c.toml:5: folders must hold a name in quotes for "a", not a number`, ""},
 		{"policy", with(`mailbox_delete = "yes"`), `c.toml:5: mailbox_delete must be one of never, empty, always, not "yes"`, ""},
 		{"list type", with(`include = "INBOX"`), `c.toml:5: include must be a list such as ["INBOX", "Lists/*"], not text`, ""},
 		{"list of numbers", with(`exclude = [1]`), `c.toml:5: exclude must hold text in quotes, not a number`, ""},
@@ -199,6 +205,8 @@ auth = "plain"
 tunnel = ""
 maildir = "$MAILROOT/work"
 layout = "maildir++"
+folder_names = "utf-7"
+separator = "."
 include = ["INBOX", "Lists/%"]
 exclude = ["Lists/noise"]
 connections = 2
@@ -212,6 +220,9 @@ max_delete_percent = 10
 undo_days = 0
 fsync = false
 timeout = "1m30s"
+
+[accounts.work.folders]
+"Sent Items" = "Sent"
 `
 	c, err := config.Parse("c.toml", []byte(text), testEnv())
 	if err != nil {
@@ -230,6 +241,7 @@ timeout = "1m30s"
 	want := mailsync.Account{
 		Name: "work", Host: "127.0.0.1", Port: 1143, TLS: remote.TLSNone, TLSFingerprint: "sha256:" + strings.Repeat("ab", 32),
 		User: "ann", Auth: "plain", LoginHint: "check user and password", Timeout: 90 * time.Second, Connections: 2, Compress: remote.CompressNever, Level: mailsync.LevelCondstore, Maildir: "/srv/mail/work", Layout: maildir.MaildirPP,
+		UTF7Folders: true, Separator: ".", Folders: map[string]string{"Sent Items": "Sent"},
 		Include: []string{"INBOX", "Lists/%"}, Exclude: []string{"Lists/noise"}, NoFsync: true, Direction: mailsync.Pull, UndoDays: -1, MaxDeletePct: 10,
 		Policy:   conflict.Policy{EditVsDelete: conflict.Delete, Removal: conflict.Trash, MailboxDelete: conflict.Never},
 		StateDir: "/state",

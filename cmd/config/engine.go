@@ -59,12 +59,7 @@ func (a Account) Engine(stateDir string) (mailsync.Account, error) {
 	case "none":
 		out.TLS = remote.TLSNone
 	}
-	switch a.Layout {
-	case "nested":
-		out.Layout = maildir.Nested
-	case "maildir++":
-		out.Layout = maildir.MaildirPP
-	}
+	out.Layout, out.UTF7Folders, out.Separator, out.Folders = a.layout(), a.FolderNames == "utf-7", a.Separator, a.Folders
 	if a.PasswordFile != "" {
 		if err := a.checkPasswordFile(); err != nil {
 			return mailsync.Account{}, err
@@ -89,6 +84,13 @@ func (a Account) Engine(stateDir string) (mailsync.Account, error) {
 		out.TLSCA = pem
 	}
 	return out, nil
+}
+
+func (a Account) layout() maildir.Layout {
+	if a.Layout == "maildir++" {
+		return maildir.MaildirPP
+	}
+	return maildir.Nested
 }
 
 // credentials sets what the one source of the account gives.

@@ -50,6 +50,9 @@ func keys() []key {
 		{"tunnel", text(func(a *Account) *string { return &a.Tunnel })},
 		{"maildir", path(func(a *Account) *string { return &a.Maildir })},
 		{"layout", choice(func(a *Account) *string { return &a.Layout }, "nested", "maildir++")},
+		{"folder_names", choice(func(a *Account) *string { return &a.FolderNames }, "utf-8", "utf-7")},
+		{"separator", text(func(a *Account) *string { return &a.Separator })},
+		{"folders", folders},
 		{"include", list(`["INBOX", "Lists/*"]`, "pattern", func(a *Account) *[]string { return &a.Include })},
 		{"exclude", list(`["INBOX", "Lists/*"]`, "pattern", func(a *Account) *[]string { return &a.Exclude })},
 		{"connections", number(1, 32, func(a *Account) *int { return &a.Connections })},
@@ -78,7 +81,7 @@ func keys() []key {
 // and the maildir depend on other keys and are filled in by complete.
 func defaults(name string) Account {
 	return Account{
-		Name: name, TLS: "implicit", Auth: "auto", Compress: "auto", Layout: "nested", Level: "auto", Direction: "both",
+		Name: name, TLS: "implicit", Auth: "auto", Compress: "auto", Layout: "nested", FolderNames: "utf-8", Level: "auto", Direction: "both",
 		Include: []string{"*"}, Connections: 4, MaxDeletePercent: 50, UndoDays: 30,
 		Fsync: true, Timeout: time.Minute, ComplainAfter: 24 * time.Hour,
 	}
@@ -211,6 +214,26 @@ func list(example, element string, field func(*Account) *[]string) setter {
 		*field(a) = out
 		return nil
 	}
+}
+
+// folders is a table of other names on disk.
+func folders(a *Account, _ Env, value any) error {
+	table, ok := value.(map[string]any)
+	if !ok {
+		return fmt.Errorf("must be a table such as [accounts.%s.folders], not %s", a.Name, typeName(value))
+	}
+	a.Folders = make(map[string]string, len(table))
+	for mailbox, v := range table {
+		s, ok := v.(string)
+		switch {
+		case !ok:
+			return fmt.Errorf("must hold a name in quotes for %q, not %s", mailbox, typeName(v))
+		case strings.ContainsFunc(s+mailbox, unicode.IsControl):
+			return errors.New("must not hold control characters")
+		}
+		a.Folders[mailbox] = s
+	}
+	return nil
 }
 
 // endpoint accepts a URL that secrets can be sent to.

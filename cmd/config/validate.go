@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"satchel/maildir"
 	"satchel/sync/mail"
 )
 
@@ -42,6 +43,13 @@ func (p *parser) check(a *Account) {
 		p.errorf(p.at(a, "host"), write(`host = "imap.example.org"`), "host %s", reason)
 	}
 	p.checkLogin(a, write)
+	if _, err := maildir.NewNaming(a.layout(), a.FolderNames == "utf-7", a.Separator, a.Folders); err != nil {
+		key := "separator"
+		if len(a.Folders) > 0 && strings.HasPrefix(err.Error(), "folders") {
+			key = "folders"
+		}
+		p.errorf(p.at(a, key), "", "%w", err)
+	}
 	if a.TLS == "none" && a.Tunnel == "" && a.Host != "" && !mail.Loopback(a.Host) && !a.AllowCleartext {
 		p.errorf(p.at(a, "tls"), `write tls = "implicit", or allow_cleartext = true if mail and password may be read on the way`,
 			"tls = \"none\" would send the password in clear to %s", a.Host)
