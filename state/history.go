@@ -24,6 +24,8 @@ const (
 	// MetaSpellings is, in JSON, how the server spells mailboxes that satchel
 	// would spell otherwise, by name.
 	MetaSpellings = "spellings"
+	// MetaNamespaces is what the server told of its namespaces.
+	MetaNamespaces = "namespaces"
 	// MetaNaming says by which choices of the configuration folders were named.
 	MetaNaming = "naming"
 	// MetaTrash is the mailbox that removals went to, or would have.

@@ -47,6 +47,7 @@ func (s *session) secondLook(ctx context.Context, f *finding) error {
 			s.notThere[name] = true
 		}
 	}
+	s.disownOthers(f, found)
 	if len(found) == 0 {
 		return nil
 	}
@@ -59,6 +60,23 @@ func (s *session) secondLook(ctx context.Context, f *finding) error {
 	}
 	s.merge(f, list, found)
 	return identify(ctx, c, f, s.wanted)
+}
+
+// disownOthers takes a name from the mailbox that only came to it because the
+// one that was synced under it is gone: a shared one that has the same name
+// without the prefix. One that has the UIDVALIDITY of the base is the same
+// mailbox, which the server writes in another way now.
+func (s *session) disownOthers(f *finding, found map[string]*remote.Mailbox) {
+	for _, r := range f.rows {
+		b := f.boxes[r.Name]
+		if b == nil || found[r.Name] != nil || !s.wanted(r.Name) || s.pool.client.Spells(b) {
+			continue
+		}
+		if b.Foreign || b.Status.UIDValidity == 0 || b.Status.UIDValidity != r.Cursor.UIDValidity {
+			s.pool.client.Disown(b)
+			delete(f.boxes, r.Name)
+		}
+	}
 }
 
 // missing returns the mailboxes that secondLook asks for.
@@ -216,6 +234,13 @@ func alike(boxes []remote.Mailbox, name string) string {
 
 // bindNames tells the client how the mailboxes of the base are spelled.
 func (s *session) bindNames(ctx context.Context) error {
+	namespaces, err := s.db.Meta(ctx, state.MetaNamespaces)
+	if err == nil {
+		err = s.pool.client.Remember(namespaces, func() map[string]bool { return s.knownNames(ctx) })
+	}
+	if err != nil {
+		return err
+	}
 	text, err := s.db.Meta(ctx, state.MetaSpellings)
 	if err != nil || text == "" {
 		return err
@@ -227,10 +252,29 @@ func (s *session) bindNames(ctx context.Context) error {
 	return nil
 }
 
+// knownNames returns the mailboxes of the base; without any nothing counts
+// for or against how a server may be read.
+func (s *session) knownNames(ctx context.Context) map[string]bool {
+	rows, err := s.db.Mailboxes(ctx)
+	if err != nil {
+		s.log.Warn("mailboxes of the base are not known", "err", err)
+	}
+	names := make(map[string]bool, len(rows))
+	for _, r := range rows {
+		names[r.Name] = true
+	}
+	return names
+}
+
 // rememberNames keeps the spellings of the mailboxes of the base.
 func (s *session) rememberNames(tx *state.Tx) error {
 	if s.byID == nil {
 		return nil // the run did not come so far
+	}
+	if namespaces := s.pool.client.Namespace(); namespaces != "" {
+		if err := tx.SetMeta(state.MetaNamespaces, namespaces); err != nil {
+			return err
+		}
 	}
 	now := map[string]string{}
 	for _, mb := range s.byID {

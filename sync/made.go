@@ -105,12 +105,17 @@ func (a *applier) take(ctx context.Context, c *remote.Conn, op *plan.Op, box *re
 
 // refuseAlias leaves a folder alone that the server has no mailbox for.
 func (a *applier) refuseAlias(op *plan.Op, other string) {
-	f := fault{op.Mailbox, faultAlias + other}
-	if a.distrust[f].IsZero() {
-		a.distrust[f] = a.start
-	}
+	a.noteAlias(op.Mailbox, other)
 	a.mailboxes[op.Mailbox].blindRemote = true
 	a.skip(op, aliasError(op.Mailbox, other))
+}
+
+// noteAlias remembers that the server has no mailbox of just this name, and
+// what it takes the name for.
+func (s *session) noteAlias(name, other string) {
+	if f := (fault{name, faultAlias + other}); s.distrust[f].IsZero() {
+		s.distrust[f] = s.start
+	}
 }
 
 // possible returns the operations that concern no mailbox of which the

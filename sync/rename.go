@@ -3,6 +3,7 @@ package sync
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -87,7 +88,10 @@ func (s *session) planRenames(f *finding) []plan.RenameStep {
 	in.RemoteNames = slices.Collect(maps.Keys(f.boxes))
 	steps := plan.Renames(in)
 	// Steps build on each other, so those behind one that failed go as well.
-	if i := slices.IndexFunc(steps, func(st plan.RenameStep) bool { return s.unrenamed[st.Ops[0].String()] }); i >= 0 {
+	if i := slices.IndexFunc(steps, func(st plan.RenameStep) bool {
+		op := &st.Ops[0]
+		return s.unrenamed[op.String()] || op.Kind == plan.RemoteRename && s.aliasOf(f.boxes, op.To) != nil
+	}); i >= 0 {
 		steps = steps[:i]
 	}
 	return steps
@@ -165,8 +169,42 @@ func (s *session) renameRemote(ctx context.Context, f *finding, op *plan.Op) err
 	if err := c.Rename(ctx, op.Mailbox, op.To); err != nil {
 		return err
 	}
+	if err := s.confirmRename(ctx, c, op); err != nil {
+		return err
+	}
 	renameBoxes(f.boxes, op)
 	return s.resubscribe(ctx, c, subs)
+}
+
+// confirmRename looks whether the server lists the mailbox under exactly its
+// new name, and no more under the old one. A server may keep it under another
+// name, or say OK and do nothing.
+func (s *session) confirmRename(ctx context.Context, c *remote.Conn, op *plan.Op) error {
+	list, err := c.List(ctx)
+	if err != nil {
+		return err
+	}
+	there, still := false, false
+	for i := range list {
+		b := &list[i]
+		there = there || b.Name == op.To && s.pool.client.Spells(b)
+		still = still || b.Name == op.Mailbox && b.Selectable
+	}
+	if there && still { // as a level above others, which servers forget to mark
+		gone, err := s.absent(ctx, c, op.Mailbox)
+		if err != nil {
+			return err
+		}
+		still = !gone
+	}
+	if there && !still {
+		return nil
+	}
+	if other := alike(list, op.To); !there && other != "" && other != op.Mailbox {
+		s.noteAlias(op.To, other)
+	}
+	return &mail.Error{Op: "rename mailbox", Mailbox: op.Mailbox, Kind: mail.KindMailbox,
+		Err: fmt.Errorf("the server said that it did, and does not list it as %s", op.To)}
 }
 
 // resubscribe moves subscriptions, which stay with the old name (RFC 3501
@@ -259,7 +297,7 @@ func (s *session) finishLocalRename(ctx context.Context, i *state.Intent) (done 
 }
 
 func (s *session) finishRemoteRename(ctx context.Context, f *finding, i *state.Intent, subs [][2]string) (done bool, err error) {
-	if b := f.boxes[i.Home]; b != nil && b.Selectable {
+	if b := f.boxes[i.Home]; b != nil && b.Selectable || f.boxes[i.Mailbox] == nil {
 		return false, nil
 	}
 	c, err := s.pool.first(ctx)

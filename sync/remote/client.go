@@ -23,6 +23,11 @@ type Client struct {
 	names *names
 	bound map[string]string // see [Client.Bind]
 	out   []LeftOut         // of the last list
+	// namespace is what the server told last, or what Remember was told; known
+	// are the mailboxes of the caller, strangers those of Disown.
+	namespace *namespace
+	known     func() map[string]bool
+	strangers map[string]bool
 	// limits are the largest messages that mailboxes take, in bytes (RFC 7889
 	// §4), by canonical name.
 	limits map[string]int64

@@ -43,6 +43,9 @@ type names struct {
 	// bound are the spellings of mailboxes that the caller knows already,
 	// by canonical name, where they are not those that spell gives.
 	bound map[string]string
+	// strangers are mailboxes, by their names on the wire, that are not those
+	// which their names stand for.
+	strangers map[string]bool
 
 	mu      sync.Mutex // guards wire and spelled
 	wire    map[string]string
@@ -80,6 +83,12 @@ func (n *names) list(rows []wire.List) (kept map[string]wire.List, out []LeftOut
 		name, ok := n.canonical(decodeName(row.Name))
 		if !ok {
 			out = n.leaveOut(out, row, "", "a level of its name is empty")
+			continue
+		}
+		if n.strangers[row.Name] {
+			if selectable(row) {
+				out = append(out, stranger(name, row.Name))
+			}
 			continue
 		}
 		other, taken := kept[name]

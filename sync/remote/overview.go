@@ -237,27 +237,7 @@ func (c *Conn) statusItems() string {
 
 // mailboxes settles the names and makes the list.
 func (c *Conn) mailboxes(li *listing, extended bool) []Mailbox {
-	n := newNames("", 0)
-	if len(li.personal) > 0 {
-		n.prefix, n.delim = decodeName(li.personal[0].Prefix), li.personal[0].Delim
-	}
-	for _, ns := range li.others {
-		switch prefix := decodeName(ns.Prefix); {
-		case prefix == "":
-			n.rootForeign = n.prefix != ""
-		case !strings.HasPrefix(n.prefix, prefix):
-			n.others = append(n.others, prefix)
-		}
-	}
-	if n.delim == 0 {
-		for _, l := range li.lists {
-			if l.Delim != 0 {
-				n.delim = l.Delim
-				break
-			}
-		}
-	}
-	n.bound = c.cl.boundNames()
+	n := c.settleNames(li)
 	kept, out := n.list(li.lists)
 	if li.long {
 		out = append(out, LeftOut{Text: "mailboxes with long names", Name: "", Why: fmt.Sprintf("their names are longer than %d bytes", maxListedName)})
