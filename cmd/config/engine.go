@@ -9,6 +9,7 @@ import (
 
 	"satchel/cmd/oauth"
 	"satchel/maildir"
+	"satchel/state"
 	mailsync "satchel/sync"
 	"satchel/sync/mail"
 	"satchel/sync/remote"
@@ -126,7 +127,7 @@ func (a Account) loginHint() string {
 func (a Account) OAuthClient(stateDir string, transport http.RoundTripper) *oauth.Client {
 	o := a.OAuth
 	return oauth.New(oauth.Options{
-		Account: a.Name, Entry: "oauth:" + a.KeyringUser(), File: filepath.Join(stateDir, a.Name+".token"),
+		Account: a.Name, Entry: "oauth:" + a.KeyringUser(), File: filepath.Join(stateDir, a.Name+".token"), Private: state.Private,
 		Provider: o.Provider, Tenant: o.Tenant, ClientID: o.ClientID, ClientSecret: string(o.ClientSecret), Scopes: o.Scopes,
 		DeviceURL: o.DeviceURL, AuthURL: o.AuthURL, TokenURL: o.TokenURL,
 	}, transport)

@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,7 +33,7 @@ func New(o Options, transport http.RoundTripper) *Client {
 	if transport == nil {
 		transport = usual()
 	}
-	c := &Client{opts: o, config: o.config(), store: store{o.Entry, o.File},
+	c := &Client{opts: o, config: o.config(), store: store{o.Entry, o.File, o.Private},
 		http: &http.Client{Transport: whole{transport}, CheckRedirect: stay}}
 	c.secrets.Add(o.ClientSecret)
 	return c
@@ -119,7 +120,7 @@ func (c *Client) learn(t *oauth2.Token) {
 
 // problem makes the error of whatever went wrong, with what to do about it.
 func (c *Client) problem(err error) error {
-	hint := "check the network, or try again later"
+	hint := cmp.Or(mail.HintOf(err), "check the network, or try again later")
 	var answer *oauth2.RetrieveError
 	var open *openError
 	switch {

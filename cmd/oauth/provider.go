@@ -24,6 +24,9 @@ type Options struct {
 	Entry string
 	// File is where the refresh token is kept when there is no keyring.
 	File string
+	// Private makes the folder of a file, and refuses one that others can write
+	// to; nil: it is only made.
+	Private func(path string) error
 
 	Provider     string // Google, Microsoft or Custom
 	Tenant       string // of Microsoft; empty: common

@@ -29,6 +29,7 @@ var errNoToken = errors.New("there is no refresh token yet")
 // goes to the file.
 type store struct {
 	entry, file string
+	private     func(path string) error // see Options
 }
 
 func (s store) load(ctx context.Context) (token string, inFile bool, err error) {
@@ -56,7 +57,10 @@ func (s store) load(ctx context.Context) (token string, inFile bool, err error) 
 
 // read reads the file, and waits for nothing that may be there in its place.
 func (s store) read() ([]byte, error) {
-	f, err := os.OpenFile(s.file, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	f, err := os.OpenFile(s.file, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0)
+	if errors.Is(err, syscall.ELOOP) {
+		return nil, fmt.Errorf("%s is a symbolic link", s.file)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +74,19 @@ func (s store) read() ([]byte, error) {
 	case info.Mode().Perm()&0o077 != 0:
 		return nil, &openError{s.file}
 	}
+	if err := s.alone(); err != nil {
+		return nil, err
+	}
 	return io.ReadAll(io.LimitReader(f, maxAnswer))
+}
+
+// alone makes the folder of the file, and refuses one that is not ours alone:
+// whoever can write there can have satchel log in with another's token.
+func (s store) alone() error {
+	if s.private != nil {
+		return s.private(s.file)
+	}
+	return os.MkdirAll(filepath.Dir(s.file), 0o700)
 }
 
 // openError is a file with a secret that others can read.
@@ -91,7 +107,7 @@ func (s store) save(ctx context.Context, token string, inFile bool) (where strin
 			return "the keyring", nil
 		}
 	}
-	if err := os.MkdirAll(filepath.Dir(s.file), 0o700); err != nil {
+	if err := s.alone(); err != nil {
 		return "", err
 	}
 	return s.file, renameio.WriteFile(s.file, []byte(token+"\n"), 0o600, renameio.WithStaticPermissions(0o600))

@@ -137,6 +137,14 @@ oauth_token_url = "%[3]s/token"
 	id.answer(`400 {"error":"access_denied"}`)
 	d.run(4, "the permission was denied", "login", "home")
 	id.answer(`200 {"access_token":"access1","refresh_token":"refresh1","expires_in":3600}`)
+	// A folder that others can write to is not used for it, either way.
+	if err := os.Chmod(d.deps.stateDir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	d.run(4, "can be written to by others\nsatchel: hint: chmod go-w "+d.deps.stateDir, "login", "home")
+	if err := os.Chmod(d.deps.stateDir, 0o700); err != nil {
+		t.Fatal(err)
+	}
 	d.run(0, "satchel: home: and enter the code ABCD-EFGH\n", "login", "--json", "home")
 	file := filepath.Join(d.deps.stateDir, "home.token")
 	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 || !strings.Contains(d.stdout.String(), file) {
