@@ -72,7 +72,8 @@ func syntaxError(file string, err error) error {
 	row, column := de.Position()
 	return &mail.Error{
 		Op: fmt.Sprintf("%s:%d:%d", file, row, column), Kind: mail.KindConfig,
-		Err: errors.New(strings.TrimPrefix(de.Error(), "toml: ")),
+		Hint: `text stands in quotes, as in host = "imap.example.org", and the name of a table in brackets, as in [accounts.home]`,
+		Err:  errors.New(strings.TrimPrefix(de.Error(), "toml: ")),
 	}
 }
 

@@ -19,6 +19,9 @@ func newConflictsCommand(d *deps) *cobra.Command {
 was settled. Nothing is left to do: they are settled by the rules of the configuration.`,
 		ValidArgsFunction: d.completeAccounts,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := wholeAccounts(cmd, args); err != nil {
+				return err
+			}
 			return runConflicts(cmd.Context(), d, args)
 		},
 	}

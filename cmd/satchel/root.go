@@ -87,11 +87,18 @@ func clean(_ []string, a slog.Attr) slog.Attr {
 
 // execute runs one command line and returns the exit code.
 func execute(ctx context.Context, d *deps, args []string) int {
+	out := &checked{Writer: d.stdout}
+	defer func(w io.Writer) { d.stdout = w }(d.stdout)
+	d.stdout = out
 	root := newRootCommand(d)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	var told exitError
 	switch {
+	case err == nil && out.err != nil:
+		// Who reads the result must not take a part of it for the whole.
+		d.failure("", &mail.Error{Op: "print the result", Kind: mail.KindMessage, Hint: "look at where the output goes, and run the command again", Err: out.err})
+		return exitPartly
 	case err == nil:
 		return exitOK
 	case errors.As(err, &told):
@@ -99,6 +106,20 @@ func execute(ctx context.Context, d *deps, args []string) int {
 	}
 	d.failure("", err)
 	return exitCode(mail.KindOf(err))
+}
+
+// checked remembers what went wrong first.
+type checked struct {
+	io.Writer
+	err error
+}
+
+func (c *checked) Write(p []byte) (int, error) {
+	n, err := c.Writer.Write(p)
+	if c.err == nil {
+		c.err = err
+	}
+	return n, err
 }
 
 func newRootCommand(d *deps) *cobra.Command {
@@ -115,6 +136,12 @@ file and delete mail offline with any program that speaks Maildir; the next
 				return cmd.Help()
 			}
 			return unknownVerb(cmd, args[0])
+		},
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			if d.flags.config == "" && cmd.Flags().Changed("config") {
+				return usageError(cmd, "--config names no file")
+			}
+			return nil
 		},
 		Args: cobra.ArbitraryArgs, // so that an unknown verb arrives at RunE
 	}
@@ -141,7 +168,34 @@ file and delete mail offline with any program that speaks Maildir; the next
 		newDemoCommand(d),
 		newVersionCommand(d),
 	)
+	strictBuiltins(root)
 	return root
+}
+
+// strictBuiltins makes help and completion refuse what they do not know; cobra's
+// own print a page and exit 0.
+func strictBuiltins(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	for _, cmd := range root.Commands() {
+		switch cmd.Name() {
+		case "help":
+			cmd.Args = func(_ *cobra.Command, args []string) error {
+				if found, rest, err := root.Find(args); err != nil || len(rest) > 0 {
+					return unknownVerb(found, args[len(args)-len(rest)])
+				}
+				return nil
+			}
+		case "completion":
+			cmd.Args = cobra.ArbitraryArgs
+			cmd.RunE = func(cmd *cobra.Command, args []string) error {
+				if len(args) == 0 {
+					return cmd.Help()
+				}
+				return unknownVerb(cmd, args[0])
+			}
+		}
+	}
 }
 
 // help is cobra's own with the exit codes below.
@@ -163,6 +217,7 @@ func usageError(cmd *cobra.Command, format string, args ...any) error {
 
 func unknownVerb(root *cobra.Command, verb string) error {
 	hint := root.CommandPath() + " --help"
+	root.SuggestionsMinimumDistance = 2
 	if near := root.SuggestionsFor(verb); len(near) > 0 {
 		hint = "did you mean " + root.CommandPath() + " " + near[0] + "?"
 	}

@@ -23,11 +23,10 @@ type target struct {
 
 // load reads the configuration that --config names, or the usual one.
 func (d *deps) load() (*config.Config, error) {
-	path := d.flags.config
-	if path == "" {
-		path = d.configPath
+	if d.flags.config == "" {
+		return config.Load(d.configPath, d.env)
 	}
-	return config.Load(path, d.env)
+	return config.Load(d.flags.config, d.env)
 }
 
 // targets reads the configuration and picks what the arguments name, all

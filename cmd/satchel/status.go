@@ -26,6 +26,9 @@ else it says how many messages are missing, or that it is not known. What came o
 try, where that was another one, is said below. With -v it lists mailboxes as well.`,
 		ValidArgsFunction: d.completeAccounts,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := wholeAccounts(cmd, args); err != nil {
+				return err
+			}
 			return runStatus(cmd.Context(), d, args)
 		},
 	}
