@@ -37,6 +37,8 @@ func alphabet() map[string]kind {
 		"server readonly":  {serverReadOnly, true, 1},
 		"server writable":  {serverWritable, true, 1},
 		"server forget":    {serverForget, true, 1},
+		"server damage":    {serverDamage, true, 1},
+		"server mend":      {serverMend, true, 1},
 
 		"disk new":          {diskNew, true, 6},
 		"disk flag":         {diskFlag, true, 6},

@@ -99,6 +99,7 @@ func (w *World) settle() *Violation {
 	for _, box := range w.mailboxes() {
 		w.srv.SetReadOnly(w.onWire(box), false) // one may have got another name since
 	}
+	serverMend(w, Event{})
 	for len(w.half) > 0 {
 		diskComplete(w, Event{})
 	}

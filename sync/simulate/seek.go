@@ -48,6 +48,10 @@ func preparation(kind string) []string {
 		return []string{"server readonly"}
 	case "state old", "maildir old":
 		return []string{"keep a copy"}
+	case "server mend":
+		return []string{"server new", "server damage"}
+	case "server damage":
+		return []string{"server new"}
 	case "server unflag":
 		return []string{"server flag all", "server flag"}
 	case "disk unflag":

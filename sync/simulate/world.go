@@ -34,6 +34,8 @@ type World struct {
 
 	half    map[string][]byte // files that a program is still writing, and their whole content
 	readers map[string]bool   // mailboxes whose rights were taken away
+	damaged *imaptest.Damaged // what the server cannot give
+	broken  []onServer        // the messages that are damaged, where they were then
 	rights  bool              // rights changed since the last agreement, which a plan that changes nothing cannot see
 	saved   saves
 	torn    map[string]bool // folders that lost their keyword table since the last agreement
@@ -76,7 +78,7 @@ func newWorld(h History, o Options) (*World, error) {
 		return nil, err
 	}
 	w := &World{h: h, rng: rand.New(rand.NewPCG(h.Seed, 11)), dir: dir, model: newModel(), half: map[string][]byte{},
-		readers: map[string]bool{}, torn: map[string]bool{}, met: map[string]bool{}, cover: o.Cover, o: o}
+		damaged: &imaptest.Damaged{}, readers: map[string]bool{}, torn: map[string]bool{}, met: map[string]bool{}, cover: o.Cover, o: o}
 	s := h.Setting
 	caps := imaptest.DefaultCaps
 	if s.ObjectID {
@@ -85,7 +87,7 @@ func newWorld(h History, o Options) (*World, error) {
 	for _, name := range s.Without {
 		caps = caps.Without(capabilities()[name])
 	}
-	so := imaptest.Options{Caps: caps, NoListen: true, Latency: time.Millisecond, Prefix: s.Prefix, Log: o.Log, Hook: w.hook, Mangle: w.mangle}
+	so := imaptest.Options{Caps: caps, NoListen: true, Latency: time.Millisecond, Prefix: s.Prefix, Log: o.Log, Hook: w.hook, Mangle: w.mangle, Damaged: w.damaged}
 	if s.Delim != "" {
 		so.Delimiter = rune(s.Delim[0])
 	}
