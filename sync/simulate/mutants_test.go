@@ -105,12 +105,12 @@ func (m mutant) judge(t *testing.T, root string) (kind, how string) {
 		"-simulate.histories", fmt.Sprint(*mutantRuns)); err != nil {
 		return "simulator", after(out)
 	}
+	if kind != "" {
+		return kind, how
+	}
 	if out, err := run(here, bin, "-test.run", "^TestSmall$", "-test.timeout", "10m", "-simulate.failures", "1", "-simulate.shrink=false",
 		"-small.events", "2", "-small.stride", "150"); err != nil {
 		return "simulator", "small: " + firstLine(out)
-	}
-	if kind != "" {
-		return kind, how
 	}
 	if out, err := run(root, "go", "test", "-short", "-vet=off", "-overlay", overlay, "./sync/plan", "./conflict", "./sync"); err != nil {
 		return "tests", firstLine(out)
