@@ -162,7 +162,8 @@ func (c *client) RenameMailbox(from, to string) error {
 	return err
 }
 
-// Mailboxes lists what can be selected.
+// Mailboxes lists what can be selected. What was removed above another mailbox
+// Dovecot may list without \NoSelect, so each is asked for.
 func (c *client) Mailboxes() (names []string) {
 	all, _, err := c.do(`LIST "" "*"`)
 	if err != nil {
@@ -178,7 +179,9 @@ func (c *client) Mailboxes() (names []string) {
 		if strings.HasPrefix(name, `"`) {
 			name = strings.NewReplacer(`\\`, `\`, `\"`, `"`).Replace(name[1 : len(name)-1])
 		}
-		names = append(names, name)
+		if _, _, err := c.do("STATUS %s (MESSAGES)", quote(name)); err == nil {
+			names = append(names, name)
+		}
 	}
 	slices.Sort(names)
 	return names

@@ -152,7 +152,7 @@ func (b *bench) smaller(v judge.Verdict, tool judge.Tool) judge.Verdict {
 	b.Helper()
 	law, left := v.Violation.Law, *shrink
 	simulate.Shrink(v.History, func(h simulate.History) bool {
-		if left--; left < 0 {
+		if left--; left < 0 || h.Setting.Delim != b.variant.Delim || h.Setting.Prefix != b.variant.Prefix {
 			return false
 		}
 		got := b.play(h, tool)

@@ -13,7 +13,7 @@ import (
 )
 
 // endless is how long a run may take; most take less than a second.
-const endless = 90 * time.Second
+const endless = 10 * time.Minute
 
 // result is how a run ended.
 type result struct {

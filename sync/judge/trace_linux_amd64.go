@@ -57,9 +57,9 @@ func (t *tracer) follow() error {
 		// Of its process group only: others of our children are none of our business.
 		tid, err := syscall.Wait4(-t.leader, &ws, syscall.WALL, nil)
 		switch {
-		case err == syscall.EINTR: //nolint:errorlint // a system call returns it bare
+		case err == syscall.EINTR:
 			continue
-		case err == syscall.ECHILD: //nolint:errorlint // as above
+		case err == syscall.ECHILD:
 			return nil // the last of the group is gone
 		case err != nil:
 			return fmt.Errorf("wait: %w", err)
@@ -77,8 +77,8 @@ func (t *tracer) stopped(tid int, ws syscall.WaitStatus) {
 		return
 	}
 	signal := 0
-	switch s := ws.StopSignal(); {
-	case s == syscall.SIGTRAP|0x80:
+	switch s := ws.StopSignal(); s {
+	case syscall.SIGTRAP | 0x80:
 		t.inside[tid] = !t.inside[tid]
 		if t.inside[tid] && !t.killed && t.changes(tid) {
 			if t.steps++; t.steps >= t.at {
@@ -87,7 +87,7 @@ func (t *tracer) stopped(tid int, ws syscall.WaitStatus) {
 				return
 			}
 		}
-	case s == syscall.SIGTRAP || s == syscall.SIGSTOP:
+	case syscall.SIGTRAP, syscall.SIGSTOP:
 		// An event of tracing, or the first stop of a new thread.
 	default:
 		signal = int(s)
