@@ -160,8 +160,12 @@ func (a *applier) placed(x *laneChange) {
 	}
 	a.rep.count(x.op.Kind, x.op.Mailbox)
 	var bytes int64
-	if x.op.Kind == plan.Upload {
+	switch x.op.Kind {
+	case plan.Upload:
 		bytes = x.op.Item.Size
+		a.followsUnplaced(x.op.Mailbox, x.m)
+	case plan.RemoteCopy:
+		a.followsUnplaced(x.op.To, x.m)
 	}
 	a.advance(1, bytes)
 }

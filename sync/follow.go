@@ -20,13 +20,33 @@ func (s *session) follows(mb *mailbox, uid mail.UID) {
 	s.landed[landing{mb.name, uidKey(uid)}] = true
 }
 
+// followsUnplaced notes the same of a message that the server took without saying
+// as what: the next cycle finds it by what it holds.
+func (s *session) followsUnplaced(mailbox string, m *message) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.landed == nil {
+		s.landed = map[landing]bool{}
+	}
+	s.landed[landing{mailbox, unplacedKey(m)}] = true
+}
+
+// unplacedKey is no UID.
+func unplacedKey(m *message) string { return "=" + m.digest().String() }
+
 // completes reports whether an operation sets the flags of what this run
 // uploaded or copied.
 func (s *session) completes(op *plan.Op) bool {
 	if op.Kind != plan.RemoteFlags {
 		return false
 	}
+	mailbox := op.Item.Remote.Mailbox
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.landed[landing{op.Item.Remote.Mailbox, op.Item.Remote.Key}]
+	if s.landed[landing{mailbox, op.Item.Remote.Key}] {
+		return true
+	}
+	// Only what is new to the base is what was just put there, and not another
+	// message of the same content.
+	return len(s.landed) > 0 && !op.Item.InBase && s.landed[landing{mailbox, unplacedKey(ref(op.Item))}]
 }
