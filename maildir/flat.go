@@ -1,7 +1,6 @@
 package maildir
 
 import (
-	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -37,10 +36,7 @@ func (w *walk) flat(root Info) error {
 		p := filepath.Join(w.s.root, dir)
 		folder, derr := w.flatName(dir)
 		if derr != nil {
-			if i, err := w.s.fs.Stat(p); err == nil && i.Mode.IsDir() {
-				hidden = true
-				w.skip(p, "", fmt.Errorf("%w; rename the directory", derr))
-			}
+			hidden = w.unnamed(p, derr) || hidden
 			continue
 		}
 		_, h, err := w.entry(p, folder, in)

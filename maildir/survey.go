@@ -23,16 +23,6 @@ type Folder struct {
 	Cur, New bool
 }
 
-// Skipped is a directory that Survey could not take for a mailbox.
-type Skipped struct {
-	Path string
-	// Name is the mailbox that it would be, "" when its name cannot be
-	// decoded. Nothing is known of that mailbox or of those below it: they
-	// must not be taken for removed.
-	Name string
-	Err  error // why, and what to do
-}
-
 // Survey finds all folders, sorted by name, and what it had to leave out.
 //
 // known holds the stamps of the last survey. A directory whose Dir is as
@@ -106,6 +96,7 @@ type walk struct {
 	found    []*Folder
 	skipped  []Skipped
 	seen     map[[2]uint64]string // device and inode -> path
+	halves   int                  // folders found that have only one of cur and new
 	pending  []link
 }
 
@@ -134,22 +125,6 @@ func childrenOf(known map[string]Stamp) map[string][]string {
 	return c
 }
 
-func (w *walk) skip(path, folder string, err error) {
-	name := ""
-	if folder != "" {
-		name, _ = w.s.naming.mailboxOf(folder) // none: it is no mailbox's
-	}
-	w.skipped = append(w.skipped, Skipped{Path: path, Name: name, Err: err})
-	if folder == "" {
-		return
-	}
-	for _, p := range w.s.naming.folders { // what is below it by its folder alone
-		if p[0] != name && mail.Within(p[1], folder) {
-			w.skipped = append(w.skipped, Skipped{Path: path, Name: p[0], Err: err})
-		}
-	}
-}
-
 // dir takes one directory for a mailbox, if it is one, and goes on below it.
 // It returns how many mailboxes it found. Trouble stays within the directory.
 func (w *walk) dir(path, name string, info Info) (int, error) {
@@ -158,13 +133,13 @@ func (w *walk) dir(path, name string, info Info) (int, error) {
 	}
 	id := [2]uint64{info.Device, info.Inode}
 	if first, ok := w.seen[id]; ok {
-		w.skip(path, name, fmt.Errorf("it leads to the same directory as %s; remove the link", first))
+		w.skip(path, name, Alias, fmt.Errorf("%s leads to the same directory as %s, which is synced; the link is left alone", path, first))
 		return 0, nil
 	}
 	w.seen[id] = path
 	raw, cur, isNew, err := w.s.stamp(path, info)
 	if err != nil {
-		w.skip(path, name, failed("look at the folder", name, mail.KindMailbox, err))
+		w.unseen(path, name, info, err)
 		return 0, nil
 	}
 	var f *Folder
@@ -172,12 +147,15 @@ func (w *walk) dir(path, name string, info Info) (int, error) {
 	if cur || isNew {
 		mailbox, err := w.s.naming.mailboxOf(name)
 		if err != nil {
-			w.skip(path, "", fmt.Errorf("%w; rename the directory", err))
+			w.skip(path, "", Unnamed, fmt.Errorf("%w; rename the directory", err))
 			return 0, nil
 		}
 		f = &Folder{Name: mailbox, Stamp: raw.settle(w.s.now()), Cur: cur, New: isNew}
 		w.found = append(w.found, f)
 		n = 1
+		if cur != isNew {
+			w.halves++
+		}
 	}
 	if w.s.naming.flat() {
 		return n, nil
@@ -192,7 +170,7 @@ func (w *walk) dir(path, name string, info Info) (int, error) {
 		}
 		return n, nil
 	}
-	m, err := w.belowOf(path, name, f)
+	m, err := w.belowOf(path, name, info, f)
 	return n + m, err
 }
 
@@ -212,11 +190,11 @@ func (w *walk) knownChild(name string, parent *Folder) (int, error) {
 // belowOf reads a directory that may be a mailbox. When something in it is not in the result, its
 // own stamp must not spare the next survey from reading it again: what is
 // there could become a mailbox without touching this directory.
-func (w *walk) belowOf(path, name string, f *Folder) (int, error) {
+func (w *walk) belowOf(path, name string, info Info, f *Folder) (int, error) {
 	hidden := false
 	names, err := w.s.fs.ReadDirNames(path)
 	if err != nil {
-		w.skip(path, name, failed("read the folder", name, mail.KindMailbox, err))
+		w.unseen(path, name, info, err)
 		hidden = true
 	}
 	n, more, err := w.entries(path, name, "", names, f)
@@ -234,7 +212,7 @@ func (w *walk) below(path, name, partial string, isPart bool) (int, error) {
 		if !isPart {
 			return 0, err
 		}
-		w.skip(path, "", failed("read the folder", name, mail.KindMailbox, err))
+		w.skip(path, "", Unseen, failed("read the folder", name, mail.KindMailbox, err))
 		return 0, nil
 	}
 	n, _, err := w.entries(path, name, partial, names, nil)
@@ -262,10 +240,7 @@ func (w *walk) entries(path, name, partial string, names []string, parent *Folde
 		}
 		child, derr := w.childName(name, partial+entry)
 		if derr != nil {
-			if i, err := w.s.fs.Stat(p); err == nil && i.Mode.IsDir() {
-				hidden = true
-				w.skip(p, "", fmt.Errorf("%w; rename the directory", derr))
-			}
+			hidden = w.unnamed(p, derr) || hidden
 			continue
 		}
 		m, h, err := w.entry(p, child, parent)
@@ -320,7 +295,7 @@ func (w *walk) entry(path, name string, parent *Folder) (n int, hidden bool, err
 		return 0, false, nil
 	}
 	if err != nil {
-		w.skip(path, name, failed("look at the folder", name, mail.KindMailbox, err))
+		w.skip(path, name, Unseen, failed("look at the folder", name, mail.KindMailbox, err))
 		return 0, true, nil
 	}
 	if i.Mode&fs.ModeSymlink != 0 {
@@ -330,8 +305,10 @@ func (w *walk) entry(path, name string, parent *Folder) (n int, hidden bool, err
 	if !i.Mode.IsDir() {
 		return 0, false, nil
 	}
+	halves := w.halves
 	n, err = w.dir(path, name, i)
-	return n, n == 0, err
+	// One that has only one of cur and new may be no mailbox yet.
+	return n, n == 0 || w.halves > halves, err
 }
 
 // links follows the symbolic links; more may turn up behind them.
@@ -345,11 +322,11 @@ func (w *walk) links() error {
 		case err != nil:
 			// A link to a disk that is not mounted looks like a mailbox that
 			// was removed, and is not.
-			w.skip(l.path, l.name, failed("follow the symbolic link to", l.name, mail.KindMailbox, err))
+			w.skip(l.path, l.name, Nowhere, failed("follow the symbolic link to", l.name, mail.KindMailbox, err))
 		case !i.Mode.IsDir():
 			continue
 		case !w.s.ours(l.info) || !w.s.ours(i):
-			w.skip(l.path, l.name, failed("follow the symbolic link to", l.name, mail.KindMailbox,
+			w.skip(l.path, l.name, Nowhere, failed("follow the symbolic link to", l.name, mail.KindMailbox,
 				fmt.Errorf("%s, or what it leads to, %w", l.path, ErrForeign)))
 		default:
 			if n, err = w.dir(l.path, l.name, i); err != nil {

@@ -307,10 +307,14 @@ func (s *session) confirmNowhere(ctx context.Context) error {
 	if !some && len(waits) == 0 {
 		return nil
 	}
-	if err := s.confirmFolders(ctx); err != nil || !s.localBlind {
+	if err := s.confirmFolders(ctx); err != nil {
 		return err
 	}
 	for n, intents := range waits {
+		if !s.localBlind && !slices.ContainsFunc(intents, func(i *state.Intent) bool { return s.hiddenFile(i.Base, i.Size) != "" }) {
+			delete(waits, n)
+			continue
+		}
 		s.hold(true, n.item.Remote.Mailbox)
 		s.waiting = append(s.waiting, intents...)
 	}
@@ -346,7 +350,7 @@ func (s *session) holdsStill(ctx context.Context, f *maildir.Folder) (bool, erro
 	}
 	mb := s.mailboxes[f.Name]
 	if mb == nil || mb.folder == nil {
-		return false, nil // made meanwhile
+		return slices.Contains(s.halves, f.Name), nil // else it was made meanwhile
 	}
 	if mb.blindLocal {
 		return true, nil

@@ -278,7 +278,7 @@ func TestOneNameUnreadable(t *testing.T) {
 		return nil
 	}}
 	rep, err := w.trySync(mailsync.Request{})
-	if err != nil || len(rep.Problems) != 1 || len(w.srv.Messages("INBOX")) != 2 {
+	if err != nil || len(rep.Problems) != 2 || len(w.srv.Messages("INBOX")) != 2 {
 		t.Errorf("%v %v, %d messages", err, texts(rep), len(w.srv.Messages("INBOX")))
 	}
 	w.opts.FS = nil

@@ -209,13 +209,15 @@ func (s *session) unreadable(ctx context.Context, m *message, err error) error {
 		s.mu.Unlock()
 		return nil
 	}
-	s.mu.Lock()
-	s.localBlind = true // it may be one that is missing elsewhere
-	if size, err := s.store.DiskSize(m.file); err == nil {
+	if size, serr := s.store.DiskSize(m.file); serr == nil {
+		s.hidesAs(m.file, size, err) // it may be one that is missing elsewhere
+		s.mu.Lock()
 		mb := s.mailboxes[m.file.Folder]
 		mb.unread = append(mb.unread, size)
+		s.mu.Unlock()
+	} else {
+		s.hidesIn(m.file.String(), err)
 	}
-	s.mu.Unlock()
 	s.rep.problem(m.file.Folder, m.file.Name, err)
 	return nil
 }

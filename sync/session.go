@@ -152,6 +152,7 @@ func (s *session) cycle(ctx context.Context) (again bool, err error) {
 	}
 	p := s.plan()
 	s.halted(p)
+	s.sayHeld(p)
 	if s.req.DryRun {
 		if err := s.tellPlan(ctx, p.Ops); err != nil {
 			return false, err
@@ -200,6 +201,7 @@ func (s *session) look(ctx context.Context) error {
 		s.postponeUndescribed,
 		s.recoverRemoteMoves,
 		s.confirmRemoved,
+		s.holdBack,
 		s.confirmVanished,
 		s.findTrash,
 		s.tallyRemovals,

@@ -128,7 +128,7 @@ func (s *session) byEstimate(list []*suspect) []*suspect {
 			}
 		}
 		for _, v := range s.messages {
-			if v.item.Remote.State == plan.Removed && !s.trashed(v) && (v.onDisk() || s.localBlind || s.wantsDeepProof(v)) {
+			if v.item.Remote.State == plan.Removed && !s.trashed(v) && (v.onDisk() || s.localBlind || s.hiddenFile(v.row.Base, v.row.DiskSize) != "" || s.wantsDeepProof(v)) {
 				add(v, v.row.Size)
 			}
 		}

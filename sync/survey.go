@@ -112,6 +112,7 @@ func (s *session) survey(ctx context.Context) error {
 		return s.survey(ctx)
 	}
 	s.join(f.rows, f.folders, f.boxes)
+	s.unsynced(f.folders)
 	s.refuseNames(f)
 	if err := s.checkNames(f); err != nil {
 		return err
@@ -156,8 +157,9 @@ func (s *session) join(rows []*state.Mailbox, folders []maildir.Folder, boxes ma
 		s.byID[r.ID] = mb
 	}
 	for i := range folders {
-		if s.wanted(folders[i].Name) {
-			at(folders[i].Name).folder = &folders[i]
+		f := &folders[i]
+		if known := s.mailboxes[f.Name] != nil || boxes[f.Name] != nil; s.wanted(f.Name) && !s.halfFolder(f, known) {
+			at(f.Name).folder = f
 		}
 	}
 	for name, b := range boxes {
@@ -183,26 +185,6 @@ func (s *session) join(rows []*state.Mailbox, folders []maildir.Folder, boxes ma
 	s.names = slices.Sorted(maps.Keys(s.mailboxes))
 	s.joined = s.mailboxes
 	s.rep.Mailboxes = len(s.names)
-}
-
-// freezeSkipped keeps mailboxes as they are whose folders could not be looked
-// at: nothing is known of them or of those below.
-func (s *session) freezeSkipped(skipped []maildir.Skipped) {
-	// In Maildir++ all folders are in the root, which is INBOX's: unchanged
-	// since, it would not be listed again, and nothing more be said.
-	s.sayAgain = len(skipped) > 0
-	for _, sk := range skipped {
-		s.rep.problem(sk.Name, sk.Path, sk.Err)
-		s.localBlind = true // what is missing elsewhere may have been moved there
-		if sk.Name == "" {
-			continue
-		}
-		for _, name := range s.names {
-			if mail.Within(name, sk.Name) {
-				s.mailboxes[name].blindLocal = true
-			}
-		}
-	}
 }
 
 // countBase fills in how many messages the base has, which the brakes need;

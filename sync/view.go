@@ -31,9 +31,12 @@ type view struct {
 	begun     []*state.Intent              // those that know of marks which are ours
 	withRows  []func(*state.Tx) error      // to be noted together with the rows of mailboxes that are paired from the start
 	evicted   []int64                      // rows whose UID turned out to be another message's
-	// What seems to be missing on a side may be in a mailbox that could not
-	// be looked at, or may have moved meanwhile.
+	// What seems to be missing on a side may have moved meanwhile, on the server
+	// also to a mailbox that could not be looked at.
 	localBlind, remoteBlind bool
+	hideouts                hideouts       // where on disk a missing file may be; guarded by session.mu
+	elsewhere               []place        // what is on disk and not synced
+	halves                  []string       // directories there that have only one of cur and new
 	before                  map[string]int // messages of the base by mailbox, under "" in all; nil if none was removed
 	lately                  map[string]plan.Lost
 	odd                     []oddEntry     // guarded by session.mu
@@ -112,7 +115,9 @@ func (s *session) freeze(mb *mailbox, local bool, err error) {
 		mb.blindRemote = true
 	}
 	if local {
-		s.localBlind = s.localBlind || !mb.folderAsKnown()
+		if mb.folder != nil && !mb.folderAsKnown() {
+			s.hidesIn(mb.name, err)
+		}
 	} else {
 		s.remoteBlind = s.remoteBlind || mb.remote != nil && mb.remote.Status.UIDNext > mb.cursorOf().UIDNext
 	}

@@ -55,6 +55,7 @@ func settle(r *mailsync.Report, err error) {
 	r.Problems = nonNil(r.Problems)
 	r.Notices = nonNil(r.Notices)
 	r.Operations = nonNil(r.Operations)
+	r.Held = nonNil(r.Held)
 	r.Waiting = nonNil(r.Waiting)
 }
 

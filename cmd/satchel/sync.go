@@ -147,6 +147,9 @@ func (d *deps) tell(o outcome) {
 		for _, line := range planLines(o.report.Operations, d.flags.verbose > 0 || o.full) {
 			d.result("%s: %s", o.account, line)
 		}
+		for _, op := range o.report.Held {
+			d.result("%s: held: %s", o.account, op)
+		}
 	}
 	for _, n := range o.report.Notices {
 		d.note("%s: %s", o.account, n)

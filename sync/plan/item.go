@@ -73,6 +73,10 @@ type Item struct {
 	// Hidden means that the name of the file does not show the keywords in
 	// Local.Flags, in the folder where it is.
 	Hidden bool
+	// Held says why it is not known that the message is gone from the Maildir, where
+	// it is not where it was: its file may be in a place that is not synced, or
+	// cannot be read. "": it is gone.
+	Held string
 	// CopyOf is another item with the same content, which the side where
 	// this item is absent may copy instead of transferring. Nil if none.
 	CopyOf *Item

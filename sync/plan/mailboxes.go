@@ -17,7 +17,7 @@ func (p *maker) makeMailboxes() {
 		if m.InBase && !p.restore[m.Name] {
 			continue // removed; see removeMailboxes
 		}
-		kind, blind := CreateLocal, p.in.LocalBlind
+		kind, blind := CreateLocal, p.in.LocalBlind || p.held[m.Name]
 		if m.Local {
 			kind, blind = CreateRemote, p.in.RemoteBlind
 		}
@@ -89,6 +89,9 @@ func (p *maker) removeMailboxes() {
 			continue
 		}
 		switch {
+		case p.held[m.Name] && (!m.Local || !m.Remote):
+			mark(p.plan.LocalPending, []string{m.Name})
+			mark(p.plan.RemotePending, []string{m.Name})
 		case !m.Local && !m.Remote:
 			p.add(Op{Kind: ForgetMailbox, Mailbox: m.Name})
 		case p.halted(m.Name):

@@ -46,6 +46,8 @@ type Plan struct {
 	// localHeld and remoteHeld name those in which a change of that side was seen
 	// of a message whose operation, on the other side, is not in Ops.
 	localHeld, remoteHeld map[string]bool
+	// Held are the operations left out of the plan because of [Item.Held].
+	Held []Op
 	// NoTrash counts removals that wait because there is no mailbox for them.
 	NoTrash int
 	// Unheld lists flags that a mailbox on the server cannot store, Stuck
@@ -81,6 +83,7 @@ func Make(in Input) *Plan {
 	for i := range in.Mailboxes {
 		p.mailboxes[in.Mailboxes[i].Name] = &in.Mailboxes[i]
 	}
+	p.held = held(&in)
 	p.restore = restored(&in)
 	p.makeMailboxes()
 	for _, it := range in.Items {
@@ -88,6 +91,7 @@ func Make(in Input) *Plan {
 		p.item(it)
 		p.letters(it, p.plan.Ops[before:])
 	}
+	p.holdBack()
 	p.drop(func(o Op) bool { return o.Item != nil && p.leftOut(o) }) // what is not done pulls no brake
 	p.halt()
 	p.removeMailboxes()
@@ -106,7 +110,9 @@ type maker struct {
 	mailboxes map[string]*Mailbox
 	// restore holds the mailboxes that one side removed but that stay.
 	restore map[string]bool
-	plan    *Plan
+	// held holds the mailboxes of which a message may be elsewhere on disk.
+	held map[string]bool
+	plan *Plan
 	// conflicts becomes plan.Conflicts, as far as they are settled.
 	conflicts []found
 }

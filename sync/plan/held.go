@@ -1,0 +1,33 @@
+package plan
+
+// A message that is missing from the Maildir is not removed while it is not known
+// that its file is gone (Item.Held). Nor is its mailbox removed or made again.
+
+// held returns the mailboxes that such messages were in.
+func held(in *Input) map[string]bool {
+	held := map[string]bool{}
+	for _, it := range in.Items {
+		if it.holdsBack() {
+			held[it.Local.Mailbox] = true
+		}
+	}
+	return held
+}
+
+func (it *Item) holdsBack() bool { return it.Held != "" && it.Local.State == Removed }
+
+// holdBack takes out of the plan what is to be done about such messages.
+func (p *maker) holdBack() {
+	p.drop(func(o Op) bool {
+		is := o.Item != nil && o.Item.holdsBack()
+		if !is {
+			return false
+		}
+		if !o.Kind.Silent() {
+			p.plan.Held = append(p.plan.Held, o)
+		}
+		mark(p.plan.LocalPending, o.places()) // it must be missed again
+		return true
+	})
+	sortOps(p.plan.Held)
+}
