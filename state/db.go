@@ -24,7 +24,7 @@ var schema string
 
 const (
 	applicationID = 0x53617463 // "Satc"
-	version       = 8          // user_version of the schema that this program writes
+	version       = 9          // user_version of the schema that this program writes
 )
 
 // Options are what tests may want beside the file.
@@ -226,6 +226,7 @@ func migrations() []string {
 		`ALTER TABLE message ADD COLUMN essence BLOB NOT NULL DEFAULT x'';
 		 CREATE INDEX message_essence ON message(essence) WHERE essence <> x''`,
 		unsentTable,
+		youngTable,
 	}
 }
 

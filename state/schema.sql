@@ -33,7 +33,7 @@ CREATE TABLE mailbox (
 -- One message that both sides have. The file is new/ or cur/ + base + info.
 -- size is that of the server form, date is INTERNALDATE in Unix seconds.
 -- Version 7 adds essence, the digest of what identifies the message of the file
--- (mail.Essence); empty where it is digest.
+-- (mail.Essence); empty where it is digest. Version 9 is in young.sql.
 CREATE TABLE message (
     id           INTEGER PRIMARY KEY,
     mailbox_id   INTEGER NOT NULL REFERENCES mailbox(id) ON DELETE CASCADE,

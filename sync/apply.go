@@ -157,7 +157,7 @@ func (a *applier) done(op *plan.Op) {
 	if op.Item != nil && op.Item.Left && kind == plan.RemoteRemove {
 		kind = plan.RemoteMove // that is what ends here
 	}
-	if !a.completes(op) {
+	if !a.completes(op) && !a.endsStump(op) {
 		a.rep.count(kind, op.Mailbox)
 	}
 	if !op.Kind.Silent() {

@@ -71,6 +71,12 @@ func (a *applier) base(ctx context.Context, ops []plan.Op) error {
 			return err
 		}
 		n.rows = rows
+		for _, op := range silent {
+			if m := ref(op.Item); op.Kind == plan.Adopt && m.id == 0 {
+				a.replacesStump(&n, m, a.mailboxes[op.Mailbox])
+				n.young = append(n.young, a.young(m)...)
+			}
+		}
 		if err := n.write(tx); err != nil {
 			return err
 		}

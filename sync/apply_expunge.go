@@ -198,7 +198,7 @@ func (s *session) recoverPostponed() {
 		if !s.stillPostponed(i) {
 			continue
 		}
-		m.item.Trashed, m.item.Left = true, i.Mailbox != i.Home
+		m.item.Trashed, m.item.Left = true, left(i)
 		if m.marked() {
 			m.item.Remote.Flags.System &^= mail.Deleted
 			m.refresh(s.byID[m.row.MailboxID].name)

@@ -58,7 +58,7 @@ func (a *applier) upload(ctx context.Context, c *remote.Conn, ops []*plan.Op) er
 		changes = append(changes, &laneChange{op: op, m: m, intent: &state.Intent{Kind: state.IntentAppend, Mailbox: mb.name, Home: mb.name, UID: a.nextIn(mb.name),
 			Base: m.file.Base(), Digest: m.content.Digest, Size: m.content.Size, Delta: mail.Delta{Add: m.sent}}})
 	}
-	if err := a.announceChanges(ctx, changes); err != nil {
+	if err := a.announceUploads(ctx, changes); err != nil {
 		return err
 	}
 	answered := make([]bool, len(changes))
@@ -68,6 +68,9 @@ func (a *applier) upload(ctx context.Context, c *remote.Conn, ops []*plan.Op) er
 		x := changes[i]
 		learned = max(learned, v)
 		answered[i] = true
+		if errors.Is(err, remote.ErrUnstable) {
+			err = errors.Join(mail.ErrChanged, err) // it is still being written
+		}
 		x.uid, x.err = uid, err
 		if err == nil && (uid == 0 || known != 0 && v != known || !a.plausible(mb, uid)) {
 			x.uid, x.err = 0, errPlaced
@@ -161,7 +164,9 @@ func (s *session) learnValidity(tx *state.Tx, mb *mailbox, v mail.UIDValidity) e
 // server lost its message.
 func (a *applier) describe(ctx context.Context, m *message) error {
 	if m.content != nil && m.content.Size == m.item.Size {
-		return nil
+		if err := a.unchanged(m); err == nil || !m.guessed {
+			return err
+		}
 	}
 	c, err := a.store.Inspect(ctx, m.file)
 	if err != nil {
@@ -217,6 +222,7 @@ func (a *applier) uploaded(tx *state.Tx, n *notes, mb *mailbox, x *laneChange) e
 	}
 	row.LocalFlags, row.RemoteFlags = m.item.Local.Flags.Minus(m.later), m.sent
 	m.row = row
+	a.replacesStump(n, m, mb)
 	if !m.later.IsEmpty() {
 		a.follows(mb, x.uid)
 		m.place(mb.row.ID, m.file)

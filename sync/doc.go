@@ -8,6 +8,7 @@
 //	survey     which mailboxes are there, which may have changed   survey.go, ghosts.go, rename*.go
 //	look       read folders while the server is being asked        look_local.go, expect.go
 //	scan       what changed on each side since the base            scan_local.go, scan_remote.go, ours.go, unkept.go
+//	stumps     what has grown since it went up                     young.go
 //	recover    what an interrupted run had begun                   recover.go, halfmove.go, strayed.go, movedon.go, ourmark.go
 //	match      which new message is an old one in a new place      match_local.go, samename.go, match_remote.go, prove.go, assign.go
 //	hold back  what may be in a place that is not looked at        hideout.go

@@ -243,7 +243,7 @@ func (s *session) unmark(ctx context.Context, m *message) error {
 // taken its place, so when it vanishes nobody has moved it.
 func (s *session) leftBehind(m *message) bool {
 	i := s.postponedBefore(m.row.ID)
-	return i != nil && i.Mailbox != i.Home
+	return i != nil && left(i)
 }
 
 // keptMove is splitMove where messages have several places: the original is

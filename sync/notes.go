@@ -13,6 +13,8 @@ type notes struct {
 	announced []*state.Intent
 	removed   []int64
 	rows      []*state.Message
+	young     []state.Young
+	grownUp   []state.Young
 	delivered []int64
 	losses    []state.Removal // rows that are removed below
 	held      map[string]int  // how many messages there were before
@@ -35,5 +37,5 @@ func (n *notes) write(tx *state.Tx) error {
 		}
 	}
 	return errors.Join(tx.DeleteIntents(n.intents...), tx.AddIntents(n.announced), tx.DeleteMessages(n.removed...),
-		tx.PutMessages(n.rows), tx.Delivered(n.delivered...))
+		tx.PutMessages(n.rows), tx.Delivered(n.delivered...), tx.PutYoung(n.young), tx.DropYoung(n.grownUp))
 }

@@ -189,6 +189,7 @@ func (s *session) look(ctx context.Context) error {
 		s.askRemote, // network first: what follows is decided on one picture
 		s.scanLocal,
 		s.matchLocal,
+		s.findStumps,
 		s.recoverLocal,
 		s.scanRemote,
 		s.listRest,
@@ -200,6 +201,7 @@ func (s *session) look(ctx context.Context) error {
 		s.releaseDetached,
 		s.postponeUndescribed,
 		s.recoverRemoteMoves,
+		s.settleStumps,
 		s.confirmRemoved,
 		s.holdBack,
 		s.confirmVanished,
@@ -242,7 +244,7 @@ func (s *session) finish(ctx context.Context, err error) error {
 				return err
 			}
 		}
-		if err := errors.Join(s.noteTrash(tx), s.noteCompared(tx)); err != nil {
+		if err := errors.Join(s.noteTrash(tx), s.noteCompared(tx), tx.DropYoung(s.grownUp)); err != nil {
 			return err
 		}
 		if err := errors.Join(s.rememberBlame(tx), s.rememberDistrust(tx)); err != nil {

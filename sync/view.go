@@ -45,6 +45,9 @@ type view struct {
 	queue                   []*window      // what is not listed yet
 	twins                   []*message     // wait until another of the same content is on disk
 	pending                 map[int64]bool // rows of mailboxes with interrupted deliveries
+	stumps                  []*stump       // messages whose files have grown since they went up
+	halfUploads             []*half        // uploads that a run died in, of files that have grown since
+	grownUp                 []state.Young  // files that are whole by now
 	// relisted are the mailboxes as they were behind the last answer by which a
 	// message is held to be gone; nil when they were not listed then.
 	relisted []remote.Mailbox

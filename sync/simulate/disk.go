@@ -319,6 +319,7 @@ func diskHalf(w *World, e Event) bool {
 	if os.WriteFile(w.tree.path(f), content[:len(content)/2], 0o600) != nil {
 		return false
 	}
+	t.half = len(bytes.ReplaceAll(content[:len(content)/2], []byte("\n"), []byte("\r\n")))
 	stamp(w.tree.path(f))
 	w.tree.stampFolder(folder)
 	w.half[w.tree.path(f)] = content
@@ -341,8 +342,12 @@ func diskComplete(w *World, e Event) bool {
 			path = w.tree.path(f)
 		}
 	}
+	if t := w.model.tokens[w.tree.token(content)]; t != nil && t.most > 1 {
+		w.halved(content)
+	}
 	h, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if err != nil {
+		w.halved(content)
 		return false
 	}
 	defer func() { _ = h.Close() }()

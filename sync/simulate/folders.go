@@ -74,7 +74,10 @@ func diskDropFolder(w *World, e Event) bool {
 	}
 	w.model.dropped(Disk, folder)
 	for _, f := range w.tree.files(folder) {
-		delete(w.half, w.tree.path(f))
+		if content := w.half[w.tree.path(f)]; content != nil {
+			w.halved(content)
+			delete(w.half, w.tree.path(f))
+		}
 		if f.token > 0 && f.token < 9000 {
 			w.model.removed(Disk, f.token, f.folder)
 		}

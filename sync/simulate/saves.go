@@ -91,6 +91,9 @@ func maildirOld(w *World, _ Event) bool {
 		return false
 	}
 	w.goneWith(before)
+	for _, content := range w.half {
+		w.halved(content)
+	}
 	clear(w.half)
 	w.lost = true
 	w.model.excuseAll("an older Maildir was put back")
