@@ -46,7 +46,7 @@ func (w *walk) flat(root Info) error {
 		hidden = hidden || h
 	}
 	if hidden && in != nil {
-		in.Stamp.Dir = 0
+		in.hides()
 	}
 	return nil
 }

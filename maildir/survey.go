@@ -21,7 +21,12 @@ type Folder struct {
 	// of them is damaged. A directory with neither is no mailbox and is not
 	// returned, though what lies below it is.
 	Cur, New bool
+	// Hides: a directory below it is not in the result, or may not be what it is.
+	// It may become a mailbox without a change here, so Stamp.Dir is 0.
+	Hides bool
 }
+
+func (f *Folder) hides() { f.Hides, f.Stamp.Dir = true, 0 }
 
 // Survey finds all folders, sorted by name, and what it had to leave out.
 //
@@ -182,7 +187,7 @@ func (w *walk) knownChild(name string, parent *Folder) (int, error) {
 	}
 	n, hidden, err := w.entry(path, name, parent)
 	if hidden {
-		parent.Stamp.Dir = 0
+		parent.hides()
 	}
 	return n, err
 }
@@ -199,7 +204,7 @@ func (w *walk) belowOf(path, name string, info Info, f *Folder) (int, error) {
 	}
 	n, more, err := w.entries(path, name, "", names, f)
 	if f != nil && (hidden || more) {
-		f.Stamp.Dir = 0
+		f.hides()
 	}
 	return n, err
 }
@@ -334,7 +339,7 @@ func (w *walk) links() error {
 			}
 		}
 		if n == 0 && l.parent != nil {
-			l.parent.Stamp.Dir = 0
+			l.parent.hides()
 		}
 	}
 	return nil

@@ -184,8 +184,13 @@ func (s *session) unsynced(folders []maildir.Folder) {
 		if mb := s.mailboxes[f.Name]; mb != nil && mb.folder != nil {
 			continue
 		}
-		if dir, err := s.store.Dir(f.Name); err == nil {
-			s.elsewhere = appendPlace(s.elsewhere, place{dir: dir, name: f.Name, folder: f.Name, changed: max(f.Stamp.Cur, f.Stamp.New)})
+		p := place{name: f.Name, folder: f.Name}
+		if f.Stamp.Cur != 0 && f.Stamp.New != 0 { // else they are too young to tell
+			p.changed = max(f.Stamp.Cur, f.Stamp.New)
+		}
+		var err error
+		if p.dir, err = s.store.Dir(f.Name); err == nil {
+			s.elsewhere = appendPlace(s.elsewhere, p)
 		}
 	}
 }
