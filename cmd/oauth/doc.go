@@ -13,6 +13,10 @@
 //     owner can read, and the file wins. What a server gives in its place is
 //     stored before the access token that came with it is used.
 //   - Access tokens are kept in memory only.
+//   - A refresh token is neither read from nor written to a folder that others
+//     can write to.
+//   - Neither the times that a provider tells nor connections of other users of
+//     this machine hold up a login.
 //   - No error holds a token, a secret, or what an endpoint answered beyond
 //     its error code and description (RFC 6749 §5.2).
 package oauth

@@ -39,6 +39,11 @@
 //     The first error sticks; after it the Conn is dead.
 //   - Names and UIDs are sent as the server gave them. No range is expanded,
 //     and no range ends in "*".
+//   - What a server says to people is taken up in one place (shown.go), without
+//     what was sent to it in confidence, without what a terminal obeys, and with
+//     an end.
+//   - In clear text nothing is sent before the address that was reached is known
+//     to be this machine's (socket.go), unless the user allows it.
 //
 // The package must never log or wrap a password, nor log message text.
 package remote
