@@ -78,6 +78,9 @@ func runAppend(c *Conn, _ string, p *parser) string {
 		if a.date.IsZero() {
 			a.date = c.srv.opts.Now()
 		}
+		if c.srv.opts.Stores != nil {
+			a.data = c.srv.opts.Stores(a.data)
+		}
 		m, err := st.append(box, a.flags, a.date, a.data)
 		if err != nil {
 			return err.Error()

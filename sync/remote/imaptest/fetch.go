@@ -230,7 +230,12 @@ func (c *Conn) fetchOne(f fetching, m *message, turned bool) {
 }
 
 func (c *Conn) fetchContent(s *section, m *message) {
-	if data, ok := s.of(m.content.data); ok {
+	data := m.content.data
+	if c.srv.opts.Words != nil {
+		c.srv.worded++
+		data = c.srv.opts.Words(c.srv.worded, data)
+	}
+	if data, ok := s.of(data); ok {
 		c.out.literal(data)
 	} else {
 		c.out.text("NIL")

@@ -59,6 +59,11 @@ type Options struct {
 	// AppendsBackwards stores the messages of one APPEND in the reverse of their order, and says of APPENDUID nothing else,
 	// against RFC 4315 §3.
 	AppendsBackwards bool
+	// Stores makes of what a client appends what is stored; nil keeps it as it is. [Alterations] are what servers do there.
+	Stores func(data []byte) []byte
+	// Words makes of a message what is sent of it, the nth time that a client asks for any of its content, for a server that words
+	// messages anew at each FETCH; nil sends it as it is.
+	Words func(n int, data []byte) []byte
 	// BareParents leaves \Noselect out of LIST for levels that are no mailboxes, as Dovecot does.
 	BareParents bool
 	// RenameVoidsUIDs gives mailboxes a new UIDVALIDITY when they are renamed, as some servers do; MAILBOXID stays.

@@ -27,8 +27,9 @@ type Server struct {
 
 	// mu guards all mailboxes, the selections of all connections and their unsent output. One lock is enough: nothing
 	// blocks while it is held.
-	mu    sync.Mutex
-	store store
+	mu     sync.Mutex
+	store  store
+	worded int // how often content was asked for; for Options.Words
 }
 
 // NewServer starts a server. Like httptest.NewServer it panics when it cannot listen.

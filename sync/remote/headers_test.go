@@ -1,0 +1,45 @@
+package remote
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"satchel/sync/mail"
+	"satchel/sync/remote/imaptest"
+)
+
+// TestHeaders: whole headers and single lines, of several mailboxes in one flight,
+// without those that are not there.
+func TestHeaders(t *testing.T) {
+	srv := newServer(t, imaptest.Options{})
+	if err := srv.CreateMailbox("other"); err != nil {
+		t.Fatal(err)
+	}
+	head := "Subject: one\r\nX-TUID: 1\r\n folded\r\nLines: 3\r\n\r\n"
+	srv.Append("INBOX", nil, time.Time{}, []byte(head+"body\r\n"))
+	srv.Append("other", nil, time.Time{}, []byte("Subject: two\r\n\r\nLines: no header\r\n"))
+	cl, c := connect(t, dialOptions(srv.Dial))
+	reqs := []BodyRequest{{Mailbox: "INBOX", UIDs: []mail.UID{1, 7}}, {Mailbox: "other", UIDs: []mail.UID{1}}, {Mailbox: "missing", UIDs: []mail.UID{1}}}
+	read := func(names []string, want map[string]string) {
+		t.Helper()
+		got := map[string]string{}
+		before := cl.Stats().RoundTrips
+		failed, err := c.Headers(t.Context(), reqs, names, func(mailbox string, h Header) error {
+			got[mailbox] += string(h.Data)
+			return nil
+		})
+		if err != nil || len(failed) != 1 || failed["missing"] == nil {
+			t.Errorf("failed %v, %v", failed, err)
+		}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Error(d)
+		}
+		if n := cl.Stats().RoundTrips - before; n > 1 {
+			t.Errorf("%d turns", n)
+		}
+	}
+	read(nil, map[string]string{"INBOX": head, "other": "Subject: two\r\n\r\n"})
+	read([]string{"Lines", "x-tuid"}, map[string]string{"INBOX": "X-TUID: 1\r\n folded\r\nLines: 3\r\n\r\n", "other": "\r\n"})
+}
