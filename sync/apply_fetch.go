@@ -279,6 +279,7 @@ func (a *applier) target(x *delivery) (maildir.File, error) {
 		LocalFlags: x.flags.Minus(unheld), RemoteFlags: seenAs(x.flags, unheld, waits),
 		Digest: x.spooled.Digest, Size: x.spooled.Size, DiskSize: x.spooled.DiskSize, Form: x.spooled.Form,
 		Date: x.date, EmailID: x.m.emailID, Pending: true}
+	row.Identify(x.spooled.Essence)
 	if !flags.Equal(x.flags) {
 		// That the file has no mark is taken to the server by the next cycle.
 		row.Info = infoUnknown

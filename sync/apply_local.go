@@ -203,7 +203,7 @@ func (a *applier) prepareCopy(c *localChange) error {
 	c.target, c.unheld = k.Name(maildir.File{Folder: c.op.To, New: true, Name: base}, c.m.item.Remote.Flags, base)
 	c.m.row = &state.Message{ID: c.m.replaces, MailboxID: to.row.ID, UID: c.m.uid, Base: base, New: c.target.New, Info: c.target.Name[len(base):],
 		LocalFlags: c.m.item.Remote.Flags.Minus(c.unheld), RemoteFlags: seenAs(c.m.item.Remote.Flags, c.unheld, waits),
-		Digest: src.row.Digest, Size: src.row.Size, DiskSize: src.row.DiskSize, Form: src.row.Form,
+		Digest: src.row.Digest, Essence: src.row.Essence, Size: src.row.Size, DiskSize: src.row.DiskSize, Form: src.row.Form,
 		Date: c.m.date, EmailID: c.m.emailID, Pending: true}
 	return nil
 }

@@ -33,20 +33,16 @@ func (s *session) assign(ctx context.Context, sus *suspect) error {
 	if f != nil {
 		return s.completeUpload(ctx, i, n, f)
 	}
-	// One with other line ends than the server's message comes last.
-	putFirst(sus.candidates, func(c *message) bool { return c.content != nil && c.content.TidyDigest != sus.digest })
+	// One with other line ends than the server's message, or with lines that a
+	// program added, comes last.
+	putFirst(sus.candidates, func(c *message) bool {
+		return c.content != nil && (c.content.Digest == sus.digest || c.content.RawDigest == sus.digest)
+	})
 	for _, c := range sus.candidates {
 		if c.row == nil && !c.done && c.file.Folder == name && slices.Contains(c.content.Digests(), sus.digest) {
 			sent := c.content.Digest // as an interrupted upload announced it
 			c.content.Is(sus.digest)
-			c.done = true
-			n.done = true
-			s.inherit(n, sent, sus.digest)
-			n.content, n.file = c.content, c.file
-			base := n.item.Local.Base
-			n.item.Local, n.item.Size, n.item.CopyOf = c.item.Local, c.content.Size, nil
-			n.item.Local.Base = base
-			s.paired = append(s.paired, n)
+			s.meet(n, c, sent)
 			return nil
 		}
 	}
@@ -64,29 +60,49 @@ func (s *session) assign(ctx context.Context, sus *suspect) error {
 		}
 	}
 	if from != nil {
-		n.done = true
-		from.uid, from.date = n.uid, n.date
-		if n.emailID != "" {
-			from.row.EmailID = n.emailID
-		}
-		from.item.Remote.State = plan.Same
-		from.item.Remote.Mailbox, from.item.Remote.Key, from.item.Remote.Flags = name, n.item.Remote.Key, n.item.Remote.Flags
-		home := s.byID[from.row.MailboxID].name
-		if name != home {
-			from.offer()
-		}
-		if s.doubtsFlags(from, n) {
-			from.uniteFlags(from.item.Local.Flags, n.item.Remote.Flags)
-		}
-		if from.detached && home == name {
-			from.row.UID = n.uid
-		}
-		from.refresh(home)
-		s.touched = append(s.touched, from)
+		s.movedTo(from, n)
 		return nil
 	}
 	copyOf(n, sus)
 	return nil
+}
+
+// meet makes a new message and a new file one, whose content is said to be what
+// the server has; sent is the digest of what an upload of it sends.
+func (s *session) meet(n, f *message, sent mail.Digest) {
+	f.done = true
+	n.done = true
+	s.inherit(n, sent, f.content.Digest)
+	n.content, n.file = f.content, f.file
+	base := n.item.Local.Base
+	n.item.Local, n.item.Size, n.item.CopyOf = f.item.Local, f.content.Size, nil
+	n.item.Local.Base = base
+	s.paired = append(s.paired, n)
+}
+
+// movedTo makes the message from, which the server had elsewhere, the new
+// message n.
+func (s *session) movedTo(from, n *message) {
+	name := n.item.Remote.Mailbox
+	n.done = true
+	from.uid, from.date = n.uid, n.date
+	if n.emailID != "" {
+		from.row.EmailID = n.emailID
+	}
+	from.item.Remote.State = plan.Same
+	from.item.Remote.Mailbox, from.item.Remote.Key, from.item.Remote.Flags = name, n.item.Remote.Key, n.item.Remote.Flags
+	home := s.byID[from.row.MailboxID].name
+	if name != home {
+		from.offer()
+	}
+	if s.doubtsFlags(from, n) {
+		from.uniteFlags(from.item.Local.Flags, n.item.Remote.Flags)
+	}
+	if from.detached && home == name {
+		from.row.UID = n.uid
+	}
+	from.refresh(home)
+	s.touched = append(s.touched, from)
 }
 
 // doubtsFlags reports whether n, which is the message from in its new place, may

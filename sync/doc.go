@@ -10,7 +10,8 @@
 //	scan       what changed on each side since the base            scan_local.go, scan_remote.go, ours.go, unkept.go
 //	stumps     what has grown since it went up                     young.go
 //	recover    what an interrupted run had begun                   recover.go, halfmove.go, strayed.go, movedon.go, ourmark.go
-//	match      which new message is an old one in a new place      match_local.go, samename.go, match_remote.go, prove.go, assign.go
+//	match      which new message is an old one in a new place      match_local.go, samename.go, match_remote.go, prove.go, assign.go, alike*.go
+//	uploads    what was sent in vain, or taken without a word      unsettled.go, refused.go
 //	hold back  what may be in a place that is not looked at        hideout.go
 //	confirm    what seems to be gone, before it is believed        confirm.go, confirm_remote.go, distrust.go
 //	plan       what to do about it                                 planning.go, package plan

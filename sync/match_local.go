@@ -14,7 +14,8 @@ import (
 // matchLocal finds out which new files are messages that are missing from
 // where they were: by content always, preferring the same unique name, then
 // the same folder. Names and inodes alone prove nothing, since both are used
-// again. A file whose content is known but not missing is a copy.
+// again. A file whose content is known but not missing is a copy. What a program
+// added to the header when it saved the file is no other content (mail.Essence).
 func (s *session) matchLocal(ctx context.Context) error {
 	if err := s.namesakes(ctx); err != nil {
 		return err
@@ -25,12 +26,15 @@ func (s *session) matchLocal(ctx context.Context) error {
 		// that content is another message, which must not get that mark.
 		if m.item.Local.State == plan.Removed && !s.byID[m.row.MailboxID].blindLocal && s.postponedBefore(m.row.ID) == nil {
 			missing[m.row.Digest] = append(missing[m.row.Digest], m)
+			if d := m.row.Identity(); d != m.row.Digest {
+				missing[d] = append(missing[d], m)
+			}
 		}
 	}
 	// What is where it was goes first, then the file that an interrupted run was
 	// moving, then one that kept its name, or their places could be taken by a
 	// copy that somebody made beside them.
-	for _, by := range []matchBy{byPlace, byIntent, byName, byContent} {
+	for _, by := range []matchBy{byPlace, byIntent, byName, byContent, byEssence} {
 		rest := s.newLocal[:0]
 		for _, f := range s.newLocal {
 			m, err := s.bestMissing(ctx, missing, f, by)
@@ -43,6 +47,8 @@ func (s *session) matchLocal(ctx context.Context) error {
 			}
 			s.rejoin(m, f, by)
 			m.content = f.content
+			m.row.DiskSize, m.row.Form = f.content.DiskSize, formOf(f.content, m.row)
+			m.row.Identify(f.content.Essence)
 		}
 		s.newLocal = rest
 	}
@@ -83,12 +89,15 @@ const (
 	byIntent
 	byName
 	byContent
+	byEssence
 )
 
 // agrees reports whether f may be m by that measure.
 func (s *session) agrees(by matchBy, m, f *message) bool {
 	switch by {
 	case byContent:
+		return isExactly(f.content, m.row)
+	case byEssence:
 		return true
 	case byName:
 		return m.row.Base == f.file.Base()
@@ -117,13 +126,13 @@ func (s *session) bestMissing(ctx context.Context, missing map[mail.Digest][]*me
 	var best *message
 	for _, d := range f.content.Digests() {
 		for _, m := range missing[d] {
-			if m.item.Local.State != plan.Removed || !s.agrees(by, m, f) || !sameForm(f.content, d, m.row) {
+			if m.item.Local.State != plan.Removed || !s.agrees(by, m, f) || !holds(f.content, m.row) {
 				continue
 			}
-			if m.row.Pending && by == byContent {
+			if m.row.Pending && by >= byContent {
 				// It may never have been delivered, and f be a copy of
 				// another message, or that one, moved.
-				others, err := s.db.ByDigest(ctx, d)
+				others, err := s.db.ByDigest(ctx, m.row.Digest)
 				if err != nil {
 					return nil, err
 				}
@@ -168,6 +177,13 @@ func (s *session) knownContents(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	alike, err := s.db.ByIdentity(ctx, digests)
+	if err != nil {
+		return err
+	}
+	for d, rows := range alike {
+		known[d] = append(known[d], rows...) // those of the same digest come first
+	}
 	for _, f := range s.newLocal {
 		s.knownContent(f, known)
 	}
@@ -178,7 +194,7 @@ func (s *session) knownContent(f *message, known map[mail.Digest][]*state.Messag
 	for _, d := range f.content.Digests() {
 		for _, row := range known[d] {
 			mb := s.byID[row.MailboxID]
-			if mb == nil || mb.detached || s.mailboxes[mb.name] == nil || !sameForm(f.content, d, row) {
+			if mb == nil || mb.detached || s.mailboxes[mb.name] == nil || !holds(f.content, row) {
 				continue
 			}
 			origin := s.message(row)
@@ -188,7 +204,7 @@ func (s *session) knownContent(f *message, known map[mail.Digest][]*state.Messag
 				s.hold(false, f.file.Folder, mb.name)
 				return
 			}
-			f.content.Is(d) // in the form in which the server has it
+			f.content.Apart(row.Digest, row.Size) // in the form in which the server has it
 			f.item.Size = f.content.Size
 			f.item.CopyOf = &origin.item
 			s.readCopy(f, origin)
@@ -197,10 +213,29 @@ func (s *session) knownContent(f *message, known map[mail.Digest][]*state.Messag
 	}
 }
 
-// sameForm reports whether a file with one of its digests may be the message of
-// a row: one whose line ends the server changed only as another such.
-func sameForm(c *maildir.Content, d mail.Digest, row *state.Message) bool {
-	return d != c.TidyDigest || d == c.Digest || row.Form == mail.FormTidy
+// isExactly reports whether a file with that content is what the message of a row
+// was on disk: one whose line ends the server changed only as another such.
+func isExactly(c *maildir.Content, row *state.Message) bool {
+	switch row.Digest {
+	case c.Digest, c.RawDigest:
+		return true
+	case c.TidyDigest:
+		return row.Form == mail.FormTidy
+	}
+	return false
+}
+
+// holds reports whether a file with that content may be the message of a row.
+func holds(c *maildir.Content, row *state.Message) bool {
+	return isExactly(c, row) || c.Essence == row.Identity()
+}
+
+// formOf returns how a file with that content relates to the server's message of
+// a row.
+func formOf(c *maildir.Content, row *state.Message) mail.Form {
+	as := *c
+	as.Apart(row.Digest, row.Size)
+	return as.Form
 }
 
 // leftSince reports whether the file of a message went from where this cycle

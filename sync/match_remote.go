@@ -80,6 +80,9 @@ func (s *session) matchRemote(ctx context.Context) error {
 			}
 		}
 	}
+	if err := s.matchAlike(ctx); err != nil {
+		return err
+	}
 	s.postponeTwins()
 	if err := s.postponeUnsure(ctx); err != nil {
 		return err
@@ -186,7 +189,7 @@ func (s *session) releaseDetached(context.Context) error {
 		}
 		row := m.row
 		f := &message{file: m.file, date: row.Date, guessed: true, content: &maildir.Content{DiskSize: row.DiskSize, Size: row.Size,
-			Digest: row.Digest, Form: row.Form, RawDigest: row.Digest, ModTime: row.Date}}
+			Digest: row.Digest, Form: row.Form, RawDigest: row.Digest, Essence: row.Identity(), ModTime: row.Date}}
 		f.item = plan.Item{Ref: f, Size: row.Size, Local: plan.Side{State: plan.New, Mailbox: m.file.Folder, Key: m.file.Base(), Flags: m.item.Local.Flags}}
 		s.newLocal = append(s.newLocal, f)
 	}
@@ -219,6 +222,9 @@ func (s *session) suspects(ctx context.Context) ([]*suspect, error) {
 		}
 		if n := f.content.TidySize; n > 0 && n != f.content.Size && n != f.content.DiskSize {
 			in[n] = append(in[n], f) // or with other line ends
+		}
+		if n := f.content.EssenceSize; f.content.Housekeeping > 0 && n != f.content.DiskSize {
+			in[n] = append(in[n], f) // or without the lines that a program added
 		}
 	}
 	same, err := s.sameIdentity(ctx)

@@ -28,15 +28,17 @@ type message struct {
 	// messageID of a new message on the server, where it is known already
 	messageID    string
 	hasMessageID bool
-	hasMeta      bool       // size and date of a new message on the server are known
-	sent         mail.Flags // what an upload gave the server
-	later        mail.Flags // what it kept back for the next cycle
-	replaces     int64      // the pending row that stood for a new message on the server, if any
-	detached     bool       // its UID is void, because UIDVALIDITY changed
-	late         bool       // it is in a mailbox that has no row yet
-	done         bool       // matched to something, so no longer new on its own
-	shared       bool       // a file that shares its name, and so need not be new
-	twin         bool       // planned, but applied when what it copies is on disk
+	hasMeta      bool           // size and date of a new message on the server are known
+	sent         mail.Flags     // what an upload gave the server
+	later        mail.Flags     // what it kept back for the next cycle
+	replaces     int64          // the pending row that stood for a new message on the server, if any
+	detached     bool           // its UID is void, because UIDVALIDITY changed
+	late         bool           // it is in a mailbox that has no row yet
+	done         bool           // matched to something, so no longer new on its own
+	shared       bool           // a file that shares its name, and so need not be new
+	twin         bool           // planned, but applied when what it copies is on disk
+	unsettled    bool           // an upload of it was answered OK, and is not found
+	like         *mail.Likeness // of all of it, where it was read for that
 }
 
 // message returns the view of a row, made on first use as unchanged on both
@@ -139,6 +141,7 @@ func (s *session) newRow(mb *mailbox, local, rem *message) *state.Message {
 	f, c := local.file, local.content
 	row := &state.Message{ID: rem.replaces, MailboxID: mb.row.ID, UID: rem.uid, Base: f.Base(), New: f.New, Info: f.Name[len(f.Base()):],
 		Digest: c.Digest, Size: c.Size, DiskSize: c.DiskSize, Form: c.Form, Date: rem.date, EmailID: rem.emailID}
+	row.Identify(c.Essence)
 	if row.Date == 0 {
 		row.Date = local.date
 	}

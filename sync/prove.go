@@ -3,9 +3,7 @@ package sync
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"errors"
-	"io"
 	"slices"
 	"strings"
 	"unicode"
@@ -224,6 +222,8 @@ func (s *session) probe(ctx context.Context, suspects []*suspect, where func(int
 			if shows == unknown {
 				sus.doubt(c)
 			}
+			// No form of the file leads to what the server had.
+			sus.deep = sus.deep || shows != no && c.row != nil && formOf(c.content, c.row) == mail.FormApart
 			return shows == no
 		})
 		return nil
@@ -277,14 +277,22 @@ func (s *session) shows(ctx context.Context, c *message, sus *suspect, where fun
 		return no, nil // it spares the transfer of the whole
 	case c.manyForms():
 		return yes, nil // its digest will tell
-	case c.row != nil && !slices.Contains(c.content.Digests(), c.row.Digest):
+	case c.row != nil && !slices.Contains(c.content.Digests(), c.row.Digest) && c.content.Essence != c.row.Identity():
 		return no, nil
 	case part == nil:
 		return unknown, nil
 	}
 	form := c.form()
-	if c.rawFor(size) {
+	switch {
+	case c.rawFor(size):
 		form = mail.FormRaw
+	case c.bareFor(size):
+		form = mail.FormBare
+	}
+	if c.row != nil {
+		if form = formOf(c.content, c.row); form == mail.FormApart {
+			return yes, nil // as above
+		}
 	}
 	off, n := where(size)
 	have, err := s.store.ReadServerRange(c.file, form, off, n)
@@ -297,10 +305,15 @@ func (s *session) shows(ctx context.Context, c *message, sus *suspect, where fun
 	return yes, nil
 }
 
-// manyForms reports whether the server may hold a new file with other line
-// ends than it has.
+// manyForms reports whether the file does not tell what the server has: a new one
+// that it may hold with other line ends, or in several forms of one size, or one
+// of which it holds a message apart.
 func (m *message) manyForms() bool {
-	return m.row == nil && m.content != nil && m.content.TidySize > 0
+	if m.row != nil {
+		return m.row.Form == mail.FormApart
+	}
+	c := m.content
+	return c != nil && (c.TidySize > 0 || c.Form == mail.FormApart || c.Housekeeping > 0 && c.EssenceSize == c.DiskSize)
 }
 
 // rawFor reports whether a new file could be a message of that size only as
@@ -309,10 +322,18 @@ func (m *message) rawFor(size int64) bool {
 	return m.row == nil && m.content != nil && m.content.DiskSize == size && m.content.Size != size
 }
 
+// bareFor is the same for a new file without its housekeeping lines.
+func (m *message) bareFor(size int64) bool {
+	return m.row == nil && m.content != nil && m.content.Housekeeping > 0 && m.content.EssenceSize == size && m.content.Size != size
+}
+
 // digestFor returns the digest that a candidate has as a message of that size.
 func (m *message) digestFor(size int64) mail.Digest {
-	if m.rawFor(size) {
+	switch {
+	case m.rawFor(size):
 		return m.content.RawDigest
+	case m.bareFor(size):
+		return m.content.Essence
 	}
 	return m.digest()
 }
@@ -340,17 +361,16 @@ func (s *session) proveDeep(ctx context.Context, suspects []*suspect) error {
 			return nil
 		}
 		if _, err := c.FetchBodies(ctx, list, func(b remote.Body) error {
-			h := sha256.New()
-			n, err := io.Copy(h, b)
+			like, err := readLikeness(b)
 			if err != nil {
 				return err
 			}
 			sus := at[b.Mailbox][b.UID]
-			if sus == nil || n != b.Size {
+			if sus == nil || like.Size != b.Size {
 				return nil
 			}
-			var d mail.Digest
-			h.Sum(d[:0])
+			sus.m.like = like
+			n, d := like.Size, like.Whole
 			for _, cand := range sus.candidates {
 				if cand.digest() == d || cand.content != nil && cand.row == nil && slices.Contains(cand.content.Digests(), d) {
 					sus.digest = d

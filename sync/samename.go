@@ -143,11 +143,6 @@ func (s *session) namesakes(ctx context.Context) error {
 	return nil
 }
 
-// holds reports whether a file with that content may be the message of a row.
-func holds(c *maildir.Content, row *state.Message) bool {
-	return slices.Contains(c.Digests(), row.Digest) && sameForm(c, row.Digest, row)
-}
-
 // sameNames returns, by the unique part of their name, messages of several of
 // the folders that were compared. Each list has one at least whose file is not
 // where it was.

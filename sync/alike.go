@@ -1,0 +1,362 @@
+package sync
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"satchel/state"
+	"satchel/sync/mail"
+	"satchel/sync/plan"
+)
+
+// Servers alter what they store, and programs what they save. So a new message
+// on the server and a new file may be one message, though no form of the file is
+// what the server has. Here is what then counts as proof, the strongest first;
+// all of it is asked for in a few flights for all messages together:
+//
+//   - the essence is the same (mail.Essence)
+//   - the text is the same but for line ends, and so are Message-ID, author,
+//     subject and date
+//   - Message-ID and body are the same but for line ends
+//   - an upload was under way, or the server said OK to it, and came to where no
+//     other message of that Message-ID is
+//   - Message-ID, author, subject and date are the same, and the server sends
+//     other bytes each time, so that the rest cannot be compared
+//
+// The third holds for uploads of the journal, and in a mailbox that is paired from
+// the start. From the second on, INTERNALDATE has to agree as well, unless the journal knows
+// of the upload; from the third on there must be one such message, and one such
+// file. Each side keeps what it has (mail.FormApart).
+
+// resemblance is a new message on the server with the files that it may be.
+type resemblance struct {
+	m     *message
+	files []*message
+	// announced are the uploads in the journal that it may be, by file.
+	announced map[*message]*state.Intent
+
+	header []byte // all of it; nil when it was not asked for
+	hk     int64  // bytes of housekeeping lines, once id is known
+	id     string // its Message-ID
+	asked  bool   // id and hk are known
+	tail   []byte // its last bytes
+	like   *mail.Likeness
+	again  *mail.Likeness // as it was sent the second time
+}
+
+// matchAlike pairs what is left new on both sides and is one message altered.
+func (s *session) matchAlike(ctx context.Context) error {
+	list := s.alikes()
+	if len(list) == 0 {
+		return nil
+	}
+	if err := s.readCards(ctx, list); err != nil {
+		return err
+	}
+	list = slices.DeleteFunc(list, func(a *resemblance) bool {
+		s.narrow(a)
+		return len(a.files) == 0
+	})
+	if err := s.pairByHeader(ctx, list); err != nil {
+		return err
+	}
+	if list = stillOpen(list); len(list) == 0 {
+		return nil
+	}
+	if err := s.readWhole(ctx, list, func(a *resemblance) **mail.Likeness { return &a.like }); err != nil {
+		return err
+	}
+	for _, is := range []proof{sameEssence, sameText, sameBody, sameUpload} {
+		if err := s.pairBy(ctx, list, is); err != nil {
+			return err
+		}
+	}
+	return s.pairUnsteady(ctx, list)
+}
+
+// stillOpen returns those of which neither the message nor all files found another.
+func stillOpen(list []*resemblance) []*resemblance {
+	return slices.DeleteFunc(slices.Clone(list), func(a *resemblance) bool {
+		a.files = slices.DeleteFunc(a.files, func(f *message) bool { return f.done })
+		return a.m.done || len(a.files) == 0
+	})
+}
+
+// alikes returns the new messages that some new file, or an upload of the
+// journal, is about as large as.
+func (s *session) alikes() []*resemblance {
+	byBox := map[string][]*message{}
+	for _, f := range s.newLocal {
+		if !f.done && f.content != nil {
+			byBox[f.file.Folder] = append(byBox[f.file.Folder], f)
+		}
+	}
+	uploads := map[string]map[*message]*state.Intent{}
+	for _, i := range s.intents {
+		if i.Kind != state.IntentAppend || slices.Contains(s.explained, i) {
+			continue
+		}
+		if f := s.uploaded(i); f != nil && !f.done {
+			if uploads[i.Mailbox] == nil {
+				uploads[i.Mailbox] = map[*message]*state.Intent{}
+			}
+			uploads[i.Mailbox][f] = i
+		}
+	}
+	if len(byBox)+len(uploads) == 0 {
+		return nil
+	}
+	var list []*resemblance
+	for _, m := range s.newRemote {
+		if m.done || !m.hasMeta || m.replaces != 0 || m.item.CopyOf != nil {
+			continue
+		}
+		a := &resemblance{m: m, id: m.messageID, announced: map[*message]*state.Intent{}}
+		name := m.item.Remote.Mailbox
+		for f, i := range uploads[name] {
+			if s.after(i, m) && aboutAsLarge(i.Size, m.item.Size) {
+				a.announced[f] = i
+				a.files = append(a.files, f)
+			}
+		}
+		for _, f := range byBox[name] {
+			if a.announced[f] == nil && aboutAsLarge(f.content.Size, m.item.Size) && (!m.hasMessageID || bare(f.content.MessageID) == m.messageID) {
+				a.files = append(a.files, f)
+			}
+		}
+		if len(a.files) > 0 {
+			list = append(list, a)
+		}
+	}
+	return list
+}
+
+// narrow leaves of the files of a message those that may be it by what its header
+// tells.
+func (s *session) narrow(a *resemblance) {
+	a.files = slices.DeleteFunc(a.files, func(f *message) bool {
+		switch id := s.idOf(f); {
+		case !a.asked:
+			return true // the server did not say
+		case id == a.id && id != "":
+			return false
+		case a.announced[f] != nil && f.date == a.m.date:
+			return false // a server may add a Message-ID, or write another one
+		default:
+			return id != a.id || a.hk == 0 || f.content == nil || f.content.EssenceSize != a.m.item.Size-a.hk
+		}
+	})
+	slices.SortFunc(a.files, func(x, y *message) int { return compareFiles(x, y) })
+}
+
+// compareFiles puts files in the order of their names.
+func compareFiles(x, y *message) int {
+	switch a, b := x.file.String(), y.file.String(); {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+// idOf returns the Message-ID of a file.
+func (s *session) idOf(f *message) string {
+	if f.content == nil {
+		if c, err := s.store.Inspect(context.Background(), f.file); err == nil {
+			f.content = &c
+		} else {
+			return ""
+		}
+	}
+	return bare(f.content.MessageID)
+}
+
+// proof says whether the content of a message and that of a file show that they
+// are one. alone: no other message and no other file may be meant.
+type proof func(s *session, a *resemblance, f *message, like *mail.Likeness) (is, alone bool)
+
+func sameEssence(_ *session, a *resemblance, _ *message, like *mail.Likeness) (is, alone bool) {
+	return a.like.Essence == like.Essence, false
+}
+
+func sameText(s *session, a *resemblance, f *message, like *mail.Likeness) (is, alone bool) {
+	return a.like.Text == like.Text && a.like.SameCard(like) && s.dated(a, f), false
+}
+
+func sameBody(s *session, a *resemblance, f *message, like *mail.Likeness) (is, alone bool) {
+	known := a.like.MessageID != "" && a.like.MessageID == like.MessageID || a.announced[f] != nil
+	// Elsewhere two that differ in a Received line are two deliveries.
+	known = known && (a.announced[f] != nil || s.startsAnew(a.m))
+	return known && !a.like.Cut && !like.Cut && a.like.Body == like.Body && s.dated(a, f), true
+}
+
+func sameUpload(_ *session, a *resemblance, f *message, like *mail.Likeness) (is, alone bool) {
+	i := a.announced[f]
+	if i == nil {
+		return false, true
+	}
+	// INTERNALDATE is the file's time to the second, where the server keeps it. An
+	// upload without an answer need not have arrived, so another ID speaks against it.
+	same := a.like.MessageID != "" && a.like.MessageID == like.MessageID
+	other := a.like.MessageID != "" && like.MessageID != ""
+	return same || f.date == a.m.date && (i.Confirmed || !other), true
+}
+
+func sameCard(s *session, a *resemblance, f *message, like *mail.Likeness) (is, alone bool) {
+	return a.again.Whole != a.like.Whole && a.like.SameCard(like) && s.dated(a, f), true
+}
+
+// dated reports whether the date of the file is that of the message, or whether
+// there is a better reason to think of it.
+func (s *session) dated(a *resemblance, f *message) bool {
+	return f.date == a.m.date || a.announced[f] != nil
+}
+
+// pairBy pairs those that a proof holds for.
+func (s *session) pairBy(ctx context.Context, list []*resemblance, is proof) error {
+	type pair struct {
+		a *resemblance
+		f *message
+	}
+	var pairs []pair
+	ofFile := map[*message]int{}
+	ofMessage := map[*message]int{}
+	only := false
+	for _, a := range stillOpen(list) {
+		if a.like == nil {
+			continue
+		}
+		for _, f := range a.files {
+			like, err := s.likenessOf(ctx, f)
+			if err != nil {
+				return err
+			}
+			if like == nil {
+				continue
+			}
+			if yes, alone := is(s, a, f, like); yes {
+				pairs = append(pairs, pair{a, f})
+				ofFile[f]++
+				ofMessage[a.m]++
+				only = alone
+			}
+		}
+	}
+	for _, p := range pairs {
+		if p.a.m.done || p.f.done || only && (ofFile[p.f] > 1 || ofMessage[p.a.m] > 1) {
+			continue
+		}
+		if err := s.pairApart(ctx, p.a, p.f, p.a.like.Whole, p.a.like.Size); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// likenessOf reads a file once in a cycle; nil where it cannot be read now.
+func (s *session) likenessOf(ctx context.Context, f *message) (*mail.Likeness, error) {
+	if f.like == nil {
+		l, err := s.store.Likeness(ctx, f.file)
+		if errors.Is(err, mail.ErrGone) || err != nil && ctx.Err() == nil {
+			s.moved = true
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		f.like = &l
+	}
+	return f.like, nil
+}
+
+// pairUnsteady pairs what cannot be compared, because the server words it anew
+// each time that it sends it, and leaves alone what the server did not send.
+func (s *session) pairUnsteady(ctx context.Context, list []*resemblance) error {
+	var ask []*resemblance
+	for _, a := range stillOpen(list) {
+		if a.like == nil {
+			s.leaveAlike(a)
+			continue
+		}
+		for _, f := range a.files {
+			like, err := s.likenessOf(ctx, f)
+			if err != nil {
+				return err
+			}
+			if like != nil && a.like.SameCard(like) && s.dated(a, f) && !slices.Contains(ask, a) {
+				ask = append(ask, a)
+			}
+		}
+	}
+	if len(ask) == 0 {
+		return nil
+	}
+	if err := s.readWhole(ctx, ask, func(a *resemblance) **mail.Likeness { return &a.again }); err != nil {
+		return err
+	}
+	ask = slices.DeleteFunc(ask, func(a *resemblance) bool {
+		if a.again == nil {
+			s.leaveAlike(a)
+		}
+		return a.again == nil
+	})
+	if err := s.pairBy(ctx, ask, sameCard); err != nil {
+		return err
+	}
+	for _, a := range ask {
+		if a.m.done {
+			s.rep.notice("%s: the server words a message anew each time that it sends it, so messages there were recognised by Message-ID, date, sender and subject only",
+				a.m.item.Remote.Mailbox)
+		}
+	}
+	return nil
+}
+
+// leaveAlike leaves a message alone that the server did not send, and the files
+// that it may be: taken for others, they would become two.
+func (s *session) leaveAlike(a *resemblance) {
+	a.m.done = true
+	s.hold(true, a.m.item.Remote.Mailbox)
+	for _, f := range a.files {
+		if f.row == nil {
+			f.done = true
+			s.hold(false, f.file.Folder)
+		}
+	}
+}
+
+// pairApart takes a message and a file for one, of which the server has d.
+func (s *session) pairApart(ctx context.Context, a *resemblance, f *message, d mail.Digest, size int64) error {
+	n, i := a.m, a.announced[f]
+	if f.row != nil { // it went up again
+		f.row.Digest, f.row.Size = d, size
+		f.row.DiskSize, f.row.Form = f.content.DiskSize, formOf(f.content, f.row)
+		f.row.Identify(f.content.Essence)
+		if i != nil {
+			s.explained = append(s.explained, i)
+		}
+		s.movedTo(f, n)
+		return nil
+	}
+	sent := f.content.Digest
+	f.content.Apart(d, size)
+	if i != nil && f.file.Folder != n.item.Remote.Mailbox {
+		return s.completeUpload(ctx, i, n, f)
+	}
+	s.meet(n, f, sent)
+	return nil
+}
+
+// mayBeUpload reports whether a new message may be what an upload led to that the
+// server said OK to. A server may write another Message-ID.
+func (s *session) mayBeUpload(i *state.Intent, f, n *message) bool {
+	if n.item.Remote.Mailbox != i.Mailbox || !s.after(i, n) || n.done || n.item.Remote.State != plan.New ||
+		n.hasMeta && !aboutAsLarge(i.Size, n.item.Size) {
+		return false
+	}
+	id := s.idOf(f)
+	other := n.hasMessageID && n.messageID != id && id != "" && n.messageID != ""
+	return !other || n.date == f.date
+}

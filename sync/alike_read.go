@@ -1,0 +1,186 @@
+package sync
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"slices"
+
+	"satchel/sync/mail"
+	"satchel/sync/remote"
+)
+
+// requests asks for messages, by mailbox; at finds them again.
+func (s *session) requests(list []*resemblance) (reqs []remote.BodyRequest, at map[string]map[mail.UID]*resemblance) {
+	at = map[string]map[mail.UID]*resemblance{}
+	for _, a := range list {
+		name := a.m.item.Remote.Mailbox
+		if at[name] == nil {
+			at[name] = map[mail.UID]*resemblance{}
+			reqs = append(reqs, remote.BodyRequest{Mailbox: name, UIDValidity: s.mailboxes[name].changes.Cursor.UIDValidity})
+		}
+		at[name][a.m.uid] = a
+		r := &reqs[slices.IndexFunc(reqs, func(r remote.BodyRequest) bool { return r.Mailbox == name })]
+		r.UIDs = append(r.UIDs, a.m.uid)
+	}
+	for i := range reqs {
+		slices.Sort(reqs[i].UIDs)
+	}
+	return reqs, at
+}
+
+// readCards asks for Message-ID and housekeeping lines: one flight for all.
+func (s *session) readCards(ctx context.Context, list []*resemblance) error {
+	c, err := s.pool.first(ctx)
+	if err != nil {
+		return err
+	}
+	reqs, at := s.requests(list)
+	names := append([]string{"Message-ID"}, mail.HousekeepingFields()...)
+	failed, err := c.Headers(ctx, reqs, names, func(mailbox string, h remote.Header) error {
+		if a := at[mailbox][h.UID]; a != nil {
+			a.id, a.hk, a.asked = mail.FieldOf(h.Data, "Message-ID"), mail.HousekeepingIn(h.Data), true
+			a.m.messageID, a.m.hasMessageID = a.id, true
+		}
+		return nil
+	})
+	s.logFailed("headers", failed)
+	return err
+}
+
+func (s *session) logFailed(what string, failed map[string]error) {
+	for name, err := range failed {
+		s.log.Warn(what+" not read", "mailbox", name, "err", err)
+	}
+}
+
+// pairByHeader pairs what differs from a file by housekeeping lines alone, without
+// a transfer, where a part of a message is proof enough (see prove): the header
+// is the file's but for such lines, the size is what that makes, and the last
+// bytes agree.
+func (s *session) pairByHeader(ctx context.Context, list []*resemblance) error {
+	list = slices.DeleteFunc(slices.Clone(list), func(a *resemblance) bool {
+		return !slices.ContainsFunc(a.files, func(f *message) bool { return s.fitsHeader(a, f) })
+	})
+	if len(list) == 0 {
+		return nil
+	}
+	c, err := s.pool.first(ctx)
+	if err != nil {
+		return err
+	}
+	reqs, at := s.requests(list)
+	failed, err := c.Headers(ctx, reqs, nil, func(mailbox string, h remote.Header) error {
+		if a := at[mailbox][h.UID]; a != nil {
+			a.header = h.Data
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	s.logFailed("headers", failed)
+	if err := s.readTails(ctx, c, list); err != nil {
+		return err
+	}
+	for _, a := range list {
+		for _, f := range a.files {
+			if a.m.done || f.done || a.header == nil || a.tail == nil || !s.fitsHeader(a, f) {
+				continue
+			}
+			d, size, err := s.store.Graft(ctx, f.file, a.header)
+			if err != nil || size != a.m.item.Size {
+				if ctx.Err() != nil {
+					return err
+				}
+				continue // what it is will be told by all of it
+			}
+			n := int64(len(a.tail))
+			have, err := s.store.ReadServerRange(f.file, mail.FormBare, f.content.EssenceSize-n, n)
+			if err != nil || !bytes.Equal(have, a.tail) {
+				continue
+			}
+			if err := s.pairApart(ctx, a, f, d, size); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// fitsHeader reports whether a message has the size of the file with other
+// housekeeping lines, and parts of it are proof enough.
+func (s *session) fitsHeader(a *resemblance, f *message) bool {
+	return f.content != nil && f.content.EssenceSize == a.m.item.Size-a.hk && s.idOf(f) == a.id && a.id != "" &&
+		(a.announced[f] != nil || s.startsAnew(a.m)) && s.sizes != sizesInexact
+}
+
+// readTails asks for the last bytes, as far as they are behind the header.
+func (s *session) readTails(ctx context.Context, c *remote.Conn, list []*resemblance) error {
+	reqs, at := s.requests(slices.DeleteFunc(slices.Clone(list), func(a *resemblance) bool { return a.header == nil }))
+	probes := make([]remote.ProbeRequest, 0, len(reqs))
+	for _, r := range reqs {
+		p := remote.ProbeRequest{Mailbox: r.Mailbox, UIDValidity: r.UIDValidity}
+		for _, uid := range r.UIDs {
+			a := at[r.Mailbox][uid]
+			n := max(0, min(probeTail, a.m.item.Size-int64(len(a.header))))
+			if n == 0 {
+				a.tail = []byte{} // it has no body
+				continue
+			}
+			p.Items = append(p.Items, remote.ProbeItem{UID: uid, Offset: a.m.item.Size - n, Length: n})
+		}
+		if len(p.Items) > 0 {
+			probes = append(probes, p)
+		}
+	}
+	if len(probes) == 0 {
+		return nil
+	}
+	failed, err := c.Probe(ctx, probes, func(mailbox string, p remote.Probe) error {
+		if a := at[mailbox][p.UID]; a != nil && len(p.Part) > 0 {
+			a.tail = p.Part
+		}
+		return nil
+	})
+	s.logFailed("parts", failed)
+	return err
+}
+
+// readWhole fetches messages and finds out what they are like; what proveDeep
+// fetched is known already, but for the second time.
+func (s *session) readWhole(ctx context.Context, list []*resemblance, to func(*resemblance) **mail.Likeness) error {
+	for _, a := range list {
+		if p := to(a); p == &a.like && a.m.like != nil {
+			a.like = a.m.like
+		}
+	}
+	list = slices.DeleteFunc(slices.Clone(list), func(a *resemblance) bool { return *to(a) != nil })
+	if len(list) == 0 {
+		return nil
+	}
+	c, err := s.pool.first(ctx)
+	if err != nil {
+		return err
+	}
+	reqs, at := s.requests(list)
+	failed, err := c.FetchBodies(ctx, reqs, func(b remote.Body) error {
+		like, err := readLikeness(b)
+		if a := at[b.Mailbox][b.UID]; a != nil && err == nil {
+			*to(a) = like
+		}
+		return err
+	})
+	s.logFailed("messages", failed)
+	return err
+}
+
+// readLikeness reads a message that is on its way.
+func readLikeness(b remote.Body) (*mail.Likeness, error) {
+	r := mail.NewReading()
+	if _, err := io.Copy(r, b); err != nil {
+		return nil, err
+	}
+	l := r.Done()
+	return &l, nil
+}
