@@ -105,7 +105,7 @@ func (a *applier) upload(ctx context.Context, c *remote.Conn, ops []*plan.Op) er
 	if nerr != nil {
 		return nerr
 	}
-	a.uploadedTogether(mb, changes)
+	a.sizesWanted(mb, changes)
 	if err != nil {
 		if fatal(ctx, err) {
 			return err
@@ -132,18 +132,18 @@ func (a *applier) upload(ctx context.Context, c *remote.Conn, ops []*plan.Op) er
 	return nil
 }
 
-// uploadedTogether notes which messages may have shared a command.
-func (a *applier) uploadedTogether(mb *mailbox, changes []*laneChange) {
-	if !a.pool.groupsAppends() || len(changes) < 2 {
-		return
-	}
+// sizesWanted notes which messages the next cycle asks the sizes of: one shows what
+// the server altered, and which of those that shared a command got which UID.
+func (a *applier) sizesWanted(mb *mailbox, changes []*laneChange) {
 	var uids []mail.UID
 	for _, x := range changes {
 		if x.err == nil && x.uid != 0 {
 			uids = append(uids, x.uid)
 		}
 	}
-	a.putTogether(mb, uids)
+	if len(uids) > 0 {
+		a.wantSizes(mb, uids)
+	}
 }
 
 // learnValidity notes the UIDVALIDITY of a mailbox that this run made, or one
@@ -163,7 +163,7 @@ func (s *session) learnValidity(tx *state.Tx, mb *mailbox, v mail.UIDValidity) e
 // describe reads the content of a file that is uploaded again, because the
 // server lost its message.
 func (a *applier) describe(ctx context.Context, m *message) error {
-	if m.content != nil && m.content.Size == m.item.Size {
+	if m.content != nil && m.content.Size == m.item.Size && m.content.Form != mail.FormApart {
 		if err := a.unchanged(m); err == nil || !m.guessed {
 			return err
 		}

@@ -175,7 +175,7 @@ func works() []work {
 		},
 		{
 			"new on disk", agreed(2, 30), thenDisk(1, delivered), "upload:1", "",
-			[...]cost{{4, 4412, 1251}, {4, 4461, 1404}, {4, 4493, 1319}, {5, 4637, 4838}}, false,
+			[...]cost{{4, 4447, 1312}, {4, 4473, 1421}, {4, 4528, 1380}, {5, 4673, 4900}}, false,
 		},
 		{
 			"100 new on disk", agreed(2, 30), thenDisk(100, delivered), "upload:100", "",

@@ -19,20 +19,19 @@ type ours struct {
 	uids     []mail.UID
 	moved    []mail.UID // those of them that were on the server before, elsewhere
 	nameless []mail.UID // those of them whose identity is not known
-	// grouped went up in one command, which told their UIDs as a set; their sizes
-	// show whether each has its own.
-	grouped []mail.UID
+	// sent are those that went up. Their sizes show whether the server altered
+	// them, and whether each has its own UID, where a command told a set of them.
+	sent []mail.UID
 	// unseen are those that the server has not shown since; see arrived.
 	unseen map[mail.UID]bool
 }
 
-// putTogether notes that the messages of these rows, put there already, went up
-// in one command.
-func (s *session) putTogether(mb *mailbox, uids []mail.UID) {
+// wantSizes notes that the messages with these UIDs, put there already, went up.
+func (s *session) wantSizes(mb *mailbox, uids []mail.UID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if o := s.put[mb.row.ID]; o != nil {
-		o.grouped = append(o.grouped, uids...)
+		o.sent = append(o.sent, uids...)
 	}
 }
 
@@ -87,6 +86,6 @@ func (s *session) held(ctx context.Context, req *remote.ChangesRequest, mb *mail
 			return !held || uid == first || uid == last
 		}))
 	}
-	req.Ours, req.Nameless, req.Grouped = still(o.uids), still(o.nameless), still(o.grouped)
+	req.Ours, req.Nameless, req.Grouped = still(o.uids), still(o.nameless), still(o.sent)
 	return nil
 }

@@ -23,16 +23,20 @@ import (
 // a message that is new in the mailbox, and that nobody expected, may be the one
 // that was put there: then at those of its size.
 func (s *session) misplaced(ctx context.Context, mb *mailbox, known map[mail.UID]*state.Message, strangers []remote.NewMessage) error {
-	resized := map[mail.UID]bool{}
+	var odd []*resized
 	for _, n := range mb.changes.Named {
 		if row := known[n.UID]; row != nil && n.HasSize && n.Size != row.Size {
-			resized[n.UID] = true
+			odd = append(odd, &resized{row: row, told: n.Size})
 		}
 	}
-	if mb.row == nil || mb.detached || len(strangers)+len(resized) == 0 || s.pool.shares() {
+	if mb.row == nil || mb.detached || len(strangers)+len(odd) == 0 || s.pool.shares() {
 		return nil
 	}
 	if err := s.recallSizes(ctx); err != nil {
+		return err
+	}
+	others, err := s.learnAltered(ctx, mb, odd, len(strangers) > 0)
+	if err != nil {
 		return err
 	}
 	s.mu.Lock()
@@ -43,8 +47,12 @@ func (s *session) misplaced(ctx context.Context, mb *mailbox, known map[mail.UID
 	s.mu.Unlock()
 	rows := map[mail.UID]*state.Message{}
 	var look mail.UIDSet
-	err := s.db.Among(ctx, mb.row.ID, mail.UIDSetOf(ours), func(row *state.Message) error {
-		if resized[row.UID] || slices.ContainsFunc(strangers, func(n remote.NewMessage) bool { return !n.HasMeta || s.mayHaveSize(row.Size, n.Size) }) {
+	err = s.db.Among(ctx, mb.row.ID, mail.UIDSetOf(ours), func(row *state.Message) error {
+		resized := slices.ContainsFunc(odd, func(r *resized) bool { return r.row.UID == row.UID })
+		if resized && s.sizes != sizesInexact && !others[row.UID] {
+			return nil // it is what was put there, altered
+		}
+		if resized || slices.ContainsFunc(strangers, func(n remote.NewMessage) bool { return !n.HasMeta || s.mayHaveSize(row.Size, n.Size) }) {
 			rows[row.UID] = row
 			look = mail.AppendUID(look, row.UID)
 		}
@@ -72,7 +80,7 @@ func (s *session) misplaced(ctx context.Context, mb *mailbox, known map[mail.UID
 				return err
 			}
 		}
-		if row != nil && (!s.mayHaveSize(row.Size, n.Size) || row.Date != 0 && n.Date != row.Date) {
+		if row != nil && (others[n.UID] || !s.mayHaveSize(row.Size, n.Size) || row.Date != 0 && n.Date != row.Date) {
 			s.evict(row)
 			s.newMessage(mb, n)
 		}

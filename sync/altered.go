@@ -1,0 +1,131 @@
+package sync
+
+import (
+	"context"
+	"slices"
+
+	"satchel/state"
+	"satchel/sync/mail"
+	"satchel/sync/remote"
+)
+
+// resized is a message that this run put on the server, by the server's own
+// account, and that has another size there than was sent.
+type resized struct {
+	row  *state.Message
+	told int64 // by the server
+
+	header []byte
+	like   *mail.Likeness
+}
+
+// learnAltered finds out what the server made of what it was sent, so that the
+// base knows what it has: the header first, which with the file's body makes a
+// message of that size where the server has added nothing but housekeeping lines;
+// then all of it. One flight each. It returns the UIDs that turned out to be other
+// messages'; strangers: there are new messages that may be what was sent.
+func (s *session) learnAltered(ctx context.Context, mb *mailbox, list []*resized, strangers bool) (others map[mail.UID]bool, err error) {
+	if len(list) == 0 || s.sizes == sizesInexact {
+		return nil, nil
+	}
+	c, err := s.pool.first(ctx)
+	if err != nil {
+		return nil, err
+	}
+	req := remote.BodyRequest{Mailbox: mb.name, UIDValidity: mb.changes.Cursor.UIDValidity}
+	of := map[mail.UID]*resized{}
+	for _, r := range list {
+		of[r.row.UID] = r
+		req.UIDs = append(req.UIDs, r.row.UID)
+	}
+	slices.Sort(req.UIDs)
+	if _, err := c.Headers(ctx, []remote.BodyRequest{req}, nil, func(_ string, h remote.Header) error {
+		if r := of[h.UID]; r != nil {
+			r.header = h.Data
+		}
+		return nil
+	}); err != nil {
+		return nil, err
+	}
+	req.UIDs = nil
+	for _, r := range list {
+		if !s.addedLines(ctx, r) {
+			req.UIDs = append(req.UIDs, r.row.UID)
+		}
+	}
+	if len(req.UIDs) == 0 {
+		return nil, ctx.Err()
+	}
+	slices.Sort(req.UIDs)
+	if _, err := c.FetchBodies(ctx, []remote.BodyRequest{req}, func(b remote.Body) error {
+		like, err := readLikeness(b)
+		if r := of[b.UID]; r != nil && err == nil {
+			r.like = like
+			s.sawSize(r.told, like.Size)
+		}
+		return err
+	}); err != nil {
+		return nil, err
+	}
+	others = map[mail.UID]bool{}
+	for _, uid := range req.UIDs {
+		r := of[uid]
+		if r.like == nil {
+			continue
+		}
+		swapped := slices.ContainsFunc(list, func(o *resized) bool { return o != r && o.row.Digest == r.like.Whole })
+		if swapped || !s.isAltered(ctx, r, strangers) {
+			others[uid] = true
+		}
+	}
+	return others, ctx.Err()
+}
+
+// addedLines reports whether the message is the file with housekeeping lines, and
+// notes it.
+func (s *session) addedLines(ctx context.Context, r *resized) bool {
+	m := s.message(r.row)
+	if r.header == nil || !m.onDisk() {
+		return false
+	}
+	d, size, err := s.store.Graft(ctx, m.file, r.header)
+	if err != nil || size == 0 || size != r.told {
+		return false
+	}
+	s.noteAltered(ctx, m, d, size)
+	return true
+}
+
+// isAltered reports whether the message is the one that was sent, altered or not,
+// and notes it. One whose file cannot be read now is believed to be. Where neither
+// its text nor its Message-ID tells, the server's word for the UID stands unless
+// there is another message that may be meant.
+func (s *session) isAltered(ctx context.Context, r *resized, strangers bool) bool {
+	m := s.message(r.row)
+	if r.like.Whole == r.row.Digest || !m.onDisk() {
+		return true
+	}
+	file, err := s.store.Likeness(ctx, m.file)
+	if err != nil {
+		return true
+	}
+	same := r.like.Text == file.Text || r.like.Body == file.Body || r.like.MessageID != "" && r.like.MessageID == file.MessageID
+	if same || !strangers && !otherID(r.like.MessageID, file.MessageID) {
+		s.noteAltered(ctx, m, r.like.Whole, r.like.Size)
+		return true
+	}
+	return false
+}
+
+// noteAltered notes that the server has d of the message.
+func (s *session) noteAltered(ctx context.Context, m *message, d mail.Digest, size int64) {
+	essence := m.row.Identity()
+	m.row.Digest, m.row.Size = d, size
+	m.row.Identify(essence)
+	c, err := s.store.Inspect(ctx, m.file)
+	m.row.Form = mail.FormApart
+	if err == nil {
+		m.row.Form = formOf(&c, m.row)
+	}
+	s.touched = append(s.touched, m)
+}
