@@ -103,6 +103,7 @@ type laneChange struct {
 	kept   bool       // a move left it where it was
 	// byHalves: what moves it copies it first, and removes the original.
 	byHalves bool
+	ok       bool // an upload was answered OK, whatever became of it
 	// unmarked: it was to be expunged, stayed, and is not marked any more.
 	unmarked bool
 }

@@ -54,9 +54,19 @@ func (a *applier) upload(ctx context.Context, c *remote.Conn, ops []*plan.Op) er
 			a.skip(op, err)
 			continue
 		}
+		if held, err := a.heldBack(mb, m); held {
+			a.holdBack(op)
+			if err != nil {
+				a.rep.problem(op.Mailbox, op.MessageKey(), err)
+			}
+			continue
+		}
 		reqs = append(reqs, a.appendRequest(mb, m))
 		changes = append(changes, &laneChange{op: op, m: m, intent: &state.Intent{Kind: state.IntentAppend, Mailbox: mb.name, Home: mb.name, UID: a.nextIn(mb.name),
 			Base: m.file.Base(), Digest: m.content.Digest, Size: m.content.Size, Delta: mail.Delta{Add: m.sent}}})
+	}
+	if len(changes) == 0 {
+		return nil
 	}
 	if err := a.announceUploads(ctx, changes); err != nil {
 		return err
@@ -71,7 +81,7 @@ func (a *applier) upload(ctx context.Context, c *remote.Conn, ops []*plan.Op) er
 		if errors.Is(err, remote.ErrUnstable) {
 			err = errors.Join(mail.ErrChanged, err) // it is still being written
 		}
-		x.uid, x.err = uid, err
+		x.uid, x.err, x.ok = uid, err, err == nil
 		if err == nil && (uid == 0 || known != 0 && v != known || !a.plausible(mb, uid)) {
 			x.uid, x.err = 0, errPlaced
 		}
@@ -100,7 +110,7 @@ func (a *applier) upload(ctx context.Context, c *remote.Conn, ops []*plan.Op) er
 				}
 			}
 		}
-		return n.write(tx)
+		return errors.Join(n.write(tx), a.noteAnswers(tx, mb, changes))
 	})
 	if nerr != nil {
 		return nerr
@@ -130,6 +140,33 @@ func (a *applier) upload(ctx context.Context, c *remote.Conn, ops []*plan.Op) er
 		}
 	}
 	return nil
+}
+
+// noteAnswers remembers which uploads the server refused, and to which it said OK
+// without saying where they are.
+func (a *applier) noteAnswers(tx *state.Tx, mb *mailbox, changes []*laneChange) error {
+	var sent []int64
+	for _, x := range changes {
+		answer := refusedBy(x.err)
+		var err error
+		switch {
+		case x.ok && errors.Is(x.err, mail.ErrChanged):
+			sent = append(sent, x.intent.ID)
+		case x.ok && x.err == nil:
+			err = a.forgetUnsent(tx, mb.name, x.m)
+		case answer != "" && !a.crowds(x.err):
+			err = a.noteRefused(tx, mb.name, x.m, answer)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	a.mu.Lock()
+	for _, id := range sent {
+		a.sentNow[id] = true
+	}
+	a.mu.Unlock()
+	return tx.ConfirmIntents(sent...)
 }
 
 // sizesWanted notes which messages the next cycle asks the sizes of: one shows what

@@ -73,14 +73,19 @@ func ofMailbox(err error) *mail.Error {
 // did at once, and reports whether it was one: servers that keep mail in one
 // database refuse what would have to wait. It is tried again by one connection.
 func (a *applier) crowdedOut(op *plan.Op, err error) bool {
-	var re *remote.ResponseError
-	limit, _ := remote.LimitOf(err)
-	if !errors.As(err, &re) || re.Bad || re.Code != "" || limit != remote.NoLimit || !a.pool.crowded() {
+	if !a.crowds(err) {
 		return false
 	}
 	a.pool.goAlone()
 	a.skip(op, errors.Join(mail.ErrChanged, err))
 	return true
+}
+
+// crowds reports whether a refusal may be due to our other connections.
+func (a *applier) crowds(err error) bool {
+	var re *remote.ResponseError
+	limit, _ := remote.LimitOf(err)
+	return errors.As(err, &re) && !re.Bad && re.Code == "" && limit == remote.NoLimit && a.pool.crowded()
 }
 
 // noRoom returns why nothing more is to be sent; nil while there is room.

@@ -107,7 +107,7 @@ func (s *session) tellPlan(ctx context.Context, ops []plan.Op) error {
 	wanted := map[string]map[mail.UID][]int{} // by mailbox, the operations about messages that only the server has
 	for i := range ops {
 		op := &ops[i]
-		if op.Kind.Silent() || s.endsStump(op) {
+		if op.Kind.Silent() || s.endsStump(op) || s.wouldHoldBack(op) {
 			continue
 		}
 		o := operation(op)

@@ -74,12 +74,16 @@ type session struct {
 	unheld               map[string]mail.Flags        // keywords for which a folder has no letter left
 	// unlettered are the folders of which the run said that their letters cannot be read or written
 	unlettered map[string]bool
-	limits     limits
+	// unsentFiles are remembered: the server refused them, or does not show them.
+	unsentFiles map[fileKey]*state.Unsent
+	sentNow     map[int64]bool // uploads in the journal that this run was told OK to
+	refusedNow  map[fileKey]bool
+	limits      limits
 }
 
 func newSession(e *Engine, req Request, db *state.DB, store *maildir.Store, client *remote.Client, rep *Report) *session {
 	return &session{Engine: e, req: req, db: db, store: store, rep: rep, start: e.now(), said: map[string]bool{}, expected: map[int64]maildir.Fingerprint{}, put: map[int64]*ours{}, unheld: map[string]mail.Flags{}, unlettered: map[string]bool{}, braked: map[string]error{}, notThere: map[string]bool{},
-		compared: map[string]bool{}, copied: map[string]bool{},
+		compared: map[string]bool{}, copied: map[string]bool{}, sentNow: map[int64]bool{}, refusedNow: map[fileKey]bool{},
 		pool: newPool(client, e.account.Connections, newPatience(e.account.Timeout, e.sleep, e.log), e.log), progress: Progress{Account: e.account.Name}}
 }
 
@@ -96,10 +100,11 @@ func (s *session) run(ctx context.Context) error {
 			return err
 		}
 	}
-	err := errors.Join(s.recallDistrust(ctx), s.bindNames(ctx))
+	err := errors.Join(s.recallDistrust(ctx), s.recallUnsent(ctx), s.bindNames(ctx))
 	if err == nil {
 		err = s.cycles(ctx)
 	}
+	s.tellUnplaced()
 	if err == nil {
 		err = s.brakes()
 	}
@@ -196,6 +201,8 @@ func (s *session) look(ctx context.Context) error {
 		s.recoverRemoteFlags,
 		s.confirmNowhere,
 		s.matchRemote,
+		s.settleUploads,
+		s.leaveEmpty,
 		s.confirmMass,
 		s.confirmCopies,
 		s.releaseDetached,
@@ -252,6 +259,11 @@ func (s *session) finish(ctx context.Context, err error) error {
 		}
 		if err := s.rememberNames(tx); err != nil {
 			return err
+		}
+		if len(s.unsentFiles) > 0 {
+			if err := tx.ForgetUnsentBefore(s.now().Add(-rememberUnsent)); err != nil {
+				return err
+			}
 		}
 		if err := s.noteGeneration(tx); err != nil {
 			return err

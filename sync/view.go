@@ -22,6 +22,7 @@ type view struct {
 	touched   []*message // only the place of the file or the UID is to be noted
 	intents   []*state.Intent
 	explained []*state.Intent              // those of them whose message was found
+	unplaced  []refusal                    // uploads that were answered OK and not found
 	waiting   []*state.Intent              // those whose file may be on its way between two folders
 	gaps      map[string]int64             // by mailbox, what came there since the journal was written and is not there any more
 	byHalves  bool                         // the server has no MOVE

@@ -39,6 +39,7 @@ func alphabet() map[string]kind {
 		"server forget":    {serverForget, true, 1},
 		"server damage":    {serverDamage, true, 1},
 		"server mend":      {serverMend, true, 1},
+		"server alters":    {serverAlters, true, 2},
 
 		"disk new":          {diskNew, true, 6},
 		"disk flag":         {diskFlag, true, 6},

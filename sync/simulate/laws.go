@@ -283,7 +283,7 @@ func (w *World) bytes() *Violation {
 		if t == nil || t.content == nil {
 			return broken("bytes", "a message in %s is none that was made: %.60q", x.box, x.msg.Content)
 		}
-		if !t.holds(x.msg.Content) {
+		if !w.same(x.msg.Content, t) {
 			return broken("bytes", "message %d in %s on the server has %d bytes, made with %d", t.n, x.box, len(x.msg.Content), len(t.content))
 		}
 		if !t.copied && x.msg.Date.Unix() != t.date.Unix() {
@@ -296,7 +296,7 @@ func (w *World) bytes() *Violation {
 			continue
 		}
 		b, err := os.ReadFile(w.tree.path(f))
-		if err != nil || !t.holds(b) {
+		if err != nil || !w.same(b, t) {
 			return broken("bytes", "message %d in %s on disk has %d bytes, made with %d: %v", t.n, f.folder, len(b), len(t.content), err)
 		}
 		i, err := os.Stat(w.tree.path(f))

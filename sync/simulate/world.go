@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"satchel/conflict"
@@ -37,6 +38,8 @@ type World struct {
 	damaged *imaptest.Damaged // what the server cannot give
 	broken  []onServer        // the messages that are damaged, where they were then
 	rights  bool              // rights changed since the last agreement, which a plan that changes nothing cannot see
+	alters  atomic.Value      // the name of the alteration that the server makes of what clients store
+	altered bool              // it made one
 	saved   saves
 	torn    map[string]bool // folders that lost their keyword table since the last agreement
 	lost    bool            // the past was lost: what both sides hold may stay
@@ -87,7 +90,7 @@ func newWorld(h History, o Options) (*World, error) {
 	for _, name := range s.Without {
 		caps = caps.Without(capabilities()[name])
 	}
-	so := imaptest.Options{Caps: caps, NoListen: true, Latency: time.Millisecond, Prefix: s.Prefix, Log: o.Log, Hook: w.hook, Mangle: w.mangle, Damaged: w.damaged}
+	so := imaptest.Options{Caps: caps, NoListen: true, Latency: time.Millisecond, Prefix: s.Prefix, Log: o.Log, Hook: w.hook, Mangle: w.mangle, Damaged: w.damaged, Stores: w.stores}
 	if s.Delim != "" {
 		so.Delimiter = rune(s.Delim[0])
 	}
