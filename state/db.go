@@ -24,7 +24,7 @@ var schema string
 
 const (
 	applicationID = 0x53617463 // "Satc"
-	version       = 9          // user_version of the schema that this program writes
+	version       = 10         // user_version of the schema that this program writes
 )
 
 // Options are what tests may want beside the file.
@@ -227,6 +227,8 @@ func migrations() []string {
 		 CREATE INDEX message_essence ON message(essence) WHERE essence <> x''`,
 		unsentTable,
 		youngTable,
+		// Copies on the server are looked for by size.
+		`CREATE INDEX message_size ON message(size)`,
 	}
 }
 

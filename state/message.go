@@ -316,6 +316,23 @@ func (db *DB) ByEmailID(ctx context.Context, ids []string) (map[string][]*Messag
 	return found, err
 }
 
+// SizeDate is what COPY keeps of a message.
+type SizeDate struct {
+	Size int64 // server form
+	Date mail.Date
+}
+
+// BySizes returns messages of these sizes by size and date, a few of each.
+func (db *DB) BySizes(ctx context.Context, sizes []int64) (map[SizeDate][]*Message, error) {
+	found := map[SizeDate][]*Message{}
+	err := eachIn(ctx, db, "size", sizes, func(n int64) any { return n }, "AND pending=0 ORDER BY id", func(m *Message) {
+		if k := (SizeDate{m.Size, m.Date}); len(found[k]) < someCandidates {
+			found[k] = append(found[k], m)
+		}
+	})
+	return found, err
+}
+
 // ByID returns those of the rows that are there.
 func (db *DB) ByID(ctx context.Context, ids []int64) (map[int64]*Message, error) {
 	found := make(map[int64]*Message, len(ids))

@@ -22,6 +22,7 @@ type suspect struct {
 	unsure     bool              // a candidate's file could not be read just now
 	whole      bool              // its size is not to be believed, so nothing else will do either
 	deep       bool              // only the digest of the whole message will do
+	copied     bool              // a candidate is still where it was on the server
 	doubted    map[*message]bool // candidates of which parts of the message do not show whether they are it
 	digest     mail.Digest       // proven; zero when it is none of them
 }
@@ -287,6 +288,9 @@ func (s *session) suspects(ctx context.Context) ([]*suspect, error) {
 		if len(sus.candidates) > 0 {
 			list = append(list, sus)
 		}
+	}
+	if list, err = s.suspectCopies(ctx, list); err != nil {
+		return nil, err
 	}
 	return s.byEstimate(s.suspectUploads(list)), nil
 }

@@ -32,6 +32,7 @@ const (
 //   - a mailbox that is paired from the start (state lost, UIDVALIDITY
 //     changed, another tool before): the same with some bytes from the
 //     middle instead of the date
+//   - a message that may be a copy of one that stays: all of these
 //   - anything else, and whatever is left in doubt: the digest of the whole
 //     message, which is fetched for it
 func (s *session) prove(ctx context.Context, suspects []*suspect) error {
@@ -56,7 +57,7 @@ func (s *session) prove(ctx context.Context, suspects []*suspect) error {
 			case len(sus.left) == 0, sus.whole:
 			case round == 0:
 				now = append(now, sus) // also where the digest decides: most differ here
-			case !sus.deep && !whole && (round == 1 || s.startsAnew(sus.m)):
+			case !sus.deep && !whole && (round == 1 || sus.copied || s.startsAnew(sus.m)):
 				now = append(now, sus)
 			}
 		}
