@@ -213,31 +213,6 @@ func (s *session) knownContent(f *message, known map[mail.Digest][]*state.Messag
 	}
 }
 
-// isExactly reports whether a file with that content is what the message of a row
-// was on disk: one whose line ends the server changed only as another such.
-func isExactly(c *maildir.Content, row *state.Message) bool {
-	switch row.Digest {
-	case c.Digest, c.RawDigest:
-		return true
-	case c.TidyDigest:
-		return row.Form == mail.FormTidy
-	}
-	return false
-}
-
-// holds reports whether a file with that content may be the message of a row.
-func holds(c *maildir.Content, row *state.Message) bool {
-	return isExactly(c, row) || c.Essence == row.Identity()
-}
-
-// formOf returns how a file with that content relates to the server's message of
-// a row.
-func formOf(c *maildir.Content, row *state.Message) mail.Form {
-	as := *c
-	as.Apart(row.Digest, row.Size)
-	return as.Form
-}
-
 // leftSince reports whether the file of a message went from where this cycle
 // saw it, so that a new file of the same content may be the same one: folders
 // are listed one after the other. The next cycle tells.

@@ -306,39 +306,6 @@ func (s *session) shows(ctx context.Context, c *message, sus *suspect, where fun
 	return yes, nil
 }
 
-// manyForms reports whether the file does not tell what the server has: a new one
-// that it may hold with other line ends, or in several forms of one size, or one
-// of which it holds a message apart.
-func (m *message) manyForms() bool {
-	if m.row != nil {
-		return m.row.Form == mail.FormApart
-	}
-	c := m.content
-	return c != nil && (c.TidySize > 0 || c.Form == mail.FormApart || c.Housekeeping > 0 && c.EssenceSize == c.DiskSize)
-}
-
-// rawFor reports whether a new file could be a message of that size only as
-// the bytes that it is.
-func (m *message) rawFor(size int64) bool {
-	return m.row == nil && m.content != nil && m.content.DiskSize == size && m.content.Size != size
-}
-
-// bareFor is the same for a new file without its housekeeping lines.
-func (m *message) bareFor(size int64) bool {
-	return m.row == nil && m.content != nil && m.content.Housekeeping > 0 && m.content.EssenceSize == size && m.content.Size != size
-}
-
-// digestFor returns the digest that a candidate has as a message of that size.
-func (m *message) digestFor(size int64) mail.Digest {
-	switch {
-	case m.rawFor(size):
-		return m.content.RawDigest
-	case m.bareFor(size):
-		return m.content.Essence
-	}
-	return m.digest()
-}
-
 // proveDeep fetches whole messages and goes by their digest.
 func (s *session) proveDeep(ctx context.Context, suspects []*suspect) error {
 	if len(suspects) == 0 {
