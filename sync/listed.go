@@ -26,6 +26,11 @@ import (
 // the name leads to, where that is known.
 const faultAlias = "alias:"
 
+// faultVanished is what a server is remembered for that had no mailbox of a name
+// right after it had made it: somebody may have removed it in between, so one
+// more run tries.
+const faultVanished = "vanished"
+
 // secondLook asks for the mailboxes that the list does not have, though the
 // base knows them, or the Maildir has a folder for them.
 func (s *session) secondLook(ctx context.Context, f *finding) error {
@@ -202,9 +207,13 @@ func (s *session) holdsAny(mailbox string, folders []string) bool {
 // that the server has no mailbox of that name. What is known holds for as long
 // as the mailbox that the name leads to is there.
 func (s *session) aliasOf(boxes map[string]*remote.Mailbox, name string) error {
-	for f := range s.distrust {
+	for f, since := range s.distrust {
+		if f.mailbox != name {
+			continue
+		}
 		other, ok := strings.CutPrefix(f.what, faultAlias)
-		if f.mailbox == name && ok && (other == "" || boxes[other] != nil) {
+		justNow := f.what == faultVanished && !since.Before(s.start)
+		if justNow || ok && (other == "" || boxes[other] != nil) {
 			return aliasError(name, other)
 		}
 	}

@@ -113,7 +113,11 @@ func (a *applier) refuseAlias(op *plan.Op, other string) {
 // noteAlias remembers that the server has no mailbox of just this name, and
 // what it takes the name for.
 func (s *session) noteAlias(name, other string) {
-	if f := (fault{name, faultAlias + other}); s.distrust[f].IsZero() {
+	f, once := fault{name, faultAlias + other}, fault{name, faultVanished}
+	if other == "" && s.distrust[once].IsZero() {
+		f = once
+	}
+	if s.distrust[f].IsZero() {
 		s.distrust[f] = s.start
 	}
 }
