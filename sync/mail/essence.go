@@ -3,6 +3,7 @@ package mail
 import (
 	"bytes"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -60,17 +61,22 @@ func (e *Essence) Housekeeping() int64 { return e.dropped }
 // InBody reports whether all of the header went by.
 func (e *Essence) InBody() bool { return e.inBody }
 
+// essencePart is how much of a piece is taken at a time, in bytes: what bounds
+// the memory, whatever the pieces are.
+const essencePart = 32 << 10
+
 // Write takes a piece of the message.
 func (e *Essence) Write(p []byte) (int, error) {
-	e.out = e.out[:0]
-	rest := p
-	for len(rest) > 0 && !e.inBody {
-		e.header(rest[0])
-		rest = rest[1:]
-	}
-	e.body(rest)
-	if _, err := e.w.Write(e.out); err != nil {
-		return 0, err
+	for part := range slices.Chunk(p, essencePart) {
+		e.out = e.out[:0]
+		for len(part) > 0 && !e.inBody {
+			e.header(part[0])
+			part = part[1:]
+		}
+		e.body(part)
+		if _, err := e.w.Write(e.out); err != nil {
+			return 0, err
+		}
 	}
 	return len(p), nil
 }
