@@ -178,6 +178,7 @@ func (s *session) postponeUnsure(ctx context.Context) error {
 // found again: what is on disk is new, so that it is not lost, and what is on
 // neither side is forgotten.
 func (s *session) releaseDetached(context.Context) error {
+	s.keepDetached()
 	released := map[*message]bool{}
 	for id, m := range s.messages {
 		if !m.detached || m.item.Remote.State != plan.Removed {

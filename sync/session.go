@@ -208,6 +208,7 @@ func (s *session) look(ctx context.Context) error {
 		s.releaseDetached,
 		s.postponeUndescribed,
 		s.recoverRemoteMoves,
+		s.keepUnshown,
 		s.settleStumps,
 		s.confirmRemoved,
 		s.holdBack,

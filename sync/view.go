@@ -61,6 +61,7 @@ type mailbox struct {
 	folder    *maildir.Folder // nil: not on disk
 	remote    *remote.Mailbox // nil: not on the server
 	baseCount int
+	behind    int // messages that the server does not show yet
 	// blind: the folder, or the server's mailbox, could not be looked at, so
 	// that nothing may be concluded from what seems to be missing there.
 	blindLocal, blindRemote bool

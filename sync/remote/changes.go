@@ -83,6 +83,7 @@ type Changes struct {
 	Mailbox string
 	// Cursor may be stored once everything here is applied and durable.
 	Cursor             mail.Cursor
+	ToldNext           mail.UID       // UIDNEXT as the server told it, before it was weighed; 0: it did not
 	UIDValidityChanged bool           // then of the rest only Cursor and the mailbox's own properties are set
 	Vanished           mail.UIDSet    // sorted, merged; may cover UIDs that never existed
 	Flags              []MessageFlags // UID < Known.UIDNext, or of Ours

@@ -65,6 +65,7 @@ func (in *inquiry) full() bool {
 // nothing any more, as if UIDVALIDITY had changed.
 func (in *inquiry) settleUIDNext(ch *Changes) {
 	was, now := in.req.Known.UIDNext, ch.Cursor.UIDNext
+	ch.ToldNext = now
 	highest := in.collect.highest
 	if n := len(in.present); n > 0 {
 		highest = max(highest, in.present[n-1].Stop)

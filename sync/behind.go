@@ -1,0 +1,121 @@
+package sync
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"satchel/sync/mail"
+	"satchel/sync/plan"
+	"satchel/sync/remote"
+)
+
+// Within one UIDVALIDITY the UIDNEXT of a mailbox only grows (RFC 3501
+// §2.3.1.1). A server that tells one which a message of the base has reached
+// already, and does not show that message, is behind: a replica, or a store that
+// does not list at once what it took. Nothing is known of such messages; they
+// are no more gone than they are new here.
+
+// faultBehind is what is remembered of such a mailbox.
+const faultBehind = "behind"
+
+// believeBehind is how long a mailbox counts as behind. One that stays so was
+// brought back from an older copy, or told a UID that no message has.
+const believeBehind = 24 * time.Hour
+
+// parkedUIDs are UIDs that the state gives to rows without one; see
+// [state.Tx.ParkUIDs].
+const parkedUIDs = mail.UID(0xF0000000)
+
+// keepUnshown takes back that messages went, where the server is behind.
+func (s *session) keepUnshown(context.Context) error {
+	for _, m := range s.messages {
+		mb := s.byID[m.row.MailboxID]
+		if m.item.Remote.State == plan.Removed && m.item.Local.State.Present() && !m.detached && mb != nil && mb.changes != nil && !mb.detached &&
+			!s.trashed(m) && !s.leftBehind(m) && s.beyond(m, mb) && s.maybeBehind(mb.name) {
+			s.keep(m, mb)
+		}
+	}
+	for _, name := range s.names {
+		mb := s.mailboxes[name]
+		if mb.behind > 0 {
+			s.hold(true, name)
+			s.rep.notice("%s: the server shows it as it was before %d of its messages came (UIDNEXT is %d); they stay as they are until it shows them",
+				name, mb.behind, mb.changes.ToldNext)
+		} else if f := (fault{name, faultBehind}); mb.changes != nil && !s.distrust[f].IsZero() {
+			s.distrust[f] = time.Unix(0, 0) // it has caught up
+		}
+	}
+	return nil
+}
+
+// keepDetached does the same where UIDNEXT went down so that all was paired
+// anew: a mailbox whose messages all have the UIDs that they had is the one
+// that it was.
+func (s *session) keepDetached() {
+	same := map[*mailbox]bool{}
+	for _, m := range s.messages {
+		mb := s.byID[m.row.MailboxID]
+		if m.detached && mb != nil && m.item.Remote.State.Present() {
+			was, seen := same[mb]
+			same[mb] = (was || !seen) && m.uid == m.row.UID && m.item.Remote.Mailbox == mb.name
+		}
+	}
+	for _, m := range s.messages {
+		mb := s.byID[m.row.MailboxID]
+		if m.detached && same[mb] && m.item.Remote.State == plan.Removed && m.item.Local.State.Present() && mb.changes != nil &&
+			mb.changes.Cursor.UIDValidity == mb.row.Cursor.UIDValidity && s.beyond(m, mb) && s.maybeBehind(mb.name) {
+			s.keep(m, mb)
+		}
+	}
+	for _, m := range s.messages {
+		if mb := s.byID[m.row.MailboxID]; m.detached && mb.behind > 0 {
+			m.detached, mb.detached = false, false
+		}
+	}
+}
+
+// beyond reports whether the server says that it has not come as far as the UID
+// of a message.
+func (s *session) beyond(m *message, mb *mailbox) bool {
+	// A UID of COPYUID that was never shown may be that of no message: COPY may
+	// have done nothing.
+	if mb.row != nil && s.put[mb.row.ID] != nil && slices.Contains(s.put[mb.row.ID].moved, m.row.UID) {
+		return false
+	}
+	return mb.row != nil && mb.row.Cursor.UIDValidity != 0 && mb.remote != nil && m.row.UID < parkedUIDs &&
+		m.row.UID >= mb.changes.ToldNext && tellsLess(mb.changes)
+}
+
+// keep leaves a message as it is.
+func (s *session) keep(m *message, mb *mailbox) {
+	m.item.Remote.State, m.uid = plan.Same, m.row.UID
+	m.refresh(mb.name)
+	mb.behind++
+}
+
+// tellsLess reports whether all that a server shows of a mailbox is below the
+// UIDNEXT that it tells. Else that number is wrong, and not the list.
+func tellsLess(ch *remote.Changes) bool {
+	next := ch.ToldNext
+	if next == 0 || ch.Present.Intersect(mail.UIDSet{{Start: next, Stop: ^mail.UID(0)}}).Count() > 0 {
+		return false
+	}
+	for _, f := range ch.Flags {
+		if f.UID >= next {
+			return false
+		}
+	}
+	return !slices.ContainsFunc(ch.New, func(n remote.NewMessage) bool { return n.UID >= next })
+}
+
+// maybeBehind reports whether a mailbox is behind still, and remembers since
+// when.
+func (s *session) maybeBehind(mailbox string) bool {
+	f := fault{mailbox, faultBehind}
+	if since := s.distrust[f]; since.Unix() > 0 {
+		return s.start.Sub(since) < believeBehind
+	}
+	s.distrust[f] = s.start
+	return true
+}

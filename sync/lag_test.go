@@ -1,0 +1,150 @@
+package sync_test
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	mailsync "satchel/sync"
+	"satchel/sync/remote/imaptest"
+)
+
+// lagging shows INBOX as it was when it had fewer messages, in all that it says
+// of it, as a replica does that is behind.
+type lagging struct {
+	mu   sync.Mutex
+	next int // the lowest UID that it does not know yet; 0: it is not behind
+}
+
+func (l *lagging) behind(next int) { l.mu.Lock(); defer l.mu.Unlock(); l.next = next }
+
+func (l *lagging) phrases() (uidNext, messages, uid, exists *regexp.Regexp) {
+	return regexp.MustCompile(`UIDNEXT \d+`), regexp.MustCompile(`MESSAGES \d+`), regexp.MustCompile(`[( ]UID (\d+)`), regexp.MustCompile(`^\* \d+ EXISTS`)
+}
+
+// mangle is for [imaptest.Options]. UIDs and sequence numbers are the same in
+// these tests, and the only mailbox is INBOX.
+func (l *lagging) mangle(_ *imaptest.Conn, line string) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.next == 0 || !strings.HasPrefix(line, "* ") {
+		return line
+	}
+	uidNext, messages, uid, exists := l.phrases()
+	switch {
+	case strings.Contains(line, " FETCH ("):
+		if m := uid.FindStringSubmatch(line); m != nil {
+			if n, _ := strconv.Atoi(m[1]); n >= l.next {
+				return ""
+			}
+		}
+	case strings.HasPrefix(line, "* STATUS "), strings.HasPrefix(line, "* OK [UIDNEXT"):
+		line = messages.ReplaceAllString(uidNext.ReplaceAllString(line, fmt.Sprintf("UIDNEXT %d", l.next)), fmt.Sprintf("MESSAGES %d", l.next-1))
+	case exists.MatchString(line):
+		line = fmt.Sprintf("* %d EXISTS", l.next-1)
+	case strings.HasPrefix(line, "* SEARCH"):
+		kept := "* SEARCH"
+		for _, f := range strings.Fields(line)[2:] {
+			if n, err := strconv.Atoi(f); err != nil || n < l.next {
+				kept += " " + f
+			}
+		}
+		line = kept
+	case strings.HasPrefix(line, "* ESEARCH"):
+		if i := strings.Index(line, " ALL "); i >= 0 {
+			line = line[:i] + l.upTo(line[i+5:])
+		}
+	}
+	return line
+}
+
+// upTo cuts a set of ranges, which go upwards.
+func (l *lagging) upTo(set string) string {
+	set, rest, _ := strings.Cut(set, " ")
+	var kept []string
+	for part := range strings.SplitSeq(set, ",") {
+		low, high, isRange := strings.Cut(part, ":")
+		a, _ := strconv.Atoi(low)
+		b, _ := strconv.Atoi(high)
+		switch {
+		case a >= l.next:
+		case isRange && b >= l.next:
+			kept = append(kept, fmt.Sprintf("%d:%d", a, l.next-1))
+		default:
+			kept = append(kept, part)
+		}
+	}
+	if len(kept) == 0 {
+		return rest
+	}
+	return strings.TrimSpace(" ALL " + strings.Join(kept, ",") + " " + rest)
+}
+
+// TestReplicaBehind: a server that shows a mailbox as it was some messages ago
+// takes nothing from disk and gets nothing twice.
+func TestReplicaBehind(t *testing.T) {
+	for level, caps := range levels() {
+		for _, full := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, %v", level, full), func(t *testing.T) {
+				l := &lagging{}
+				w := newWorld(t, imaptest.Options{Caps: caps, Mangle: l.mangle})
+				w.acct.MaxDeletePct = 100
+				for range 6 {
+					w.srv.Append("INBOX", []string{`\Seen`}, time.Unix(1_700_000_000, 0), w.message())
+				}
+				w.sync()
+				l.behind(4)
+				for range 2 {
+					if _, err := w.trySync(mailsync.Request{Full: full}); err != nil {
+						t.Fatal(err)
+					}
+				}
+				l.behind(0)
+				if n := len(w.files("INBOX")); n != 6 {
+					t.Errorf("%d files", n)
+				}
+				w.sync()
+				w.quiet()
+				if n := len(w.agree()["INBOX"]); n != 6 {
+					t.Errorf("%d messages", n)
+				}
+			})
+		}
+	}
+}
+
+// TestUploadNotShownYet: a message that the server took, with its UID, and does
+// not show for a while keeps its file, and goes up once.
+func TestUploadNotShownYet(t *testing.T) {
+	for level, caps := range levels() {
+		t.Run(level, func(t *testing.T) {
+			l := &lagging{}
+			w := newWorld(t, imaptest.Options{Caps: caps, Mangle: l.mangle})
+			w.acct.MaxDeletePct = 100
+			for range 3 {
+				w.srv.Append("INBOX", []string{`\Seen`}, time.Unix(1_700_000_000, 0), w.message())
+			}
+			w.sync()
+			w.deliverNew("INBOX", 2)
+			l.behind(4)
+			for range 2 {
+				if _, err := w.trySync(mailsync.Request{}); err != nil {
+					t.Log(err)
+				}
+				if n := len(w.files("INBOX")); n != 5 {
+					t.Fatalf("%d files", n)
+				}
+			}
+			l.behind(0)
+			w.sync()
+			w.quiet()
+			if n := len(w.agree()["INBOX"]); n != 5 {
+				t.Errorf("%d messages", n)
+			}
+		})
+	}
+}
