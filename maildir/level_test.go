@@ -152,3 +152,16 @@ func TestDir(t *testing.T) {
 	_, err = pp.Dir(strings.Repeat("a", 200) + "/" + strings.Repeat("b", 60))
 	wantKind(t, err, mail.KindMailbox)
 }
+
+// TestLongNamesAreRefused: a name that no path can hold costs no more than a look
+// at its length.
+func TestLongNamesAreRefused(t *testing.T) {
+	for _, layout := range []Layout{Nested, MaildirPP} {
+		s := testStore(t, Options{Layout: layout})
+		for _, name := range []string{strings.Repeat("x", 2<<20), strings.Repeat("a/", 1<<20) + "b", strings.Repeat("%", maxRel)} {
+			if _, err := s.Dir(name); mail.KindOf(err) != mail.KindMailbox {
+				t.Errorf("%v: %d bytes: %v", layout, len(name), err)
+			}
+		}
+	}
+}

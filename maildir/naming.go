@@ -172,6 +172,9 @@ func (n Naming) encode(folder string) (string, error) {
 	if n.layout == MaildirPP && folder == inbox {
 		return "", nil
 	}
+	if len(folder) > maxRel {
+		return "", tooDeep(len(folder))
+	}
 	levels := strings.Split(folder, "/")
 	for i, l := range levels {
 		levels[i] = n.level(l)
@@ -180,7 +183,11 @@ func (n Naming) encode(folder string) (string, error) {
 		}
 	}
 	if !n.flat() {
-		return strings.Join(levels, "/"), nil
+		rel := strings.Join(levels, "/")
+		if len(rel) > maxRel {
+			return "", tooDeep(len(rel))
+		}
+		return rel, nil
 	}
 	dir := strings.Join(levels, string(rune(n.separator)))
 	if n.layout == Nested {
@@ -192,6 +199,14 @@ func (n Naming) encode(folder string) (string, error) {
 		return "", tooLong(dir, `use layout = "nested" without separator`)
 	}
 	return dir, nil
+}
+
+// maxRel bounds the path of a folder below the root, in bytes: most systems take
+// 4096 for all of a path (PATH_MAX), and 1024 are left for the root and a file.
+const maxRel = 3 << 10
+
+func tooDeep(n int) error {
+	return fmt.Errorf("its path would be %d bytes long, and %d is the limit; rename or exclude the mailbox", n, maxRel)
 }
 
 func tooLong(dir, instead string) error {

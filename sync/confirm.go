@@ -244,6 +244,9 @@ func (s *session) foundUnknown(ctx context.Context, mb *mailbox, present mail.UI
 		s.newMessage(mb, n)
 		unknown = unknown.Minus(mail.UIDSet{{Start: n.UID, Stop: n.UID}})
 	}
+	if n := unknown.Count(); n > mostUndescribed {
+		return errUndescribed(mb.name) // that many are no accident
+	}
 	for _, r := range unknown {
 		for uid := uint64(r.Start); uid <= uint64(r.Stop); uid++ {
 			s.newMessage(mb, remote.NewMessage{UID: mail.UID(uid)})
@@ -290,6 +293,17 @@ func (s *session) postponeUndescribed(context.Context) error {
 		return wait
 	})
 	return nil
+}
+
+// mostUndescribed is how many messages of a mailbox the server may list, or tell
+// flags of, without telling what they are. Each is asked for on its own.
+const mostUndescribed = 1000
+
+// errOvertold is an answer about more messages than the mailbox is said to hold.
+func errOvertold(mailbox string, told int, holds uint32) error {
+	return &mail.Error{Op: "fetch", Mailbox: mailbox, Kind: mail.KindMailbox,
+		Err:  fmt.Errorf("the server tells flags of %d messages, and says that the mailbox holds %d", told, holds),
+		Hint: "nothing was lost; the next sync tries again"}
 }
 
 func errUndescribed(mailbox string) error {

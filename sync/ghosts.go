@@ -3,8 +3,9 @@ package sync
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 
-	"satchel/sync/mail"
 	"satchel/sync/remote"
 )
 
@@ -18,10 +19,22 @@ import (
 
 // strikeGhosts marks such mailboxes of a list as the server should have.
 func (s *session) strikeGhosts(ctx context.Context, c *remote.Conn, list []remote.Mailbox) error {
+	asked := 0
+	var living []string // sorted, when there is one to be asked for
 	for i := range list {
 		b := &list[i]
-		if !b.Selectable || b.Status.UIDValidity != 0 || !s.wanted(b.Name) || s.leftAlone(b.Name) != nil || !livesBelow(list, b.Name) {
+		if !b.Selectable || b.Status.UIDValidity != 0 || !s.wanted(b.Name) || s.leftAlone(b.Name) != nil {
 			continue
+		}
+		if living == nil {
+			living = withStatus(list)
+		}
+		if !livesBelow(living, b.Name) {
+			continue
+		}
+		if asked++; asked > mostGhosts {
+			s.log.Debug("many mailboxes have no status; the rest is believed to be there", "asked", mostGhosts)
+			return nil
 		}
 		is, err := s.absent(ctx, c, b.Name)
 		if err != nil {
@@ -35,14 +48,26 @@ func (s *session) strikeGhosts(ctx context.Context, c *remote.Conn, list []remot
 	return nil
 }
 
-// livesBelow reports whether a mailbox below another one has a STATUS.
-func livesBelow(list []remote.Mailbox, name string) bool {
-	for _, b := range list {
-		if b.Name != name && b.Selectable && b.Status.UIDValidity != 0 && mail.Within(b.Name, name) {
-			return true
+// mostGhosts is for how many mailboxes of a list this is asked, a turn each.
+const mostGhosts = 100
+
+// withStatus returns the names of the mailboxes that have a STATUS, sorted.
+func withStatus(list []remote.Mailbox) []string {
+	living := make([]string, 0, len(list))
+	for i := range list {
+		if b := &list[i]; b.Selectable && b.Status.UIDValidity != 0 {
+			living = append(living, b.Name)
 		}
 	}
-	return false
+	slices.Sort(living)
+	return living
+}
+
+// livesBelow reports whether one of these sorted names is below another one.
+func livesBelow(living []string, name string) bool {
+	below := name + "/"
+	i, _ := slices.BinarySearch(living, below)
+	return i < len(living) && strings.HasPrefix(living[i], below)
 }
 
 // absent asks whether a mailbox does not exist. A refusal without a code may

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"unicode"
@@ -234,8 +235,9 @@ func (s *session) probe(ctx context.Context, suspects []*suspect, where func(int
 			sus.deep = true // no evidence either way
 		}
 	}
-	for name, ferr := range failed {
-		s.log.Warn("probe failed", "mailbox", name, "err", ferr)
+	if len(failed) > 0 {
+		name := slices.Min(slices.Collect(maps.Keys(failed)))
+		s.log.Warn("probe failed", "mailboxes", len(failed), "mailbox", name, "err", failed[name])
 	}
 	return err
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"satchel/state"
+	"satchel/sync/mail"
 	"satchel/sync/remote"
 )
 
@@ -26,14 +27,21 @@ func (mb *mailbox) redelivers(row *state.Message) bool {
 // redeliver makes such messages new again, unless the server reported them
 // anyway or they are gone.
 func (s *session) redeliver(ctx context.Context, mb *mailbox) error {
+	if len(mb.undelivered) == 0 {
+		return nil
+	}
 	var gone []int64
+	reported := map[mail.UID]*message{}
+	for _, m := range slices.Backward(s.newRemote) {
+		if m.item.Remote.Mailbox == mb.name {
+			reported[m.uid] = m
+		}
+	}
 	for _, row := range mb.undelivered {
-		i := slices.IndexFunc(s.newRemote, func(m *message) bool {
-			return m.uid == row.UID && m.item.Remote.Mailbox == mb.name
-		})
+		m := reported[row.UID]
 		switch {
-		case i >= 0:
-			s.newRemote[i].replaces = row.ID
+		case m != nil:
+			m.replaces = row.ID
 		case s.gone(mb, row.UID):
 			gone = append(gone, row.ID)
 		default:

@@ -36,6 +36,7 @@ type Report struct {
 	Cycles     int             `json:"cycles"`      // scan-plan-apply rounds until both sides were quiet
 
 	mu         sync.Mutex                // workers report side by side
+	told       tally                     // problems
 	perMailbox map[string]map[string]int // becomes Mailbox
 }
 
@@ -143,9 +144,8 @@ func (r *Report) problem(mailbox, message string, err error) {
 		Error: err.Error(), Hint: mail.HintOf(err), err: err}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !slices.ContainsFunc(r.Problems, func(q Problem) bool {
-		return q.Mailbox == p.Mailbox && q.Message == p.Message && q.Error == p.Error
-	}) {
+	if r.told.lists(p) {
+		p.clip()
 		r.Problems = append(r.Problems, p)
 	}
 }
@@ -155,7 +155,7 @@ func (r *Report) notice(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !slices.Contains(r.Notices, text) {
+	if text = clipped(text); len(r.Notices) < mostListed && !slices.Contains(r.Notices, text) {
 		r.Notices = append(r.Notices, text)
 	}
 }
@@ -171,4 +171,7 @@ func (r *Report) finish(now time.Time) {
 	slices.SortStableFunc(r.Problems, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.Mailbox, b.Mailbox), cmp.Compare(a.Message, b.Message))
 	})
+	if p, more := r.told.rest(); more {
+		r.Problems = append(r.Problems, p)
+	}
 }

@@ -224,16 +224,23 @@ func (s *session) compareRemote(ctx context.Context, mb *mailbox) error {
 	} else if err := s.listedAll(ctx, mb); err != nil || mb.blindRemote {
 		return err
 	}
+	undelivered := map[mail.UID]bool{}
 	for _, f := range ch.Flags {
 		mb.sawHeld(f.Flags)
 		if row := known[f.UID]; row != nil {
 			s.arrived(mb, row, f.Flags)
 			s.sawFlags(row, f.Flags)
-		} else {
-			// Reported as old, but never delivered: an earlier run could
-			// not fetch it.
-			s.newMessage(mb, remote.NewMessage{UID: f.UID, Flags: f.Flags})
+			continue
 		}
+		// Reported as old, but never delivered: an earlier run could not fetch it.
+		if undelivered[f.UID] {
+			continue
+		}
+		if undelivered[f.UID] = true; len(undelivered) > int(ch.Cursor.Messages)+mostUndescribed {
+			s.freeze(mb, false, errOvertold(mb.name, len(ch.Flags), ch.Cursor.Messages))
+			return nil
+		}
+		s.newMessage(mb, remote.NewMessage{UID: f.UID, Flags: f.Flags})
 	}
 	var strangers []remote.NewMessage
 	for _, n := range ch.New {
