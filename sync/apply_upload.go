@@ -163,6 +163,9 @@ func (a *applier) noteAnswers(tx *state.Tx, mb *mailbox, changes []*laneChange) 
 	}
 	a.mu.Lock()
 	for _, id := range sent {
+		if a.sentNow == nil {
+			a.sentNow = map[int64]bool{}
+		}
 		a.sentNow[id] = true
 	}
 	a.mu.Unlock()

@@ -35,8 +35,12 @@ const (
 // fileKey names a file as the state remembers one that is not on the server.
 type fileKey struct{ mailbox, base string }
 
-// recallUnsent reads what earlier runs could not send.
+// recallUnsent reads what earlier runs could not send, once there may be something
+// to send.
 func (s *session) recallUnsent(ctx context.Context) error {
+	if s.unsentFiles != nil || len(s.newLocal)+len(s.intents)+len(s.messages) == 0 {
+		return nil
+	}
 	list, err := s.db.UnsentFiles(ctx)
 	if err != nil {
 		return err
@@ -68,6 +72,9 @@ func (s *session) noteUnsent(tx *state.Tx, mailbox string, m *message, sent int,
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.unsentFiles == nil {
+		s.unsentFiles = map[fileKey]*state.Unsent{}
+	}
 	s.unsentFiles[fileKey{mailbox, u.Base}] = u
 	return nil
 }
@@ -79,6 +86,9 @@ func (s *session) noteRefused(tx *state.Tx, mailbox string, m *message, answer s
 		times = u.Sent + 1
 	}
 	s.mu.Lock()
+	if s.refusedNow == nil {
+		s.refusedNow = map[fileKey]bool{}
+	}
 	s.refusedNow[fileKey{mailbox, m.file.Base()}] = true
 	s.mu.Unlock()
 	return s.noteUnsent(tx, mailbox, m, times, answer)

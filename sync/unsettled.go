@@ -19,6 +19,9 @@ import (
 // settleUploads decides about the uploads that the server said OK to and that were
 // not found.
 func (s *session) settleUploads(ctx context.Context) error {
+	if err := s.recallUnsent(ctx); err != nil {
+		return err
+	}
 	var again []*state.Unsent
 	for _, i := range s.intents {
 		if i.Kind != state.IntentAppend || !i.Confirmed || slices.Contains(s.explained, i) {
