@@ -60,6 +60,9 @@ func EncodeLevel(level string, layout Layout) string {
 // escape percent-encodes what the name of no directory can hold, and the
 // separator.
 func escape(level string, separator byte) string {
+	if plain(level, separator) {
+		return level
+	}
 	var b strings.Builder
 	for i := 0; i < len(level); {
 		r, n := utf8.DecodeRuneInString(level[i:])
@@ -74,6 +77,17 @@ func escape(level string, separator byte) string {
 		i += n
 	}
 	return b.String()
+}
+
+// plain reports whether a level is printable ASCII with nothing to be encoded, as
+// nearly all are.
+func plain(level string, separator byte) bool {
+	for i := range len(level) {
+		if c := level[i]; c < ' ' || c > '~' || c == '%' || c == '/' || separator != 0 && c == separator {
+			return false
+		}
+	}
+	return true
 }
 
 // protect encodes the first byte of a name that means something else in the

@@ -21,8 +21,15 @@ type Young struct {
 	Sent    time.Time
 }
 
+// metaYoung is set while there are such files. Mostly there are none, and values
+// of the account are read anyway.
+const metaYoung = "young"
+
 // Young returns the files that are to be looked at again, sorted.
 func (db *DB) Young(ctx context.Context) ([]Young, error) {
+	if some, err := db.Meta(ctx, metaYoung); err != nil || some == "" {
+		return nil, err
+	}
 	rows, err := db.read.QueryContext(ctx, "SELECT mailbox, base, size, digest, sent FROM young ORDER BY mailbox, base, size")
 	if err != nil {
 		return nil, db.unread("read young files", err)
@@ -51,6 +58,12 @@ func (db *DB) Young(ctx context.Context) ([]Young, error) {
 
 // PutYoung remembers files.
 func (t *Tx) PutYoung(list []Young) error {
+	if len(list) == 0 {
+		return nil
+	}
+	if err := t.SetMeta(metaYoung, "1"); err != nil {
+		return err
+	}
 	for _, y := range list {
 		if _, err := t.exec("INSERT OR REPLACE INTO young(mailbox, base, size, digest, sent) VALUES(?,?,?,?,?)",
 			y.Mailbox, y.Base, y.Size, y.Digest[:], y.Sent.Unix()); err != nil {
@@ -62,10 +75,14 @@ func (t *Tx) PutYoung(list []Young) error {
 
 // DropYoung forgets files.
 func (t *Tx) DropYoung(list []Young) error {
+	if len(list) == 0 {
+		return nil
+	}
 	for _, y := range list {
 		if _, err := t.exec("DELETE FROM young WHERE mailbox=? AND base=? AND size=?", y.Mailbox, y.Base, y.Size); err != nil {
 			return err
 		}
 	}
-	return nil
+	_, err := t.exec("DELETE FROM meta WHERE key=? AND NOT EXISTS (SELECT 1 FROM young)", metaYoung)
+	return err
 }

@@ -401,5 +401,5 @@ func gmailScenario() scenario {
 func TestInterruptGmail(t *testing.T) {
 	s := gmailScenario()
 	want, n := s.wantFor(t)
-	each(t, interruptions(n, share(40, 16), 1), func(p point) string { return s.interrupt(t, p, want) })
+	each(t, interruptions(n, share(40, 16), 1), func(p point) string { return gmailScenario().interrupt(t, p, want) })
 }

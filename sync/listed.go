@@ -243,9 +243,9 @@ func alike(boxes []remote.Mailbox, name string) string {
 
 // bindNames tells the client how the mailboxes of the base are spelled.
 func (s *session) bindNames(ctx context.Context) error {
-	namespaces, err := s.db.Meta(ctx, state.MetaNamespaces)
-	if err == nil {
-		err = s.pool.client.Remember(namespaces, func() map[string]bool { return s.knownNames(ctx) })
+	var err error
+	if s.namespaces, err = s.db.Meta(ctx, state.MetaNamespaces); err == nil {
+		err = s.pool.client.Remember(s.namespaces, func() map[string]bool { return s.knownNames(ctx) })
 	}
 	if err != nil {
 		return err
@@ -280,7 +280,7 @@ func (s *session) rememberNames(tx *state.Tx) error {
 	if s.byID == nil {
 		return nil // the run did not come so far
 	}
-	if namespaces := s.pool.client.Namespace(); namespaces != "" {
+	if namespaces := s.pool.client.Namespace(); namespaces != "" && namespaces != s.namespaces {
 		if err := tx.SetMeta(state.MetaNamespaces, namespaces); err != nil {
 			return err
 		}

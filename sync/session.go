@@ -36,6 +36,7 @@ type session struct {
 	said       map[string]bool  // notices that are this run's to tell
 	unrenamed  map[string]bool  // renames that failed in this run
 	// What is known of names; see listed.go.
+	namespaces string            // as the state has them; see [remote.Client.Namespace]
 	spellings  map[string]string // of mailboxes of the base, where they are not those that satchel would choose
 	notThere   map[string]bool   // mailboxes that were asked for by name, and are not there
 	incomplete bool              // a list left mailboxes out, so nothing that is missing counts as removed

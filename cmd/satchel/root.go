@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -91,6 +92,9 @@ func execute(ctx context.Context, d *deps, args []string) int {
 	defer func(w io.Writer) { d.stdout = w }(d.stdout)
 	d.stdout = out
 	root := newRootCommand(d)
+	if slices.Contains(args, "help") || slices.Contains(args, "completion") {
+		strictBuiltins(root)
+	}
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	var told exitError
@@ -168,7 +172,6 @@ file and delete mail offline with any program that speaks Maildir; the next
 		newDemoCommand(d),
 		newVersionCommand(d),
 	)
-	strictBuiltins(root)
 	return root
 }
 

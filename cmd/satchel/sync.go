@@ -107,11 +107,12 @@ func runSync(cmd *cobra.Command, d *deps, o syncFlags, args []string) error {
 func (d *deps) syncAll(ctx context.Context, targets []target, request mailsync.Request) []outcome {
 	bars := d.startProgress(targets)
 	defer bars.stop()
+	log := d.logger() // one for all, so that their lines do not mix
 	outcomes := make([]outcome, len(targets))
 	var group errgroup.Group
 	for i, t := range targets {
 		group.Go(func() error {
-			outcomes[i] = d.syncOne(ctx, t, request, bars.of(i))
+			outcomes[i] = d.syncOne(ctx, t, request, mailsync.Options{Logger: log, Progress: bars.of(i)})
 			return nil
 		})
 	}
@@ -119,10 +120,10 @@ func (d *deps) syncAll(ctx context.Context, targets []target, request mailsync.R
 	return outcomes
 }
 
-func (d *deps) syncOne(ctx context.Context, t target, request mailsync.Request, progress func(mailsync.Progress)) outcome {
+func (d *deps) syncOne(ctx context.Context, t target, request mailsync.Request, opts mailsync.Options) outcome {
 	request.Mailboxes = t.mailboxes
 	var report *mailsync.Report
-	e, err := d.newEngine(t.account, mailsync.Options{Logger: d.logger(), Progress: progress})
+	e, err := d.newEngine(t.account, opts)
 	if err == nil {
 		report, err = e.Sync(ctx, request)
 		if closing := e.Close(); err == nil && closing != nil {
@@ -133,7 +134,7 @@ func (d *deps) syncOne(ctx context.Context, t target, request mailsync.Request, 
 		report = &mailsync.Report{Account: t.account.Name, DryRun: request.DryRun, Started: d.clock()}
 	}
 	settle(report, err)
-	d.logger().Info("run ended", "account", t.account.Name, "operations", total(report.Counts), "mailboxes", report.Mailboxes,
+	opts.Logger.Info("run ended", "account", t.account.Name, "operations", total(report.Counts), "mailboxes", report.Mailboxes,
 		"problems", len(report.Problems), "conflicts", len(report.Conflicts), "bytes_in", report.BytesIn, "bytes_out", report.BytesOut,
 		"round_trips", report.RoundTrips, "level", report.Level, "duration", time.Duration(report.DurationMS)*time.Millisecond)
 	o := outcome{account: t.account.Name, report: report, err: err, code: codeOf(report, err), full: request.Full}

@@ -40,9 +40,19 @@ func (s *Secrets) Add(secret string) {
 	s.plain = append(s.plain, secret)
 	s.plain = s.plain[max(0, len(s.plain)-maxSecrets):]
 	s.forms = nil
-	for _, p := range s.plain {
-		s.forms = append(s.forms, formsOf(p)...)
+}
+
+// allForms are the forms of all secrets; they are made when something is shown
+// for the first time, which most runs never do.
+func (s *Secrets) allForms() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.forms == nil {
+		for _, p := range s.plain {
+			s.forms = append(s.forms, formsOf(p)...)
+		}
 	}
+	return s.forms
 }
 
 func formsOf(secret string) []string {
@@ -89,9 +99,7 @@ func (s *Secrets) Hide(text string) string {
 	if s == nil {
 		return text
 	}
-	s.mu.Lock()
-	forms := s.forms
-	s.mu.Unlock()
+	forms := s.allForms()
 	if len(forms) == 0 || text == "" {
 		return text
 	}

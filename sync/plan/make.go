@@ -73,8 +73,6 @@ func Make(in Input) *Plan {
 		plan: &Plan{
 			LocalPending:  map[string]bool{},
 			RemotePending: map[string]bool{},
-			localHeld:     map[string]bool{},
-			remoteHeld:    map[string]bool{},
 			Unheld:        map[string]mail.Flags{},
 			Stuck:         map[string]mail.Flags{},
 			Denied:        map[string]bool{},
@@ -520,11 +518,19 @@ func (p *maker) holdBoth(o *Op) {
 	changed := func(s State) bool { return s != Same && s != Absent }
 	places := append(o.places(), o.Item.Home)
 	if changed(o.Item.Local.State) || o.Kind == LocalLetters {
-		mark(p.plan.localHeld, places)
+		p.plan.localHeld = marked(p.plan.localHeld, places)
 	}
 	if changed(o.Item.Remote.State) {
-		mark(p.plan.remoteHeld, places)
+		p.plan.remoteHeld = marked(p.plan.remoteHeld, places)
 	}
+}
+
+func marked(before map[string]bool, names []string) map[string]bool {
+	if before == nil {
+		before = map[string]bool{}
+	}
+	mark(before, names)
+	return before
 }
 
 func mark(pending map[string]bool, names []string) {

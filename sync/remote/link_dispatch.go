@@ -40,14 +40,7 @@ func (l *link) takeUntagged(r wire.Response) {
 		}
 		return
 	case "BYE":
-		t := l.answered(wire.ParseText(r.Rest))
-		l.mu.Lock()
-		asked := make([]string, len(l.pending))
-		for i, p := range l.pending {
-			asked[i] = p.quotable()
-		}
-		l.bye = &ByeError{Code: t.Code, Text: t.Text, words: ownWords(t.Text, strings.Join(asked, " "))}
-		l.mu.Unlock()
+		l.takeBye(wire.ParseText(r.Rest))
 	case "OK", "NO", "BAD":
 		if t := wire.ParseText(r.Rest); t.Code == "ALERT" {
 			l.alert(t)
@@ -63,6 +56,24 @@ func (l *link) takeUntagged(r wire.Response) {
 	if l.failure() == nil {
 		c.untagged(r)
 	}
+}
+
+// takeBye notes why the server ends the connection, unless it was asked to.
+func (l *link) takeBye(t wire.Text) {
+	l.mu.Lock()
+	asked := make([]string, len(l.pending))
+	for i, p := range l.pending {
+		asked[i] = p.quotable()
+	}
+	l.mu.Unlock()
+	if len(asked) != 1 || strings.TrimSpace(asked[0]) != "LOGOUT" {
+		t = l.answered(t)
+	} else {
+		t.Text = "" // nobody is told
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.bye = &ByeError{Code: t.Code, Text: t.Text, words: ownWords(t.Text, strings.Join(asked, " "))}
 }
 
 // alert tells the user what the server insists on (RFC 3501 §7.1).

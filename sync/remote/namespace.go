@@ -1,7 +1,6 @@
 package remote
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -69,13 +68,13 @@ func (c *Conn) namesOf(ns namespace, lists []wire.List) *names {
 // settleNames decides which namespaces the server has.
 func (c *Conn) settleNames(li *listing) *names {
 	told, ok := li.told()
-	remembered, known := c.cl.remembered()
+	remembered, learn := c.cl.remembered()
 	n := c.namesOf(told, li.lists)
 	if remembered == nil || told.equal(*remembered) {
 		c.cl.setNamespace(told, ok)
 		return n
 	}
-	before := c.namesOf(*remembered, li.lists)
+	before, known := c.namesOf(*remembered, li.lists), learn()
 	now, then := n.finds(li.lists, known), before.finds(li.lists, known)
 	if then > now || then == now && !ok {
 		return before
@@ -105,15 +104,19 @@ func (cl *Client) Remember(namespaces string, known func() map[string]bool) erro
 	if namespaces == "" {
 		return nil
 	}
-	var ns namespace
-	if err := json.Unmarshal([]byte(namespaces), &ns); err != nil {
-		return fmt.Errorf("read namespaces: %w", err)
+	parts := strings.Split(namespaces, between)
+	if len(parts) < 2 {
+		return fmt.Errorf("read namespaces: %q", namespaces)
 	}
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
-	cl.namespace, cl.known = &ns, known
+	cl.namespace, cl.known = &namespace{Prefix: parts[0], Delim: parts[1], Others: parts[2:]}, known
 	return nil
 }
+
+// between stands between the parts of a namespace that is remembered: no name can
+// hold it (RFC 3501 §9, CHAR).
+const between = "\x00"
 
 // Namespace is what the server told of namespaces, for [Client.Remember]; empty
 // where it told nothing.
@@ -123,21 +126,18 @@ func (cl *Client) Namespace() string {
 	if cl.namespace == nil {
 		return ""
 	}
-	text, err := json.Marshal(cl.namespace)
-	if err != nil {
-		return ""
-	}
-	return string(text)
+	return strings.Join(append([]string{cl.namespace.Prefix, cl.namespace.Delim}, cl.namespace.Others...), between)
 }
 
-// remembered returns what was told before, and the mailboxes that are known.
-func (cl *Client) remembered() (*namespace, map[string]bool) {
+// remembered returns what was told before, and how to learn the mailboxes that
+// are known.
+func (cl *Client) remembered() (*namespace, func() map[string]bool) {
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
-	if cl.namespace == nil || cl.known == nil {
-		return cl.namespace, nil
+	if cl.known == nil {
+		return cl.namespace, func() map[string]bool { return nil }
 	}
-	return cl.namespace, cl.known()
+	return cl.namespace, cl.known
 }
 
 func (cl *Client) setNamespace(ns namespace, ok bool) {

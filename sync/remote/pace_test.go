@@ -24,8 +24,8 @@ func chatter(conn net.Conn, say func(i int) string, upTo int) {
 		tag, _, _ := strings.Cut(s, " ")
 		return tag
 	}
-	fmt.Fprint(conn, "* OK [CAPABILITY IMAP4rev1] hello\r\n")
-	fmt.Fprintf(conn, "%s OK [CAPABILITY IMAP4rev1] in\r\n", line())
+	_, _ = fmt.Fprint(conn, "* OK [CAPABILITY IMAP4rev1] hello\r\n")
+	_, _ = fmt.Fprintf(conn, "%s OK [CAPABILITY IMAP4rev1] in\r\n", line())
 	tag := line()
 	for i := range upTo {
 		time.Sleep(time.Second)
@@ -33,7 +33,7 @@ func chatter(conn net.Conn, say func(i int) string, upTo int) {
 			return
 		}
 	}
-	fmt.Fprintf(conn, "%s OK done\r\n", tag)
+	_, _ = fmt.Fprintf(conn, "%s OK done\r\n", tag)
 	_, _ = br.ReadString('\n')
 }
 
