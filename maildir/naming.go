@@ -44,6 +44,9 @@ func NewNaming(layout Layout, utf7 bool, separator string, folders map[string]st
 		}
 		n.separator = separator[0]
 	}
+	if len(folders) == 0 {
+		return n, nil
+	}
 	taken := map[string]string{}
 	for _, mailbox := range slices.Sorted(maps.Keys(folders)) {
 		pair := [2]string{Canonical(mailbox), Canonical(folders[mailbox])}

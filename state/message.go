@@ -459,14 +459,16 @@ const rowsAtOnce = 64
 
 const messageValues = `mailbox_id, uid, base, is_new, info, local_flags, remote_flags, digest, essence, size, disk_size, form, date, emailid, pending`
 
-func (m *Message) values() []any {
-	return []any{m.MailboxID, m.UID, m.Base, m.New, m.Info, encodeFlags(m.LocalFlags), encodeFlags(m.RemoteFlags),
-		m.Digest[:], m.essence(), m.Size, m.DiskSize, m.Form, m.Date, m.EmailID, m.Pending}
+func (m *Message) values(args []any, none any) []any {
+	return append(args, m.MailboxID, m.UID, m.Base, m.New, m.Info, encodeFlags(m.LocalFlags), encodeFlags(m.RemoteFlags),
+		m.Digest[:], m.essence(none), m.Size, m.DiskSize, m.Form, m.Date, m.EmailID, m.Pending)
 }
 
-func (m *Message) essence() []byte {
+// essence is the value of that column. none is an empty one, which most rows
+// have: made once, it costs no allocation in each.
+func (m *Message) essence(none any) any {
 	if m.Essence.IsZero() || m.Essence == m.Digest {
-		return []byte{}
+		return none
 	}
 	return m.Essence[:]
 }
@@ -495,6 +497,7 @@ func (t *Tx) PutMessages(list []*Message) error {
 // updateMessages writes what differs from what was read. A row that was not read
 // is written whole.
 func (t *Tx) updateMessages(list []*Message) error {
+	none := any([]byte{})
 	for _, m := range list {
 		was := m.read
 		m.read = saved{} // what comes of the transaction is not known yet
@@ -510,7 +513,7 @@ func (t *Tx) updateMessages(list []*Message) error {
 		}
 		if !was.known || was.content != m.content() {
 			sets = append(sets, "digest=?, essence=?, size=?, disk_size=?, form=?, date=?, emailid=?")
-			args = append(args, m.Digest[:], m.essence(), m.Size, m.DiskSize, m.Form, m.Date, m.EmailID)
+			args = append(args, m.Digest[:], m.essence(none), m.Size, m.DiskSize, m.Form, m.Date, m.EmailID)
 		}
 		if len(sets) == 0 {
 			continue
@@ -531,10 +534,11 @@ func (t *Tx) insertMessages(fresh []*Message) error {
 	if err != nil {
 		return err
 	}
+	columns, none := strings.Count(messageValues, ",")+2, any([]byte{}) // and since
 	for batch := range slices.Chunk(fresh, rowsAtOnce) {
-		var args []any
+		args := make([]any, 0, columns*len(batch))
 		for _, m := range batch {
-			args = append(append(args, m.values()...), run)
+			args = append(m.values(args, none), run)
 		}
 		ids, err := t.insertAll("message", messageValues+", since", len(batch), args)
 		if err != nil {

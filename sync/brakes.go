@@ -131,14 +131,14 @@ func (s *session) waysOut(local bool) string {
 
 // brakes returns what stopped parts of the account (SPEC §7), as one error.
 func (s *session) brakes() error {
+	if len(s.braked) == 0 {
+		return nil
+	}
 	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(s.braked)) {
 		errs = append(errs, s.braked[name])
 	}
-	switch len(errs) {
-	case 0:
-		return nil
-	case 1:
+	if len(errs) == 1 {
 		return errs[0]
 	}
 	for _, err := range errs {

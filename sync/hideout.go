@@ -314,6 +314,9 @@ const someMailboxes = 4
 // sayHeld says what was held back: how many messages of which mailboxes, by
 // reason.
 func (s *session) sayHeld(p *plan.Plan) {
+	if len(p.Held) == 0 {
+		return
+	}
 	counts := map[string]map[string]int{}
 	for _, h := range p.Held {
 		why := h.Item.Held

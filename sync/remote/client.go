@@ -82,6 +82,9 @@ func (cl *Client) Stats() Stats {
 func (cl *Client) Distrusted() []string {
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
+	if len(cl.wrong) == 0 {
+		return nil
+	}
 	return slices.Sorted(maps.Keys(cl.wrong))
 }
 

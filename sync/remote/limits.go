@@ -39,7 +39,7 @@ func LimitOf(err error) (Limit, time.Duration) {
 	)
 	switch {
 	case errors.As(err, &bye):
-		return limitOf(bye.Code, cmp.Or(bye.words, ownWords(bye.Text, "")))
+		return limitOf(bye.Code, ownWords(bye.Text, strings.Join(bye.asked, " ")))
 	case errors.As(err, &re):
 		return limitOf(re.Code, cmp.Or(re.words, ownWords(re.Text, "")))
 	case errors.As(err, &early):
@@ -126,11 +126,15 @@ type ByeError struct {
 	Text    string // for people
 	Refused bool   // it came in place of a greeting
 
-	words string // of Text, what the server says of itself; see ownWords
+	asked []string            // the commands that it may quote; see ownWords
+	show  func(string) string // makes Text safe to show; nil: it is. Most goodbyes are shown to nobody.
 }
 
 func (e *ByeError) Error() string {
 	text := e.Text
+	if e.show != nil {
+		text = e.show(text)
+	}
 	if e.Code != "" {
 		text = strings.TrimSpace("[" + e.Code + "] " + text)
 	}

@@ -58,22 +58,19 @@ func (l *link) takeUntagged(r wire.Response) {
 	}
 }
 
-// takeBye notes why the server ends the connection, unless it was asked to.
+// takeBye notes why the server ends the connection.
 func (l *link) takeBye(t wire.Text) {
+	if !slices.Contains(knownCodes(), t.Code) {
+		t = l.answered(t)
+	}
+	show := func(text string) string { return l.answered(wire.Text{Text: text}).Text }
 	l.mu.Lock()
+	defer l.mu.Unlock()
 	asked := make([]string, len(l.pending))
 	for i, p := range l.pending {
 		asked[i] = p.quotable()
 	}
-	l.mu.Unlock()
-	if len(asked) != 1 || strings.TrimSpace(asked[0]) != "LOGOUT" {
-		t = l.answered(t)
-	} else {
-		t.Text = "" // nobody is told
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.bye = &ByeError{Code: t.Code, Text: t.Text, words: ownWords(t.Text, strings.Join(asked, " "))}
+	l.bye = &ByeError{Code: t.Code, Text: t.Text, show: show, asked: asked}
 }
 
 // alert tells the user what the server insists on (RFC 3501 §7.1).
