@@ -35,6 +35,9 @@ func (s *session) recoverLocal(ctx context.Context) error {
 			m.row.MailboxID, m.row.UID = to.row.ID, i.UID
 			m.row.Base = m.file.Base()
 			m.uid = i.UID
+			if m.detached { // it is in a mailbox whose UIDs hold
+				m.detached, m.item.Remote.State = false, plan.Same
+			}
 			m.item.Remote.Mailbox, m.item.Remote.Key = to.name, uidKey(i.UID)
 			m.refresh(to.name)
 			return true
@@ -100,7 +103,7 @@ func (s *session) recoverRemoteMoves(ctx context.Context) error {
 			s.explained = append(s.explained, i)
 			return false
 		}
-		m.row.MailboxID, m.row.UID = to.row.ID, m.uid
+		m.row.MailboxID, m.row.UID, m.detached = to.row.ID, m.uid, false
 		m.row.RemoteFlags = s.shown(to, m.row.RemoteFlags, m.item.Remote.Flags)
 		m.item.Remote.Base = s.shown(to, m.item.Remote.Base, m.item.Remote.Flags)
 		if m.item.Local.State.Present() {
