@@ -1,6 +1,9 @@
 package state
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // RenameMailboxes gives mailboxes of the base other names, old and new, all at
 // once: what one gives up another may take. The journal speaks of them by the
@@ -16,6 +19,28 @@ func (t *Tx) RenameMailboxes(changes [][2]string) error {
 	}
 	for i, c := range changes {
 		if err := t.renameMailbox(way(i), c[1]); err != nil {
+			return err
+		}
+	}
+	return t.lookAbove(changes)
+}
+
+// lookAbove has the directories read again of mailboxes that got other names, and
+// those above them: a folder there that did not follow is none that the base
+// knows. In Maildir++ all are in the one of INBOX.
+func (t *Tx) lookAbove(changes [][2]string) error {
+	above := map[string]bool{"INBOX": true}
+	for _, c := range changes {
+		for _, name := range c {
+			above[name] = true
+			for i := strings.LastIndexByte(name, '/'); i >= 0; i = strings.LastIndexByte(name, '/') {
+				name = name[:i]
+				above[name] = true
+			}
+		}
+	}
+	for name := range above {
+		if _, err := t.exec(`UPDATE mailbox SET dir_mtime=0 WHERE name=?`, name); err != nil {
 			return err
 		}
 	}

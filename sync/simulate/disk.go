@@ -148,6 +148,11 @@ func (w *World) remove(f file) bool {
 	}
 	w.tree.stampFolder(f.folder)
 	w.model.removed(Disk, f.token, f.folder)
+	if t := w.model.tokens[f.token]; !t.known && slices.Contains(w.h.Setting.Without, "UIDPLUS") {
+		// A run may just have uploaded it, and not know yet which message it
+		// became: what the server shows then is new, and comes down again.
+		t.voided = true
+	}
 	w.note("disk: %d removed from %s", f.token, f.folder)
 	return true
 }
