@@ -1,6 +1,9 @@
 package wire
 
-import "bytes"
+import (
+	"bytes"
+	"strings"
+)
 
 // Response is an untagged response, split as far as all of them are alike.
 type Response struct {
@@ -113,13 +116,7 @@ func ParseNumber(b []byte) (uint64, bool) {
 }
 
 // ParseWords splits a list of atoms such as CAPABILITY or ENABLED.
-func ParseWords(b []byte) []string {
-	var words []string
-	for _, w := range bytes.Fields(b) {
-		words = append(words, string(w))
-	}
-	return words
-}
+func ParseWords(b []byte) []string { return strings.Fields(string(b)) }
 
 // ParseFlagList splits "(a b)"; the parentheses may be missing.
 func ParseFlagList(b []byte) []string {
