@@ -43,12 +43,10 @@ func parseMutants(text string) (list []mutant) {
 	return list
 }
 
-// TestMutants plants each fault and says what finds it. Nothing in the tree is
-// touched: the compiler is given the changed file in place of the one there.
-func TestMutants(t *testing.T) {
-	if !*mutate {
-		t.Skip("make mutants")
-	}
+// mutants reads the faults that stand in the table, and the folder that their
+// files are in.
+func mutants(t *testing.T) (root string, list []mutant) {
+	t.Helper()
 	root, err := filepath.Abs(filepath.Join("..", ".."))
 	if err != nil {
 		t.Fatal(err)
@@ -57,7 +55,28 @@ func TestMutants(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	list, only := parseMutants(string(text)), regexp.MustCompile(*mutantNames)
+	return root, parseMutants(string(text))
+}
+
+// TestMutantsFit: each fault can be planted in the code as it is.
+func TestMutantsFit(t *testing.T) {
+	root, list := mutants(t)
+	for _, m := range list {
+		text, err := os.ReadFile(filepath.Join(root, m.file))
+		if n := strings.Count(string(text), m.old); err != nil || n != 1 {
+			t.Errorf("%s: %s has the text %d times: %v", m.name, m.file, n, err)
+		}
+	}
+}
+
+// TestMutants plants each fault and says what finds it. Nothing in the tree is
+// touched: the compiler is given the changed file in place of the one there.
+func TestMutants(t *testing.T) {
+	if !*mutate {
+		t.Skip("make mutants")
+	}
+	root, list := mutants(t)
+	only := regexp.MustCompile(*mutantNames)
 	count := map[string]int{}
 	for i := *mutantFirst; i < len(list); i += *mutantStep {
 		if !only.MatchString(list[i].name) {
