@@ -55,7 +55,7 @@ unpack_as_user() {
   mkdir -p "$(dirname "$dest")"
   work=$(mktemp -d "$dest.XXXXXX")
   trap 'rm -rf "$work"' EXIT
-  mkdir "$work/debs" "$work/root"
+  mkdir "$work/debs" "$work/tree"
   if ! fetch "$work" "$@"; then
     # No package lists yet, and the system's are root's: have our own.
     a=$work/apt
@@ -63,8 +63,8 @@ unpack_as_user() {
     set -- "$@" -- -o "Dir::State::Lists=$a/lists" -o "Dir::Cache=$a/cache"
     apt-get -o "Dir::State::Lists=$a/lists" -o "Dir::Cache=$a/cache" -qq update >&2 && fetch "$work" "$@" || return 1
   fi
-  [ -x "$work/root/$program" ] || return 1
-  chmod 755 "$work/root"
+  [ -x "$work/tree/$program" ] || return 1
+  chmod 755 "$work/tree"
   rm -rf "$dest"
-  mv "$work/root" "$dest"
+  mv "$work/tree" "$dest"
 }
