@@ -113,12 +113,22 @@ func (s *session) movedTo(from, n *message) {
 func (s *session) doubtsFlags(from, n *message) bool {
 	home, mb := s.byID[from.row.MailboxID], s.mailboxes[n.item.Remote.Mailbox]
 	switch {
+	case s.sentTo(mb.name, from.row.Digest):
+		return true // its flags may not have followed yet
 	case !from.detached:
 		return mb.detached && s.movedByUsTo(from, mb.name)
 	case home.name == mb.name:
 		return true
 	}
 	return s.startsAnew(n) && (n.uid != from.row.UID || s.validity(mb) != home.row.Cursor.UIDValidity)
+}
+
+// sentTo reports whether a message of that content was sent to a mailbox, and it is
+// not noted yet where it went.
+func (s *session) sentTo(mailbox string, d mail.Digest) bool {
+	return slices.ContainsFunc(s.intents, func(i *state.Intent) bool {
+		return i.Kind == state.IntentAppend && i.Mailbox == mailbox && i.Digest == d
+	})
 }
 
 // copyOf makes n a copy of a candidate.
