@@ -42,8 +42,8 @@ func (s *session) keepUnshown(context.Context) error {
 			s.hold(true, name)
 			s.rep.notice("%s: the server shows it as it was before %d of its messages came (UIDNEXT is %d); they stay as they are until it shows them",
 				name, mb.behind, mb.changes.ToldNext)
-		} else if f := (fault{name, faultBehind}); mb.changes != nil && !s.distrust[f].IsZero() {
-			s.distrust[f] = time.Unix(0, 0) // it has caught up
+		} else if mb.changes != nil {
+			s.absolve(fault{name, faultBehind}) // it has caught up
 		}
 	}
 	return nil
@@ -113,9 +113,11 @@ func tellsLess(ch *remote.Changes) bool {
 // when.
 func (s *session) maybeBehind(mailbox string) bool {
 	f := fault{mailbox, faultBehind}
-	if since := s.distrust[f]; since.Unix() > 0 {
+	if since := s.since(f); since.Unix() > 0 {
 		return s.start.Sub(since) < believeBehind
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.distrust[f] = s.start
 	return true
 }

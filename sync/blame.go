@@ -80,7 +80,7 @@ func (s *session) blames(ctx context.Context, err error) bool {
 		return false
 	}
 	s.log.Warn("the server ended the connection", "mailbox", at.Mailbox, "err", err)
-	if !s.distrust[fault{at.Mailbox, faultEnds}].IsZero() {
+	if !s.since(fault{at.Mailbox, faultEnds}).IsZero() {
 		n++
 	}
 	switch {
@@ -144,7 +144,7 @@ func (s *session) freezeAside() {
 
 // known reports whether an earlier run could not fetch a message because the
 // server ended the session, or refused.
-func (a *applier) known(op *plan.Op) bool { return !a.distrust[messageFault(a.asideKey(op))].IsZero() }
+func (a *applier) known(op *plan.Op) bool { return !a.since(messageFault(a.asideKey(op))).IsZero() }
 
 // catch sets a message aside that the server cannot give.
 func (a *applier) catch(op *plan.Op, why string, err error) {
@@ -163,7 +163,7 @@ func (a *applier) catch(op *plan.Op, why string, err error) {
 // clear notes that a message came that an earlier run could not fetch.
 func (a *applier) clear(op *plan.Op) {
 	f := messageFault(a.asideKey(op))
-	if a.distrust[f].IsZero() {
+	if a.since(f).IsZero() {
 		return
 	}
 	a.mu.Lock()

@@ -35,11 +35,13 @@ func doubtNotices() map[remote.Doubts]string {
 
 // recallDistrust reads what earlier runs found out.
 func (s *session) recallDistrust(ctx context.Context) error {
-	s.distrust = map[fault]time.Time{}
 	list, err := s.db.Distrusts(ctx)
 	if err != nil {
 		return err
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.distrust = map[fault]time.Time{}
 	for _, d := range list {
 		if s.req.Full || s.start.Sub(d.Since) > distrustFor {
 			continue
@@ -52,12 +54,37 @@ func (s *session) recallDistrust(ctx context.Context) error {
 	return nil
 }
 
+// since returns since when the server is known for a fault; zero: it is not.
+func (s *session) since(f fault) time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.distrust[f]
+}
+
+// suspectOf notes a fault of the server, and reports whether it is news.
+func (s *session) convict(f fault) (news bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.distrust[f].IsZero() {
+		return false
+	}
+	s.distrust[f] = s.start
+	return true
+}
+
+// absolve lets a fault count as mended that the server was known for.
+func (s *session) absolve(f fault) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.distrust[f].IsZero() {
+		s.distrust[f] = time.Unix(0, 0)
+	}
+}
+
 // rememberDistrust keeps what this run knows for the next one.
 func (s *session) rememberDistrust(tx *state.Tx) error {
 	for _, capability := range s.pool.client.Distrusted() {
-		if f := (fault{"", capability}); s.distrust[f].IsZero() {
-			s.distrust[f] = s.start
-		}
+		s.convict(fault{"", capability})
 	}
 	forget := s.start.Add(-distrustFor)
 	if s.req.Full {
@@ -66,6 +93,8 @@ func (s *session) rememberDistrust(tx *state.Tx) error {
 	if err := tx.ForgetDistrust(forget); err != nil {
 		return err
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for f, since := range s.distrust {
 		if err := tx.PutDistrust(state.Distrust{Mailbox: f.mailbox, Fault: f.what, Since: since}); err != nil {
 			return err
@@ -91,7 +120,7 @@ func (s *session) noteDistrusted() {
 // doubtsAbout returns in what the server is not believed about a mailbox.
 func (s *session) doubtsAbout(mailbox string) (d remote.Doubts) {
 	for one, name := range doubtNames() {
-		if !s.distrust[fault{mailbox, name}].IsZero() {
+		if !s.since(fault{mailbox, name}).IsZero() {
 			d |= one
 		}
 	}
@@ -101,8 +130,7 @@ func (s *session) doubtsAbout(mailbox string) (d remote.Doubts) {
 // doubt notes at what the server was caught.
 func (s *session) doubt(mailbox string, d remote.Doubts) {
 	for one, name := range doubtNames() {
-		if f := (fault{mailbox, name}); d&one != 0 && s.distrust[f].IsZero() {
-			s.distrust[f] = s.start
+		if d&one != 0 && s.convict(fault{mailbox, name}) {
 			s.rep.notice("%s: %s", mailbox, doubtNotices()[one])
 		}
 	}

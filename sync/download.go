@@ -187,7 +187,7 @@ func (a *applier) opens(mailbox string, err error, dl *download) bool {
 	if !ok {
 		return false
 	}
-	if n > 1 || !a.distrust[fault{mailbox, faultEnds}].IsZero() {
+	if n > 1 || !a.since(fault{mailbox, faultEnds}).IsZero() {
 		a.leaveAlone(mailbox, err)
 		dl.leave(mailbox, a.leftAlone(mailbox))
 	}

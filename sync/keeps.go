@@ -47,7 +47,7 @@ func (a *applier) unverified(x *laneChange) error {
 var errUnseen = errors.New("the server answered OK, and refuses to say what flags the message has now")
 
 // describeHeld says in pm what the server keeps in the mailbox. What EXAMINE
-// answers is about a read-only session.
+// answers is about a read-only session. session.mu is held.
 func (s *session) describeHeld(pm *plan.Mailbox, mb *mailbox) {
 	pm.HoldsAny, pm.KeepsAll = true, s.keepsAll(mb.name)
 	if mb.row != nil {

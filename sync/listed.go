@@ -207,6 +207,8 @@ func (s *session) holdsAny(mailbox string, folders []string) bool {
 // that the server has no mailbox of that name. What is known holds for as long
 // as the mailbox that the name leads to is there.
 func (s *session) aliasOf(boxes map[string]*remote.Mailbox, name string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for f, since := range s.distrust {
 		if f.mailbox != name {
 			continue

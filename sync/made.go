@@ -114,12 +114,10 @@ func (a *applier) refuseAlias(op *plan.Op, other string) {
 // what it takes the name for.
 func (s *session) noteAlias(name, other string) {
 	f, once := fault{name, faultAlias + other}, fault{name, faultVanished}
-	if other == "" && s.distrust[once].IsZero() {
+	if other == "" && s.since(once).IsZero() {
 		f = once
 	}
-	if s.distrust[f].IsZero() {
-		s.distrust[f] = s.start
-	}
+	s.convict(f)
 }
 
 // possible returns the operations that concern no mailbox of which the

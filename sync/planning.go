@@ -22,7 +22,9 @@ func (s *session) plan() *plan.Plan {
 		if mb.remote != nil {
 			pm.Subscribed = mb.remote.Subscribed
 		}
+		s.mu.Lock()
 		s.describeHeld(&pm, mb)
+		s.mu.Unlock()
 		in.Mailboxes = append(in.Mailboxes, pm)
 	}
 	for _, m := range s.messages {

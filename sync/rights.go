@@ -27,7 +27,7 @@ const retryRemoval = 24 * time.Hour
 var errKeepsAll = fmt.Errorf("the server lets no message be taken out: %w", mail.ErrChanged)
 
 // keepsAll reports whether the server was seen to keep all messages of a
-// mailbox.
+// mailbox. session.mu is held.
 func (s *session) keepsAll(mailbox string) bool {
 	since := s.distrust[fault{mailbox, faultRemoval}]
 	return !since.IsZero() && s.start.Sub(since) < retryRemoval
@@ -35,9 +35,7 @@ func (s *session) keepsAll(mailbox string) bool {
 
 // mayRemove gives a mailbox its chance again.
 func (s *session) mayRemove(mailbox string) {
-	if f := (fault{mailbox, faultRemoval}); !s.distrust[f].IsZero() {
-		s.distrust[f] = time.Unix(0, 0)
-	}
+	s.absolve(fault{mailbox, faultRemoval})
 }
 
 // notRemoved looks at the changes that were to take messages out of a mailbox

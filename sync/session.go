@@ -42,7 +42,6 @@ type session struct {
 	incomplete bool              // a list left mailboxes out, so nothing that is missing counts as removed
 
 	compared map[string]bool     // mailboxes of which this run fetched all flags
-	distrust map[fault]time.Time // what the server was caught at, since when
 	grown    map[string]mail.UID // UIDNEXT of the mailboxes for which removals wait, because they have got new mail
 	lists    bool                // the server's lists say what its mailboxes do not
 
@@ -65,8 +64,9 @@ type session struct {
 	sizesRight, sizesOff int
 	aside                map[asideKey]error // what the server could not give; guarded by mu
 	blame                blame
-	put                  map[int64]*ours  // by row, what this run put on the server
-	landed               map[landing]bool // uploads and copies whose flags follow by STORE
+	distrust             map[fault]time.Time // what the server was caught at, since when; see session.since
+	put                  map[int64]*ours     // by row, what this run put on the server
+	landed               map[landing]bool    // uploads and copies whose flags follow by STORE
 	progress             Progress
 	planned              Progress                     // the totals of what was planned, without what is not listed yet
 	copied               map[string]bool              // copies on the server that this run asked for
