@@ -2,6 +2,7 @@ package sync
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -77,6 +78,27 @@ func (r *Report) Changed() bool { return len(r.Counts) > 0 }
 // Err returns the error behind p.
 func (p Problem) Err() error { return p.err }
 
+// ProblemOf is an error of a whole account, as a report lists it.
+func ProblemOf(err error) Problem {
+	p := problemAt("", "", err)
+	p.clip()
+	return p
+}
+
+func problemAt(mailbox, message string, err error) Problem {
+	return Problem{Mailbox: mailbox, Message: message, Kind: mail.KindOf(err).String(),
+		Error: err.Error(), Hint: mail.HintOf(err), err: err}
+}
+
+// Tells reports whether p is the problem of err: of that same error, or of one of
+// the whole account that reads the same, which is listed once.
+func (p Problem) Tells(err error) bool {
+	if errors.Is(p.err, err) {
+		return true
+	}
+	return p.Mailbox == "" && p.Message == "" && p.Error == ProblemOf(err).Error
+}
+
 // Status is what is known of an account without the network.
 type Status struct {
 	Account string `json:"account"`
@@ -140,8 +162,7 @@ func (r *Report) counted(k plan.Kind) int {
 // problem notes an error with its place; the same one twice in a run, as when
 // a later cycle meets it again, is noted once.
 func (r *Report) problem(mailbox, message string, err error) {
-	p := Problem{Mailbox: mailbox, Message: message, Kind: mail.KindOf(err).String(),
-		Error: err.Error(), Hint: mail.HintOf(err), err: err}
+	p := problemAt(mailbox, message, err)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.told.lists(p) {

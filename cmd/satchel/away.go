@@ -27,7 +27,7 @@ func (d *deps) withhold(ctx context.Context, t target, o *outcome) {
 	if since := d.clock().Sub(s.LastSync); since < 0 || since > t.complainAfter {
 		return
 	}
-	o.withheld = o.err.Error()
+	o.withheld = true
 }
 
 // away reports whether err says that there is no way to the server: no name is

@@ -101,7 +101,7 @@ func interrupted(err error) bool {
 // consequence reports whether p says no more than that the run, which ended
 // with err, was interrupted.
 func consequence(p mailsync.Problem, err error) bool {
-	return interrupted(err) && p.Error == err.Error() || interrupted(p.Err())
+	return interrupted(err) && tells(p, err) || interrupted(p.Err())
 }
 
 // kindOf is the kind of a problem, by its error where it carries one.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"time"
 
 	mailsync "satchel/sync"
@@ -45,7 +46,11 @@ func newSyncObject(outcomes []outcome, code int, took time.Duration) syncObject 
 // unless the engine did, and empty lists in place of JSON's null.
 func settle(r *mailsync.Report, err error) {
 	if err != nil && !listed(r.Problems, err) {
-		r.Problems = append(r.Problems, problemsOf(err)...)
+		for _, e := range split(err) {
+			if !listed(r.Problems, e) {
+				r.Problems = append(r.Problems, mailsync.ProblemOf(e))
+			}
+		}
 	}
 	if r.Counts == nil {
 		r.Counts = map[string]int{}
@@ -67,19 +72,20 @@ func nonNil[T any](s []T) []T {
 }
 
 func listed(problems []mailsync.Problem, err error) bool {
-	for _, p := range problems {
-		if p.Error == err.Error() {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(problems, func(p mailsync.Problem) bool { return p.Tells(err) })
+}
+
+// tells reports whether p is the problem of the error that ended a run, or of one
+// of several that were joined.
+func tells(p mailsync.Problem, err error) bool {
+	return err != nil && (p.Tells(err) || slices.ContainsFunc(split(err), p.Tells))
 }
 
 // problemsOf is err, or each of several that were joined.
 func problemsOf(err error) []mailsync.Problem {
 	var all []mailsync.Problem
 	for _, e := range split(err) {
-		all = append(all, mailsync.Problem{Kind: mail.KindOf(e).String(), Error: e.Error(), Hint: mail.HintOf(e)})
+		all = append(all, mailsync.ProblemOf(e))
 	}
 	return all
 }

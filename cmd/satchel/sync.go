@@ -65,8 +65,8 @@ type outcome struct {
 	err     error            // also among the report's problems
 	code    int
 	full    bool // every operation of a plan is told
-	// withheld is the text of the problem that is no news; empty: none.
-	withheld string
+	// withheld: the problem of err is no news.
+	withheld bool
 }
 
 // runSync is sync and plan.
@@ -156,7 +156,7 @@ func (d *deps) tell(o outcome) {
 		d.note("%s: %s", o.account, n)
 	}
 	for _, p := range o.report.Problems {
-		if consequence(p, o.err) || o.withheld != "" && p.Error == o.withheld { // runSync says that it was interrupted
+		if consequence(p, o.err) || o.withheld && tells(p, o.err) { // runSync says that it was interrupted
 			continue
 		}
 		d.problem(o.account, p)
