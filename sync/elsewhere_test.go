@@ -44,7 +44,7 @@ func TestMovedToExcludedFolder(t *testing.T) {
 				must(w, os.Rename(w.path(f), there))
 				must(w, os.Remove(w.path(w.mine("INBOX"))))
 				plan, err := w.trySync(mailsync.Request{DryRun: true})
-				if err != nil || len(plan.Held) != 1 || !strings.Contains(plan.Held[0], "its file is in Private") || len(plan.Operations) != 1 {
+				if err != nil || len(plan.Held) != 1 || !strings.Contains(plan.Held[0].Text, "its file is in Private") || len(plan.Operations) != 1 {
 					t.Errorf("plan: to do %q, held %q, %v", plan.Operations, plan.Held, err)
 				}
 				for n := range 3 {

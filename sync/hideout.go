@@ -325,7 +325,7 @@ func (s *session) sayHeld(p *plan.Plan) {
 		}
 		counts[why][h.Mailbox]++
 		if s.req.DryRun {
-			s.rep.Held = append(s.rep.Held, h.String()+": "+why)
+			s.rep.Held = append(s.rep.Held, HeldBack{operation(&h).Group(), why, h.String() + ": " + why})
 		}
 	}
 	for _, why := range slices.Sorted(maps.Keys(counts)) {

@@ -263,7 +263,7 @@ func TestUnreadableHoldsWhatMayBeIt(t *testing.T) {
 		return nil
 	}}
 	plan, err := w.trySync(mailsync.Request{DryRun: true})
-	if err != nil || len(plan.Held) != 1 || !strings.Contains(plan.Held[0], "remote-remove INBOX") || !strings.Contains(plan.Held[0], "1700000000.moved") {
+	if err != nil || len(plan.Held) != 1 || !strings.Contains(plan.Held[0].Text, "remote-remove INBOX") || !strings.Contains(plan.Held[0].Text, "1700000000.moved") {
 		t.Errorf("plan %q, %v", plan.Held, err)
 	}
 	for range 2 {

@@ -26,14 +26,42 @@ type Operation struct {
 	Bytes   int64    `json:"bytes"` // of the message, if it is to be transferred
 	Subject string   `json:"subject"`
 	From    string   `json:"from"`
-	// Named: Subject and From were looked for. Of many operations of one kind in
-	// one mailbox that is done for the first ones, unless the plan is a full one.
+	// Named: Subject and From were looked for. Of many operations of one group
+	// that is done for the first ones, unless the plan is a full one.
 	Named bool `json:"named"`
 }
 
-// namedOperations is for how many operations of a kind in a mailbox a plan looks
-// for sender and subject.
-const namedOperations = 20
+// Group is what the operations of a plan are counted by.
+type Group struct{ Op, Mailbox, To string }
+
+// Group returns the one that o belongs to.
+func (o Operation) Group() Group { return Group{o.Op, o.Mailbox, o.To} }
+
+// String is how the lines of its operations begin.
+func (g Group) String() string {
+	s := g.Op + " " + g.Mailbox
+	if g.To != "" {
+		s += " -> " + g.To
+	}
+	return s
+}
+
+// HeldBack is an operation that a plan leaves out. Its JSON form is its text.
+type HeldBack struct {
+	Group Group
+	Why   string
+	Text  string // the whole line, with the message and why
+}
+
+// String is the line that people read.
+func (h HeldBack) String() string { return h.Text }
+
+// MarshalText is the line that programs read.
+func (h HeldBack) MarshalText() ([]byte, error) { return []byte(h.Text), nil }
+
+// NamedOperations is for how many operations of a group a plan looks for sender
+// and subject.
+const NamedOperations = 20
 
 // headBytes is how much of a message on the server is read in search of sender
 // and subject.
@@ -41,10 +69,7 @@ const headBytes = 8 << 10
 
 // String is the line that people read.
 func (o Operation) String() string {
-	s := o.Op + " " + o.Mailbox
-	if o.To != "" {
-		s += " -> " + o.To
-	}
+	s := o.Group().String()
 	for _, f := range o.Add {
 		s += " +" + f
 	}
@@ -102,8 +127,7 @@ func operation(op *plan.Op) Operation {
 // tellPlan puts the operations of a plan into the report, with sender and
 // subject where that costs little.
 func (s *session) tellPlan(ctx context.Context, ops []plan.Op) error {
-	type group struct{ op, mailbox string }
-	told := map[group]int{}
+	told := map[Group]int{}
 	wanted := map[string]map[mail.UID][]int{} // by mailbox, the operations about messages that only the server has
 	for i := range ops {
 		op := &ops[i]
@@ -118,8 +142,8 @@ func (s *session) tellPlan(ctx context.Context, ops []plan.Op) error {
 		case plan.Upload:
 			s.rep.Planned.Upload += o.Bytes
 		}
-		g := group{o.Op, o.Mailbox}
-		if told[g]++; op.Item != nil && (s.req.Full || told[g] <= namedOperations) {
+		g := o.Group()
+		if told[g]++; op.Item != nil && (s.req.Full || told[g] <= NamedOperations) {
 			o.Named = true
 			m := ref(op.Item)
 			if op.Source != nil {

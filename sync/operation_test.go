@@ -75,3 +75,33 @@ func TestPlanSpeaksOfMail(t *testing.T) {
 		}
 	}
 }
+
+// TestPlanNamesEachGroup: moves to two places are two groups, and of each the
+// first ones are named, as they are printed.
+func TestPlanNamesEachGroup(t *testing.T) {
+	w := newWorld(t, imaptest.Options{})
+	must(w, w.srv.CreateMailbox("A"))
+	must(w, w.srv.CreateMailbox("B"))
+	const each = mailsync.NamedOperations + 2
+	for range 2 * each {
+		w.srv.Append("INBOX", nil, time.Now(), w.message())
+	}
+	w.sync()
+	for i := range 2 * each {
+		from := w.fileOf(i + 1)
+		must(w, os.Rename(from, strings.Replace(from, "/INBOX/", []string{"/A/", "/B/"}[i%2], 1)))
+	}
+	rep, err := w.trySync(mailsync.Request{DryRun: true})
+	must(w, err)
+	named := map[mailsync.Group]int{}
+	for _, o := range rep.Operations {
+		if o.Named {
+			named[o.Group()]++
+		}
+	}
+	for _, to := range []string{"A", "B"} {
+		if n := named[mailsync.Group{Op: "remote-move", Mailbox: "INBOX", To: to}]; n != mailsync.NamedOperations {
+			t.Errorf("%d moves to %s are named", n, to)
+		}
+	}
+}

@@ -24,7 +24,7 @@ type Report struct {
 	Counts     map[string]int  `json:"counts"`     // operations done, by name, e.g. "download", "remote-move"
 	Mailbox    []MailboxReport `json:"mailbox"`    // only mailboxes in which something happened
 	Operations []Operation     `json:"operations"` // the plan, only in a dry run
-	Held       []string        `json:"held"`       // what the plan leaves undone because a file may be elsewhere, only in a dry run
+	Held       []HeldBack      `json:"held"`       // what the plan leaves undone because a file may be elsewhere, only in a dry run
 	Conflicts  []ConflictEntry `json:"conflicts"`
 	Problems   []Problem       `json:"errors"`
 	Notices    []string        `json:"notices"`  // facts said once, e.g. a keyword that a side cannot hold
@@ -133,7 +133,7 @@ type MailboxStatus struct {
 func newReport(account string, dry bool, now time.Time) *Report {
 	return &Report{Account: account, DryRun: dry, Started: now, Counts: map[string]int{},
 		perMailbox: map[string]map[string]int{}, Mailbox: []MailboxReport{},
-		Conflicts: []ConflictEntry{}, Problems: []Problem{}, Notices: []string{}, Waiting: []string{}, Operations: []Operation{}, Held: []string{}}
+		Conflicts: []ConflictEntry{}, Problems: []Problem{}, Notices: []string{}, Waiting: []string{}, Operations: []Operation{}, Held: []HeldBack{}}
 }
 
 // count notes an operation that was done.

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+
 	"github.com/spf13/cobra"
 
 	mailsync "satchel/sync"
@@ -13,8 +15,9 @@ func newPlanCommand(d *deps) *cobra.Command {
 		Short: "show what sync would do, and change nothing",
 		Long: `plan shows what sync would do, message by message, and changes nothing on either
 side. It prints one line for each operation, with subject and sender, and no line when
-the sides agree. Of many operations of one kind in a mailbox it prints the first and
-counts the others; --full, -v and --json name all of them. A brake that would stop sync
+the sides agree. Of many operations of one kind from one mailbox to another it prints the
+first 20 and counts the others. --full prints all of them with subject and sender; -v and
+--json list all of them, the others by UID or file name. A brake that would stop sync
 stops plan with the same exit code.`,
 		Example: `  satchel plan
   satchel plan home/INBOX
@@ -29,50 +32,64 @@ stops plan with the same exit code.`,
 	return cmd
 }
 
-// shownOperations is how many operations of a kind in a mailbox a plan names.
-const shownOperations = 20
-
 // planLines are the operations of a plan, of many alike the first ones and a line
 // that counts the others.
 func planLines(ops []mailsync.Operation, all bool) []string {
-	type group struct{ op, mailbox, to string }
-	groupOf := func(o mailsync.Operation) group { return group{o.Op, o.Mailbox, o.To} }
-	type sum struct {
-		shown, more int
-		bytes       int64
-	}
-	sums := map[group]*sum{}
 	var lines []string
-	var order []group
-	for _, o := range ops {
-		s := sums[groupOf(o)]
-		if s == nil {
-			s = &sum{}
-			sums[groupOf(o)] = s
-			order = append(order, groupOf(o))
-		}
-		if all || s.shown < shownOperations {
-			s.shown++
-			lines = append(lines, o.String())
-			continue
-		}
-		s.more++
-		s.bytes += o.Bytes
+	first, rest := firstOfEach(ops, mailsync.Operation.Group, all)
+	for _, o := range first {
+		lines = append(lines, o.String())
 	}
-	for _, g := range order {
-		s := sums[g]
-		if s.more == 0 {
-			continue
+	for _, alike := range rest {
+		var bytes int64
+		for _, o := range alike {
+			bytes += o.Bytes
 		}
-		line := g.op + " " + g.mailbox
-		if g.to != "" {
-			line += " -> " + g.to
-		}
-		line += ": and " + count(s.more, "message", "messages") + " more"
-		if s.bytes > 0 {
-			line += " (" + byteSize(s.bytes) + ")"
+		line := fmt.Sprintf("%s: and %s more", alike[0].Group(), count(len(alike), "message", "messages"))
+		if bytes > 0 {
+			line += " (" + byteSize(bytes) + ")"
 		}
 		lines = append(lines, line+"; --full names all")
 	}
 	return lines
+}
+
+// heldLines are the operations that a plan leaves out, in the same way.
+func heldLines(ops []mailsync.HeldBack, all bool) []string {
+	type group struct {
+		mailsync.Group
+		why string
+	}
+	var lines []string
+	first, rest := firstOfEach(ops, func(h mailsync.HeldBack) group { return group{h.Group, h.Why} }, all)
+	for _, h := range first {
+		lines = append(lines, h.String())
+	}
+	for _, alike := range rest {
+		h := alike[0]
+		lines = append(lines, fmt.Sprintf("%s: and %s more: %s; --full names all", h.Group, count(len(alike), "message", "messages"), h.Why))
+	}
+	return lines
+}
+
+// firstOfEach returns the first ones of each group of a list, and what is left of
+// each group that has more.
+func firstOfEach[T any, K comparable](list []T, key func(T) K, all bool) (first []T, rest [][]T) {
+	seen := map[K]int{}
+	place := map[K]int{} // in rest
+	for _, x := range list {
+		k := key(x)
+		if seen[k]++; all || seen[k] <= mailsync.NamedOperations {
+			first = append(first, x)
+			continue
+		}
+		i, known := place[k]
+		if !known {
+			i = len(rest)
+			place[k] = i
+			rest = append(rest, nil)
+		}
+		rest[i] = append(rest[i], x)
+	}
+	return first, rest
 }

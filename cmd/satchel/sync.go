@@ -145,11 +145,12 @@ func (d *deps) syncOne(ctx context.Context, t target, request mailsync.Request, 
 // tell prints what people want to know of one account's run.
 func (d *deps) tell(o outcome) {
 	if !d.flags.json {
-		for _, line := range planLines(o.report.Operations, d.flags.verbose > 0 || o.full) {
+		all := d.flags.verbose > 0 || o.full
+		for _, line := range planLines(o.report.Operations, all) {
 			d.result("%s: %s", o.account, line)
 		}
-		for _, op := range o.report.Held {
-			d.result("%s: held: %s", o.account, op)
+		for _, line := range heldLines(o.report.Held, all) {
+			d.result("%s: held: %s", o.account, line)
 		}
 	}
 	for _, n := range o.report.Notices {
