@@ -107,9 +107,11 @@ type netReader struct{ l *link }
 
 func (r netReader) Read(p []byte) (int, error) {
 	l := r.l
-	if err := l.armRead(); err != nil {
+	rested, err := l.armRead()
+	if err != nil {
 		return 0, err
 	}
+	l.pace.begin(l, rested)
 	begin := time.Now()
 	n, err := l.Conn.Read(p)
 	waited := time.Since(begin)
@@ -135,17 +137,17 @@ func (r netReader) Read(p []byte) (int, error) {
 func (l *link) progressed() { l.waiting, l.since = 0, 0 }
 
 // armRead gives the server what is left of Timeout to make progress. With
-// nothing asked, it may be silent for as long as it likes.
-func (l *link) armRead() error {
+// nothing asked, it is at rest and may be silent for as long as it likes.
+func (l *link) armRead() (rested bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.err != nil {
-		return l.err
+		return false, l.err
 	}
 	if len(l.pending) > 0 || !l.greeted {
-		return l.Conn.SetReadDeadline(time.Now().Add(max(0, l.timeout-l.waiting)))
+		return false, l.Conn.SetReadDeadline(time.Now().Add(max(0, l.timeout-l.waiting)))
 	}
-	return l.Conn.SetReadDeadline(time.Time{})
+	return true, l.Conn.SetReadDeadline(time.Time{})
 }
 
 // fail makes err the reason why the connection is dead, unless it has one,

@@ -27,17 +27,24 @@ type pace struct {
 	bytes  int64         // from the server
 	wrote  int64         // to it, when this began
 	began  bool
+	rested bool // nothing was asked of the server when the read began
 }
 
-// went notes a read, and returns an error when the server only keeps the
-// connection busy.
+// begin notes that a read begins.
+func (p *pace) begin(l *link, rested bool) {
+	if rested || !p.began {
+		*p = pace{began: true, wrote: l.wrote.Load(), rested: rested}
+	}
+}
+
+// went notes how a read ended, and returns an error when the server only keeps
+// the connection busy. A read that began at rest does not count: how much of it
+// was after a command is not known. Silence, though, ends it a timeout after the
+// last byte that was written.
 func (p *pace) went(l *link, waited time.Duration, n int) error {
-	if l.resting() {
+	if p.rested {
 		*p = pace{}
 		return nil
-	}
-	if !p.began {
-		p.began, p.wrote = true, l.wrote.Load()
 	}
 	p.waited += waited
 	p.bytes += int64(n)
@@ -48,11 +55,4 @@ func (p *pace) went(l *link, waited time.Duration, n int) error {
 		return errDrips
 	}
 	return nil
-}
-
-// resting reports whether nothing is asked of the server.
-func (l *link) resting() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return len(l.pending) == 0 && l.greeted
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"strings"
 	"testing"
@@ -95,4 +96,96 @@ func slowLiteral(i int) string {
 		return ")\r\n"
 	}
 	return strings.Repeat("y", 1000)
+}
+
+// TestChatterAfterRest: how long a connection was at rest does not count against
+// the command behind, nor how long it took to send one.
+func TestChatterAfterRest(t *testing.T) {
+	for name, x := range map[string]struct {
+		timeout, rest time.Duration
+		size          int64
+	}{
+		"rested":           {time.Minute, 10 * time.Minute, 0},
+		"a short timeout":  {5 * time.Second, 50 * time.Second, 0},
+		"a long timeout":   {time.Hour, 24 * time.Hour, 0},
+		"an upload":        {time.Minute, 0, 100 << 20},
+		"rest and upload":  {5 * time.Second, time.Hour, 20 << 20},
+		"a timeout of ten": {10 * time.Second, 101 * time.Second, 1 << 10},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				client, server := net.Pipe()
+				done := make(chan struct{})
+				go func() {
+					defer close(done)
+					slowReader(server, x.size)
+				}()
+				o := dialOptions(func() (net.Conn, error) { return client, nil })
+				o.Timeout = x.timeout
+				cl, err := New(o)
+				if err != nil {
+					t.Fatal(err)
+				}
+				c, err := cl.Connect(context.Background())
+				if err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(x.rest)
+				var stored error
+				if x.size == 0 {
+					err = c.Noop(context.Background())
+				} else {
+					req := AppendRequest{Size: x.size, Open: func() (io.ReadCloser, error) {
+						return io.NopCloser(io.LimitReader(letters{}, x.size)), nil
+					}}
+					err = c.Append(context.Background(), "INBOX", []AppendRequest{req}, func(_ int, _ mail.UID, _ mail.UIDValidity, err error) { stored = err })
+				}
+				// What is wrong with a read is told by the next one.
+				if err := errors.Join(err, stored, c.Noop(context.Background())); err != nil {
+					t.Error(err)
+				}
+				_ = c.Close()
+				<-done
+			})
+		})
+	}
+}
+
+// slowReader is a server behind a line of 1 Mbit/s that answers what it is
+// asked. The first command has a literal of so many bytes when there are any.
+func slowReader(conn net.Conn, size int64) {
+	defer conn.Close()
+	br := bufio.NewReader(conn)
+	line := func() string {
+		s, _ := br.ReadString('\n')
+		tag, _, _ := strings.Cut(s, " ")
+		return tag
+	}
+	const caps = "[CAPABILITY IMAP4rev1 LITERAL+]"
+	_, _ = fmt.Fprintf(conn, "* OK %s hello\r\n", caps)
+	_, _ = fmt.Fprintf(conn, "%s OK %s in\r\n", line(), caps)
+	tag := line()
+	for left := size; left > 0; {
+		n, err := io.CopyN(io.Discard, br, min(left, 125_000))
+		if left -= n; err != nil {
+			return
+		}
+		time.Sleep(time.Second)
+	}
+	if size > 0 {
+		_, _ = br.ReadString('\n')
+	}
+	for ; tag != ""; tag = line() {
+		_, _ = fmt.Fprintf(conn, "%s OK done\r\n", tag)
+	}
+}
+
+// letters is a text without end.
+type letters struct{}
+
+func (letters) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = 'x'
+	}
+	return len(p), nil
 }
