@@ -30,7 +30,7 @@ func EndedAt(err error) (at Ending, ok bool) {
 		return at, false
 	}
 	switch e.Op {
-	case opFetch, opProbe:
+	case opFetch, opProbe, opHeader:
 		return Ending{Mailbox: e.Mailbox, Messages: true}, e.Mailbox != ""
 	case opList:
 		return Ending{}, true
@@ -44,6 +44,7 @@ func EndedAt(err error) (at Ending, ok bool) {
 const (
 	opFetch    = "fetch"
 	opProbe    = "probe"
+	opHeader   = "header"
 	opList     = "list mailboxes"
 	opExamine  = "examine"
 	opSelect   = "select"
@@ -118,5 +119,5 @@ func quotedWire(name string) (string, bool) {
 // a mailbox that could be opened.
 func OfMessages(err error) bool {
 	var e *mail.Error
-	return errors.As(err, &e) && (e.Op == opFetch || e.Op == opProbe)
+	return errors.As(err, &e) && (e.Op == opFetch || e.Op == opProbe || e.Op == opHeader)
 }

@@ -177,7 +177,7 @@ func (c *Conn) lookAt(list []*inquiry) error {
 			}})
 		}
 	}
-	if err := c.fly("list messages", steps, nil, nil); err != nil {
+	if err := c.fly(opMessages, steps, nil, nil); err != nil {
 		return err
 	}
 	failed := failures(steps)

@@ -38,7 +38,7 @@ func (c *Conn) Headers(ctx context.Context, reqs []BodyRequest, names []string, 
 			steps = append(steps, h.step(c, v, verb+set+items, yield))
 		}
 	}
-	err = c.fly("header", steps, nil, nil)
+	err = c.fly(opHeader, steps, nil, nil)
 	return failures(steps), err
 }
 

@@ -43,3 +43,21 @@ func TestHeaders(t *testing.T) {
 	read(nil, map[string]string{"INBOX": head, "other": "Subject: two\r\n\r\n"})
 	read([]string{"Lines", "x-tuid"}, map[string]string{"INBOX": "X-TUID: 1\r\n folded\r\nLines: 3\r\n\r\n", "other": "\r\n"})
 }
+
+// TestHeaderEndsSession: a server that ends the session at the header of a damaged
+// message is blamed for messages of that mailbox.
+func TestHeaderEndsSession(t *testing.T) {
+	for name, how := range map[string]imaptest.Damage{"bye": imaptest.EndsAll, "closed": imaptest.ClosesAll} {
+		t.Run(name, func(t *testing.T) {
+			d := &imaptest.Damaged{}
+			srv := newServer(t, imaptest.Options{Damaged: d})
+			srv.Append("INBOX", nil, time.Time{}, []byte("Subject: one\r\n\r\nbody\r\n"))
+			d.Message("INBOX", 1, how)
+			_, c := connect(t, dialOptions(srv.Dial))
+			_, err := c.Headers(t.Context(), []BodyRequest{{Mailbox: "INBOX", UIDs: []mail.UID{1}}}, nil, func(string, Header) error { return nil })
+			if at, ok := EndedAt(err); !ok || at != (Ending{Mailbox: "INBOX", Messages: true}) {
+				t.Errorf("%+v %v: %v", at, ok, err)
+			}
+		})
+	}
+}

@@ -235,7 +235,7 @@ func (in *inquiry) finish(c *Conn) error {
 		if in.identity {
 			in.refused = refused
 		}
-		ch.Err = mailboxError("list messages", in.req.Mailbox, refused)
+		ch.Err = mailboxError(opMessages, in.req.Mailbox, refused)
 		return nil
 	}
 	if in.collect.excess {
@@ -275,7 +275,7 @@ func (in *inquiry) settlePresent(ch *Changes) error {
 	}
 	present := mail.MergeUIDs(append(in.present, in.collect.same...))
 	if !in.searched {
-		return mailboxError("list messages", in.req.Mailbox, ErrIncomplete)
+		return mailboxError(opMessages, in.req.Mailbox, ErrIncomplete)
 	}
 	ch.Present, ch.HasPresent = present, true
 	// What is said to have gone meanwhile is no excuse: who is told that the

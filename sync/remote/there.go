@@ -28,7 +28,7 @@ func (c *Conn) There(ctx context.Context, mailbox string, v mail.UIDValidity, se
 			}
 		}})
 	}
-	if err := c.fly("list messages", steps, nil, nil); err != nil {
+	if err := c.fly(opMessages, steps, nil, nil); err != nil {
 		return nil, err
 	}
 	if err := failures(steps)[mailbox]; err != nil {
@@ -86,7 +86,7 @@ func (c *Conn) Describe(ctx context.Context, mailbox string, v mail.UIDValidity,
 			}
 		}})
 	}
-	if err := c.fly("list messages", steps, nil, nil); err != nil {
+	if err := c.fly(opMessages, steps, nil, nil); err != nil {
 		return nil, err
 	}
 	if err := failures(steps)[mailbox]; err != nil {
