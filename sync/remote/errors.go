@@ -29,6 +29,7 @@ const (
 	codeLimit     = "LIMIT"
 	codeServerBug = "SERVERBUG"
 	codeThrottled = "THROTTLED" // no standard has it
+	codeModified  = "MODIFIED"  // RFC 7162 §3.1.3
 )
 
 // ResponseError is the cause of every error that a server answered: NO, or

@@ -33,7 +33,8 @@ func (cl *Client) answered(t wire.Text) wire.Text {
 // knownCodes are the response codes that decide something.
 func knownCodes() []string {
 	return []string{"", "ALERT", "CAPABILITY", CodeTryCreate, CodeOverQuota, CodeTooBig, CodeNonExistent, CodeAlreadyExists, CodeUnavailable, CodeInUse,
-		CodeAuthorizationFailed, CodeExpired, CodePrivacyRequired, CodeContactAdmin, CodeCannot, CodeNoPerm, CodeReadOnly, codeLimit, codeServerBug, codeThrottled}
+		CodeAuthorizationFailed, CodeExpired, CodePrivacyRequired, CodeContactAdmin, CodeCannot, CodeNoPerm, CodeReadOnly, codeLimit, codeServerBug, codeThrottled,
+		codeModified}
 }
 
 // told is err as it may be shown: libraries and tunnel commands quote what they

@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"satchel/sync/mail"
+	"satchel/sync/remote/wire"
 )
 
 const echoed = "Zw\u00f6lf+Boxk\u00e4mpfer"
@@ -161,5 +162,17 @@ func TestServerTextIsBounded(t *testing.T) {
 	err := c.Noop(t.Context())
 	if err == nil || utf8.RuneCountInString(err.Error()) > 700 || !strings.Contains(err.Error(), "blah") {
 		t.Errorf("%.900v", err)
+	}
+}
+
+// TestKnownCodes: a code that decides something stays what it is, also where it
+// looks like what was told in confidence.
+func TestKnownCodes(t *testing.T) {
+	for _, code := range []string{codeModified, codeLimit, CodeTryCreate, "COMPLETELYNEW"} {
+		cl := &Client{}
+		cl.secrets.Add(code)
+		if got := cl.answered(wire.Text{Code: code}).Code; (got == code) == (code == "COMPLETELYNEW") {
+			t.Errorf("%s became %q", code, got)
+		}
 	}
 }

@@ -138,7 +138,7 @@ func sortedUIDs(uids []mail.UID) []mail.UID {
 
 // failed: a refusal with MODIFIED concerns only the messages it names.
 func (st *storing) failed() bool {
-	return st.cmd.err() != nil && st.cmd.text.Code != "MODIFIED"
+	return st.cmd.err() != nil && st.cmd.text.Code != codeModified
 }
 
 // byWhatWasTold parts messages of a conditional change by whether the server
@@ -231,7 +231,7 @@ func (s *Selection) storeFlight(flight []*storing, results []StoreResult, behind
 			return s.c.dead("store", mailbox, err)
 		}
 		res := &results[st.index]
-		if st.cmd.text.Code == "MODIFIED" {
+		if st.cmd.text.Code == codeModified {
 			set, _ := wire.ParseSet(st.cmd.text.Args)
 			st.modified = mail.MergeUIDs(set)
 			for _, u := range st.uids {
