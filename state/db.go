@@ -24,7 +24,7 @@ var schema string
 
 const (
 	applicationID = 0x53617463 // "Satc"
-	version       = 10         // user_version of the schema that this program writes
+	version       = 11         // user_version of the schema that this program writes
 )
 
 // Options are what tests may want beside the file.
@@ -229,6 +229,8 @@ func migrations() []string {
 		youngTable,
 		// Copies on the server are looked for by size.
 		`CREATE INDEX message_size ON message(size)`,
+		// Older versions noted what was seen without saying so in meta.
+		`INSERT OR REPLACE INTO meta(key, value) SELECT '` + metaSeen + `', 'some' WHERE EXISTS (SELECT 1 FROM seen)`,
 	}
 }
 

@@ -1,6 +1,7 @@
 package state_test
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"testing"
@@ -30,5 +31,42 @@ func TestMigrateVersion1(t *testing.T) {
 		if err := db.Close(); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// TestMigrateSeen: what version 6 noted as seen, before there was a value that says
+// so, is known after the upgrade, and can be forgotten.
+func TestMigrateSeen(t *testing.T) {
+	file := func(name string) string {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	for name, c := range map[string]struct {
+		insert string
+		want   map[string]uint32
+	}{
+		"some": {"INSERT INTO seen VALUES('INBOX', 7)", map[string]uint32{"INBOX": 7}},
+		"none": {"INSERT INTO meta VALUES('level', 'x')", map[string]uint32{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "home.db")
+			raw(t, path, file("schema.sql"),
+				"ALTER TABLE mailbox ADD COLUMN files INTEGER NOT NULL DEFAULT -1", "ALTER TABLE mailbox ADD COLUMN names INTEGER NOT NULL DEFAULT 0",
+				file("distrust.sql"), "ALTER TABLE mailbox ADD COLUMN refused TEXT NOT NULL DEFAULT ''", file("removal.sql"),
+				"ALTER TABLE mailbox ADD COLUMN letters TEXT NOT NULL DEFAULT ''",
+				c.insert, "PRAGMA application_id=0x53617463", "PRAGMA user_version=6")
+			db := openAt(t, path)
+			got, err := db.Seen(t.Context())
+			if err != nil || !maps.Equal(got, c.want) {
+				t.Errorf("seen %v, %v", got, err)
+			}
+			write(t, db, func(tx *state.Tx) error { return tx.SetSeen(nil) })
+			if got, err = db.Seen(t.Context()); err != nil || len(got) != 0 {
+				t.Errorf("seen %v after all were here, %v", got, err)
+			}
+		})
 	}
 }

@@ -1,3 +1,5 @@
+-- Version 11 adds the value "seen" where an older version filled the table seen
+-- without it.
 CREATE TABLE meta (
     key   TEXT PRIMARY KEY,
     value TEXT NOT NULL
@@ -12,7 +14,7 @@ CREATE TABLE meta (
 -- or dropped, whatever PERMANENTFLAGS says. Version 5 is in removal.sql.
 -- Version 6 adds letters, what the keyword letters in the folder's file names
 -- stand for: lines as in dovecot-keywords, or '?' where an older version read
--- the folder.
+-- the folder. Version 8 is in unsent.sql.
 CREATE TABLE mailbox (
     id            INTEGER PRIMARY KEY,
     name          TEXT NOT NULL UNIQUE,
@@ -33,7 +35,9 @@ CREATE TABLE mailbox (
 -- One message that both sides have. The file is new/ or cur/ + base + info.
 -- size is that of the server form, date is INTERNALDATE in Unix seconds.
 -- Version 7 adds essence, the digest of what identifies the message of the file
--- (mail.Essence); empty where it is digest. Version 9 is in young.sql.
+-- (mail.Essence); empty where it is digest. Version 9 is in young.sql. Version
+-- 10 adds the index message_size, of copies on the server that are looked for by
+-- size.
 CREATE TABLE message (
     id           INTEGER PRIMARY KEY,
     mailbox_id   INTEGER NOT NULL REFERENCES mailbox(id) ON DELETE CASCADE,
