@@ -56,6 +56,8 @@ func (t *Tx) renameMailbox(from, to string) error {
 		`UPDATE removal SET trash=? WHERE trash=?`,
 		`UPDATE OR REPLACE held SET mailbox=? WHERE mailbox=?`,
 		`UPDATE OR REPLACE seen SET mailbox=? WHERE mailbox=?`,
+		`UPDATE OR REPLACE unsent SET mailbox=? WHERE mailbox=?`,
+		`UPDATE OR REPLACE young SET mailbox=? WHERE mailbox=?`,
 	} {
 		if _, err := t.exec(query, to, from); err != nil {
 			return err

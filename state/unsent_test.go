@@ -1,6 +1,7 @@
 package state_test
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -59,5 +60,27 @@ func TestConfirmIntents(t *testing.T) {
 	got, err := db.Intents(t.Context())
 	if err != nil || len(got) != 2 || got[0].Confirmed || !got[1].Confirmed {
 		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+// TestRenameUnsent: what is known of files that are on their way goes with the
+// mailbox that they are in.
+func TestRenameUnsent(t *testing.T) {
+	db := open(t)
+	for _, name := range []string{"A", "B"} {
+		putMailbox(t, db, name)
+	}
+	u := state.Unsent{Mailbox: "A", Base: "a", Digest: mail.Digest{1}, Tried: time.Unix(1_700_000_000, 0), Sent: 3}
+	y := state.Young{Mailbox: "B", Base: "b", Size: 10, Digest: mail.Digest{2}, Sent: time.Unix(1_700_000_000, 0)}
+	write(t, db, func(tx *state.Tx) error { return errors.Join(tx.PutUnsent(&u), tx.PutYoung([]state.Young{y})) })
+	write(t, db, func(tx *state.Tx) error { return tx.RenameMailboxes([][2]string{{"A", "B"}, {"B", "A"}}) })
+	u.Mailbox, y.Mailbox = "B", "A"
+	unsent, err := db.UnsentFiles(t.Context())
+	if d := cmp.Diff([]*state.Unsent{&u}, unsent); err != nil || d != "" {
+		t.Errorf("%v\n%s", err, d)
+	}
+	young, err := db.Young(t.Context())
+	if d := cmp.Diff([]state.Young{y}, young); err != nil || d != "" {
+		t.Errorf("%v\n%s", err, d)
 	}
 }
