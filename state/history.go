@@ -99,6 +99,16 @@ func (t *Tx) SetMeta(key, value string) error {
 	return err
 }
 
+// dropMeta forgets a value.
+func (t *Tx) dropMeta(key string) error {
+	if t.meta == nil {
+		t.meta = map[string]string{}
+	}
+	t.meta[key] = ""
+	_, err := t.exec("DELETE FROM meta WHERE key=?", key)
+	return err
+}
+
 // Run is one sync of the account.
 type Run struct {
 	ID                int64
@@ -149,8 +159,10 @@ func (t *Tx) FinishRun(id int64, finished time.Time, outcome string, p Proof) er
 	return err
 }
 
-// asideKey is the value that [Tx.NoteAside] sets.
-func asideKey(at time.Time) string { return fmt.Sprintf("aside %d", at.Unix()) }
+// asidePrefix begins the keys of the values that [Tx.NoteAside] sets.
+const asidePrefix = "aside "
+
+func asideKey(at time.Time) string { return fmt.Sprintf("%s%d", asidePrefix, at.Unix()) }
 
 // NoteAside remembers that a repair, which is no run, puts files into the undo
 // folder of that second.
@@ -167,6 +179,33 @@ func (db *DB) Ran(ctx context.Context, started time.Time) (is bool, err error) {
 		return false, db.unread("read runs", err)
 	}
 	return is, nil
+}
+
+// ForgetAside forgets the repairs that [Tx.NoteAside] noted, up to that time.
+func (db *DB) ForgetAside(ctx context.Context, upTo time.Time) error {
+	if _, err := db.Meta(ctx, asidePrefix); err != nil { // reads all values
+		return err
+	}
+	var old []string
+	db.metaMu.Lock()
+	for key, value := range db.meta {
+		at, is := strings.CutPrefix(key, asidePrefix)
+		if n, err := strconv.ParseInt(at, 10, 64); is && value != "" && err == nil && n <= upTo.Unix() {
+			old = append(old, key)
+		}
+	}
+	db.metaMu.Unlock()
+	if len(old) == 0 {
+		return nil
+	}
+	return db.Update(ctx, func(tx *Tx) error {
+		for _, key := range old {
+			if err := tx.dropMeta(key); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // Runs are the runs that say how things stand, each nil if there was none.

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -51,4 +52,22 @@ func TestMetaValues(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestForgetAside: repairs up to a time are forgotten, and others are not.
+func TestForgetAside(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state", "home.db")
+	db := openAt(t, path)
+	old, at, young := time.Unix(1_700_000_000, 0), time.Unix(1_700_000_010, 0), time.Unix(1_700_000_020, 0)
+	write(t, db, func(tx *state.Tx) error { return errors.Join(tx.NoteAside(old), tx.NoteAside(at), tx.NoteAside(young)) })
+	if err := db.ForgetAside(t.Context(), at); err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range []*state.DB{db, openAt(t, path)} {
+		for when, want := range map[time.Time]bool{old: false, at: false, young: true} {
+			if is, err := x.Ran(t.Context(), when); err != nil || is != want {
+				t.Errorf("%v: %v, %v", when, is, err)
+			}
+		}
+	}
 }

@@ -2,6 +2,7 @@ package state
 
 import (
 	"context"
+	"database/sql"
 	_ "embed"
 	"fmt"
 	"time"
@@ -83,6 +84,12 @@ func (t *Tx) DropYoung(list []Young) error {
 			return err
 		}
 	}
-	_, err := t.exec("DELETE FROM meta WHERE key=? AND NOT EXISTS (SELECT 1 FROM young)", metaYoung)
-	return err
+	some := false
+	err := t.prepared("SELECT EXISTS (SELECT 1 FROM young)", func(st *sql.Stmt) error {
+		return st.QueryRowContext(t.ctx).Scan(&some)
+	})
+	if err != nil || some {
+		return err
+	}
+	return t.dropMeta(metaYoung)
 }

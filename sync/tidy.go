@@ -35,9 +35,10 @@ func (s *session) forgetUndo(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	kept := s.start.Add(-time.Duration(max(0, s.account.UndoDays)) * 24 * time.Hour)
 	for _, r := range runs {
 		t, err := time.Parse(undoLayout, r)
-		if err != nil || s.start.Sub(t) < time.Duration(max(0, s.account.UndoDays))*24*time.Hour {
+		if err != nil || t.After(kept) {
 			continue
 		}
 		if ours, err := s.db.Ran(ctx, t); err != nil {
@@ -49,5 +50,5 @@ func (s *session) forgetUndo(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	return s.db.ForgetAside(ctx, kept)
 }
