@@ -42,6 +42,8 @@ type DB struct {
 	path  string
 	opts  Options
 
+	updates sync.Mutex // held through Update, so that values are kept in the order of the commits; taken before metaMu
+
 	metaMu sync.Mutex
 	meta   map[string]string // nil: to be read; guarded by metaMu
 }
@@ -237,6 +239,8 @@ func migrations() []string {
 // Update runs f in one transaction and makes its writes durable, or undoes
 // them all when f fails.
 func (db *DB) Update(ctx context.Context, f func(*Tx) error) error {
+	db.updates.Lock()
+	defer db.updates.Unlock()
 	tx, err := db.write.BeginTx(ctx, nil)
 	if err != nil {
 		return db.failed(fmt.Errorf("write state %s: %w", db.path, err))
