@@ -25,6 +25,26 @@ type client struct {
 	conn net.Conn
 	r    *bufio.Reader
 	tag  int
+	// failed is the first error that left a question without an answer, or a change
+	// without a known end. What came after it proves nothing.
+	failed error
+}
+
+// errAbsent is a mailbox that the server does not open.
+var errAbsent = errors.New("no such mailbox")
+
+// keep remembers an error, unless it is the answer of a server that works.
+func (c *client) keep(err error) {
+	if err != nil && !errors.Is(err, errNo) {
+		c.unknown(err)
+	}
+}
+
+// unknown remembers an error that left a question without an answer, a refusal too.
+func (c *client) unknown(err error) {
+	if c.failed == nil {
+		c.failed = err
+	}
 }
 
 // errNo is an answer that is not OK, over a connection that works.
@@ -132,6 +152,9 @@ func (c *client) in(mailbox, format string, args ...any) ([]reply, string, error
 	if err != nil && !errors.Is(err, errNo) {
 		_, _, err = c.do("SELECT %s", quote(mailbox))
 	}
+	if errors.Is(err, errNo) {
+		return nil, "", fmt.Errorf("%w: %w", errAbsent, err)
+	}
 	if err != nil {
 		return nil, "", err
 	}
@@ -167,7 +190,9 @@ func (c *client) RenameMailbox(from, to string) error {
 func (c *client) Mailboxes() (names []string) {
 	all, _, err := c.do(`LIST "" "*"`)
 	if err != nil {
-		all, _, _ = c.do(`LIST "" "*"`)
+		if all, _, err = c.do(`LIST "" "*"`); err != nil {
+			c.unknown(err)
+		}
 	}
 	for _, r := range all {
 		attrs, rest, ok := strings.Cut(strings.TrimPrefix(r.text, "* LIST ("), ") ")
@@ -179,7 +204,8 @@ func (c *client) Mailboxes() (names []string) {
 		if strings.HasPrefix(name, `"`) {
 			name = strings.NewReplacer(`\\`, `\`, `\"`, `"`).Replace(name[1 : len(name)-1])
 		}
-		if _, _, err := c.do("STATUS %s (MESSAGES)", quote(name)); err == nil {
+		_, _, err := c.do("STATUS %s (MESSAGES)", quote(name))
+		if c.keep(err); err == nil {
 			names = append(names, name)
 		}
 	}
@@ -207,7 +233,14 @@ func number(p *regexp.Regexp, text string) uint32 {
 }
 
 func (c *client) Messages(name string) (all []imaptest.Message) {
-	list, _, _ := c.in(name, "UID FETCH 1:* (UID FLAGS INTERNALDATE BODY.PEEK[])")
+	const whole = "UID FETCH 1:* (UID FLAGS INTERNALDATE BODY.PEEK[])"
+	list, _, err := c.in(name, whole)
+	if err != nil && !errors.Is(err, errAbsent) {
+		list, _, err = c.in(name, whole)
+	}
+	if err != nil && !errors.Is(err, errAbsent) {
+		c.unknown(err)
+	}
 	for _, r := range list {
 		uid, flags, date := number(uidItem, r.text), flagsItem.FindStringSubmatch(r.text), dateItem.FindStringSubmatch(r.text)
 		if uid == 0 || flags == nil || date == nil || len(r.literals) == 0 {
@@ -230,7 +263,7 @@ func (c *client) Messages(name string) (all []imaptest.Message) {
 func (c *client) Append(name string, flags []string, date time.Time, content []byte) uint32 {
 	_, status, err := c.do("APPEND %s (%s) \"%s\" {%d+}\r\n%s", quote(name), strings.Join(flags, " "),
 		date.UTC().Format("02-Jan-2006 15:04:05 -0700"), len(content), content)
-	if err != nil {
+	if c.keep(err); err != nil {
 		return 0
 	}
 	return number(appended, status)
@@ -242,6 +275,7 @@ func (c *client) StoreFlags(name string, uid uint32, add, remove []string) bool 
 		sign, list = "-", remove
 	}
 	all, _, err := c.in(name, "UID STORE %d %sFLAGS (%s)", uid, sign, strings.Join(list, " "))
+	c.keep(err)
 	return err == nil && slices.ContainsFunc(all, func(r reply) bool {
 		return strings.Contains(r.text, " FETCH ") && number(uidItem, r.text) == uid
 	})
@@ -252,7 +286,8 @@ func (c *client) Expunge(name string, uids ...uint32) (n int) {
 		if !c.StoreFlags(name, uid, []string{`\Deleted`}, nil) {
 			continue
 		}
-		if _, _, err := c.in(name, "UID EXPUNGE %d", uid); err == nil {
+		_, _, err := c.in(name, "UID EXPUNGE %d", uid)
+		if c.keep(err); err == nil {
 			n++
 		}
 	}
@@ -261,7 +296,7 @@ func (c *client) Expunge(name string, uids ...uint32) (n int) {
 
 func (c *client) Copy(from string, uid uint32, to string) uint32 {
 	_, status, err := c.in(from, "UID COPY %d %s", uid, quote(to))
-	if err != nil {
+	if c.keep(err); err != nil {
 		return 0
 	}
 	return number(copied, status)
@@ -269,7 +304,7 @@ func (c *client) Copy(from string, uid uint32, to string) uint32 {
 
 func (c *client) Move(from string, uid uint32, to string) uint32 {
 	all, status, err := c.in(from, "UID MOVE %d %s", uid, quote(to))
-	if err != nil {
+	if c.keep(err); err != nil {
 		return 0
 	}
 	for _, r := range all {
@@ -279,7 +314,8 @@ func (c *client) Move(from string, uid uint32, to string) uint32 {
 }
 
 func (c *client) UIDState(name string) (v, uidNext uint32, modSeq uint64) {
-	all, _, _ := c.do("STATUS %s (UIDVALIDITY UIDNEXT)", quote(name))
+	all, _, err := c.do("STATUS %s (UIDVALIDITY UIDNEXT)", quote(name))
+	c.keep(err)
 	for _, r := range all {
 		if strings.HasPrefix(r.text, "* STATUS") {
 			v, uidNext = number(validity, r.text), number(next, r.text)

@@ -20,8 +20,8 @@ type Tool struct {
 	// Args are its arguments for a kind of run; mailbox is for "run box".
 	Args func(p Place, kind, mailbox string) []string
 	Runs []string // the kinds of run that it knows, beside "run all"
-	// Leaves are the kinds of event that it does not claim to understand, and
-	// Why says where that is written.
+	// Leaves are the kinds of event that it does not claim to understand, with where
+	// that is written.
 	Leaves map[string]string
 	Claims simulate.Claims
 	Flags  []int // those of the alphabet's flags that it keeps, by number
