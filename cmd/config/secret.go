@@ -93,16 +93,15 @@ func (a Account) bounded(ctx context.Context) (context.Context, context.CancelFu
 func (a Account) fromCommand(ctx context.Context, key string, command Secret) (string, error) {
 	ctx, cancel := a.bounded(ctx)
 	defer cancel()
-	stdout, stderr := &capped{limit: maxSecret}, &tail{}
+	stdout, stderr := &lineOne{}, &tail{}
 	cmd := exec.CommandContext(ctx, "sh", "-c", string(command))
 	cmd.Stdout, cmd.Stderr = stdout, stderr
 	// A child of the shell may keep the pipes open after the shell is gone.
 	cmd.WaitDelay = time.Second
 	err := cmd.Run()
-	secret := firstLine(stdout.text.String())
-	if stdout.full {
-		return "", a.problem(key, mail.KindConnection, "run the command in a terminal to see what it prints",
-			fmt.Errorf("printed more than %d bytes", maxSecret))
+	secret := firstLine(string(stdout.text))
+	if stdout.err != nil {
+		return "", a.problem(key, mail.KindConnection, "run the command in a terminal to see what it prints", stdout.err)
 	}
 	if err != nil {
 		if cause := context.Cause(ctx); cause != nil {
@@ -196,20 +195,34 @@ func lastLines(s string) string {
 	return mail.Printable(text)
 }
 
-// capped keeps what is written to it up to a limit, beyond which it breaks the
-// pipe.
-type capped struct {
-	text  bytes.Buffer
-	limit int
-	full  bool
+// maxPrinted bounds all that such a command prints; one that prints without end
+// would hold up the run.
+const maxPrinted = 16 << 20
+
+// lineOne keeps the first line of what is written to it and discards the rest. Where
+// either is too long it breaks the pipe.
+type lineOne struct {
+	text  []byte
+	ended bool
+	total int
+	err   error
 }
 
-func (c *capped) Write(p []byte) (int, error) {
-	if c.text.Len()+len(p) > c.limit {
-		c.full = true
-		return 0, errors.New("too much")
+func (l *lineOne) Write(p []byte) (int, error) {
+	line, _, ends := bytes.Cut(p, []byte("\n"))
+	if !l.ended {
+		l.text, l.ended = append(l.text, line...), ends
 	}
-	return c.text.Write(p)
+	switch l.total += len(p); {
+	case len(l.text) > maxSecret:
+		l.err = fmt.Errorf("printed more than %d bytes in its first line", maxSecret)
+	case l.total > maxPrinted:
+		l.err = fmt.Errorf("printed more than %d bytes", maxPrinted)
+	}
+	if l.err != nil {
+		return 0, l.err
+	}
+	return len(p), nil
 }
 
 // tail keeps the end of what is written to it.

@@ -47,6 +47,9 @@ func TestPasswordSources(t *testing.T) {
 		`token_command = "echo t0ken; echo 3600"`:            "t0ken",
 		"password_command = 'echo t0ken'\nauth = 'xoauth2'":  "t0ken",
 		`password_command = "echo said >&2; echo ok"`:        "ok",
+		// Only the first line counts, however long the rest is.
+		`password_command = "echo first; head -c 1000000 /dev/zero"`:            "first",
+		`password_command = "printf fir; printf 'st\\n'; yes | head -n 100000"`: "first",
 		`keyring = true`:                                        "from the ring",
 		fmt.Sprintf("password_file = %q", file):                 "from the file",
 		`password_command = "test \"$0\" = sh && echo 'a  b '"`: "a  b ",

@@ -9,6 +9,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -23,15 +25,29 @@ import (
 // maxLinks is how many symbolic links a path may have; more are a loop.
 const maxLinks = 40
 
+// owners are those who may own what we obey.
+type owners struct {
+	us int
+	// unmapped is what the owners look like that have no number in our user
+	// namespace, where root is often one of them (a unit with PrivateUsers, a
+	// container without root); -1: all have one.
+	unmapped int
+}
+
 // trusted refuses a file that others than we and root own or can write, and one
 // in a folder in which others can put another in its place. Links are followed,
 // and each folder on the way has to be as safe as the last.
 func trusted(path string) error {
+	return owners{us: os.Geteuid(), unmapped: overflowUID("/proc")}.trust(path)
+}
+
+func (o owners) trust(path string) error {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return err
 	}
 	at, rest, links := "/", strings.Split(path, "/"), 0
+	shared := false // others can add names to the folder at
 	for len(rest) > 0 {
 		name := rest[0]
 		rest = rest[1:]
@@ -41,15 +57,15 @@ func trusted(path string) error {
 			return err
 		}
 		if info.Mode()&fs.ModeSymlink == 0 {
-			if err := alone(next, info); err != nil {
+			if err := o.alone(next, info); err != nil {
 				return err
 			}
-			at = next
+			at, shared = next, writable(info)
 			continue
 		}
 		// A link in a folder that is safe is as safe as what it leads to, if it is
 		// ours; in a sticky folder anybody may have made it.
-		if !ownedByUs(info) {
+		if !o.ours(info) && (shared || !o.has(info, o.unmapped)) {
 			return refuse(next, "is a link that belongs to another user", "move it away")
 		}
 		if links++; links > maxLinks {
@@ -60,7 +76,7 @@ func trusted(path string) error {
 			return err
 		}
 		if filepath.IsAbs(target) {
-			at = "/"
+			at, shared = "/", false
 		}
 		rest = append(strings.Split(target, "/"), rest...)
 	}
@@ -69,13 +85,14 @@ func trusted(path string) error {
 
 // alone refuses what others own or can write. In a sticky folder others can add
 // names, and neither remove nor rename what is ours.
-func alone(path string, info fs.FileInfo) error {
-	open := info.Mode().Perm()&0o022 != 0
+func (o owners) alone(path string, info fs.FileInfo) error {
+	open := writable(info)
+	mine := o.ours(info) || !open && o.has(info, o.unmapped)
 	if info.IsDir() && info.Mode()&fs.ModeSticky != 0 {
 		open = false
 	}
 	switch {
-	case !ownedByUs(info):
+	case !mine:
 		return refuse(path, "belongs to another user, who could change it",
 			"have a look at it, and make it yours: sudo chown \"$(id -un)\" "+mail.ShellWord(path))
 	case open && info.IsDir():
@@ -86,11 +103,34 @@ func alone(path string, info fs.FileInfo) error {
 	return nil
 }
 
-// ownedByUs reports whether something belongs to us, or to root, who can do
-// anything anyway.
-func ownedByUs(info fs.FileInfo) bool {
+// writable reports whether the group or others can write to something.
+func writable(info fs.FileInfo) bool { return info.Mode().Perm()&0o022 != 0 }
+
+// ours reports whether something belongs to us, or to root, who can do anything
+// anyway.
+func (o owners) ours(info fs.FileInfo) bool { return o.has(info, 0) || o.has(info, o.us) }
+
+func (owners) has(info fs.FileInfo, uid int) bool {
 	st, ok := info.Sys().(*syscall.Stat_t)
-	return ok && (st.Uid == 0 || int(st.Uid) == os.Geteuid())
+	return ok && int(st.Uid) == uid
+}
+
+// overflowUID is what owners without a number look like in this user namespace;
+// -1 where each has one (user_namespaces(7)).
+func overflowUID(proc string) int {
+	mapped, err := os.ReadFile(filepath.Join(proc, "self", "uid_map"))
+	if err != nil || slices.Equal(strings.Fields(string(mapped)), []string{"0", "0", "4294967295"}) {
+		return -1
+	}
+	text, err := os.ReadFile(filepath.Join(proc, "sys", "kernel", "overflowuid"))
+	if err != nil {
+		return -1
+	}
+	uid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		return -1
+	}
+	return uid
 }
 
 func refuse(path, why, hint string) error {
