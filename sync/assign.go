@@ -98,9 +98,6 @@ func (s *session) movedTo(from, n *message) {
 	if s.doubtsFlags(from, n) {
 		from.uniteFlags(from.item.Local.Flags, n.item.Remote.Flags)
 	}
-	if from.detached && home == name {
-		from.row.UID = n.uid
-	}
 	from.refresh(home)
 	s.touched = append(s.touched, from)
 }

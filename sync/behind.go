@@ -51,28 +51,45 @@ func (s *session) keepUnshown(context.Context) error {
 
 // keepDetached does the same where UIDNEXT went down so that all was paired
 // anew: a mailbox whose messages all have the UIDs that they had is the one
-// that it was.
+// that it was. Of its other messages, which the server does not show although it
+// has come as far, nothing is known: they are paired anew.
 func (s *session) keepDetached() {
-	same := map[*mailbox]bool{}
+	same := s.keptUIDs()
 	for _, m := range s.messages {
 		mb := s.byID[m.row.MailboxID]
-		if m.detached && mb != nil && m.item.Remote.State.Present() {
-			was, seen := same[mb]
-			same[mb] = (was || !seen) && m.uid == m.row.UID && m.item.Remote.Mailbox == mb.name
-		}
-	}
-	for _, m := range s.messages {
-		mb := s.byID[m.row.MailboxID]
-		if m.detached && same[mb] && m.item.Remote.State == plan.Removed && m.item.Local.State.Present() && mb.changes != nil &&
-			mb.changes.Cursor.UIDValidity == mb.row.Cursor.UIDValidity && s.beyond(m, mb) && s.maybeBehind(mb.name) {
+		if m.detached && same[mb] && m.item.Remote.State == plan.Removed && m.item.Local.State.Present() &&
+			s.beyond(m, mb) && s.maybeBehind(mb.name) {
 			s.keep(m, mb)
 		}
 	}
 	for _, m := range s.messages {
-		if mb := s.byID[m.row.MailboxID]; m.detached && mb.behind > 0 {
-			m.detached, mb.detached = false, false
+		mb := s.byID[m.row.MailboxID]
+		switch {
+		case !m.detached || !same[mb] || mb.behind == 0:
+		case m.item.Remote.State.Present():
+			m.detached = false
+		default:
+			s.evicted = append(s.evicted, m.row.ID)
 		}
 	}
+	for mb := range same {
+		mb.detached = mb.detached && mb.behind == 0
+	}
+}
+
+// keptUIDs returns those mailboxes paired anew in which some messages were found,
+// and all of these under the UIDs that they had.
+func (s *session) keptUIDs() map[*mailbox]bool {
+	same := map[*mailbox]bool{}
+	for _, m := range s.messages {
+		mb := s.byID[m.row.MailboxID]
+		if m.detached && mb != nil && mb.detached && !mb.frozen() && mb.changes != nil &&
+			mb.changes.Cursor.UIDValidity == mb.row.Cursor.UIDValidity && m.item.Remote.State.Present() {
+			was, seen := same[mb]
+			same[mb] = (was || !seen) && m.uid == m.row.UID && m.item.Remote.Mailbox == mb.name
+		}
+	}
+	return same
 }
 
 // beyond reports whether the server says that it has not come as far as the UID

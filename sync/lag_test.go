@@ -18,6 +18,7 @@ import (
 type lagging struct {
 	mu   sync.Mutex
 	next int // the lowest UID that it does not know yet; 0: it is not behind
+	gone int // how many below that were expunged
 }
 
 func (l *lagging) behind(next int) { l.mu.Lock(); defer l.mu.Unlock(); l.next = next }
@@ -43,9 +44,9 @@ func (l *lagging) mangle(_ *imaptest.Conn, line string) string {
 			}
 		}
 	case strings.HasPrefix(line, "* STATUS "), strings.HasPrefix(line, "* OK [UIDNEXT"):
-		line = messages.ReplaceAllString(uidNext.ReplaceAllString(line, fmt.Sprintf("UIDNEXT %d", l.next)), fmt.Sprintf("MESSAGES %d", l.next-1))
+		line = messages.ReplaceAllString(uidNext.ReplaceAllString(line, fmt.Sprintf("UIDNEXT %d", l.next)), fmt.Sprintf("MESSAGES %d", l.next-1-l.gone))
 	case exists.MatchString(line):
-		line = fmt.Sprintf("* %d EXISTS", l.next-1)
+		line = fmt.Sprintf("* %d EXISTS", l.next-1-l.gone)
 	case strings.HasPrefix(line, "* SEARCH"):
 		kept := "* SEARCH"
 		for _, f := range strings.Fields(line)[2:] {
@@ -143,6 +144,67 @@ func TestUploadNotShownYet(t *testing.T) {
 			w.sync()
 			w.quiet()
 			if n := len(w.agree()["INBOX"]); n != 5 {
+				t.Errorf("%d messages", n)
+			}
+		})
+	}
+}
+
+// TestRenumberedIsNotBehind: a mailbox that was brought back under its
+// UIDVALIDITY with other UIDs is no replica that is behind: no UID says anything
+// of a message any more, so none is removed for one that is not there.
+func TestRenumberedIsNotBehind(t *testing.T) {
+	for level, caps := range levels() {
+		t.Run(level, func(t *testing.T) {
+			w := newWorld(t, imaptest.Options{Caps: caps})
+			w.acct.MaxDeletePct = 100
+			for range 8 {
+				w.srv.Append("INBOX", []string{`\Seen`}, time.Unix(1_700_000_000, 0), w.message())
+			}
+			w.sync()
+			w.srv.Expunge("INBOX", 1, 2, 3, 6, 7, 8)
+			validity, _, _ := w.srv.UIDState("INBOX")
+			w.srv.SetUIDValidity("INBOX", validity) // 4 and 5 are 2 and 3 now
+			for range 3 {
+				if _, err := w.trySync(mailsync.Request{}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if n := len(w.agree()["INBOX"]); n != 8 {
+				t.Errorf("%d messages", n)
+			}
+			w.quiet()
+		})
+	}
+}
+
+// TestBehindAndFewer: where all is paired anew because a mailbox is behind, a
+// message that it does not show although it has come as far is paired anew, too:
+// it may be behind that one as well.
+func TestBehindAndFewer(t *testing.T) {
+	for level, caps := range levels() {
+		t.Run(level, func(t *testing.T) {
+			l := &lagging{}
+			w := newWorld(t, imaptest.Options{Caps: caps, Mangle: l.mangle})
+			w.acct.MaxDeletePct = 100
+			for range 6 {
+				w.srv.Append("INBOX", []string{`\Seen`}, time.Unix(1_700_000_000, 0), w.message())
+			}
+			w.sync()
+			w.srv.Expunge("INBOX", 2)
+			l.gone = 1
+			l.behind(4)
+			rep, err := w.trySync(mailsync.Request{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n := len(w.files("INBOX")); n != 6 || rep.Counts["local-remove"] > 0 {
+				t.Errorf("%d files, did %v", n, rep.Counts)
+			}
+			l.behind(0)
+			w.sync()
+			w.quiet()
+			if n := len(w.agree()["INBOX"]); n != 6 {
 				t.Errorf("%d messages", n)
 			}
 		})
