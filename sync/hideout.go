@@ -219,7 +219,7 @@ func (s *session) holdBack(ctx context.Context) error {
 
 // search looks for the files of messages in a place that is not synced, and
 // returns the messages that are not there. Names are cheap; what a file holds is
-// looked at only where its name or its size is that of a missing one.
+// looked at only where its name is that of a missing one, or its size about that.
 func (s *session) search(ctx context.Context, p place, missing []*message) (rest []*message, err error) {
 	// A file that came there did so after its folder was as the base says.
 	var may []*message
@@ -238,16 +238,14 @@ func (s *session) search(ctx context.Context, p place, missing []*message) (rest
 		if ctx.Err() != nil {
 			return nil, err
 		}
-		for _, m := range may {
-			m.item.Held = fmt.Sprintf("its file may be in %s: %v", p.name, err)
-		}
+		holdAll(may, fmt.Sprintf("its file may be in %s: %v", p.name, err))
 		return rest, nil
 	}
-	byBase, bySize := map[string][]*message{}, map[int64][]*message{}
+	byBase, bySize := map[string][]*message{}, slices.Clone(may)
 	for _, m := range may {
 		byBase[m.row.Base] = append(byBase[m.row.Base], m)
-		bySize[m.row.DiskSize] = append(bySize[m.row.DiskSize], m)
 	}
+	slices.SortStableFunc(bySize, func(a, b *message) int { return cmp.Compare(a.row.DiskSize, b.row.DiskSize) })
 	later := strays[:0]
 	for _, f := range strays {
 		if list := byBase[f.File.Base()]; len(list) == 0 || !s.holdsOne(ctx, p, f, list) {
@@ -255,19 +253,29 @@ func (s *session) search(ctx context.Context, p place, missing []*message) (rest
 		}
 	}
 	for _, f := range later {
-		if !slices.ContainsFunc(may, func(m *message) bool { return m.item.Held == "" }) {
+		if !slices.ContainsFunc(may, (*message).notHeld) {
 			break
 		}
-		if size, ok := s.store.StraySize(f); ok && len(bySize[size]) > 0 {
-			s.holdsOne(ctx, p, f, bySize[size])
+		if size, ok := s.store.StraySize(f); ok {
+			s.holdsOne(ctx, p, f, ofSizeNear(bySize, size))
 		}
 	}
 	for _, m := range may {
-		if m.item.Held == "" {
+		if m.notHeld() {
 			rest = append(rest, m)
 		}
 	}
 	return rest, nil
+}
+
+// ofSizeNear returns those of a list, which is sorted by that, whose files were of
+// about a size.
+func ofSizeNear(list []*message, size int64) []*message {
+	at := func(size int64) int {
+		i, _ := slices.BinarySearchFunc(list, size, func(m *message, size int64) int { return cmp.Compare(m.row.DiskSize, size) })
+		return i
+	}
+	return list[at(size-sizeSlack):at(size+sizeSlack+1)]
 }
 
 // seenAt returns when, at the latest, the file of a row was in its folder: the
@@ -280,11 +288,11 @@ func (s *session) seenAt(row *state.Message) int64 {
 	return mb.row.CurMTime
 }
 
-// holdsOne reports whether a file is one of these messages, of which one is held
-// back then. What the file holds decides, where it can be read.
+// holdsOne reports whether a file is or may be one of these messages. What it holds
+// decides which of them is held back; all are where it cannot be read, since it
+// may be any.
 func (s *session) holdsOne(ctx context.Context, p place, f maildir.Stray, list []*message) bool {
-	i := slices.IndexFunc(list, func(m *message) bool { return m.item.Held == "" })
-	if i < 0 {
+	if !slices.ContainsFunc(list, (*message).notHeld) {
 		return false
 	}
 	c, err := &maildir.Content{}, error(nil)
@@ -295,17 +303,28 @@ func (s *session) holdsOne(ctx context.Context, p place, f maildir.Stray, list [
 	case errors.Is(err, mail.ErrGone) || isOdd(err):
 		return false
 	case err != nil:
-		list[i].item.Held = fmt.Sprintf("its file may be in %s: %v", p.name, err)
+		holdAll(list, fmt.Sprintf("its file may be in %s: %v", p.name, err))
 	case p.folder == "":
-		list[i].item.Held = fmt.Sprintf("its file may be in %s, which is not synced", p.name)
+		holdAll(list, fmt.Sprintf("its file may be in %s, which is not synced", p.name))
 	default:
-		i = slices.IndexFunc(list, func(m *message) bool { return m.item.Held == "" && holds(c, m.row) })
+		i := slices.IndexFunc(list, func(m *message) bool { return m.notHeld() && holds(c, m.row) })
 		if i < 0 {
 			return false
 		}
 		list[i].item.Held = fmt.Sprintf("its file is in %s, which is not synced", p.name)
 	}
 	return true
+}
+
+func (m *message) notHeld() bool { return m.item.Held == "" }
+
+// holdAll holds back those of the messages that are not yet.
+func holdAll(list []*message, why string) {
+	for _, m := range list {
+		if m.notHeld() {
+			m.item.Held = why
+		}
+	}
 }
 
 // someMailboxes is how many mailboxes a sentence names.
