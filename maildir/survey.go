@@ -152,14 +152,15 @@ func (w *walk) dir(path, name string, info Info) (int, error) {
 	if cur || isNew {
 		mailbox, err := w.s.naming.mailboxOf(name)
 		if err != nil {
+			// What is below it may all the same be the folder of a mailbox.
 			w.skip(path, "", Unnamed, fmt.Errorf("%w; rename the directory", err))
-			return 0, nil
-		}
-		f = &Folder{Name: mailbox, Stamp: raw.settle(w.s.now()), Cur: cur, New: isNew}
-		w.found = append(w.found, f)
-		n = 1
-		if cur != isNew {
-			w.halves++
+		} else {
+			f = &Folder{Name: mailbox, Stamp: raw.settle(w.s.now()), Cur: cur, New: isNew}
+			w.found = append(w.found, f)
+			n = 1
+			if cur != isNew {
+				w.halves++
+			}
 		}
 	}
 	if w.s.naming.flat() {

@@ -211,3 +211,19 @@ func TestSurveyRootGone(t *testing.T) {
 	wantKind(t, err, mail.KindBrake)
 	wantKind(t, s.CreateFolder(t.Context(), "b"), mail.KindBrake)
 }
+
+// TestBelowUnnamed: below a directory whose mailbox has its folder elsewhere there
+// may be the folder of another.
+func TestBelowUnnamed(t *testing.T) {
+	s := testStore(t, Options{Folders: map[string]string{"Archive": "Old", "Lists": "Archive/Lists"}})
+	mustFolder(t, s, "INBOX", "Archive", "Lists", "Lists/go")
+	mkdirs(t, s, "Archive/cur", "Archive/new")
+	var known map[string]Stamp
+	for range 3 {
+		var names, skipped []string
+		names, skipped, known = survey(t, s, known)
+		if !slices.Equal(names, []string{"Archive", "INBOX", "Lists", "Lists/go"}) || !slices.Equal(skipped, []string{"Archive="}) {
+			t.Errorf("%v, left out %v", names, skipped)
+		}
+	}
+}
