@@ -36,7 +36,7 @@ func (w *walk) flat(root Info) error {
 		p := filepath.Join(w.s.root, dir)
 		folder, derr := w.flatName(dir)
 		if derr != nil {
-			hidden = w.unnamed(p, derr) || hidden
+			hidden = w.unnamed(p, folder, derr) || hidden
 			continue
 		}
 		_, h, err := w.entry(p, folder, in)

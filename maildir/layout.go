@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"golang.org/x/text/unicode/norm"
 
@@ -36,23 +37,31 @@ func reservedPP(name string) bool {
 // the name, the directory lies within the root.
 func (s *Store) Dir(folder string) (string, error) {
 	rel, err := s.naming.Dir(s.real(Canonical(folder)))
+	dir := ""
+	if err == nil {
+		dir, err = s.at(rel)
+	}
 	if err != nil {
 		return "", failed("find the folder of", folder, mail.KindMailbox, err)
 	}
-	return s.at(rel), nil
+	return dir, nil
 }
 
 // dirOfFolder is Dir for a folder, whatever mailbox it is of.
 func (s *Store) dirOfFolder(folder string) (string, error) {
 	rel, err := s.naming.encode(folder)
-	return s.at(rel), err
+	if err != nil {
+		return "", err
+	}
+	return s.at(rel)
 }
 
-// at returns the path of a directory as it is written on disk.
-func (s *Store) at(rel string) string {
+// at returns the path of a directory as it is written on disk. An error says
+// that this cannot be found out now.
+func (s *Store) at(rel string) (string, error) {
 	switch {
 	case rel == "":
-		return s.root
+		return s.root, nil
 	case s.naming.layout == Nested:
 		if first, rest, _ := strings.Cut(rel, "/"); first == inbox {
 			if used := s.inboxName(); rest == "" {
@@ -63,47 +72,60 @@ func (s *Store) at(rel string) string {
 		}
 	}
 	if s.naming.varies(rel) {
-		rel = s.spelled(rel)
+		var err error
+		if rel, err = s.spelled(rel); err != nil {
+			return "", err
+		}
 	}
-	return s.root + string(filepath.Separator) + rel
+	return s.root + string(filepath.Separator) + rel, nil
 }
 
 // spelled returns a directory as the disk has it: another program may have
 // written its name with decomposed letters, which is the same name (SPEC §5).
 // Where both are there, the composed one counts.
-func (s *Store) spelled(rel string) string {
+func (s *Store) spelled(rel string) (string, error) {
 	s.mu.Lock()
 	known, ok := s.spellings[rel]
 	s.mu.Unlock()
 	if ok {
-		return known
+		return known, nil
 	}
 	have := ""
 	for level := range strings.SplitSeq(rel, "/") {
-		have = filepath.Join(have, s.spelledIn(have, level))
+		used, err := s.spelledIn(have, level)
+		if err != nil {
+			return "", err
+		}
+		have = filepath.Join(have, used)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.spellings[rel] = have
-	return have
+	return have, nil
 }
 
-func (s *Store) spelledIn(parent, level string) string {
-	if _, err := s.fs.Lstat(filepath.Join(s.root, parent, level)); !errors.Is(err, fs.ErrNotExist) {
-		return level
+func (s *Store) spelledIn(parent, level string) (string, error) {
+	_, err := s.fs.Lstat(filepath.Join(s.root, parent, level))
+	if err == nil || !isMissing(err) {
+		return level, err
 	}
 	names, err := s.fs.ReadDirNames(filepath.Join(s.root, parent))
-	if err != nil {
-		return level
+	if err != nil && !isMissing(err) {
+		return "", err
 	}
 	slices.Sort(names)
 	want := s.comparable(level)
 	for _, n := range names {
 		if s.comparable(n) == want {
-			return n
+			return n, nil
 		}
 	}
-	return level
+	return level, nil
+}
+
+// isMissing reports whether an error says that nothing has a name.
+func isMissing(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
 }
 
 // comparable is what names have in common that differ in composition alone.

@@ -73,10 +73,14 @@ func (w *walk) unseen(path, name string, info Info, err error) {
 	w.skip(path, name, Unseen, failed("look at the folder", name, mail.KindMailbox, err))
 }
 
-// unnamed leaves out a directory whose name is not that of a mailbox, and
-// reports whether it is one.
-func (w *walk) unnamed(path string, why error) bool {
+// unnamed leaves out a directory whose name is not that of a mailbox, or of which
+// it is not known whether it is that folder, and reports whether it is one.
+func (w *walk) unnamed(path, folder string, why error) bool {
 	i, err := w.s.fs.Stat(path)
+	if folder != "" && !isMissing(err) && (err != nil || i.Mode.IsDir()) {
+		w.skip(path, folder, Unseen, failed("look at the folder", folder, mail.KindMailbox, why))
+		return true
+	}
 	if err != nil || !i.Mode.IsDir() {
 		return false
 	}

@@ -42,15 +42,17 @@ func (s *Store) Survey(ctx context.Context, known map[string]Stamp) ([]Folder, [
 	if !s.naming.flat() {
 		w.children = childrenOf(w.known)
 	}
-	if s.naming.layout == Nested {
-		if names, err := s.fs.ReadDirNames(s.root); err == nil {
-			s.findInbox(names)
-			s.findUnfinished(names)
-		}
-	}
 	root, err := s.fs.Stat(s.root)
 	if err != nil {
 		return nil, nil, s.rootGone(err)
+	}
+	if s.naming.layout == Nested {
+		names, err := s.fs.ReadDirNames(s.root)
+		if err != nil {
+			return nil, nil, failed("survey maildir "+s.root, "", mail.KindAccount, err)
+		}
+		s.findInbox(names)
+		s.findUnfinished(names)
 	}
 	w.seen[[2]uint64{root.Device, root.Inode}] = s.root
 	if s.naming.flat() {
@@ -182,9 +184,15 @@ func (w *walk) dir(path, name string, info Info) (int, error) {
 
 // knownChild is entry for a folder whose parent need not be read.
 func (w *walk) knownChild(name string, parent *Folder) (int, error) {
-	path, err := w.s.dirOfFolder(name)
+	rel, err := w.s.naming.encode(name)
 	if err != nil {
 		return 0, nil //nolint:nilerr // the caller knows a name that has no folder
+	}
+	path, err := w.s.at(rel)
+	if err != nil {
+		w.skip(filepath.Join(w.s.root, rel), name, Unseen, failed("look at the folder", name, mail.KindMailbox, err))
+		parent.hides()
+		return 0, nil
 	}
 	n, hidden, err := w.entry(path, name, parent)
 	if hidden {
@@ -246,7 +254,7 @@ func (w *walk) entries(path, name, partial string, names []string, parent *Folde
 		}
 		child, derr := w.childName(name, partial+entry)
 		if derr != nil {
-			hidden = w.unnamed(p, derr) || hidden
+			hidden = w.unnamed(p, child, derr) || hidden
 			continue
 		}
 		m, h, err := w.entry(p, child, parent)
@@ -258,7 +266,8 @@ func (w *walk) entries(path, name, partial string, names []string, parent *Folde
 	return n, hidden, nil
 }
 
-// childName returns the folder of a directory below that of another folder.
+// childName returns the folder of a directory below that of another folder. With
+// an error it is the one whose directory this may be, which is not known, or "".
 func (w *walk) childName(parent, dir string) (string, error) {
 	if parent == "" && len(dir) == len(inbox) && strings.EqualFold(dir, inbox) {
 		if used := w.s.inboxName(); dir != used {
@@ -278,15 +287,20 @@ func (w *walk) childName(parent, dir string) (string, error) {
 }
 
 // compose returns a folder by the name that it has in any spelling. Of two
-// directories that differ in the spelling alone only one is taken.
+// directories that differ in the spelling alone only one is taken. What it returns
+// with an error is that of childName.
 func (w *walk) compose(folder, dir string) (string, error) {
 	name := Canonical(folder)
 	if name == folder {
 		return name, nil
 	}
-	used, err := w.s.dirOfFolder(name)
+	rel, err := w.s.naming.encode(name)
 	if err != nil {
 		return "", err
+	}
+	used, err := w.s.at(rel)
+	if err != nil {
+		return name, err
 	}
 	if filepath.Base(used) != filepath.Base(dir) {
 		return "", fmt.Errorf("the folder of that name is %s", used)
