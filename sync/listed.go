@@ -247,7 +247,7 @@ func alike(boxes []remote.Mailbox, name string) string {
 func (s *session) bindNames(ctx context.Context) error {
 	var err error
 	if s.namespaces, err = s.db.Meta(ctx, state.MetaNamespaces); err == nil {
-		err = s.pool.client.Remember(s.namespaces, func() map[string]bool { return s.knownNames(ctx) })
+		err = s.pool.client.Remember(s.namespaces, func() (map[string]bool, error) { return s.knownNames(ctx) })
 	}
 	if err != nil {
 		return err
@@ -265,16 +265,17 @@ func (s *session) bindNames(ctx context.Context) error {
 
 // knownNames returns the mailboxes of the base; without any nothing counts
 // for or against how a server may be read.
-func (s *session) knownNames(ctx context.Context) map[string]bool {
+func (s *session) knownNames(ctx context.Context) (map[string]bool, error) {
 	rows, err := s.db.Mailboxes(ctx)
 	if err != nil {
 		s.log.Warn("mailboxes of the base are not known", "err", err)
+		return nil, err
 	}
 	names := make(map[string]bool, len(rows))
 	for _, r := range rows {
 		names[r.Name] = true
 	}
-	return names
+	return names, nil
 }
 
 // rememberNames keeps the spellings of the mailboxes of the base.

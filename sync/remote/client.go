@@ -26,7 +26,7 @@ type Client struct {
 	// namespace is what the server told last, or what Remember was told; known
 	// are the mailboxes of the caller, strangers those of Disown.
 	namespace *namespace
-	known     func() map[string]bool
+	known     func() (map[string]bool, error)
 	strangers map[string]bool
 	// limits are the largest messages that mailboxes take, in bytes (RFC 7889
 	// §4), by canonical name.

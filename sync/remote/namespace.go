@@ -74,7 +74,11 @@ func (c *Conn) settleNames(li *listing) *names {
 		c.cl.setNamespace(told, ok)
 		return n
 	}
-	before, known := c.namesOf(*remembered, li.lists), learn()
+	before := c.namesOf(*remembered, li.lists)
+	known, err := learn()
+	if err != nil {
+		return before // nothing speaks against it
+	}
 	now, then := n.finds(li.lists, known), before.finds(li.lists, known)
 	if then > now || then == now && !ok {
 		return before
@@ -99,8 +103,8 @@ func (n *names) finds(rows []wire.List, known map[string]bool) (count int) {
 }
 
 // Remember tells what [Client.Namespace] returned once, and how to learn which
-// mailboxes are known.
-func (cl *Client) Remember(namespaces string, known func() map[string]bool) error {
+// mailboxes are known. While these cannot be learned, what was told once counts.
+func (cl *Client) Remember(namespaces string, known func() (map[string]bool, error)) error {
 	if namespaces == "" {
 		return nil
 	}
@@ -131,11 +135,11 @@ func (cl *Client) Namespace() string {
 
 // remembered returns what was told before, and how to learn the mailboxes that
 // are known.
-func (cl *Client) remembered() (*namespace, func() map[string]bool) {
+func (cl *Client) remembered() (*namespace, func() (map[string]bool, error)) {
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
 	if cl.known == nil {
-		return cl.namespace, func() map[string]bool { return nil }
+		return cl.namespace, func() (map[string]bool, error) { return nil, nil }
 	}
 	return cl.namespace, cl.known
 }
