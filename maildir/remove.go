@@ -9,11 +9,12 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	"unicode/utf8"
 
 	"satchel/sync/mail"
 )
 
-// knownExtra reports whether a file beside cur and new belongs to a mail
+// knownExtra reports whether a file beside cur and new, or one with a dot in them, belongs to a mail
 // program's bookkeeping and is worthless without the mail.
 func knownExtra(name string) bool {
 	switch name {
@@ -101,7 +102,8 @@ func (s *Store) removable(dir string) (p parting, err error) {
 }
 
 // part decides about one entry of cur, new or tmp. A message is whatever a scan
-// lists and a program may read; in tmp, one may be on its way in.
+// lists and a program may read, whatever its name looks like; in tmp, one may be on
+// its way in.
 func (s *Store) part(p *parting, d, name string) error {
 	path := filepath.Join(d, name)
 	i, err := s.fs.Lstat(path)
@@ -113,7 +115,7 @@ func (s *Store) part(p *parting, d, name string) error {
 	}
 	tmp := filepath.Base(d) == "tmp"
 	switch {
-	case i.Mode.IsRegular() && (knownExtra(name) || tmp && s.stale(name)):
+	case i.Mode.IsRegular() && (name[0] == '.' && knownExtra(name) || tmp && s.stale(name)):
 		p.extras = append(p.extras, path)
 	case name[0] == '.' || s.notRead(i) != nil || tmp && s.now().Sub(time.Unix(0, i.ModTime)) > tmpAge:
 		p.foreign = append(p.foreign, path)
@@ -126,7 +128,7 @@ func (s *Store) part(p *parting, d, name string) error {
 // putAside moves an entry of cur, new or tmp into the folder itself.
 func (s *Store) putAside(path string) error {
 	sub := filepath.Dir(path)
-	base := "." + filepath.Base(sub) + "-" + strings.TrimLeft(filepath.Base(path), ".")
+	base := shortName("."+filepath.Base(sub)+"-"+strings.TrimLeft(filepath.Base(path), "."), maxName-len("~9999"))
 	for n := range maxSuffix {
 		name := base
 		if n > 0 {
@@ -138,6 +140,19 @@ func (s *Store) putAside(path string) error {
 		}
 	}
 	return fmt.Errorf("%s holds %d files of the name %s", filepath.Dir(sub), maxSuffix, base)
+}
+
+// shortName returns what fits of a name into so many bytes, in whole characters.
+func shortName(name string, most int) string {
+	if len(name) <= most {
+		return name
+	}
+	for n := most; n > most-utf8.UTFMax; n-- {
+		if utf8.RuneStart(name[n]) {
+			return name[:n]
+		}
+	}
+	return name[:most] // it is no UTF-8
 }
 
 // removeParts takes a folder apart. rmdir is what proves that a directory is

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -59,6 +60,50 @@ func TestRemoveFolderWithFilesOfOthers(t *testing.T) {
 			t.Errorf("%v: left %q, want %q", layout, left, want)
 		}
 		mustFolder(t, s, "a") // the same name can be a mailbox again
+	}
+}
+
+// TestRemoveFolderKeepsMessages: what a scan lists is a message, also where it is
+// called like bookkeeping.
+func TestRemoveFolderKeepsMessages(t *testing.T) {
+	for _, name := range []string{"cur/dovecot.x:2,S", "new/dovecot.x", "cur/maildirsize", "tmp/dovecot.x"} {
+		s := testStore(t, Options{Now: time.Now})
+		mustFolder(t, s, "a")
+		dir, _ := s.Dir("a")
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("Subject: x\n\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.RemoveFolder(t.Context(), "a"); err == nil {
+			t.Errorf("%s: the folder was removed", name)
+		}
+		if _, err := os.Lstat(filepath.Join(dir, name)); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestRemoveFolderWithLongNames: files of others are put aside, however long their
+// names are.
+func TestRemoveFolderWithLongNames(t *testing.T) {
+	s := testStore(t, Options{})
+	mustFolder(t, s, "a")
+	dir, _ := s.Dir("a")
+	want := 0
+	for _, sub := range []string{"cur", "new"} {
+		for n := 248; n <= maxName; n++ {
+			for _, name := range []string{"." + strings.Repeat("x", n-1), "." + strings.Repeat("\u00e4", n/2)[:n-1]} {
+				if err := os.WriteFile(filepath.Join(dir, sub, name), nil, 0o600); err != nil {
+					t.Fatal(err)
+				}
+				want++
+			}
+		}
+	}
+	if err := s.RemoveFolder(t.Context(), "a"); err != nil {
+		t.Fatal(err)
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) != want {
+		t.Errorf("%d entries, want %d: %v", len(entries), want, err)
 	}
 }
 
