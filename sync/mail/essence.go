@@ -62,7 +62,8 @@ func (e *Essence) Housekeeping() int64 { return e.dropped }
 func (e *Essence) InBody() bool { return e.inBody }
 
 // essencePart is how much of a piece is taken at a time, in bytes: what bounds
-// the memory, whatever the pieces are.
+// the memory, whatever the pieces are, but for a run of CRs within a line, which
+// is passed on at once.
 const essencePart = 32 << 10
 
 // Write takes a piece of the message.
@@ -88,7 +89,7 @@ func (e *Essence) Close() error {
 		e.out = append(e.out, e.field...)
 		e.open = false
 	}
-	if e.drop {
+	if e.drop && !e.inBody {
 		e.dropped += int64(e.crs)
 	}
 	e.crs = 0

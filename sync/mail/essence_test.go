@@ -42,6 +42,7 @@ func TestEssence(t *testing.T) {
 		"CR CR LF":          {"A: 1\r\r\nLines: 2\r\r\n\r\r\nb\r\r\n", "A: 1\r\n\r\nb\r\n", 11},
 		"CR within":         {"A: 1\r2\n\nb\rc\n", "A: 1\r2\r\n\r\nb\rc\r\n", 0},
 		"CR at the end":     {"A: 1\n\nb\r\r", "A: 1\r\n\r\nb", 0},
+		"CR behind all":     {"A: 1\nLines: 2\n\nb\r", "A: 1\r\n\r\nb", 9},
 		"no final line end": {"A: 1\nLines: 2", "A: 1\r\n", 8},
 		"no colon":          {"Lines\n\nb", "Lines\r\n\r\nb", 0},
 		"long name":         {strings.Repeat("x", 100) + ": 1\n\n", strings.Repeat("x", 100) + ": 1\r\n\r\n", 0},
