@@ -42,6 +42,21 @@ type Content struct {
 	MessageID    string // of the first Message-ID field; "" when there is none
 }
 
+// identify tells what identifies the message, of which so many bytes are
+// housekeeping lines; bare reads it without these.
+func (c *Content) identify(housekeeping int64, bare func() (mail.Digest, int64, error)) (err error) {
+	c.Housekeeping = housekeeping
+	switch {
+	case housekeeping > 0:
+		c.Essence, c.EssenceSize, err = bare()
+	case !c.TidyDigest.IsZero():
+		c.Essence, c.EssenceSize = c.TidyDigest, c.TidySize
+	default:
+		c.Essence, c.EssenceSize = c.Digest, c.Size
+	}
+	return err
+}
+
 // open opens a message. It returns ErrGone when nothing has this name, and
 // ErrLink, ErrNotRegular or ErrForeign for what is no message: a link may lead
 // to what nobody wants to send, and a fifo could block for ever.
@@ -133,12 +148,8 @@ func (s *Store) Inspect(ctx context.Context, f File) (c Content, err error) {
 		}
 	}
 	_ = header.Close() // it writes to io.Discard
-	if c.Housekeeping = header.Housekeeping(); c.Housekeeping > 0 {
-		if c.Essence, c.EssenceSize, err = s.digestOf(ctx, f, mail.FormBare); err != nil {
-			return Content{}, err
-		}
-	} else if c.Essence, c.EssenceSize = c.Digest, c.Size; !c.TidyDigest.IsZero() {
-		c.Essence, c.EssenceSize = c.TidyDigest, c.TidySize
+	if err := c.identify(header.Housekeeping(), func() (mail.Digest, int64, error) { return s.digestOf(ctx, f, mail.FormBare) }); err != nil {
+		return Content{}, err
 	}
 	c.ModTime = mail.DateOf(time.Unix(0, i.ModTime))
 	c.Inode = i.Inode

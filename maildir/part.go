@@ -47,13 +47,8 @@ func (s *Store) InspectPart(ctx context.Context, f File, n int64) (c Content, er
 	if _, err = io.Copy(header, part()); err == nil {
 		err = header.Close()
 	}
-	c.Essence, c.EssenceSize, c.Housekeeping = c.Digest, c.Size, header.Housekeeping()
-	switch {
-	case err != nil:
-	case c.Housekeeping > 0:
-		c.Essence, c.EssenceSize, err = digestOf(newEssenceReader(part()))
-	case !c.TidyDigest.IsZero():
-		c.Essence, c.EssenceSize = c.TidyDigest, c.TidySize
+	if err == nil {
+		err = c.identify(header.Housekeeping(), func() (mail.Digest, int64, error) { return digestOf(newEssenceReader(part())) })
 	}
 	if err != nil {
 		return Content{}, failed("read "+f.String()+" in", f.Folder, mail.KindMessage, err)

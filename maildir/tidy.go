@@ -3,7 +3,6 @@ package maildir
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"io"
 	"slices"
@@ -13,7 +12,8 @@ import (
 
 // tidyReader reads a message with CRLF at the end of every line, however the
 // lines end in it: CRs before LF, and at the end of all, are dropped. That is
-// what Dovecot keeps of what it is sent.
+// what Dovecot keeps of what it is sent. It holds a run of CRs within a line in
+// memory, whatever its length.
 type tidyReader struct {
 	r    io.Reader
 	in   []byte // room for what is read at once
@@ -120,12 +120,10 @@ func (s *Store) digestOf(ctx context.Context, f File, form mail.Form) (d mail.Di
 	if err != nil {
 		return d, 0, err
 	}
-	h := sha256.New()
-	size, err = io.Copy(h, &contextReader{ctx, r})
+	d, size, err = digestOf(&contextReader{ctx, r})
 	if err = errors.Join(err, r.Close()); err != nil {
-		return d, 0, failed("read "+f.String()+" in", f.Folder, mail.KindMessage, err)
+		return mail.Digest{}, 0, failed("read "+f.String()+" in", f.Folder, mail.KindMessage, err)
 	}
-	h.Sum(d[:0])
 	return d, size, nil
 }
 
