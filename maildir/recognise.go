@@ -14,20 +14,23 @@ import (
 // of the server, and all mail would come down once more beside them.
 
 const (
-	// deepest is how many levels are looked for folders, widest how many
+	// Deepest is how many levels are looked for folders, Widest how many
 	// directories.
-	deepest = 16
-	widest  = 50_000
+	Deepest = 16
+	Widest  = 50_000
 )
 
-// WithMail returns all directories of the root that hold messages as a folder
+// WithMail returns the directories of the root that hold messages as a folder
 // does, whatever their names, relative to the root and sorted; "" is the root.
-// It follows no links.
-func (s *Store) WithMail(ctx context.Context) (dirs []string, err error) {
+// It follows no links. cut: there are more directories than it looks at. Those
+// that cannot be read are left out: the survey names them, and nothing comes into
+// a mailbox of which nothing is known.
+func (s *Store) WithMail(ctx context.Context) (dirs []string, cut bool, err error) {
 	seen := 0
 	var look func(dir string, depth int) error
 	look = func(dir string, depth int) error {
-		if seen++; depth > deepest || seen > widest {
+		if seen++; depth > Deepest || seen > Widest {
+			cut = true
 			return nil
 		}
 		if err := ctx.Err(); err != nil {
@@ -57,7 +60,7 @@ func (s *Store) WithMail(ctx context.Context) (dirs []string, err error) {
 	}
 	err = look("", 0)
 	slices.Sort(dirs)
-	return dirs, err
+	return dirs, cut, err
 }
 
 // holdsFiles reports whether a directory of a folder has something that may be

@@ -77,8 +77,18 @@ func TestWithMail(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	dirs, err := s.WithMail(t.Context())
-	if d := cmp.Diff([]string{"", ".Work.directory/Sub", ".x", "INBOX", "a/b"}, dirs); d != "" || err != nil {
-		t.Error(d, err)
+	want := []string{"", ".Work.directory/Sub", ".x", "INBOX", "a/b"}
+	dirs, cut, err := s.WithMail(t.Context())
+	if d := cmp.Diff(want, dirs); d != "" || err != nil || cut {
+		t.Error(d, err, cut)
+	}
+	deep := strings.Repeat("d/", Deepest-1) + "d"
+	mkdirs(t, s, deep+"/cur", deep+"/new")
+	if dirs, cut, err = s.WithMail(t.Context()); !slices.Equal(dirs, want) || cut || err != nil {
+		t.Error(dirs, cut, err)
+	}
+	mkdirs(t, s, deep+"/e")
+	if dirs, cut, err = s.WithMail(t.Context()); !slices.Equal(dirs, want) || !cut || err != nil {
+		t.Error(dirs, cut, err)
 	}
 }

@@ -44,9 +44,16 @@ func (s *session) checkLayout(ctx context.Context, f *finding) error {
 
 // recognise is the brake before a first sync.
 func (s *session) recognise(ctx context.Context, f *finding) error {
-	dirs, err := s.store.WithMail(ctx)
-	if err != nil || len(dirs) == 0 {
+	dirs, cut, err := s.store.WithMail(ctx)
+	if err != nil {
 		return err
+	}
+	if cut {
+		s.rep.notice("%s has directories deeper than %d levels, or more than %d of them; whether those beyond are named as the configuration says was not looked at",
+			s.store.Root(), maildir.Deepest, maildir.Widest)
+	}
+	if len(dirs) == 0 {
+		return nil
 	}
 	m := s.store.Naming().Recognise(dirs,
 		func(mailbox string) bool { b := f.boxes[mailbox]; return b != nil && b.Selectable },

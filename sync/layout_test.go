@@ -205,3 +205,24 @@ func TestComposedPatterns(t *testing.T) {
 		t.Error("it is here")
 	}
 }
+
+// TestLayoutNotAllSeen: a Maildir with more directories than are looked at for
+// their layout is synced, and the first run says so.
+func TestLayoutNotAllSeen(t *testing.T) {
+	w := newWorld(t, imaptest.Options{})
+	for _, deep := range []bool{false, true} {
+		if deep {
+			w = newWorld(t, imaptest.Options{})
+			must(w, os.MkdirAll(filepath.Join(w.acct.Maildir, strings.Repeat("d/", maildir.Deepest), "d"), 0o700))
+		}
+		w.plantFile("INBOX", w.message())
+		rep := w.sync()
+		tells := slices.ContainsFunc(rep.Notices, func(n string) bool { return strings.Contains(n, "was not looked at") })
+		if tells != deep || rep.Counts["upload"] != 1 {
+			t.Errorf("deep %v: did %v, %q", deep, rep.Counts, rep.Notices)
+		}
+		if rep := w.sync(); len(rep.Notices) > 0 {
+			t.Errorf("again: %q", rep.Notices)
+		}
+	}
+}
