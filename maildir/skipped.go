@@ -36,7 +36,7 @@ const (
 	// Nowhere is a link that is not followed: it leads nowhere, as one to a disk
 	// that is not mounted, or to what is not our user's.
 	Nowhere
-	// Closed is a directory of another user, who lets us not in: lost+found.
+	// Closed is a directory of another user that we may not open: lost+found.
 	Closed
 	// Unnamed is a directory that can be read, but whose name no mailbox has.
 	Unnamed
@@ -67,7 +67,7 @@ func (w *walk) skip(path, folder string, odd Odd, err error) {
 // unseen tells a directory that cannot be read now from one that is closed to us.
 func (w *walk) unseen(path, name string, info Info, err error) {
 	if errors.Is(err, fs.ErrPermission) && !w.s.ours(info) {
-		w.skip(path, name, Closed, failed("look at the folder", name, mail.KindMailbox, fmt.Errorf("%s %w, who lets nobody in", path, ErrForeign)))
+		w.skip(path, name, Closed, failed("look at the folder", name, mail.KindMailbox, fmt.Errorf("%s %w and may not be opened", path, ErrForeign)))
 		return
 	}
 	w.skip(path, name, Unseen, failed("look at the folder", name, mail.KindMailbox, err))

@@ -182,7 +182,7 @@ func TestOddDirectoryHoldsNothing(t *testing.T) {
 	}
 }
 
-// TestLostAndFound: a directory of another user who lets nobody in holds nothing.
+// TestLostAndFound: a directory of another user that may not be opened holds nothing.
 func TestLostAndFound(t *testing.T) {
 	w := withMail(t, 4)
 	dir := filepath.Join(w.acct.Maildir, "lost+found")

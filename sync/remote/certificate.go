@@ -80,7 +80,7 @@ func (e *certError) hint(pinned bool, now time.Time) string {
 	pin := "tls_fingerprint = \"sha256:" + hex.EncodeToString(sum[:]) + "\""
 	if pinned {
 		return "the server may have a new certificate, or somebody may be in between: compare with whoever runs the server, " +
-			"and write " + pin + " only if it is theirs"
+			"and only if it is theirs, write " + pin
 	}
 	return e.remedy(now) + "; or, only if whoever runs the server says that this certificate is theirs, since it may be an attacker's: " + pin
 }

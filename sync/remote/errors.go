@@ -85,9 +85,9 @@ var (
 	// ErrIncomplete says that the server listed fewer messages than it says the
 	// mailbox holds, so nothing can be concluded from those that are missing.
 	ErrIncomplete = errors.New("the server's list of messages is incomplete")
-	// ErrExcess says that the server told of many more messages than it says the
-	// mailbox holds.
-	ErrExcess = errors.New("the server tells of more messages than it says there are")
+	// ErrExcess says that the server told of thousands of messages more than it says
+	// the mailbox holds, or of more than are kept of any mailbox (maxHeld).
+	ErrExcess = errors.New("the server tells of far more messages than it says there are, or than any mailbox holds")
 )
 
 // stalledError is a [net.Error] of the kind that time ended.
