@@ -21,7 +21,7 @@ LDFLAGS  := -X main.version=$(VERSION)
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: build
 build: ## build ./bin/satchel
@@ -74,7 +74,7 @@ crash: ## stop, cut and break syncs everywhere, long form (CRASH_STEP=1: every n
 		-crash -crash.step $(or $(CRASH_STEP),1)
 
 .PHONY: simulate
-simulate: ## random histories of everything that may happen, under all laws (SIM=10m SEED=1 EXCEPT=none)
+simulate: ## random histories of everything that may happen, under all laws but those with open faults (SIM=10m SEED=1; EXCEPT=none: all laws)
 	$(GO) test -count=1 -timeout 0 ./sync/simulate -run '^TestSimulate$$' -v -simulate.pairs \
 		-simulate.time $(or $(SIM),10m) -simulate.seed $(or $(SEED),1) -simulate.ignore $(or $(EXCEPT),open)
 
@@ -90,7 +90,7 @@ mutants: ## plant the faults of testdata/mutants.txt, one at a time, and say wha
 	$(GO) test -count=1 -timeout 0 ./sync/simulate -run '^TestMutants$$' -mutants -mutants.only '$(ONLY)'
 
 .PHONY: variants
-variants: ## random histories with kills on all variants of Dovecot (VARIANTS=10 each, SEED=1)
+variants: ## random histories with kills on all variants of Dovecot (VARIANTS=10 each, SEED=1), and judge for satchel alone (JUDGE=200)
 	./.ci/dovecot.sh
 	$(GO) test -count=1 -timeout 0 ./sync/judge -run '^TestJudge$$' -v -judge.histories $(or $(JUDGE),200) -judge.seed $(or $(SEED),1)
 	$(GO) test -count=1 -timeout 0 ./cmd/satchel -run '^TestDovecotVariants$$' -variants $(or $(VARIANTS),10) -variants.seed $(or $(SEED),1)

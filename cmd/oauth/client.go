@@ -96,8 +96,8 @@ func (c *Client) keep(ctx context.Context, t *oauth2.Token, inFile bool) (where 
 	return where, nil
 }
 
-// maxLife is the longest that a token is taken to last, and someLife what one
-// is given of which the provider says nonsense.
+// maxLife is the longest that satchel takes a token to last. someLife is how long it
+// takes one to last that had ended before it came.
 const (
 	maxLife  = 24 * time.Hour
 	someLife = 5 * time.Minute

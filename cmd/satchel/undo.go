@@ -20,14 +20,16 @@ func newUndoCommand(d *deps) *cobra.Command {
 	return &cobra.Command{
 		Use:   "undo [ACCOUNT [RUN [FILE...]]]",
 		Short: "bring back what a sync removed",
-		Long: `undo brings back messages that a sync removed, for as long as undo_days says: from the
-Maildir, of which it kept the files, and from the server, where they were removed because
-they had been removed here: out of the server's trash, if that is here too, or from another
-mailbox that has the same message. What was expunged on the server, and of which no file
-is left, it lists and cannot bring back. Without a run it lists the runs that removed some,
-the newest first, of the account or of all accounts; -v lists their messages and where
-they are. With a run it brings back all of it, or only the named files. The next sync then
-puts the messages back on the server.`,
+		Long: `undo brings back messages that a sync removed, for as long as undo_days says. satchel keeps
+the files that it removes from the Maildir. A message that it removed from the server comes
+back from the server's trash, if the trash is synced, or from another mailbox that has the
+same message. undo lists messages that the server expunged and that have no file left, but
+it cannot bring them back.
+
+Without a run, undo lists the runs that removed messages, the newest first, of the account
+or of all accounts; -v lists their messages and where they are. With a run, it brings back
+all messages of that run, or only the named files. The next sync then puts them back on the
+server.`,
 		Example: `  satchel undo -v home
   satchel undo home 20260304T050607Z
   satchel undo home 20260304T050607Z 1772600000.M5P1Q1R00.host:2,S`,
