@@ -64,23 +64,30 @@ func (s *session) secondLook(ctx context.Context, f *finding) error {
 		return err
 	}
 	s.merge(f, list, found)
+	s.disownOthers(f, found) // the second list has them again
 	return identify(ctx, c, f, s.wanted)
 }
 
 // disownOthers takes a name from the mailbox that only came to it because the
 // one that was synced under it is gone: a shared one that has the same name
 // without the prefix. One that has the UIDVALIDITY of the base is the same
-// mailbox, which the server writes in another way now.
+// mailbox, which the server writes in another way now; where none is told, it is not
+// known which it is.
 func (s *session) disownOthers(f *finding, found map[string]*remote.Mailbox) {
 	for _, r := range f.rows {
 		b := f.boxes[r.Name]
 		if b == nil || found[r.Name] != nil || !s.wanted(r.Name) || s.pool.client.Spells(b) {
 			continue
 		}
-		if b.Foreign || b.Status.UIDValidity == 0 || b.Status.UIDValidity != r.Cursor.UIDValidity {
+		switch {
+		case !b.Foreign && b.Status.UIDValidity == 0:
+			f.unsure = with(f.unsure, r.Name, errors.New("the server writes its name in another way, and does not tell whether it is the same mailbox"))
+		case b.Foreign || b.Status.UIDValidity != r.Cursor.UIDValidity:
 			s.pool.client.Disown(b)
-			delete(f.boxes, r.Name)
+		default:
+			continue
 		}
+		delete(f.boxes, r.Name)
 	}
 }
 

@@ -159,3 +159,46 @@ func TestRenameVerified(t *testing.T) {
 		}
 	}
 }
+
+// TestNameWithoutUIDValidity: of a mailbox that came to the name of another one and
+// of which the server refuses to tell the UIDVALIDITY it is not known whether it is
+// that one: it is left as it is, and none is made in its place.
+func TestNameWithoutUIDValidity(t *testing.T) {
+	var refuses switchable
+	w := newWorld(t, imaptest.Options{Prefix: "INBOX.", Delimiter: '.', Caps: imaptest.DefaultCaps.Without(imaptest.CapListStatus),
+		Mangle: func(_ *imaptest.Conn, line string) string {
+			if strings.HasPrefix(line, "* NAMESPACE") {
+				return `* NAMESPACE (("INBOX." ".") ("" ".")) NIL NIL`
+			}
+			return line
+		},
+		Hook: func(_ *imaptest.Conn, _, verb, line string) imaptest.Action {
+			if verb == "STATUS" && refuses.is() && strings.Contains(line, "Work") && !strings.Contains(line, "INBOX.Work") {
+				return imaptest.Action{Reply: "NO not now"}
+			}
+			return imaptest.Action{}
+		}})
+	w.acct.MaxDeletePct = 100
+	must(w, w.srv.CreateMailbox("INBOX.Work"))
+	for range 3 {
+		w.srv.Append("INBOX.Work", []string{`\Seen`}, time.Unix(1_700_000_000, 0), w.message())
+	}
+	w.sync()
+	must(w, w.srv.DeleteMailbox("INBOX.Work"))
+	must(w, w.srv.CreateMailbox("Work"))
+	w.srv.Append("Work", []string{`\Seen`}, time.Unix(1_700_000_000, 0), w.message())
+	refuses.set(true)
+	for range 2 {
+		rep, err := w.trySync(mailsync.Request{})
+		must(w, err)
+		if boxes, files := w.srv.Mailboxes(), len(w.files("Work")); files != 3 || len(boxes) != 2 || !said(rep, "Work") {
+			t.Fatalf("the server has %q, %d files: %v", boxes, files, texts(rep))
+		}
+	}
+	refuses.set(false)
+	_, err := w.trySync(mailsync.Request{})
+	must(w, err)
+	if a, b, files := len(w.srv.Messages("Work")), len(w.srv.Messages("INBOX.Work")), len(w.files("Work")); a != 1 || b != 3 || files != 3 {
+		t.Fatalf("%d messages in the one mailbox, %d in the other, %d files", a, b, files)
+	}
+}
