@@ -299,10 +299,20 @@ func (s *session) postponeUndescribed(context.Context) error {
 // flags of, without telling what they are. Each is asked for on its own.
 const mostUndescribed = 1000
 
-// errOvertold is an answer about more messages than the mailbox is said to hold.
+// mostOld is how many messages of a mailbox the server may tell flags of as of old
+// ones that are not here, whatever it says that the mailbox holds.
+const mostOld = 1 << 18
+
+// overtold reports whether the server tells flags of more messages than a mailbox
+// that is said to hold so many can have.
+func overtold(told int, holds uint32) bool {
+	return told > mostOld || int64(told) > int64(holds)+mostUndescribed
+}
+
+// errOvertold is an answer about that many messages.
 func errOvertold(mailbox string, told int, holds uint32) error {
 	return &mail.Error{Op: "fetch", Mailbox: mailbox, Kind: mail.KindMailbox,
-		Err:  fmt.Errorf("the server tells flags of %d messages, and says that the mailbox holds %d", told, holds),
+		Err:  fmt.Errorf("the server tells flags of %d or more messages that are not here and says that they are old, and that the mailbox holds %d", told, holds),
 		Hint: "nothing was lost; the next sync tries again"}
 }
 

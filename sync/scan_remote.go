@@ -236,8 +236,8 @@ func (s *session) compareRemote(ctx context.Context, mb *mailbox) error {
 		if undelivered[f.UID] {
 			continue
 		}
-		if undelivered[f.UID] = true; len(undelivered) > int(ch.Cursor.Messages)+mostUndescribed {
-			s.freeze(mb, false, errOvertold(mb.name, len(ch.Flags), ch.Cursor.Messages))
+		if undelivered[f.UID] = true; overtold(len(undelivered), ch.Cursor.Messages) {
+			s.freeze(mb, false, errOvertold(mb.name, len(undelivered), ch.Cursor.Messages))
 			return nil
 		}
 		s.newMessage(mb, remote.NewMessage{UID: f.UID, Flags: f.Flags})
