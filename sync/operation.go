@@ -173,7 +173,16 @@ func (s *session) tellPlan(ctx context.Context, ops []plan.Op) error {
 // the same one. The run sees that when it has moved it.
 func (s *session) tellTrash(ctx context.Context, ops []plan.Op) error {
 	only := s.only()
-	planned := s.rep.Operations
+	type moved struct {
+		mailbox string
+		uid     mail.UID
+	}
+	planned := map[moved]Operation{} // each has been asked for its name there
+	for _, p := range s.rep.Operations {
+		if p.Op == plan.RemoteTrash.String() {
+			planned[moved{p.Mailbox, p.UID}] = p
+		}
+	}
 	for i := range ops {
 		op := &ops[i]
 		if op.Kind != plan.RemoteTrash || s.req.Push || len(only) > 0 && !slices.Contains(only, op.To) {
@@ -185,10 +194,8 @@ func (s *session) tellTrash(ctx context.Context, ops []plan.Op) error {
 		m := ref(op.Item)
 		o := operation(op)
 		o.Op, o.Mailbox, o.To, o.UID, o.File, o.Bytes = plan.Download.String(), op.To, "", 0, "", op.Item.Size
-		for _, p := range planned { // it has been asked for its name there
-			if p.Op == op.Kind.String() && p.Mailbox == op.Mailbox && p.UID == m.uid {
-				o.Subject, o.From, o.Named = p.Subject, p.From, p.Named
-			}
+		if p, ok := planned[moved{op.Mailbox, m.uid}]; ok {
+			o.Subject, o.From, o.Named = p.Subject, p.From, p.Named
 		}
 		kind := plan.Download
 		source, err := s.sameElsewhere(ctx, m)
