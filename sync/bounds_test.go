@@ -3,6 +3,7 @@ package sync
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -53,5 +54,26 @@ func TestLivesBelow(t *testing.T) {
 		if livesBelow(living, name) != want {
 			t.Errorf("%q: want %t", name, want)
 		}
+	}
+}
+
+// TestReportNamesWhatEndedIt: the error that stopped the account is listed, however
+// many problems of its kind were met before.
+func TestReportNamesWhatEndedIt(t *testing.T) {
+	e, err := New(Account{Name: "home", Host: "127.0.0.1", Maildir: t.TempDir(), StateDir: filepath.Join(t.TempDir(), "no")}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := newReport("home", false, time.Time{})
+	kind := func() error { return &mail.Error{Op: "open", Kind: mail.KindAccount, Err: errors.New("no")} }
+	for i := range mostListed + 10 {
+		r.problem("INBOX", fmt.Sprint(i), kind())
+	}
+	e.conclude(r, fmt.Errorf("the last: %w", kind()))
+	if first := r.Problems[0]; !strings.Contains(first.Error, "the last") {
+		t.Errorf("the first problem is %q", first.Error)
+	}
+	if last := r.Problems[len(r.Problems)-1].Error; !strings.Contains(last, "10 more problems") {
+		t.Errorf("the last is %q", last)
 	}
 }

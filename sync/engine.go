@@ -139,12 +139,19 @@ func (e *Engine) remoteOptions() remote.Options {
 func (e *Engine) Sync(ctx context.Context, req Request) (*Report, error) {
 	rep := newReport(e.account.Name, req.DryRun, e.now())
 	err := e.sync(ctx, req, rep)
+	e.conclude(rep, err)
+	return rep, err
+}
+
+// conclude ends a report with the error that stopped the account, if one did.
+func (e *Engine) conclude(rep *Report, err error) {
+	if err != nil {
+		rep.ended(err)
+	}
 	rep.finish(e.now())
 	if err != nil {
-		rep.problem("", "", err)
 		e.notify(Progress{Account: e.account.Name, Phase: PhaseFailed})
 	}
-	return rep, err
 }
 
 func (e *Engine) sync(ctx context.Context, req Request, rep *Report) (err error) {

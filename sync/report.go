@@ -162,10 +162,17 @@ func (r *Report) counted(k plan.Kind) int {
 // problem notes an error with its place; the same one twice in a run, as when
 // a later cycle meets it again, is noted once.
 func (r *Report) problem(mailbox, message string, err error) {
+	r.note(mailbox, message, err, false)
+}
+
+// ended notes the error that stopped the account.
+func (r *Report) ended(err error) { r.note("", "", err, true) }
+
+func (r *Report) note(mailbox, message string, err error, ended bool) {
 	p := problemAt(mailbox, message, err)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.told.lists(p) {
+	if r.told.lists(p, ended) {
 		p.clip()
 		r.Problems = append(r.Problems, p)
 	}

@@ -27,8 +27,9 @@ type tally struct {
 	more   int // that are not listed
 }
 
-// lists reports whether a problem is new and one to be listed.
-func (t *tally) lists(p Problem) bool {
+// lists reports whether a problem is new and one to be listed. What ended the run
+// always is.
+func (t *tally) lists(p Problem, ended bool) bool {
 	if t.seen == nil {
 		t.seed, t.seen, t.kinds = maphash.MakeSeed(), map[uint64]bool{}, map[string]bool{}
 	}
@@ -37,7 +38,7 @@ func (t *tally) lists(p Problem) bool {
 		return false
 	}
 	t.seen[id] = true
-	if t.listed >= mostListed && t.kinds[p.Kind] {
+	if t.listed >= mostListed && t.kinds[p.Kind] && !ended {
 		t.more++
 		return false
 	}
