@@ -43,6 +43,8 @@ type resemblance struct {
 	tail   []byte // its last bytes
 	like   *mail.Likeness
 	again  *mail.Likeness // as it was sent the second time
+	// unknown: the server did not send what is needed, or a file cannot be read now.
+	unknown bool
 }
 
 // matchAlike pairs what is left new on both sides and is one message altered.
@@ -55,17 +57,31 @@ func (s *session) matchAlike(ctx context.Context) error {
 		return err
 	}
 	list = slices.DeleteFunc(list, func(a *resemblance) bool {
+		a.unknown = !a.asked && a.m.like == nil
 		s.narrow(a)
 		return len(a.files) == 0
 	})
-	if err := s.pairByHeader(ctx, list); err != nil {
+	if err := s.pairByHeader(ctx, known(list)); err != nil {
 		return err
 	}
-	if list = stillOpen(list); len(list) == 0 {
+	if err := s.pairByContent(ctx, stillOpen(list)); err != nil {
+		return err
+	}
+	s.leaveUnknown(list)
+	return nil
+}
+
+// pairByContent pairs by all of a message and of a file.
+func (s *session) pairByContent(ctx context.Context, list []*resemblance) error {
+	if len(list) == 0 {
 		return nil
 	}
-	if err := s.readWhole(ctx, list, func(a *resemblance) **mail.Likeness { return &a.like }); err != nil {
+	ask := known(list)
+	if err := s.readWhole(ctx, ask, func(a *resemblance) **mail.Likeness { return &a.like }); err != nil {
 		return err
+	}
+	for _, a := range ask {
+		a.unknown = a.like == nil
 	}
 	for _, is := range []proof{sameEssence, sameText, sameBody, sameUpload} {
 		if err := s.pairBy(ctx, list, is); err != nil {
@@ -75,20 +91,12 @@ func (s *session) matchAlike(ctx context.Context) error {
 	return s.pairUnsteady(ctx, list)
 }
 
-// stillOpen returns those of which neither the message nor all files found another.
-func stillOpen(list []*resemblance) []*resemblance {
-	return slices.DeleteFunc(slices.Clone(list), func(a *resemblance) bool {
-		a.files = slices.DeleteFunc(a.files, func(f *message) bool { return f.done })
-		return a.m.done || len(a.files) == 0
-	})
-}
-
 // alikes returns the new messages that some new file, or an upload of the
 // journal, is about as large as.
 func (s *session) alikes() []*resemblance {
 	byBox := map[string][]*message{}
 	for _, f := range s.newLocal {
-		if !f.done && f.content != nil {
+		if !f.paired() && f.content != nil {
 			byBox[f.file.Folder] = append(byBox[f.file.Folder], f)
 		}
 	}
@@ -97,7 +105,7 @@ func (s *session) alikes() []*resemblance {
 		if i.Kind != state.IntentAppend || slices.Contains(s.explained, i) {
 			continue
 		}
-		if f := s.uploaded(i); f != nil && !f.done {
+		if f := s.uploaded(i); f != nil && !f.paired() {
 			if uploads[i.Mailbox] == nil {
 				uploads[i.Mailbox] = map[*message]*state.Intent{}
 			}
@@ -136,11 +144,12 @@ func (s *session) alikes() []*resemblance {
 // tells.
 func (s *session) narrow(a *resemblance) {
 	a.files = slices.DeleteFunc(a.files, func(f *message) bool {
-		switch id := s.idOf(f); {
-		case !a.asked:
-			return true // the server did not say
-		case id == a.id && id != "":
+		if !a.asked {
 			return false
+		}
+		switch id, ok := s.idOf(f); {
+		case !ok || id == a.id && id != "":
+			return false // or nobody can say now
 		case a.announced[f] != nil && f.date == a.m.date:
 			return false // a server may add a Message-ID, or write another one
 		default:
@@ -161,16 +170,16 @@ func compareFiles(x, y *message) int {
 	return 0
 }
 
-// idOf returns the Message-ID of a file.
-func (s *session) idOf(f *message) string {
+// idOf returns the Message-ID of a file; not ok: it cannot be read now.
+func (s *session) idOf(f *message) (id string, ok bool) {
 	if f.content == nil {
-		if c, err := s.store.Inspect(context.Background(), f.file); err == nil {
-			f.content = &c
-		} else {
-			return ""
+		c, err := s.store.Inspect(context.Background(), f.file)
+		if err != nil {
+			return "", false
 		}
+		f.content = &c
 	}
-	return bare(f.content.MessageID)
+	return bare(f.content.MessageID), true
 }
 
 // proof says whether the content of a message and that of a file show that they
@@ -205,7 +214,7 @@ func sameUpload(_ *session, a *resemblance, f *message, like *mail.Likeness) (is
 }
 
 func sameCard(s *session, a *resemblance, f *message, like *mail.Likeness) (is, alone bool) {
-	return a.again.Whole != a.like.Whole && a.like.SameCard(like) && s.dated(a, f), true
+	return a.again != nil && a.again.Whole != a.like.Whole && a.like.SameCard(like) && s.dated(a, f), true
 }
 
 // dated reports whether the date of the file is that of the message, or whether
@@ -214,7 +223,8 @@ func (s *session) dated(a *resemblance, f *message) bool {
 	return f.date == a.m.date || a.announced[f] != nil
 }
 
-// pairBy pairs those that a proof holds for.
+// pairBy pairs those that a proof holds for. Where there must be no other one, a
+// message or a file of which nothing is known now may be that.
 func (s *session) pairBy(ctx context.Context, list []*resemblance, is proof) error {
 	type pair struct {
 		a *resemblance
@@ -223,17 +233,23 @@ func (s *session) pairBy(ctx context.Context, list []*resemblance, is proof) err
 	var pairs []pair
 	ofFile := map[*message]int{}
 	ofMessage := map[*message]int{}
+	unsure := map[*message]bool{} // files that may be a message of which nothing is known
 	only := false
 	for _, a := range stillOpen(list) {
 		if a.like == nil {
+			for _, f := range a.files {
+				unsure[f] = true
+			}
 			continue
 		}
 		for _, f := range a.files {
+			unsure[f] = unsure[f] || f.left
 			like, err := s.likenessOf(ctx, f)
 			if err != nil {
 				return err
 			}
 			if like == nil {
+				a.unknown = true
 				continue
 			}
 			if yes, alone := is(s, a, f, like); yes {
@@ -245,7 +261,11 @@ func (s *session) pairBy(ctx context.Context, list []*resemblance, is proof) err
 		}
 	}
 	for _, p := range pairs {
-		if p.a.m.done || p.f.done || only && (ofFile[p.f] > 1 || ofMessage[p.a.m] > 1) {
+		if p.a.m.done || p.f.paired() || only && (ofFile[p.f] > 1 || ofMessage[p.a.m] > 1) {
+			continue
+		}
+		if only && (p.a.unknown || unsure[p.f]) {
+			p.a.unknown = true
 			continue
 		}
 		if err := s.pairApart(ctx, p.a, p.f, p.a.like.Whole, p.a.like.Size); err != nil {
@@ -272,20 +292,20 @@ func (s *session) likenessOf(ctx context.Context, f *message) (*mail.Likeness, e
 }
 
 // pairUnsteady pairs what cannot be compared, because the server words it anew
-// each time that it sends it, and leaves alone what the server did not send.
+// each time that it sends it.
 func (s *session) pairUnsteady(ctx context.Context, list []*resemblance) error {
 	var ask []*resemblance
-	for _, a := range stillOpen(list) {
-		if a.like == nil {
-			s.leaveAlike(a)
-			continue
-		}
+	for _, a := range known(stillOpen(list)) {
 		for _, f := range a.files {
 			like, err := s.likenessOf(ctx, f)
 			if err != nil {
 				return err
 			}
-			if like != nil && a.like.SameCard(like) && s.dated(a, f) && !slices.Contains(ask, a) {
+			if like == nil {
+				a.unknown = true
+				continue
+			}
+			if a.like.SameCard(like) && s.dated(a, f) && !slices.Contains(ask, a) {
 				ask = append(ask, a)
 			}
 		}
@@ -296,13 +316,10 @@ func (s *session) pairUnsteady(ctx context.Context, list []*resemblance) error {
 	if err := s.readWhole(ctx, ask, func(a *resemblance) **mail.Likeness { return &a.again }); err != nil {
 		return err
 	}
-	ask = slices.DeleteFunc(ask, func(a *resemblance) bool {
-		if a.again == nil {
-			s.leaveAlike(a)
-		}
-		return a.again == nil
-	})
-	if err := s.pairBy(ctx, ask, sameCard); err != nil {
+	for _, a := range ask {
+		a.unknown = a.unknown || a.again == nil
+	}
+	if err := s.pairBy(ctx, list, sameCard); err != nil {
 		return err
 	}
 	for _, a := range ask {
@@ -314,22 +331,10 @@ func (s *session) pairUnsteady(ctx context.Context, list []*resemblance) error {
 	return nil
 }
 
-// leaveAlike leaves a message alone that the server did not send, and the files
-// that it may be: taken for others, they would become two.
-func (s *session) leaveAlike(a *resemblance) {
-	a.m.done = true
-	s.hold(true, a.m.item.Remote.Mailbox)
-	for _, f := range a.files {
-		if f.row == nil {
-			f.done = true
-			s.hold(false, f.file.Folder)
-		}
-	}
-}
-
 // pairApart takes a message and a file for one, of which the server has d.
 func (s *session) pairApart(ctx context.Context, a *resemblance, f *message, d mail.Digest, size int64) error {
 	n, i := a.m, a.announced[f]
+	f.left = false
 	if f.row != nil { // it went up again
 		f.row.Digest, f.row.Size = d, size
 		f.row.DiskSize, f.row.Form = f.content.DiskSize, formOf(f.content, f.row)
@@ -356,7 +361,7 @@ func (s *session) mayBeUpload(i *state.Intent, f, n *message) bool {
 		n.hasMeta && !aboutAsLarge(i.Size, n.item.Size) {
 		return false
 	}
-	id := s.idOf(f)
+	id, _ := s.idOf(f)
 	other := n.hasMessageID && n.messageID != id && id != "" && n.messageID != ""
 	return !other || n.date == f.date
 }

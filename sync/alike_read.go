@@ -111,7 +111,7 @@ func (s *session) pairByHeader(ctx context.Context, list []*resemblance) error {
 // fitsHeader reports whether a message has the size of the file with other
 // housekeeping lines, and parts of it are proof enough.
 func (s *session) fitsHeader(a *resemblance, f *message) bool {
-	return f.content != nil && f.content.EssenceSize == a.m.item.Size-a.hk && s.idOf(f) == a.id && a.id != "" &&
+	return f.content != nil && f.content.EssenceSize == a.m.item.Size-a.hk && bare(f.content.MessageID) == a.id && a.id != "" &&
 		(a.announced[f] != nil || s.startsAnew(a.m)) && s.sizes != sizesInexact
 }
 

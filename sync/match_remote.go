@@ -62,22 +62,17 @@ func (s *session) matchRemote(ctx context.Context) error {
 	putFirst(suspects, s.awaited)
 	putFirst(suspects, func(sus *suspect) bool { return len(s.strays[sus.m]) > 0 })
 	for _, sus := range suspects {
-		switch {
-		case !sus.digest.IsZero():
+		if !sus.digest.IsZero() {
 			if err := s.assign(ctx, sus); err != nil {
 				return err
 			}
-		case sus.unsure || slices.ContainsFunc(sus.candidates, s.unread):
-			// It may be one whose file could not be looked at just now.
-			sus.m.done = true
-			s.hold(true, sus.m.item.Remote.Mailbox)
-			for _, c := range sus.candidates {
-				if c.row == nil && !c.done {
-					c.done = true
-					s.hold(false, c.file.Folder)
-				}
-			}
 		}
+	}
+	for _, sus := range suspects {
+		if !sus.digest.IsZero() || !sus.unsure && !slices.ContainsFunc(sus.candidates, s.unread) {
+			continue
+		}
+		s.leaveSuspect(sus)
 	}
 	if err := s.matchAlike(ctx); err != nil {
 		return err
@@ -89,6 +84,19 @@ func (s *session) matchRemote(ctx context.Context) error {
 	s.newRemote = slices.DeleteFunc(s.newRemote, func(m *message) bool { return m.done })
 	s.newLocal = slices.DeleteFunc(s.newLocal, func(m *message) bool { return m.done })
 	return nil
+}
+
+// leaveSuspect leaves a message alone that may be one whose file could not be looked
+// at just now, and the new files that it may be.
+func (s *session) leaveSuspect(sus *suspect) {
+	sus.m.done = true
+	s.hold(true, sus.m.item.Remote.Mailbox)
+	for _, c := range sus.candidates {
+		if c.row == nil && !c.done {
+			c.done, c.left = true, true
+			s.hold(false, c.file.Folder)
+		}
+	}
 }
 
 // putFirst moves what is so to the front of a list, and keeps the order otherwise.

@@ -35,6 +35,7 @@ type message struct {
 	detached     bool           // its UID is void, because UIDVALIDITY changed
 	late         bool           // it is in a mailbox that has no row yet
 	done         bool           // matched to something, so no longer new on its own
+	left         bool           // with done: it waits, for it may be a message of which nothing is known now
 	shared       bool           // a file that shares its name, and so need not be new
 	twin         bool           // planned, but applied when what it copies is on disk
 	unsettled    bool           // an upload of it was answered OK, and is not found
