@@ -276,6 +276,33 @@ func TestRefusedOncePerRun(t *testing.T) {
 	w.agree()
 }
 
+// TestMailboxRefuses: an answer about the mailbox says nothing about the file, which
+// goes up in the first run that may.
+func TestMailboxRefuses(t *testing.T) {
+	for _, code := range []string{"READ-ONLY", "NOPERM", "TRYCREATE", "NONEXISTENT"} {
+		t.Run(code, func(t *testing.T) {
+			var takes atomic.Bool
+			w := newWorld(t, imaptest.Options{Hook: func(_ *imaptest.Conn, _, verb, _ string) imaptest.Action {
+				if verb == "APPEND" && !takes.Load() {
+					return imaptest.Action{Reply: "NO [" + code + "] Not here"}
+				}
+				return imaptest.Action{}
+			}})
+			_, disk := w.hands()
+			w.sync()
+			disk.deliver("INBOX", w.message(), nil)
+			for range 4 {
+				if _, err := w.trySync(mailsync.Request{}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			takes.Store(true)
+			w.sync()
+			w.agree()
+		})
+	}
+}
+
 // TestEmptyFile: an empty file is no message. It does not go up, which is said once,
 // until there is something in it.
 func TestEmptyFile(t *testing.T) {

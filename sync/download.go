@@ -31,9 +31,9 @@ type download struct {
 }
 
 const (
-	// maxRefusals is how often a job asks anew because the server refused, and
-	// maxVain how many messages in a row are blamed before it is believed to
-	// mean none of them.
+	// maxRefusals is how often a job asks anew because the server refused. When
+	// maxVain messages in a row do not come, the job takes the cause for another one
+	// than these messages, and stops.
 	maxRefusals = 128
 	maxVain     = 8
 )

@@ -61,12 +61,21 @@ func ofMailbox(err error) *mail.Error {
 	if !errors.As(err, &re) || !errors.As(err, &e) || e.Mailbox == "" {
 		return nil
 	}
-	switch re.Code {
-	case remote.CodeNoPerm, remote.CodeReadOnly, remote.CodeTryCreate, remote.CodeNonExistent:
-		return &mail.Error{Op: "change mailbox", Mailbox: e.Mailbox, Kind: mail.KindMailbox, Err: re,
-			Hint: "what was to be changed there waits; when the mailbox is not yours any more, exclude it"}
+	if !speaksOfMailbox(re) {
+		return nil
 	}
-	return nil
+	return &mail.Error{Op: "change mailbox", Mailbox: e.Mailbox, Kind: mail.KindMailbox, Err: re,
+		Hint: "what was to be changed there waits; when the mailbox is not yours any more, exclude it"}
+}
+
+// speaksOfMailbox reports whether an answer is about the mailbox, and not about the
+// message of the command.
+func speaksOfMailbox(r *remote.ResponseError) bool {
+	switch r.Code {
+	case remote.CodeNoPerm, remote.CodeReadOnly, remote.CodeTryCreate, remote.CodeNonExistent:
+		return true
+	}
+	return false
 }
 
 // crowdedOut takes a refusal that gives no reason, of what several connections

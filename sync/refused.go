@@ -171,14 +171,17 @@ func refusedBy(err error) string {
 		return ""
 	}
 	switch r.Code {
-	case "NOPERM", remote.CodeTryCreate, remote.CodeAuthorizationFailed, remote.CodeExpired, remote.CodePrivacyRequired:
+	case remote.CodeAuthorizationFailed, remote.CodeExpired, remote.CodePrivacyRequired:
+		return ""
+	}
+	if speaksOfMailbox(r) {
 		return ""
 	}
 	return r.Error()
 }
 
-// leaveEmpty leaves files alone that are empty and found no message: none is one.
-// They may be about to be written. It is said once.
+// leaveEmpty leaves new files alone that are empty: an empty file is no message, and
+// a program may be about to write it. It is said once.
 func (s *session) leaveEmpty(ctx context.Context) error {
 	for _, f := range s.newLocal {
 		if f.done || f.guessed || f.content == nil || f.content.DiskSize > 0 || f.item.CopyOf != nil {
