@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"satchel/state"
 	"satchel/sync/mail"
@@ -17,7 +18,8 @@ import (
 // ever. So it goes on over a new connection, and asks for less at a time until
 // what is damaged has a name; that is set aside, and the rest goes on. A cut
 // that does not come again at the same place was the network's, and nobody is
-// blamed. The next run knows the names, and tries each once.
+// blamed. The next run knows the names, and tries a few of them once more: those that
+// no run tried for longest.
 
 const (
 	// maxEnded is how many connections a run may lose at what it reads, and
@@ -36,7 +38,7 @@ type blame struct {
 	opening map[string]int   // how often one ended when a mailbox was opened or asked for; "": at the list
 	reading map[string]int   // how often one ended at messages of a mailbox
 	aside   map[string]error // mailboxes that this run leaves alone
-	tried   int              // messages that an earlier run knew of
+	tried   map[fault]bool   // messages that an earlier run knew of, and this one asks for
 	caught  map[fault]bool   // messages
 	sound   map[fault]bool   // what an earlier run knew of, and is mended
 }
@@ -144,7 +146,10 @@ func (s *session) freezeAside() {
 
 // known reports whether an earlier run could not fetch a message because the
 // server ended the session, or refused.
-func (a *applier) known(op *plan.Op) bool { return !a.since(messageFault(a.asideKey(op))).IsZero() }
+func (a *applier) known(op *plan.Op) bool { return !a.triedAt(op).IsZero() }
+
+// triedAt returns when a run last failed at a message; zero when none did.
+func (a *applier) triedAt(op *plan.Op) time.Time { return a.since(messageFault(a.asideKey(op))) }
 
 // catch sets a message aside that the server cannot give.
 func (a *applier) catch(op *plan.Op, why string, err error) {
@@ -180,7 +185,7 @@ func (s *session) rememberBlame(tx *state.Tx) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for f := range s.blame.caught {
-		if s.distrust[f].IsZero() {
+		if s.distrust[f].IsZero() || s.blame.tried[f] {
 			s.distrust[f] = s.start
 		}
 	}

@@ -94,6 +94,49 @@ func TestDamagedMessages(t *testing.T) {
 	}
 }
 
+// TestDamagedMessagesTakeTurns: a run tries four of the messages that it knows to be
+// damaged. One that is mended comes, however many before it stay damaged.
+func TestDamagedMessagesTakeTurns(t *testing.T) {
+	d := &imaptest.Damaged{}
+	w := newWorld(t, imaptest.Options{Damaged: d})
+	now := time.Now()
+	w.opts.Now = func() time.Time { return now }
+	must(w, w.srv.CreateMailbox("Box"))
+	for uid := range uint32(20) {
+		w.srv.Append("Box", nil, now, w.message())
+		if uid%2 == 0 {
+			d.Message("Box", uid+1, imaptest.Refused)
+		}
+	}
+	damaged := func() int {
+		now = now.Add(time.Hour)
+		rep, err := w.trySync(mailsync.Request{})
+		must(w, err)
+		return len(rep.Problems)
+	}
+	if n := damaged(); n != 10 {
+		t.Fatalf("%d are named", n)
+	}
+	for range 2 { // also after all had their turn
+		before := len(w.files("Box"))
+		uid := uint32(19)
+		if before > 10 {
+			uid = 17
+		}
+		d.Message("Box", uid, imaptest.Sound)
+		for range 3 {
+			met := d.Met("Box")
+			damaged()
+			if n := d.Met("Box") - met; n > 4 {
+				t.Errorf("a run tried %d", n)
+			}
+		}
+		if n := len(w.files("Box")); n != before+1 {
+			t.Errorf("message %d was mended, and there are %d files, before %d", uid, n, before)
+		}
+	}
+}
+
 // TestManyDamagedMessages: however many there are, a run makes a limited number
 // of connections and names a limited number of messages; the mail of other
 // mailboxes comes, and runs come further.

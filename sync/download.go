@@ -39,9 +39,10 @@ const (
 )
 
 // downloadJobs cuts the downloads into jobs. Messages at which an earlier run
-// failed come last, each alone.
+// failed come last, each alone, and those first that no run tried for longest.
 func (a *applier) downloadJobs(ops []plan.Op, d *deliverer) []job {
 	var fresh []plan.Op
+	var damaged []*plan.Op
 	var known [][]*plan.Op
 	for i := range ops {
 		op := &ops[i]
@@ -49,11 +50,17 @@ func (a *applier) downloadJobs(ops []plan.Op, d *deliverer) []job {
 		case op.Kind != plan.Download || a.isAside(op):
 		case !a.known(op):
 			fresh = append(fresh, *op)
-		case a.mayTry():
-			known = append(known, []*plan.Op{op})
 		default:
-			a.catch(op, "the server could not give it to an earlier run, and was not asked again", errNotAsked)
+			damaged = append(damaged, op)
 		}
+	}
+	slices.SortStableFunc(damaged, func(x, y *plan.Op) int { return a.triedAt(x).Compare(a.triedAt(y)) })
+	for _, op := range damaged {
+		if a.mayTry(op) {
+			known = append(known, []*plan.Op{op})
+			continue
+		}
+		a.catch(op, "the server could not give it to an earlier run, and was not asked again", errNotAsked)
 	}
 	jobs := a.transfers(fresh, plan.Download, fetchMessages, false, func(mine []*plan.Op) job {
 		return newDownload(a, d, [][]*plan.Op{mine}).job()
@@ -70,11 +77,18 @@ func (a *applier) downloadJobs(ops []plan.Op, d *deliverer) []job {
 var errNotAsked = fmt.Errorf("at most %d such messages are tried in a run", maxKnown)
 
 // mayTry reports whether one more message is tried that an earlier run knew of.
-func (a *applier) mayTry() bool {
+func (a *applier) mayTry(op *plan.Op) bool {
+	f := messageFault(a.asideKey(op))
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.blame.tried++
-	return a.blame.tried <= maxKnown
+	if len(a.blame.tried) >= maxKnown {
+		return false
+	}
+	if a.blame.tried == nil {
+		a.blame.tried = map[fault]bool{}
+	}
+	a.blame.tried[f] = true
+	return true
 }
 
 func newDownload(a *applier, d *deliverer, groups [][]*plan.Op) *download {
