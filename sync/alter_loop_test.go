@@ -72,14 +72,21 @@ func TestUnrecognisable(t *testing.T) {
 				if says := strings.Contains(strings.Join(texts(last), ""), "is not sent again"); says == dated {
 					t.Errorf("problems %q", texts(last))
 				}
+				for range 2 {
+					_, err := w.trySync(mailsync.Request{Full: true})
+					must(w, err)
+				}
+				if l, r := len(w.files("INBOX")), len(w.srv.Messages("INBOX")); l != 1 || r != 1 || sent.Load() != 1 {
+					t.Errorf("after --full: %d files, %d messages, sent %d times", l, r, sent.Load())
+				}
 			})
 		}
 	}
 }
 
 // TestSwallowed: a server that says OK to an upload and has no such message gets
-// it three times, each time after a run has proven that it is missing; then
-// satchel says that it stops.
+// it three times, each time after a run has proven that it is missing, which takes a
+// day; then satchel says that it stops.
 func TestSwallowed(t *testing.T) {
 	var sent atomic.Int32
 	w := newWorld(t, imaptest.Options{Caps: levels()["qresync"].Without(imaptest.CapUIDPlus), Hook: func(_ *imaptest.Conn, _, verb, _ string) imaptest.Action {
@@ -89,9 +96,18 @@ func TestSwallowed(t *testing.T) {
 		}
 		return imaptest.Action{}
 	}})
+	now := time.Now()
+	w.opts.Now = func() time.Time { return now }
 	w.sync()
 	w.write("INBOX", []string{string(w.message())})
 	for run := range 6 {
+		if run > 0 {
+			now = now.Add(23 * time.Hour)
+			if rep, err := w.trySync(mailsync.Request{}); err != nil || sent.Load() != int32(min(run, 3)) || len(rep.Problems) != 1 {
+				t.Fatalf("within a day: %v, it went up %d times; problems %q", err, sent.Load(), texts(rep))
+			}
+			now = now.Add(2 * time.Hour)
+		}
 		rep, err := w.trySync(mailsync.Request{})
 		must(w, err)
 		if n, want := sent.Load(), int32(min(run+1, 3)); n != want {

@@ -152,6 +152,7 @@ func (a *applier) noteAnswers(tx *state.Tx, mb *mailbox, changes []*laneChange) 
 		switch {
 		case x.ok && errors.Is(x.err, mail.ErrChanged):
 			sent = append(sent, x.intent.ID)
+			err = a.renewUnsent(tx, mb.name, x.m)
 		case x.ok && x.err == nil:
 			err = a.forgetUnsent(tx, mb.name, x.m)
 		case answer != "" && !a.crowds(x.err):

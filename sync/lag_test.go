@@ -118,6 +118,42 @@ func TestReplicaBehind(t *testing.T) {
 	}
 }
 
+// TestUploadNotListedYet: a server that says OK to an upload, and not which message it
+// became, may list it hours later, and tell the UIDNEXT of before meanwhile. A replica
+// may be behind even that. The file goes up once.
+func TestUploadNotListedYet(t *testing.T) {
+	for level, caps := range levels() {
+		for _, next := range []int{3, 4} {
+			t.Run(fmt.Sprint(level, " UIDNEXT ", next), func(t *testing.T) {
+				l := &lagging{}
+				w := newWorld(t, imaptest.Options{Caps: caps.Without(imaptest.CapUIDPlus), Mangle: l.mangle})
+				now := time.Now()
+				w.opts.Now = func() time.Time { return now }
+				for range 3 {
+					w.srv.Append("INBOX", []string{`\Seen`}, time.Unix(1_700_000_000, 0), w.message())
+				}
+				w.sync()
+				w.deliverNew("INBOX", 2)
+				l.behind(next)
+				for range 3 {
+					rep, err := w.trySync(mailsync.Request{})
+					must(w, err)
+					if n := len(w.srv.Messages("INBOX")); n != 5 || len(w.files("INBOX")) != 5 {
+						t.Fatalf("%d messages, %d files; problems %q", n, len(w.files("INBOX")), texts(rep))
+					}
+					now = now.Add(7 * time.Hour)
+				}
+				l.behind(0)
+				w.sync()
+				w.quiet()
+				if n := len(w.agree()["INBOX"]); n != 5 {
+					t.Errorf("%d messages", n)
+				}
+			})
+		}
+	}
+}
+
 // TestUploadNotShownYet: a message that the server took, with its UID, and does
 // not show for a while keeps its file, and goes up once.
 func TestUploadNotShownYet(t *testing.T) {

@@ -94,6 +94,19 @@ func (s *session) noteRefused(tx *state.Tx, mailbox string, m *message, answer s
 	return s.noteUnsent(tx, mailbox, m, times, answer)
 }
 
+// renewUnsent notes that a file went up just now of which something is remembered, and
+// that the server said OK.
+func (s *session) renewUnsent(tx *state.Tx, mailbox string, m *message) error {
+	u := s.unsentFile(mailbox, m)
+	switch {
+	case u == nil:
+		return nil
+	case u.Answer != "":
+		return s.noteUnsent(tx, mailbox, m, 0, "")
+	}
+	return s.noteUnsent(tx, mailbox, m, u.Sent, "")
+}
+
 // forgetUnsent forgets a file that is on the server.
 func (s *session) forgetUnsent(tx *state.Tx, mailbox string, m *message) error {
 	key := fileKey{mailbox, m.file.Base()}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"satchel/state"
 	"satchel/sync/mail"
@@ -22,7 +23,7 @@ func (s *session) settleUploads(ctx context.Context) error {
 	if err := s.recallUnsent(ctx); err != nil {
 		return err
 	}
-	var again []*state.Unsent
+	var notes []*state.Unsent
 	for _, i := range s.intents {
 		if i.Kind != state.IntentAppend || !i.Confirmed || slices.Contains(s.explained, i) {
 			continue
@@ -32,18 +33,25 @@ func (s *session) settleUploads(ctx context.Context) error {
 		if f == nil || mb == nil || f.content == nil && f.row == nil {
 			continue // it was removed since, or is the same as before
 		}
-		sent := 1
-		if u := s.unsentFiles[fileKey{i.Mailbox, f.file.Base()}]; u != nil && u.Digest == i.Digest {
-			sent = max(sent, u.Sent+1)
+		sent, since := 1, time.Time{}
+		if u := s.unsentFiles[fileKey{i.Mailbox, f.file.Base()}]; u != nil && u.Digest == i.Digest && u.Answer == "" {
+			sent, since = u.Sent+1, u.Tried
 		}
-		missing, err := s.provenMissing(ctx, mb, i, f)
-		if err != nil {
+		note := func(sent int) {
+			notes = append(notes, &state.Unsent{Mailbox: i.Mailbox, Base: f.file.Base(), Digest: i.Digest, MTime: f.content.ModTime,
+				Inode: f.content.Inode, Tried: s.now(), Sent: sent})
+		}
+		came := s.mayHaveCome(mb, i, f)
+		missing, err := s.provenMissing(ctx, mb, i, since)
+		if missing = missing && !came; err != nil {
 			return err
 		}
 		if missing && f.content != nil && (sent < maxSent || s.req.Full) {
-			again = append(again, &state.Unsent{Mailbox: i.Mailbox, Base: f.file.Base(), Digest: i.Digest, MTime: f.content.ModTime,
-				Inode: f.content.Inode, Tried: s.now(), Sent: sent})
+			note(sent)
 			continue
+		}
+		if f.content != nil && (since.IsZero() || since.After(s.now())) {
+			note(sent - 1) // it waits from now on
 		}
 		s.waiting = append(s.waiting, i)
 		f.unsettled = true
@@ -51,7 +59,7 @@ func (s *session) settleUploads(ctx context.Context) error {
 		if f.row == nil {
 			f.done = true
 		}
-		why := errUnsettled(i.Mailbox)
+		why := errUnsettled(i.Mailbox, came)
 		if missing {
 			why = errSentOften(i.Mailbox, sent)
 		}
@@ -59,11 +67,12 @@ func (s *session) settleUploads(ctx context.Context) error {
 	}
 	s.newLocal = slices.DeleteFunc(s.newLocal, func(f *message) bool { return f.done })
 	s.newRemote = slices.DeleteFunc(s.newRemote, func(n *message) bool { return n.done })
-	return s.noteMissing(ctx, again)
+	return s.noteWaiting(ctx, notes)
 }
 
-// noteMissing remembers what goes up again because it did not get there.
-func (s *session) noteMissing(ctx context.Context, list []*state.Unsent) error {
+// noteWaiting remembers since when an upload is looked for, and what goes up again
+// because it did not get there.
+func (s *session) noteWaiting(ctx context.Context, list []*state.Unsent) error {
 	if len(list) == 0 || s.req.DryRun {
 		return nil
 	}
@@ -85,44 +94,57 @@ func (s *session) tellUnplaced() {
 	}
 }
 
-func errUnsettled(mailbox string) error {
-	return &mail.Error{Op: "upload", Mailbox: mailbox, Kind: mail.KindMessage,
+// errUnsettled says that an upload waits; came: a message there may be it.
+func errUnsettled(mailbox string, came bool) error {
+	e := &mail.Error{Op: "upload", Mailbox: mailbox, Kind: mail.KindMessage,
 		Err: errors.New("the server said OK to it, and no message there is known to be it; it is not sent again"),
 		Hint: fmt.Sprintf("look for the message in %s on the server: if it is there, move the file elsewhere, and if it is not, sync with --full",
 			mailbox)}
+	if came {
+		e.Hint = fmt.Sprintf("a message that came to %s may be it: move the file out of the Maildir and sync; if what comes down is another message, put the file back",
+			mailbox)
+	}
+	return e
 }
 
-// provenMissing reports whether an upload is proven not to be on the server: no message
-// came there, or each that came is known to be another one. The run that sent it
-// takes nothing for proof, for what one connection stored another one may not see
-// yet.
-func (s *session) provenMissing(ctx context.Context, mb *mailbox, i *state.Intent, f *message) (bool, error) {
-	if s.req.Full {
-		return !s.sentNow[i.ID], nil // the user looked
-	}
-	maybe := false
-	known := map[mail.UID]bool{}
+// mayHaveCome reports whether a new message may be what an upload became, and has
+// such messages wait: taken for another message, it would become a second file, and
+// then count as one that is known.
+func (s *session) mayHaveCome(mb *mailbox, i *state.Intent, f *message) (may bool) {
 	for _, n := range s.newRemote {
-		if n.item.Remote.Mailbox != mb.name {
-			continue
-		}
-		if known[n.uid] = true; s.mayBeUpload(i, f, n) {
-			// Taken for another message it would become a second file, and then count
-			// as one that is known.
-			maybe, n.done = true, true
+		if s.mayBeUpload(i, f, n) {
+			may, n.done = true, true
 			s.hold(true, mb.name)
 		}
 	}
+	return may
+}
+
+// provenMissing reports whether an upload, which is looked for since then, is proven
+// not to be on the server as far as nothing new there may be it: nothing came there,
+// or each message that came is known to be another one. The server may be a replica
+// that is behind, or a store that does not list at once what it took. So this counts
+// a day after the upload only, and not while the server tells of fewer messages than
+// there were before it; except for the user who has looked, and says --full.
+func (s *session) provenMissing(ctx context.Context, mb *mailbox, i *state.Intent, since time.Time) (bool, error) {
+	if s.sentNow[i.ID] || s.req.Full {
+		return !s.sentNow[i.ID], nil
+	}
 	next := mb.uidNext()
-	if maybe || s.sentNow[i.ID] || mb.frozen() || s.frozen(i) || mb.detached || next == 0 || mb.row == nil {
+	if mb.frozen() || s.frozen(i) || mb.detached || next == 0 || mb.row == nil {
 		return false, nil
 	}
-	return s.explains(ctx, mb, i.UID, next, known)
+	if since.IsZero() || s.now().Sub(since) < believeBehind || next < i.UID {
+		return false, nil
+	}
+	return s.explains(ctx, mb, i.UID, next)
 }
 
 // uidNext returns the UIDNEXT that this cycle was told; 0 when it was told none.
 func (mb *mailbox) uidNext() mail.UID {
 	switch {
+	case mb.changes != nil && mb.changes.ToldNext != 0:
+		return min(mb.changes.ToldNext, mb.changes.Cursor.UIDNext)
 	case mb.changes != nil:
 		return mb.changes.Cursor.UIDNext
 	case mb.remote != nil:
@@ -133,7 +155,11 @@ func (mb *mailbox) uidNext() mail.UID {
 
 // explains reports whether each UID from first to next was given to a message that
 // is known.
-func (s *session) explains(ctx context.Context, mb *mailbox, first, next mail.UID, known map[mail.UID]bool) (bool, error) {
+func (s *session) explains(ctx context.Context, mb *mailbox, first, next mail.UID) (bool, error) {
+	known := map[mail.UID]bool{}
+	for _, n := range s.newRemote {
+		known[n.uid] = known[n.uid] || n.item.Remote.Mailbox == mb.name
+	}
 	if err := s.db.UIDs(ctx, mb.row.ID, first, func(uid mail.UID) { known[uid] = true }); err != nil {
 		return false, err
 	}
@@ -149,5 +175,5 @@ func (s *session) explains(ctx context.Context, mb *mailbox, first, next mail.UI
 			n++
 		}
 	}
-	return next <= first || n >= uint64(next-first), nil
+	return n >= uint64(next-first), nil
 }
