@@ -101,6 +101,14 @@ func (s *session) hiddenFile(base string, size int64) string {
 	return ""
 }
 
+// hidesUpload reports whether the file that an interrupted upload sent may be
+// somewhere on disk although it was not seen. The journal has the size of what was
+// sent.
+func (s *session) hidesUpload(i *state.Intent) bool {
+	return s.hiddenFile(i.Base, i.Size) != "" ||
+		slices.ContainsFunc(s.hideouts.bySize, func(f *hideout) bool { return mayBe(f.size, i.Size) })
+}
+
 // freezeSkipped says which directories were left out, and keeps the mailboxes as
 // they are that these were: nothing is known of them or of those below.
 func (s *session) freezeSkipped(skipped []maildir.Skipped) {

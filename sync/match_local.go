@@ -321,7 +321,7 @@ func (s *session) confirmNowhere(ctx context.Context) error {
 		return err
 	}
 	for n, intents := range waits {
-		if !s.localBlind && !slices.ContainsFunc(intents, func(i *state.Intent) bool { return s.hiddenFile(i.Base, i.Size) != "" }) {
+		if !s.localBlind && !slices.ContainsFunc(intents, func(i *state.Intent) bool { return s.hidesUpload(i) }) {
 			delete(waits, n)
 			continue
 		}
