@@ -171,8 +171,8 @@ func (a *applier) done(op *plan.Op) {
 	a.log.Debug("done", "op", op.String())
 }
 
-// holdBack leaves an operation for later: what led to it must be seen again.
-func (a *applier) holdBack(op *plan.Op) {
+// leaveForLater leaves an operation for later: what led to it must be seen again.
+func (a *applier) leaveForLater(op *plan.Op) {
 	places := []string{op.Mailbox, op.To}
 	if op.Item != nil {
 		places = append(places, op.Item.Local.Mailbox, op.Item.Remote.Mailbox)
@@ -193,7 +193,7 @@ func (a *applier) holdBack(op *plan.Op) {
 
 // skip leaves an operation for later, and says why.
 func (a *applier) skip(op *plan.Op, err error) {
-	a.holdBack(op)
+	a.leaveForLater(op)
 	if errors.Is(err, errStopped) {
 		return // the run says so
 	}

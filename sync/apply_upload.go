@@ -55,7 +55,7 @@ func (a *applier) upload(ctx context.Context, c *remote.Conn, ops []*plan.Op) er
 			continue
 		}
 		if held, err := a.heldBack(mb, m); held {
-			a.holdBack(op)
+			a.leaveForLater(op)
 			if err != nil {
 				a.rep.problem(op.Mailbox, op.MessageKey(), err)
 			}

@@ -223,7 +223,7 @@ func (dl *download) leave(mailbox string, err error) {
 		for _, op := range group {
 			if op.Mailbox == mailbox && !dl.over[op] {
 				dl.over[op], some = true, true
-				dl.a.holdBack(op)
+				dl.a.leaveForLater(op)
 			}
 		}
 	}

@@ -203,9 +203,9 @@ func (s *session) unsynced(folders []maildir.Folder) {
 	}
 }
 
-// holdBack finds the messages that seem to be gone from the Maildir and of which
+// holdHidden finds the messages that seem to be gone from the Maildir and of which
 // that is not known. The planner leaves them alone.
-func (s *session) holdBack(ctx context.Context) error {
+func (s *session) holdHidden(ctx context.Context) error {
 	var missing []*message
 	for _, m := range s.messages {
 		if m.item.Local.State != plan.Removed || m.item.Trashed || m.item.Left || s.postponedBefore(m.row.ID) != nil {
@@ -363,11 +363,14 @@ func (s *session) sayHeld(p *plan.Plan) {
 				where = append(where, fmt.Sprintf("%s (%d)", name, counts[why][name]))
 			}
 		}
-		if n := len(names) - len(where); n > 0 {
+		switch n := len(names) - len(where); {
+		case n == 1:
+			where = append(where, "and 1 more mailbox")
+		case n > 1:
 			where = append(where, fmt.Sprintf("and %d more mailboxes", n))
 		}
-		s.rep.problem(names[0], "", &mail.Error{Op: "remove from the server what is missing of", Mailbox: strings.Join(where, ", "), Kind: mail.KindMessage,
+		s.rep.problem(names[0], "", &mail.Error{Op: "remove from the server what is missing of " + strings.Join(where, ", "), Kind: mail.KindMessage,
 			Err:  fmt.Errorf("messages stay there: %d; %s", total, why),
-			Hint: "move the file back, or let it be synced; to remove the message, remove it on the server; exclude ends it for what cannot be read"})
+			Hint: "move the files back, or let the place where they are be synced; make readable what cannot be read, or exclude it where it is a directory; to remove the messages, remove them on the server"})
 	}
 }

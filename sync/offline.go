@@ -42,7 +42,7 @@ func (e *Engine) offline(ctx context.Context, db *state.DB, store *maildir.Store
 // has to say goes into the report of the session.
 func (s *session) localChanges(ctx context.Context) (map[string]int, error) {
 	defer func() { s.ahead.wait() }()
-	for _, step := range []func(context.Context) error{s.survey, s.scanLocal, s.matchLocal, s.findStumps, s.recoverLocal, s.settleStumps, s.holdBack, s.tallyRemovals} {
+	for _, step := range []func(context.Context) error{s.survey, s.scanLocal, s.matchLocal, s.findStumps, s.recoverLocal, s.settleStumps, s.holdHidden, s.tallyRemovals} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}

@@ -203,8 +203,11 @@ func (s *session) confirmRename(ctx context.Context, c *remote.Conn, op *plan.Op
 	if other := alike(list, op.To); !there && other != "" && other != op.Mailbox {
 		s.noteAlias(op.To, other)
 	}
-	return &mail.Error{Op: "rename mailbox", Mailbox: op.Mailbox, Kind: mail.KindMailbox,
-		Err: fmt.Errorf("the server said that it did, and does not list it as %s", op.To)}
+	err = fmt.Errorf("the server said that it did, and does not list it as %s", op.To)
+	if there {
+		err = fmt.Errorf("the server said that it did, and has %s and still %s", op.To, op.Mailbox)
+	}
+	return &mail.Error{Op: "rename mailbox", Mailbox: op.Mailbox, Kind: mail.KindMailbox, Err: err}
 }
 
 // resubscribe moves subscriptions, which stay with the old name (RFC 3501

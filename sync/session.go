@@ -212,7 +212,7 @@ func (s *session) look(ctx context.Context) error {
 		s.keepUnshown,
 		s.settleStumps,
 		s.confirmRemoved,
-		s.holdBack,
+		s.holdHidden,
 		s.confirmVanished,
 		s.findTrash,
 		s.tallyRemovals,

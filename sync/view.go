@@ -42,7 +42,7 @@ type view struct {
 	lately                  map[string]plan.Lost
 	odd                     []oddEntry     // guarded by session.mu
 	trash                   string         // where removals go on the server, which need not be synced; empty: nowhere
-	sayAgain                bool           // some folders have names that cannot be read back
+	sayAgain                bool           // directories were left out: the next run looks at INBOX's again, and says so
 	queue                   []*window      // what is not listed yet
 	twins                   []*message     // wait until another of the same content is on disk
 	pending                 map[int64]bool // rows of mailboxes with interrupted deliveries

@@ -26,7 +26,9 @@ func (p *maker) holdBack() {
 		if !o.Kind.Silent() {
 			p.plan.Held = append(p.plan.Held, o)
 		}
-		mark(p.plan.LocalPending, o.places()) // it must be missed again
+		// That it is missing waits, also where what is left out is a download,
+		// of which drop says that a change of the server waits.
+		mark(p.plan.LocalPending, o.places())
 		return true
 	})
 	sortOps(p.plan.Held)

@@ -44,7 +44,9 @@ type Plan struct {
 	// may not be written). The applier must not call them settled.
 	LocalPending, RemotePending map[string]bool
 	// localHeld and remoteHeld name those in which a change of that side was seen
-	// of a message whose operation, on the other side, is not in Ops.
+	// of a message of which any operation is not in Ops. It need not be one that
+	// carries the change over: so the mailbox is looked at again, as one that is
+	// pending, but only a pending one keeps a run from being called complete.
 	localHeld, remoteHeld map[string]bool
 	// Held are the operations left out of the plan because of [Item.Held].
 	Held []Op
