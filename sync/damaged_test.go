@@ -231,3 +231,35 @@ func TestDamagedMailbox(t *testing.T) {
 		}
 	}
 }
+
+// TestDamagedHeader: where the header of a message ends the session, which is asked
+// for to pair it with a file, its mailbox is named and left alone, and the rest is
+// synced.
+func TestDamagedHeader(t *testing.T) {
+	for name, how := range map[string]imaptest.Damage{"bye": imaptest.EndsAll, "closed": imaptest.ClosesAll} {
+		t.Run(name, func(t *testing.T) {
+			d := &imaptest.Damaged{}
+			w := newWorld(t, imaptest.Options{Damaged: d})
+			must(w, w.srv.CreateMailbox("Bad"))
+			m := w.message()
+			w.srv.Append("Bad", []string{`\Seen`}, time.Unix(1_700_000_000, 0), append([]byte("X-TUID: 123456789012\r\n"), m...))
+			w.srv.Append("INBOX", []string{`\Seen`}, time.Unix(1_700_000_000, 0), w.message())
+			w.plantFile("Bad", m)
+			d.Message("Bad", 1, how)
+			for run := range 2 {
+				rep, err := w.trySync(mailsync.Request{})
+				if err != nil || len(rep.Problems) == 0 || !strings.HasPrefix(blamed(rep)[0], "Bad") {
+					t.Fatalf("run %d: %v, blamed %v: %v", run, err, blamed(rep), texts(rep))
+				}
+				if a, b := len(w.files("INBOX")), len(w.files("Bad")); a != 1 || b != 1 {
+					t.Errorf("run %d: %d files and %d in the damaged mailbox", run, a, b)
+				}
+			}
+			d.Message("Bad", 1, imaptest.Sound)
+			if rep := w.sync(); len(rep.Counts) > 0 {
+				t.Errorf("mended, and did %v", rep.Counts)
+			}
+			w.quiet()
+		})
+	}
+}
