@@ -68,6 +68,42 @@ func TestHeaderNotSent(t *testing.T) {
 	}
 }
 
+// TestAlteredUploadNotSent: the server says which UID an upload got, and does not send
+// what it made of it. Nothing doubles.
+func TestAlteredUploadNotSent(t *testing.T) {
+	for what, of := range map[string]*regexp.Regexp{
+		"header": regexp.MustCompile(`FETCH \(UID \d+ BODY\[HEADER\]`),
+		"body":   regexp.MustCompile(`FETCH \(UID \d+ .*BODY\[\]`),
+		"both":   regexp.MustCompile(`FETCH \(UID \d+ .*BODY\[(HEADER)?\]`),
+		"all":    regexp.MustCompile(`FETCH \(UID \d+ .*BODY\[`),
+	} {
+		for kind, stores := range imaptest.Alterations() {
+			t.Run(kind+"/"+what, func(t *testing.T) {
+				t.Parallel()
+				h := &withheld{}
+				w := newWorld(t, imaptest.Options{Caps: levels()["plain"], Stores: stores, Mangle: h.mangle})
+				w.acct.NoFsync = true
+				w.sync()
+				files := w.written()
+				w.write("INBOX", files)
+				h.set(of)
+				for i := range 2 {
+					_, err := w.trySync(mailsync.Request{})
+					must(w, err)
+					w.holdsOnce(len(files), fmt.Sprintf("run %d without it", i+1))
+				}
+				h.set(nil)
+				w.sync()
+				w.quiet()
+				w.holdsOnce(len(files), "after")
+				w.check(mailsync.CheckRequest{Repair: true})
+				w.quiet()
+				w.holdsOnce(len(files), "after a repair")
+			})
+		}
+	}
+}
+
 // TestFileNotReadableNow: a file that is to be compared with a message and cannot be
 // read at that moment may be that message.
 func TestFileNotReadableNow(t *testing.T) {

@@ -71,6 +71,8 @@ func (s *session) learnAltered(ctx context.Context, mb *mailbox, list []*resized
 	for _, uid := range req.UIDs {
 		r := of[uid]
 		if r.like == nil {
+			// The server's word for the UID stands. Without its row the file would go up
+			// again, and once more each time that the server does not send it.
 			continue
 		}
 		swapped := slices.ContainsFunc(list, func(o *resized) bool { return o != r && o.row.Digest == r.like.Whole })
