@@ -13,9 +13,8 @@ import (
 // that is configured. Its folders are then no mailboxes, or others than those
 // of the server, and all mail would come down once more beside them.
 
+// Deepest is how many levels are looked for folders, Widest how many directories.
 const (
-	// Deepest is how many levels are looked for folders, Widest how many
-	// directories.
 	Deepest = 16
 	Widest  = 50_000
 )
