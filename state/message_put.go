@@ -128,6 +128,11 @@ func (t *Tx) Delivered(ids ...int64) error {
 	return t.allOf("UPDATE message SET pending=0 WHERE id", ids)
 }
 
+// Awaited marks messages whose files are still to be delivered.
+func (t *Tx) Awaited(ids ...int64) error {
+	return t.allOf("UPDATE message SET pending=1 WHERE id", ids)
+}
+
 // DeleteMessages forgets messages.
 func (t *Tx) DeleteMessages(ids ...int64) error { return t.allOf("DELETE FROM message WHERE id", ids) }
 

@@ -229,13 +229,18 @@ func (s *session) leftSince(m *message) bool {
 }
 
 // dropUndelivered forgets rows that were written ahead of a delivery that did
-// not happen; the server's message is new again.
+// not happen; the server's message is new again. What an older Maildir does not
+// have waits for its delivery as well, which may be another run's.
 func (s *session) dropUndelivered(ctx context.Context) error {
 	var drop, delivered []*message
-	var dropIDs, deliveredIDs []int64
+	var dropIDs, deliveredIDs, awaitedIDs []int64
 	for _, m := range s.messages {
 		switch {
 		case (m.row.Pending || s.restored && !m.detached) && m.item.Local.State == plan.Removed:
+			if !m.row.Pending {
+				m.row.Pending = true
+				awaitedIDs = append(awaitedIDs, m.row.ID)
+			}
 			drop = append(drop, m)
 			if !s.passed(m) { // else the row is all that speaks of it until it is delivered
 				dropIDs = append(dropIDs, m.row.ID)
@@ -249,7 +254,7 @@ func (s *session) dropUndelivered(ctx context.Context) error {
 		return nil
 	}
 	note := func(tx *state.Tx) error {
-		return errors.Join(tx.DeleteMessages(dropIDs...), tx.Delivered(deliveredIDs...))
+		return errors.Join(tx.Awaited(awaitedIDs...), tx.DeleteMessages(dropIDs...), tx.Delivered(deliveredIDs...))
 	}
 	if !s.req.DryRun {
 		if err := s.db.Update(ctx, note); err != nil {
