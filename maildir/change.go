@@ -74,7 +74,15 @@ func (s *Store) tmpFor(dst string) string {
 
 // Copy gives a message a second name: a hard link, or a copy where links are
 // not possible. It never replaces a file. SyncFolders makes it durable.
-func (s *Store) Copy(ctx context.Context, from, to File) error {
+func (s *Store) Copy(ctx context.Context, from, to File) error { return s.copy(ctx, from, to, true) }
+
+// CopyApart makes a copy of a file that somebody may still be writing: what is
+// written later does not come to the copy.
+func (s *Store) CopyApart(ctx context.Context, from, to File) error {
+	return s.copy(ctx, from, to, false)
+}
+
+func (s *Store) copy(ctx context.Context, from, to File, link bool) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -92,8 +100,12 @@ func (s *Store) Copy(ctx context.Context, from, to File) error {
 		return s.moveFailed(op, from, src, err)
 	}
 	if odd := s.notRead(i); odd != nil {
-		err = fmt.Errorf("%s %w", src, odd)
-	} else if err = s.fs.Link(src, dst); cannotLink(err) {
+		return s.moveFailed(op, from, src, fmt.Errorf("%s %w", src, odd))
+	}
+	if link {
+		err = s.fs.Link(src, dst)
+	}
+	if !link || cannotLink(err) {
 		err = s.copyFile(ctx, src, dst, s.tmpFor(dst), s.sync)
 	}
 	return s.moveFailed(op, from, src, err)

@@ -195,6 +195,9 @@ func (a *applier) prepareCopy(c *localChange) error {
 	if to == nil || to.row == nil || !src.onDisk() {
 		return mail.ErrGone
 	}
+	if !a.asSynced(src) {
+		return mail.ErrChanged
+	}
 	k, waits, err := a.letters(c.op.To, c.m.item.Remote.Flags)
 	if err != nil {
 		return err
@@ -239,7 +242,11 @@ func (a *applier) changeLocal(ctx context.Context, c *localChange) error {
 		a.newBase(&c.target)
 		return a.store.Rename(ctx, c.m.file, c.target)
 	case plan.LocalCopy:
-		return a.store.Copy(ctx, ref(c.op.Source).file, c.target)
+		src := ref(c.op.Source)
+		if a.maybeGrowing[src.file.Base()] {
+			return a.store.CopyApart(ctx, src.file, c.target)
+		}
+		return a.store.Copy(ctx, src.file, c.target)
 	case plan.LocalRemove:
 		return a.store.Discard(ctx, c.m.file, a.undoRun())
 	}

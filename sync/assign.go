@@ -16,7 +16,7 @@ func (s *session) assign(ctx context.Context, sus *suspect) error {
 	n := sus.m
 	name := n.item.Remote.Mailbox
 	if n.replaces != 0 {
-		copyOf(n, sus)
+		s.copyOf(n, sus)
 		return nil
 	}
 	i, m, err := s.original(ctx, n, sus.digest)
@@ -63,7 +63,7 @@ func (s *session) assign(ctx context.Context, sus *suspect) error {
 		s.movedTo(from, n)
 		return nil
 	}
-	copyOf(n, sus)
+	s.copyOf(n, sus)
 	return nil
 }
 
@@ -129,13 +129,20 @@ func (s *session) sentTo(mailbox string, d mail.Digest) bool {
 }
 
 // copyOf makes n a copy of a candidate.
-func copyOf(n *message, sus *suspect) {
+func (s *session) copyOf(n *message, sus *suspect) {
 	for _, c := range sus.candidates {
-		if c.row != nil && c.digest() == sus.digest && c.onDisk() {
+		if c.row != nil && c.digest() == sus.digest && c.onDisk() && s.asSynced(c) {
 			n.item.CopyOf = &c.item
 			return
 		}
 	}
+}
+
+// asSynced reports whether the file of a message has the size that was synced. One
+// that somebody is still writing, or has edited, is no source of copies.
+func (s *session) asSynced(m *message) bool {
+	size, err := s.store.DiskSize(m.file)
+	return err == nil && size == m.row.DiskSize
 }
 
 // betterOrigin reports whether a is rather than b the message that the server

@@ -40,15 +40,16 @@ type view struct {
 	halves                  []string       // directories there that have only one of cur and new
 	before                  map[string]int // messages of the base by mailbox, under "" in all; nil if none was removed
 	lately                  map[string]plan.Lost
-	odd                     []oddEntry     // guarded by session.mu
-	trash                   string         // where removals go on the server, which need not be synced; empty: nowhere
-	sayAgain                bool           // directories were left out: the next run looks at INBOX's again, and says so
-	queue                   []*window      // what is not listed yet
-	twins                   []*message     // wait until another of the same content is on disk
-	pending                 map[int64]bool // rows of mailboxes with interrupted deliveries
-	stumps                  []*stump       // messages whose files have grown since they went up
-	halfUploads             []*half        // uploads that a run died in, of files that have grown since
-	grownUp                 []state.Young  // files that are whole by now
+	odd                     []oddEntry      // guarded by session.mu
+	trash                   string          // where removals go on the server, which need not be synced; empty: nowhere
+	sayAgain                bool            // directories were left out: the next run looks at INBOX's again, and says so
+	queue                   []*window       // what is not listed yet
+	twins                   []*message      // wait until another of the same content is on disk
+	pending                 map[int64]bool  // rows of mailboxes with interrupted deliveries
+	stumps                  []*stump        // messages whose files have grown since they went up
+	halfUploads             []*half         // uploads that a run died in, of files that have grown since
+	grownUp                 []state.Young   // files that are whole by now
+	maybeGrowing            map[string]bool // by base, files that a program may still be writing
 	// relisted are the mailboxes as they were behind the last answer by which a
 	// message is held to be gone; nil when they were not listed then.
 	relisted []remote.Mailbox

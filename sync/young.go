@@ -65,6 +65,10 @@ func (s *session) findStumps(ctx context.Context) error {
 	if err != nil || len(list) == 0 {
 		return err
 	}
+	s.maybeGrowing = map[string]bool{}
+	for _, y := range list {
+		s.maybeGrowing[y.Base] = true
+	}
 	for batch := range slices.Chunk(list, youngAtOnce) {
 		if err := s.findSome(ctx, batch); err != nil {
 			return err
