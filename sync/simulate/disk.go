@@ -91,6 +91,9 @@ func (w *World) setFile(f file, flag string, on bool) bool {
 	}
 	slices.Sort(letters)
 	to := file{folder: f.folder, sub: "cur", name: f.base() + ":2," + string(letters)}
+	if _, err := os.Lstat(w.tree.path(to)); err == nil { // a file of the same unique part
+		return false
+	}
 	if os.Rename(w.tree.path(f), w.tree.path(to)) != nil {
 		return false
 	}
@@ -114,9 +117,9 @@ func (w *World) readable(f file, flag string) bool {
 // keyword reports whether a flag is one that takes a letter of the folder's own.
 func keyword(flag string) bool { return flag[0] != '\\' && flag != "$Forwarded" }
 
-// strange notes that a file takes letters along of which only the table of the
+// unreadable notes that a file takes letters along of which only the table of the
 // folder that it leaves tells what they mean, before a run saw them there.
-func (w *World) strange(f file) {
+func (w *World) unreadable(f file) {
 	t := w.model.tokens[f.token]
 	unseen := func(k string) bool { return keyword(k) && (!slices.Contains(t.base, f.folder) || !t.flags[k]) }
 	if t != nil && slices.ContainsFunc(w.tree.flags(f), unseen) {
@@ -148,8 +151,8 @@ func (w *World) remove(f file) bool {
 	}
 	w.tree.stampFolder(f.folder)
 	w.model.removed(Disk, f.token, f.folder)
-	if t := w.model.tokens[f.token]; !t.known && slices.Contains(w.h.Setting.Without, "UIDPLUS") {
-		// A run may just have uploaded it, and not know yet which message it
+	if t := w.model.tokens[f.token]; (w.stopped || slices.Contains(w.h.Setting.Without, "UIDPLUS")) && t.most > len(t.base) {
+		// A run may just have sent it, and not know yet which message it
 		// became: what the server shows then is new, and comes down again.
 		t.voided = true
 	}
@@ -175,6 +178,7 @@ func diskDropAll(w *World, e Event) bool {
 // those letters say nothing, so the keywords stay what they were.
 func (w *World) target(f file, folder string, anew bool) file {
 	to := file{folder: folder, sub: f.sub, name: f.name}
+	w.strange = w.strange || folder != f.folder && slices.ContainsFunc(w.tree.flags(f), keyword)
 	taken := slices.ContainsFunc(w.tree.files(folder), func(x file) bool { return x.base() == f.base() })
 	if anew || taken {
 		to.name = w.newName()
@@ -189,7 +193,7 @@ func (w *World) moveFile(f file, folder string, anew bool) bool {
 	if f.folder == folder {
 		return false
 	}
-	w.strange(f)
+	w.unreadable(f)
 	if os.Rename(w.tree.path(f), w.tree.path(w.target(f, folder, anew))) != nil {
 		return false
 	}
@@ -299,7 +303,7 @@ func diskSave(w *World, e Event) bool {
 	if err != nil || os.WriteFile(w.tree.path(to), text, 0o600) != nil {
 		return false
 	}
-	w.strange(f)
+	w.unreadable(f)
 	_ = os.Chtimes(w.tree.path(to), i.ModTime(), i.ModTime())
 	_ = os.Remove(w.tree.path(f))
 	w.tree.stampFolder(f.folder)

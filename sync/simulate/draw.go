@@ -84,7 +84,7 @@ func (h *History) epoch(rng *rand.Rand, kinds []string) {
 			if run.Fault == "power" {
 				run.At = 1 + rng.IntN(200) // each write of the state is a step then
 			}
-			if slices.Contains([]string{"refuse", "lost", "drop"}, run.Fault) {
+			if slices.Contains([]string{"refuse", "lost", "drop", "shortlist"}, run.Fault) {
 				run.At = 1 + rng.IntN(12)
 			}
 		}

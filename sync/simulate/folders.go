@@ -107,7 +107,7 @@ func diskNoKeywords(w *World, e Event) bool {
 		return false
 	}
 	stamp(w.tree.dir(folder))
-	w.torn[folder] = true
+	w.torn[folder], w.strange = true, true
 	w.note("disk: %s loses dovecot-keywords", folder)
 	return true
 }

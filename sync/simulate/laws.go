@@ -128,11 +128,14 @@ func (w *World) settle() *Violation {
 			}
 		}
 	}
-	if unexpected(res) {
-		return broken("problem", "the second run of an agreement has problems: %v", res)
-	}
 	server, disk := w.serverSnapshot(), w.tree.snapshot()
 	v = w.first(
+		func() *Violation {
+			if unexpected(res) {
+				return broken("problem", "the second run of an agreement has problems: %v", res)
+			}
+			return nil
+		},
 		func() *Violation { return same(server, disk) },
 		func() *Violation { return w.numbers(server) },
 		func() *Violation { return w.places(server) },
@@ -144,7 +147,7 @@ func (w *World) settle() *Violation {
 	if v != nil {
 		return v
 	}
-	w.lost, w.rights = false, false
+	w.lost, w.rights, w.stopped = false, false, false
 	clear(w.torn)
 	w.model.agreed(server)
 	w.note("-- agreed")

@@ -35,7 +35,6 @@ type token struct {
 	copied  bool   // dates of copies are the copying program's
 	half    int    // how much of content was written first; 0: all
 	halved  bool   // that half may stay, beside the whole or without it
-	dated   bool   // the date was given by the server
 	excused string // why its place and flags are nobody's law until the next agreement; empty: they are
 	// voided: its UIDs became void since the last agreement. What was removed
 	// then may come back, and a flag that was cleared be set again, since

@@ -24,7 +24,7 @@ func runKinds() []string {
 
 // faultKinds are what can befall a run.
 func faultKinds() []string {
-	return []string{"kill", "power", "cut", "full", "refuse", "lost", "drop"}
+	return []string{"kill", "power", "cut", "full", "refuse", "lost", "drop", "shortlist"}
 }
 
 // result is what a run came to.
@@ -89,6 +89,7 @@ func (w *World) run(req mailsync.Request, f fault, actors map[int]func()) (res r
 	w.befall(f)
 	w.trip.arm(f, actors)
 	res.rep, res.err = e.Sync(context.Background(), req)
+	w.stopped = w.stopped || res.err != nil
 	w.trip.mu.Lock()
 	res.where, res.steps, res.effects = w.trip.where, w.trip.n, w.trip.shown
 	w.trip.mu.Unlock()
@@ -173,6 +174,8 @@ func (w *World) hook(_ *imaptest.Conn, _, verb, _ string) imaptest.Action {
 	return act
 }
 
+// mangle has a list leave out one of its lines, as a proxy does when one of the
+// servers behind it does not answer.
 func (w *World) mangle(_ *imaptest.Conn, line string) string {
 	w.trip.mu.Lock()
 	defer w.trip.mu.Unlock()
@@ -182,7 +185,7 @@ func (w *World) mangle(_ *imaptest.Conn, line string) string {
 	if w.fault.at--; w.fault.at >= 0 || strings.Contains(line, "INBOX") {
 		return line
 	}
-	w.trip.where = "shortlist"
+	w.trip.where, w.fault.kind = "shortlist", ""
 	return ""
 }
 

@@ -3,6 +3,7 @@ package simulate
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -17,7 +18,8 @@ func (w *World) stateFiles(dir string) []string {
 }
 
 func keepCopy(w *World, _ Event) bool {
-	if len(w.stateFiles(w.acct.StateDir)) == 0 {
+	// A half that comes back from a copy has nobody who writes the rest.
+	if len(w.half) > 0 || len(w.stateFiles(w.acct.StateDir)) == 0 {
 		return false
 	}
 	w.model.last++
@@ -85,7 +87,7 @@ func maildirOld(w *World, _ Event) bool {
 	if w.saved.mail == "" {
 		return false
 	}
-	before := w.whole(w.tree.all())
+	before := slices.DeleteFunc(w.tree.all(), func(f file) bool { return f.token == 0 || f.token > 9000 })
 	_ = os.RemoveAll(w.tree.root)
 	if os.CopyFS(w.tree.root, os.DirFS(w.saved.mail)) != nil || w.keepTimes(w.saved.mail, w.tree.root) != nil {
 		return false

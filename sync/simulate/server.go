@@ -39,11 +39,9 @@ func startFlags(n int) []string {
 }
 
 func (w *World) append(box string, t *token, flags []string) bool {
-	date := t.date
-	if w.mail.Append(w.onWire(box), flags, date, t.content) == 0 {
+	if w.mail.Append(w.onWire(box), flags, t.date, t.content) == 0 {
 		return false
 	}
-	t.dated = true
 	w.model.made(Server, t.n, box, flags)
 	w.note("server: %d comes to %s %v", t.n, box, flags)
 	return true
@@ -211,13 +209,13 @@ func serverRename(w *World, e Event) bool {
 		delete(w.readers, from)
 		w.readers[to] = true
 	}
+	if !w.h.Setting.ObjectID {
+		w.model.voids(from) // nothing proves what the mailbox was
+	}
 	for _, x := range moved {
 		w.model.moved(Server, x.token, x.box, to+x.box[len(from):])
 	}
 	w.model.disturbed(Server, from, to)
-	if !w.h.Setting.ObjectID {
-		w.model.voids(from) // nothing proves what the mailbox was
-	}
 	w.note("server: mailbox %s renamed to %s", from, to)
 	return true
 }

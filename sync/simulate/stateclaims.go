@@ -24,9 +24,13 @@ func (w *World) stateClaims() (v *Violation) {
 			v = broken("harness", "%v", err)
 		}
 	}()
+	tables, err := table(db, `SELECT name FROM sqlite_master WHERE name = 'mailbox'`)
+	if err != nil || tables == "" { // killed before it had a schema
+		return claimed(err)
+	}
 	cursors, err := cursorsOf(db)
 	if err != nil {
-		return nil // killed before it had a schema
+		return claimed(err)
 	}
 	for _, c := range cursors {
 		validity, _, _ := w.srv.UIDState(w.onWire(c.name))
@@ -44,6 +48,14 @@ func (w *World) stateClaims() (v *Violation) {
 		}
 	}
 	return nil
+}
+
+// claimed is a state that the oracle cannot read.
+func claimed(err error) *Violation {
+	if err == nil {
+		return nil
+	}
+	return broken("state", "it cannot be read: %v", err)
 }
 
 // cursor is how far the state says that a mailbox was read.

@@ -12,7 +12,10 @@ func (w *World) statusSays(res result, _ fault) *Violation {
 		return broken("harness", "%v", err)
 	}
 	st, err := e.Status(context.Background())
-	if err != nil || !st.Complete {
+	switch {
+	case err != nil:
+		return broken("status", "status fails: %v", err)
+	case !st.Complete:
 		return nil
 	}
 	here := w.tree.snapshot().where()

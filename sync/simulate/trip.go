@@ -12,7 +12,7 @@ var errCut = errors.New("the connection is cut")
 
 // fault is what befalls a run.
 type fault struct {
-	kind string // kill, power, cut, full, refuse, lost, drop, lie:NAME; empty: nothing
+	kind string // one of faultKinds; empty: nothing
 	at   int
 }
 
