@@ -182,6 +182,16 @@ func (s *Store) Pretend(from, to string) {
 	s.pretended = append(s.pretended, [2]string{Canonical(from), Canonical(to)})
 }
 
+// pretends returns the name that a mailbox on disk answers to.
+func (s *Store) pretends(name string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, p := range s.pretended {
+		name, _ = mail.Renamed(name, p[0], p[1])
+	}
+	return name
+}
+
 // real returns the name that a mailbox has on disk.
 func (s *Store) real(name string) string {
 	s.mu.Lock()

@@ -72,6 +72,7 @@ func (s *Store) Survey(ctx context.Context, known map[string]Stamp) ([]Folder, [
 	}
 	folders := make([]Folder, 0, len(w.found))
 	for _, f := range w.found {
+		f.Name = s.pretends(f.Name)
 		folders = append(folders, *f)
 	}
 	slices.SortFunc(folders, func(a, b Folder) int { return cmp.Compare(a.Name, b.Name) })

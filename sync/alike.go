@@ -20,7 +20,8 @@ import (
 //     subject and date
 //   - Message-ID and body are the same but for line ends
 //   - an upload was under way, or the server said OK to it, and came to where no
-//     other message of that Message-ID is
+//     other message of that Message-ID is; INTERNALDATE or author, subject and
+//     date have to agree, since a draft that is saved again keeps its Message-ID
 //   - Message-ID, author, subject and date are the same, and the server sends
 //     other bytes each time, so that the rest cannot be compared
 //
@@ -208,8 +209,8 @@ func sameUpload(_ *session, a *resemblance, f *message, like *mail.Likeness) (is
 	}
 	// INTERNALDATE is the file's time to the second, where the server keeps it. An
 	// upload without an answer need not have arrived, so another ID speaks against it.
-	same := a.like.MessageID != "" && a.like.MessageID == like.MessageID
-	other := a.like.MessageID != "" && like.MessageID != ""
+	same := a.like.SameCard(like)
+	other := a.like.MessageID != "" && like.MessageID != "" && a.like.MessageID != like.MessageID
 	return same || f.date == a.m.date && (i.Confirmed || !other), true
 }
 

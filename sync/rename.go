@@ -87,6 +87,7 @@ func (s *session) planRenames(f *finding) []plan.RenameStep {
 	}
 	in.RemoteNames = slices.Collect(maps.Keys(f.boxes))
 	steps := plan.Renames(in)
+	s.leaveRenames(in, steps)
 	// Steps build on each other, so those behind one that failed go as well.
 	if i := slices.IndexFunc(steps, func(st plan.RenameStep) bool {
 		op := &st.Ops[0]
@@ -95,6 +96,27 @@ func (s *session) planRenames(f *finding) []plan.RenameStep {
 		steps = steps[:i]
 	}
 	return steps
+}
+
+// leaveRenames notes the mailboxes that have another name on the server, and are
+// renamed by a run of other direction or scope. Their messages are not gone.
+func (s *session) leaveRenames(in plan.RenameInput, steps []plan.RenameStep) {
+	s.otherName = map[string]bool{}
+	if !in.Pull && !in.Push && len(in.Only) == 0 {
+		return
+	}
+	in.Pull, in.Push, in.Only = false, false, nil
+	now := map[string]bool{}
+	for _, st := range steps {
+		now[st.Ops[0].String()] = true
+	}
+	for _, st := range plan.Renames(in) {
+		if op := &st.Ops[0]; op.Kind == plan.LocalRename && !now[op.String()] {
+			for _, names := range st.Base {
+				s.otherName[names[0]] = true
+			}
+		}
+	}
 }
 
 // rename carries out one step.

@@ -38,6 +38,7 @@ type session struct {
 	// What is known of names; see listed.go.
 	namespaces string            // as the state has them; see [remote.Client.Namespace]
 	spellings  map[string]string // of mailboxes of the base, where they are not those that satchel would choose
+	otherName  map[string]bool   // mailboxes of the base that the server calls otherwise, and this run does not rename here
 	notThere   map[string]bool   // mailboxes that were asked for by name, and are not there
 	incomplete bool              // a list left mailboxes out, so nothing that is missing counts as removed
 

@@ -181,6 +181,7 @@ func (s *session) join(rows []*state.Mailbox, folders []maildir.Folder, boxes ma
 	}
 	for _, mb := range s.mailboxes {
 		mb.expected = s.expectedIn(mb)
+		mb.blindRemote = mb.blindRemote || mb.remote == nil && s.otherName[mb.name]
 	}
 	s.names = slices.Sorted(maps.Keys(s.mailboxes))
 	s.joined = s.mailboxes
