@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	mailsync "satchel/sync"
 )
@@ -106,6 +107,10 @@ func (w *World) settle() *Violation {
 	w.unmark()
 	timePasses(w, Event{A: 1})
 	before, v := w.plan(nil)
+	if v == nil && unseen(before) {
+		timePasses(w, Event{A: 3})
+		before, v = w.plan(nil)
+	}
 	if v != nil {
 		return v
 	}
@@ -158,6 +163,12 @@ func (w *World) settle() *Violation {
 // entries of folders, which it names each time.
 func unexpected(res result) bool {
 	return slices.ContainsFunc(res.rep.Problems, func(p mailsync.Problem) bool { return !odd(p.Message) })
+}
+
+// unseen reports whether a run knows of an upload that the server said OK to, and
+// that nobody can see: for a day it is not sent again.
+func unseen(res result) bool {
+	return slices.ContainsFunc(res.rep.Problems, func(p mailsync.Problem) bool { return strings.HasSuffix(p.Error, "it is not sent again") })
 }
 
 // unmark takes \Deleted off again: without UIDPLUS, removals wait for it.

@@ -58,6 +58,9 @@ func (w *World) forgetState() {
 	}
 	w.lost = true
 	w.model.excuseAll("the state was lost")
+	for _, t := range w.model.tokens {
+		t.halved = t.halved || t.half > 0 // that the server has a half of it is forgotten as well
+	}
 }
 
 func stateLost(w *World, _ Event) bool {

@@ -139,6 +139,9 @@ func (w *World) move(x onServer, to string) bool {
 		return false
 	}
 	w.model.moved(Server, x.token, x.box, to)
+	if t := w.model.tokens[x.token]; w.during && t.touch[Disk] && slices.Contains(w.h.Setting.Without, "MOVE") {
+		t.most++ // a run may just have copied it to where the disk has it
+	}
 	w.note("server: %d moved from %s to %s", x.token, x.box, to)
 	return true
 }
