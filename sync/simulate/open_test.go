@@ -15,7 +15,7 @@ func openFaults() map[string][]string {
 		"doubled": {"server alters", "refuse & server renumber", "refuse & server new world"},
 		"place":   {"server alters"},
 		"flags":   {"run push", "run box & server new world"},
-		"plan":    {"kill", "power", "cut", "lost", "drop", "refuse", "disk half", "run pull", "run push", "run box"},
+		"plan":    {"kill", "power", "cut", "lost", "drop", "refuse", "disk half", "run pull", "run push", "run box", "disk drop folder & server copy"},
 	}
 }
 
