@@ -3,7 +3,6 @@ package sync
 import (
 	"context"
 	"errors"
-	"slices"
 
 	"satchel/maildir"
 	"satchel/state"
@@ -123,7 +122,7 @@ func (a *applier) restoreLetters() {
 		if mb.listing == nil || !mb.table.Forgotten() || mb.frozen() {
 			continue
 		}
-		if a.req.Push || len(a.req.Mailboxes) > 0 && !slices.Contains(a.req.Mailboxes, name) {
+		if a.req.Push || !a.asked(name) {
 			a.hold(false, name)
 			continue
 		}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"satchel/maildir"
@@ -172,7 +171,6 @@ func (s *session) tellPlan(ctx context.Context, ops []plan.Op) error {
 // comes down to the trash that is here, or is copied there from a mailbox that has
 // the same one. The run sees that when it has moved it.
 func (s *session) tellTrash(ctx context.Context, ops []plan.Op) error {
-	only := s.only()
 	type moved struct {
 		mailbox string
 		uid     mail.UID
@@ -185,7 +183,7 @@ func (s *session) tellTrash(ctx context.Context, ops []plan.Op) error {
 	}
 	for i := range ops {
 		op := &ops[i]
-		if op.Kind != plan.RemoteTrash || s.req.Push || len(only) > 0 && !slices.Contains(only, op.To) {
+		if op.Kind != plan.RemoteTrash || s.req.Push || !s.asked(op.To) {
 			continue
 		}
 		if mb := s.mailboxes[op.To]; mb == nil || mb.frozen() {

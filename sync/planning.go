@@ -1,6 +1,8 @@
 package sync
 
 import (
+	"slices"
+
 	"fmt"
 
 	"satchel/maildir"
@@ -47,6 +49,12 @@ func (s *session) plan() *plan.Plan {
 			Hint: "make a mailbox Trash, or set delete = \"expunge\""})
 	}
 	return p
+}
+
+// asked reports whether the run is about a mailbox.
+func (s *session) asked(name string) bool {
+	only := s.only()
+	return len(only) == 0 || slices.Contains(only, name)
 }
 
 // only returns the mailboxes that the run is about, nil for all.
