@@ -60,11 +60,23 @@ func (s *session) assign(ctx context.Context, sus *suspect) error {
 		}
 	}
 	if from != nil {
+		s.explainUpload(from, n)
 		s.movedTo(from, n)
 		return nil
 	}
 	s.copyOf(n, sus)
 	return nil
+}
+
+// explainUpload keeps the journal's word of an upload of from that led to n until
+// the base knows of n: else a run that dies in between sends it again.
+func (s *session) explainUpload(from, n *message) {
+	for _, i := range s.intents {
+		if i.Kind == state.IntentAppend && i.Digest == from.row.Digest && i.Mailbox == n.item.Remote.Mailbox && i.Base == from.file.Base() && !slices.Contains(s.explained, i) {
+			s.explained = append(s.explained, i)
+			return
+		}
+	}
 }
 
 // meet makes a new message and a new file one, whose content is said to be what

@@ -148,12 +148,14 @@ func (s *session) known(mb *mailbox, row *state.Message) *message {
 }
 
 // uniteFlags makes the flags of both sides merge as a union, since it is not
-// known which of them is older. The row says so as well: where both sides have the
-// same flags nothing is done that would tell it.
+// known which of them is older. Where they have the same ones nothing is done that
+// would tell the row.
 func (m *message) uniteFlags(local, rem mail.Flags) {
 	common := local.Intersect(rem)
 	m.item.Local.Base, m.item.Remote.Base = common, common
-	m.row.LocalFlags, m.row.RemoteFlags = common, common
+	if local.Equal(rem) {
+		m.row.LocalFlags, m.row.RemoteFlags = common, common
+	}
 }
 
 // found notes where the file of a known message is, and its flags.

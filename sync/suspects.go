@@ -63,9 +63,8 @@ func (s *session) suspects(ctx context.Context) ([]*suspect, error) {
 		for _, v := range vanished[m.item.Size] {
 			// Another identity is no proof of another message: what an interrupted
 			// run uploaded again has a new one, and so has what is in a mailbox
-			// that was made anew since it was moved there, or with all it holds.
-			if m.emailID == "" || v.row.EmailID == "" || m.emailID == v.row.EmailID || v.detached || s.wasUploading(v.row.Digest) ||
-				s.startsAnew(m) && (s.movedByUs(v) || s.byID[v.row.MailboxID].remote == nil) {
+			// that was made anew.
+			if m.emailID == "" || v.row.EmailID == "" || m.emailID == v.row.EmailID || v.detached || s.wasUploading(v.row.Digest) || s.startsAnew(m) {
 				sus.candidates = append(sus.candidates, v)
 			}
 		}

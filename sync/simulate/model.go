@@ -50,7 +50,7 @@ type token struct {
 	known  bool            // it took part in an agreement
 	touch  [2]bool         // since then, by side
 	places [2][]string     // where a side that touched it wants it
-	left   []string        // mailboxes that it was in since then and is no more
+	left   [2][]string     // mailboxes that a side took it out of since then
 	set    [2]map[string]bool
 }
 
@@ -135,7 +135,7 @@ func (m *model) unreadable(s Side, n int) { m.begin(s, n).unread = true }
 func (t *token) leave(s Side, box string) {
 	if i := slices.Index(t.places[s], box); i >= 0 {
 		t.places[s] = slices.Delete(t.places[s], i, i+1)
-		t.left = append(t.left, box)
+		t.left[s] = append(t.left[s], box)
 	}
 }
 
@@ -154,9 +154,16 @@ func (m *model) disturbed(s Side, boxes ...string) {
 func (m *model) voids(box string) {
 	in := func(name string) bool { return name == box || strings.HasPrefix(name, box+"/") }
 	for _, t := range m.tokens {
-		if slices.ContainsFunc(slices.Concat(t.base, t.places[Server], t.places[Disk], t.left), in) {
+		if slices.ContainsFunc(slices.Concat(t.base, t.places[Server], t.places[Disk], t.left[Server], t.left[Disk]), in) {
 			t.voided = true
 		}
+		// What a run may have seen where it is no more may come back from there.
+		t.left[Server] = slices.DeleteFunc(t.left[Server], func(box string) bool {
+			if in(box) {
+				t.most++
+			}
+			return in(box)
+		})
 	}
 }
 
@@ -239,7 +246,7 @@ func (m *model) agreed(s snapshot) {
 		for _, f := range flags[n] {
 			t.flags[f] = true
 		}
-		t.touch, t.places, t.left, t.set = [2]bool{}, [2][]string{}, nil, [2]map[string]bool{{}, {}}
+		t.touch, t.places, t.left, t.set = [2]bool{}, [2][]string{}, [2][]string{}, [2]map[string]bool{{}, {}}
 		t.excused, t.voided, t.unread, t.undone = "", false, false, nil
 		// A removal was carried out or overruled; what is there is what must stay.
 		t.most, t.least, t.removals = len(where[n]), len(where[n]), 0
