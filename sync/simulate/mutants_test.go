@@ -117,15 +117,12 @@ func (m mutant) judge(t *testing.T, root string) (kind, how string) {
 		return "broken", firstLine(out)
 	}
 	here := filepath.Join(root, "sync", "simulate")
-	if out, err := run(here, bin, "-test.run", "^TestScenarios$"); err != nil {
-		kind, how = "scenarios", firstLine(out)
-	}
 	if out, err := run(here, bin, "-test.run", "^TestSimulate$", "-test.timeout", "10m", "-simulate.failures", "1", "-simulate.shrink=false",
 		"-simulate.histories", fmt.Sprint(*mutantRuns)); err != nil {
 		return "simulator", after(out)
 	}
-	if kind != "" {
-		return kind, how
+	if out, err := run(here, bin, "-test.run", "^TestScenarios$"); err != nil {
+		return "scenarios", firstLine(out)
 	}
 	if out, err := run(here, bin, "-test.run", "^TestSmall$", "-test.timeout", "10m", "-simulate.failures", "1", "-simulate.shrink=false",
 		"-small.events", "2", "-small.stride", "150"); err != nil {
