@@ -267,7 +267,7 @@ func (s *session) dropUndelivered(ctx context.Context) error {
 	for _, m := range drop {
 		delete(s.messages, m.row.ID)
 		mb := s.byID[m.row.MailboxID]
-		if !s.passed(m) {
+		if !s.passed(m) && !s.req.DryRun { // which leaves the row where it is
 			m.row.ID = 0
 		}
 		mb.undelivered = append(mb.undelivered, m.row)

@@ -15,7 +15,6 @@ func openFaults() map[string][]string {
 		"doubled": {"server alters"},
 		"place":   {"server alters"},
 		"flags":   {"run push"},
-		"plan":    {"kill", "power", "cut", "lost", "drop", "refuse", "disk half", "run pull", "run push", "run box", "disk drop folder & server copy"},
 	}
 }
 
