@@ -8,13 +8,17 @@ import (
 )
 
 // openFaults are the laws that known faults still break, each with kinds of event:
-// every such history has all kinds of one of the lines. A history without them is
+// every such history has all of one of the lines, and lacks the capabilities that
+// it names. A history without them is
 // held to the law, and with EXCEPT=none `make simulate` holds every one to all laws.
 func openFaults() map[string][]string {
 	return map[string][]string{
-		"doubled": {"server alters"},
+		"doubled": {"server alters", "without MOVE & without UIDPLUS & server flag"},
 		"place":   {"server alters"},
 		"flags":   {"run push"},
+		// What a run does with a stump, and the letters of copies, are seen when
+		// what was planned is done.
+		"plan": {"disk half", "disk twin", "both new & disk copy", "disk move folder & cut", "without MOVE & without UIDPLUS & run box"},
 	}
 }
 
@@ -31,9 +35,12 @@ func excepted(h simulate.History) (laws []string) {
 	return laws
 }
 
-// hasAll reports whether each of the kinds is in a history.
+// hasAll reports whether each of the kinds is in a history, or so lacking.
 func hasAll(h simulate.History, kinds []string) bool {
 	for _, k := range kinds {
+		if lacks, ok := strings.CutPrefix(k, "without "); ok && slices.Contains(h.Setting.Without, lacks) {
+			continue
+		}
 		if !slices.ContainsFunc(h.Events, func(e simulate.Event) bool { return e.Kind == k || e.Fault == k }) {
 			return false
 		}
