@@ -83,6 +83,7 @@ type Request struct {
 	DryRun          bool     // change nothing on either side nor in the state
 	Full            bool     // distrust cursors and time stamps, compare everything
 	AllowMassDelete bool     // lift the brake on mass deletion
+	AllowDoubles    bool     // lift the brake on mail that would be there twice
 	Pull            bool     // only changes from the server to the Maildir
 	Push            bool     // only changes from the Maildir to the server
 }

@@ -157,6 +157,9 @@ func (s *session) cycle(ctx context.Context) (again bool, err error) {
 	if err := s.look(ctx); err != nil {
 		return false, err
 	}
+	if err := s.brakeOnDoubles(ctx); err != nil {
+		return false, err
+	}
 	p := s.plan()
 	s.halted(p)
 	s.sayHeld(p)

@@ -43,6 +43,7 @@ func (o *syncFlags) register(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.BoolVar(&o.request.Full, "full", false, "distrust what is remembered and compare everything; a plan names every operation")
 	f.BoolVar(&o.request.AllowMassDelete, "allow-mass-delete", false, "lift the brake on deleting most of a mailbox or of the account, and begin its count anew")
+	f.BoolVar(&o.request.AllowDoubles, "allow-doubles", false, "lift the brake on files and messages of the same Message-IDs that are not proven to be the same mail")
 	f.BoolVar(&o.request.Pull, "pull", false, "only from the server to the Maildir")
 	f.BoolVar(&o.request.Push, "push", false, "only from the Maildir to the server")
 	f.DurationVar(&o.timeout, "timeout", 0, "give up after this `DURATION` without an answer, such as 30s (default: the configured one)")
