@@ -25,8 +25,9 @@ type Conn struct {
 	outbox    *outbox
 	gone      chan struct{} // closed by abort
 	abortOnce sync.Once
-	ending    bool // LOGOUT or worse: serve no further command
-	excess    bool // one too many
+	ending    bool    // LOGOUT or worse: serve no further command
+	excess    bool    // one too many
+	past      *Moment // what it reads from, instead of the server; nil: the server
 
 	flushMu sync.Mutex // held from taking the output to queueing it, so that two flushes keep their order
 

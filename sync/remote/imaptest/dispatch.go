@@ -132,12 +132,17 @@ func (c *Conn) execute(cmd command) {
 		c.out.printf("%s NO Selected mailbox is no longer there", cmd.tag)
 		return
 	}
+	end := func() {}
+	if reply == "" {
+		end, reply = c.onServer(cmd.verb)
+	}
 	if reply == "" {
 		if reply = h.run(c, cmd.tag, p); reply == "" {
 			reply = p.reply()
 		}
 	}
 	c.tell(h.tells)
+	end()
 	c.out.printf("%s %s", cmd.tag, reply)
 }
 

@@ -81,7 +81,7 @@ func (p *parser) pattern() string {
 	} else {
 		raw = p.word("a pattern", func(b byte) bool { return isAStringChar(b) || b == '*' || b == '%' })
 	}
-	name, err := decodeName(raw)
+	name, err := p.decode(raw)
 	if err != nil {
 		p.no = "NO [CANNOT] Pattern is not valid modified UTF-7"
 	}
@@ -162,7 +162,7 @@ func runList(c *Conn, _ string, p *parser) string {
 	if !p.end() {
 		return ""
 	}
-	st := &c.srv.store
+	st := c.seen()
 	if len(l.patterns) == 1 && l.patterns[0] == "" && !l.extended {
 		c.out.printf(`* LIST (\Noselect) %s ""`, quote(st.delim)) // a question for the delimiter, RFC 3501 §6.3.8
 		return "OK List completed"
@@ -210,7 +210,7 @@ func (s *Server) echoes(l listing) (name string, ok bool) {
 }
 
 func (c *Conn) listLine(l listing, name string, children, childInfo bool) {
-	st, caps := &c.srv.store, c.srv.opts.Caps
+	st, caps := c.seen(), c.srv.opts.Caps
 	box := st.boxes[c.srv.canonical(name)]
 	var attrs []string
 	if box == nil && !c.srv.opts.BareParents {
@@ -236,7 +236,11 @@ func (c *Conn) listLine(l listing, name string, children, childInfo bool) {
 	if childInfo && l.subscribed {
 		info = ` ("CHILDINFO" ("SUBSCRIBED"))`
 	}
-	c.out.printf("* LIST (%s) %s %s%s", strings.Join(attrs, " "), quote(st.delim), quote(encodeName(name)), info)
+	first, second := c.srv.spell(name)
+	c.out.printf("* LIST (%s) %s %s%s", strings.Join(attrs, " "), quote(st.delim), quote(first), info)
+	if second != "" {
+		c.out.printf("* LIST (%s) %s %s%s", strings.Join(attrs, " "), quote(st.delim), quote(second), info)
+	}
 	if box != nil && len(l.status) > 0 {
 		c.status(box, l.status) // one that is refused is left out
 	}
@@ -251,7 +255,7 @@ func runLsub(c *Conn, _ string, p *parser) string {
 	if !p.end() {
 		return ""
 	}
-	st := &c.srv.store
+	st := c.seen()
 	var names []string
 	for n := range st.subscribed {
 		names = append(names, n)

@@ -117,7 +117,7 @@ func (p *parser) str() string {
 				break
 			}
 			p.pos++
-		case b == '\r' || b == '\n' || b >= 0x80:
+		case b == '\r' || b == '\n' || b >= 0x80 && !p.eightBit():
 			p.fail("Byte %#x in quoted string", b)
 		}
 		s = append(s, b)
@@ -185,7 +185,7 @@ func (p *parser) mailbox() string {
 	if p.err != nil {
 		return ""
 	}
-	name, err := decodeName(raw)
+	name, err := p.decode(raw)
 	if err != nil {
 		p.no = "NO [CANNOT] Mailbox name is not valid modified UTF-7"
 	}

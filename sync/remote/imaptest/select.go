@@ -74,7 +74,7 @@ func selectHandler(examine bool) func(*Conn, string, *parser) string {
 				c.out.printf("* OK [CLOSED] Previous mailbox closed") // RFC 7162 §3.2.11
 			}
 		}
-		box, err := c.srv.store.get(name)
+		box, err := c.seen().get(name)
 		if err != nil {
 			return err.Error()
 		}

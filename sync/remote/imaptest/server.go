@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"sync/atomic"
 )
 
 // Server is a running server. All its methods may be called from any goroutine.
@@ -30,6 +31,12 @@ type Server struct {
 	mu     sync.Mutex
 	store  store
 	worded int // how often content was asked for; for Options.Words
+	// past is what new connections see of it, nil: the server itself; see Lag.
+	past    *Moment
+	pastNth int
+
+	spelling   Spelling
+	plainNames atomic.Bool // names in UTF-8 are taken
 }
 
 // NewServer starts a server. Like httptest.NewServer it panics when it cannot listen.
@@ -134,6 +141,7 @@ func (s *Server) start(nc net.Conn, t *turns, protected bool) bool {
 	}
 	s.lastID++
 	c := newConn(s, s.lastID, nc, stream, t, protected)
+	c.past = s.replica(s.lastID)
 	c.excess = s.opts.MaxConnections > 0 && s.admitted() >= s.opts.MaxConnections
 	s.conns[c] = struct{}{}
 	s.counters.add(func(n *Stats) { n.Connections++ })

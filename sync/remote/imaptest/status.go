@@ -40,7 +40,7 @@ func runStatus(c *Conn, _ string, p *parser) string {
 	if !p.end() {
 		return ""
 	}
-	box, err := c.srv.store.get(name)
+	box, err := c.seen().get(name)
 	if err != nil {
 		return err.Error()
 	}
@@ -101,6 +101,7 @@ func (c *Conn) status(box *mailbox, items []string) (reply string) {
 		}
 		out = append(out, fmt.Sprintf("%s %v", item, value))
 	}
-	c.out.printf("* STATUS %s (%s)", quote(encodeName(box.name)), strings.Join(out, " "))
+	first, _ := c.srv.spell(box.name)
+	c.out.printf("* STATUS %s (%s)", quote(first), strings.Join(out, " "))
 	return ""
 }
