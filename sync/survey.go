@@ -53,6 +53,9 @@ func (s *session) survey(ctx context.Context) error {
 	if s.pending, err = s.db.PendingMailboxes(ctx); err != nil {
 		return err
 	}
+	if s.sentYoung, err = s.db.Young(ctx); err != nil {
+		return err
+	}
 	if err := s.settleDown(ctx); err != nil {
 		return err
 	}
@@ -252,7 +255,7 @@ func (s *session) dirtyRemote(mb *mailbox) bool {
 	if s.doubtsAbout(mb.name)&remote.DoubtModSeq != 0 {
 		mb.remote.Status.HighestModSeq = 0 // it says nothing
 	}
-	if first && s.denies(mb) && s.dirtyLocal(mb) {
+	if first && s.denies(mb) && (s.dirtyLocal(mb) || s.mayGrow(mb)) {
 		return true // what waits may be allowed by now, which no counter tells
 	}
 	return first && mb.remote.Status.HighestModSeq == 0 || mb.remote.Status != mb.row.Cursor

@@ -48,7 +48,8 @@ type view struct {
 	pending                 map[int64]bool  // rows of mailboxes with interrupted deliveries
 	stumps                  []*stump        // messages whose files have grown since they went up
 	halfUploads             []*half         // uploads that a run died in, of files that have grown since
-	grownUp                 []state.Young   // files that are whole by now
+	sentYoung               []state.Young   // files that were young when they went up
+	grownUp                 []state.Young   // those of them that are whole by now
 	maybeGrowing            map[string]bool // by base, files that a program may still be writing
 	// relisted are the mailboxes as they were behind the last answer by which a
 	// message is held to be gone; nil when they were not listed then.

@@ -61,9 +61,9 @@ func (a *applier) announceUploads(ctx context.Context, changes []*laneChange) er
 // findStumps looks at the files that were young when they went up. For matching, a
 // file that has grown since is what it was then, and a new file beside that.
 func (s *session) findStumps(ctx context.Context) error {
-	list, err := s.db.Young(ctx)
-	if err != nil || len(list) == 0 {
-		return err
+	list := s.sentYoung
+	if len(list) == 0 {
+		return nil
 	}
 	s.maybeGrowing = map[string]bool{}
 	for _, y := range list {
@@ -76,6 +76,12 @@ func (s *session) findStumps(ctx context.Context) error {
 	}
 	s.sortNewLocal()
 	return nil
+}
+
+// mayGrow reports whether a file of a mailbox was young when it went up. What is written
+// into it changes no directory.
+func (s *session) mayGrow(mb *mailbox) bool {
+	return slices.ContainsFunc(s.sentYoung, func(y state.Young) bool { return y.Mailbox == mb.name })
 }
 
 // youngAtOnce is how many young files are looked for together.
