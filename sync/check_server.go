@@ -197,7 +197,11 @@ func (c *checker) ahead(mb *state.Mailbox, now mail.Cursor) {
 // of a message that is not there, and what became of it is not known. It is
 // neither to be removed here nor to be sent up on that ground.
 func (c *checker) missing(mb *state.Mailbox, row *state.Message, now mail.Cursor) {
-	if now != mb.Cursor || row.Pending {
+	was := mb.Cursor
+	if was.HighestModSeq == 0 {
+		now.HighestModSeq = 0 // the sync does not go by it
+	}
+	if now != was || row.Pending {
 		c.rep.Waiting++
 		return
 	}
