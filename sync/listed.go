@@ -220,9 +220,10 @@ func (s *session) aliasOf(boxes map[string]*remote.Mailbox, name string) error {
 		if f.mailbox != name {
 			continue
 		}
-		other, ok := strings.CutPrefix(f.what, faultAlias)
-		justNow := f.what == faultVanished && !since.Before(s.start)
-		if justNow || ok && (other == "" || boxes[other] != nil) {
+		if f.what == faultVanished && !since.Before(s.start) {
+			return aliasError(name, "")
+		}
+		if other, ok := strings.CutPrefix(f.what, faultAlias); ok && (other == "" || boxes[other] != nil) {
 			return aliasError(name, other)
 		}
 	}
