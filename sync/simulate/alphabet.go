@@ -41,6 +41,10 @@ func alphabet() map[string]kind {
 		"server mend":      {serverMend, true, 1},
 		"server alters":    {serverAlters, true, 2},
 
+		"server spelling":   {serverSpelling, true, 2},
+		"server lags":       {serverLags, true, 1},
+		"server catches up": {serverCatchesUp, true, 1},
+
 		"disk new":          {diskNew, true, 6},
 		"disk flag":         {diskFlag, true, 6},
 		"disk unflag":       {diskUnflag, true, 4},
@@ -68,6 +72,9 @@ func alphabet() map[string]kind {
 
 		"config other": {configOther, false, 2},
 		"caps differ":  {capsDiffer, false, 2},
+
+		"config exclude": {configExclude, false, 2},
+		"config include": {configInclude, false, 1},
 
 		"time passes":  {timePasses, false, 4},
 		"state lost":   {stateLost, false, 1},

@@ -151,9 +151,10 @@ func (w *World) remove(f file) bool {
 	}
 	w.tree.stampFolder(f.folder)
 	w.model.removed(Disk, f.token, f.folder)
-	if t := w.model.tokens[f.token]; (w.stopped || slices.Contains(w.h.Setting.Without, "UIDPLUS")) && t.most > len(t.base) {
-		// A run may just have sent it, and not know yet which message it
-		// became: what the server shows then is new, and comes down again.
+	unsure := w.stopped || w.lag.now != nil || w.lag.ran != nil || slices.Contains(w.h.Setting.Without, "UIDPLUS")
+	if t := w.model.tokens[f.token]; unsure && t.most > len(t.base) {
+		// A run may just have sent it, and not know yet which message it became, or not
+		// have seen it: what the server shows then is new, and comes down again.
 		t.voided = true
 	}
 	w.note("disk: %d removed from %s", f.token, f.folder)
@@ -200,6 +201,7 @@ func (w *World) moveFile(f file, folder string, anew bool) bool {
 	w.tree.stampFolder(f.folder)
 	w.tree.stampFolder(folder)
 	w.model.moved(Disk, f.token, f.folder, folder)
+	w.unseenMove(Disk, f.token, f.folder)
 	w.note("disk: %d moved from %s to %s", f.token, f.folder, folder)
 	return true
 }
@@ -309,6 +311,7 @@ func diskSave(w *World, e Event) bool {
 	w.tree.stampFolder(f.folder)
 	w.tree.stampFolder(folder)
 	w.model.moved(Disk, f.token, f.folder, folder)
+	w.unseenMove(Disk, f.token, f.folder)
 	w.note("disk: %d saved from %s to %s by mutt", f.token, f.folder, folder)
 	return true
 }

@@ -18,6 +18,7 @@
 //     and its own sizes (swarm testing).
 //   - small.go lists every history of up to three events of a smaller alphabet
 //     (bounded exhaustion), with every kind of run and every stop in it.
+//   - lag.go, spelling.go, exclude.go and alters.go are events that last, and what they excuse.
 //   - cover.go counts which kinds of event met in one run.
 //
 // Everything runs in a testing/synctest bubble on one CPU, so a seed has one

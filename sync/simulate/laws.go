@@ -101,11 +101,16 @@ func (w *World) settle() *Violation {
 		w.srv.SetReadOnly(w.onWire(box), false) // one may have got another name since
 	}
 	serverMend(w, Event{})
+	serverCatchesUp(w, Event{})
+	w.respell()
 	for len(w.half) > 0 {
 		diskComplete(w, Event{})
 	}
 	w.unmark()
 	timePasses(w, Event{A: 1})
+	if v := w.includeAll(); v != nil {
+		return v
+	}
 	before, v := w.plan(nil)
 	if v == nil && unseen(before) {
 		timePasses(w, Event{A: 3})
@@ -157,6 +162,7 @@ func (w *World) settle() *Violation {
 	}
 	w.lost, w.rights, w.stopped = false, false, false
 	clear(w.torn)
+	w.unalter()
 	w.model.agreed(server)
 	w.note("-- agreed")
 	return nil

@@ -198,9 +198,9 @@ func (m *model) excuseAll(why string) {
 	}
 }
 
-// allow raises what may be there to what both sides hold together, where the
-// past was lost: a move that no run had seen may become a copy.
-func (m *model) allow(server, disk snapshot) {
+// allow raises what may be there of some messages to what both sides hold together,
+// where the past was lost: a move that no run had seen may become a copy. only nil: of all.
+func (m *model) allow(server, disk snapshot, only map[int]bool) {
 	union := map[int]int{}
 	boxes := map[string]bool{}
 	for b := range server {
@@ -226,7 +226,7 @@ func (m *model) allow(server, disk snapshot) {
 		}
 	}
 	for n, most := range union {
-		if t := m.tokens[n]; t != nil && most > t.most {
+		if t := m.tokens[n]; t != nil && most > t.most && (only == nil || only[n]) {
 			t.most = most
 		}
 	}

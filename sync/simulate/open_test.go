@@ -13,12 +13,16 @@ import (
 // held to the law, and with EXCEPT=none `make simulate` holds every one to all laws.
 func openFaults() map[string][]string {
 	return map[string][]string{
-		"doubled": {"server alters", "without MOVE & without UIDPLUS & server flag"},
-		"place":   {"server alters"},
-		"flags":   {"run push"},
+		"doubled":  {"server alters", "without MOVE & without UIDPLUS & server flag", "server lags & disk half"},
+		"place":    {"server alters", "server lags & disk half", "server lags & disk twin"},
+		"bytes":    {"server alters & disk half", "server lags & disk half"},
+		"check":    {"maildir old & run push", "server anew & server unflag & run pull"},
+		"disagree": {"maildir old & run push", "server lags & server move", "server lags & disk save", "server anew & server unflag & run pull"},
+		"flags":    {"run push"},
 		// What a run does with a stump, and the letters of copies, are seen when
 		// what was planned is done.
-		"plan": {"disk half", "disk twin", "both new & disk copy", "disk move folder & cut", "without MOVE & without UIDPLUS & run box"},
+		"plan": {"disk half", "disk twin", "both new & disk copy", "disk move folder & cut", "without MOVE & without UIDPLUS & run box",
+			"server lags & without MOVE"},
 	}
 }
 

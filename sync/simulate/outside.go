@@ -53,7 +53,7 @@ type Outside struct {
 // there, or empty when no event is to touch it.
 func NewOutside(h History, dir, state string, mail Mail, c Claims) (*Outside, error) {
 	w := &World{h: h, rng: rand.New(rand.NewPCG(h.Seed, 11)), dir: dir, model: newModel(), half: map[string][]byte{},
-		readers: map[string]bool{}, torn: map[string]bool{}, met: map[string]bool{}, mail: mail, tree: newTree(filepath.Join(dir, "Mail"), false)}
+		readers: map[string]bool{}, torn: map[string]bool{}, met: map[string]bool{}, seconds: map[string]string{}, mail: mail, tree: newTree(filepath.Join(dir, "Mail"), false)}
 	w.acct.StateDir = state
 	for _, name := range startBoxes()[:h.Setting.Boxes] {
 		if err := w.mail.CreateMailbox(w.onWire(name)); err != nil {
@@ -93,7 +93,7 @@ func moves(kind string) bool {
 // Begin tells that a run begins.
 func (o *Outside) Begin() {
 	if o.w.lost {
-		o.w.model.allow(o.w.serverSnapshot(), o.w.tree.snapshot())
+		o.w.model.allow(o.w.serverSnapshot(), o.w.tree.snapshot(), nil)
 	}
 }
 

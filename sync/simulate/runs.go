@@ -65,8 +65,9 @@ func (w *World) engine(fs maildir.FS) (*mailsync.Engine, error) {
 
 // run is one run of the engine, with what befalls it and what others do meanwhile.
 func (w *World) run(req mailsync.Request, f fault, actors map[int]func()) (res result, err error) {
+	w.begins()
 	if w.lost {
-		w.model.allow(w.serverSnapshot(), w.tree.snapshot())
+		w.model.allow(w.serverSnapshot(), w.tree.snapshot(), nil)
 	}
 	shadow := &faultfs.FS{Before: w.trip.before, Now: time.Now}
 	var disk *faultfs.Disk

@@ -44,6 +44,10 @@ func preparation(kind string) []string {
 	switch kind {
 	case "disk complete":
 		return []string{"disk half"}
+	case "server catches up":
+		return []string{"server lags"}
+	case "config include":
+		return []string{"config exclude"}
 	case "server writable":
 		return []string{"server readonly"}
 	case "state old", "maildir old":

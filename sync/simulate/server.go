@@ -139,6 +139,7 @@ func (w *World) move(x onServer, to string) bool {
 		return false
 	}
 	w.model.moved(Server, x.token, x.box, to)
+	w.unseenMove(Server, x.token, x.box)
 	if t := w.model.tokens[x.token]; w.during && t.touch[Disk] && slices.Contains(w.h.Setting.Without, "MOVE") {
 		t.most++ // a run may just have copied it to where the disk has it
 	}
@@ -198,16 +199,21 @@ func serverRename(w *World, e Event) bool {
 	if !ok {
 		return false
 	}
-	to := w.freshName(e.B)
+	return w.renameMailbox(from, w.freshName(e.B))
+}
+
+func (w *World) renameMailbox(from, to string) bool {
 	var moved []onServer
 	for _, x := range w.there() {
 		if x.box == from || len(x.box) > len(from) && x.box[:len(from)+1] == from+"/" {
 			moved = append(moved, x)
 		}
 	}
-	if w.mail.RenameMailbox(w.onWire(from), w.onWire(to)) != nil {
+	wire := w.onWire(from)
+	if w.mail.RenameMailbox(wire, w.onWire(to)) != nil {
 		return false
 	}
+	delete(w.seconds, wire)
 	if w.readers[from] {
 		delete(w.readers, from)
 		w.readers[to] = true
@@ -233,7 +239,9 @@ func serverDelete(w *World, e Event) bool {
 		w.model.removed(Server, x.token, x.box)
 	}
 	w.note("server: mailbox %s removed", box)
-	return w.mail.DeleteMailbox(w.onWire(box)) == nil
+	wire := w.onWire(box)
+	delete(w.seconds, wire)
+	return w.mail.DeleteMailbox(wire) == nil
 }
 
 // serverAnew removes a mailbox and makes it again with the same mail: another
@@ -243,8 +251,8 @@ func serverAnew(w *World, e Event) bool {
 	if !ok || w.readers[box] {
 		return false
 	}
-	list := w.in(box)
-	if w.mail.DeleteMailbox(w.onWire(box)) != nil || w.mail.CreateMailbox(w.onWire(box)) != nil {
+	list, wire := w.in(box), w.onWire(box)
+	if w.mail.DeleteMailbox(wire) != nil || w.mail.CreateMailbox(wire) != nil {
 		return false
 	}
 	if w.model.trash && box == "Trash" {

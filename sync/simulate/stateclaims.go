@@ -11,6 +11,28 @@ import (
 // stateClaims: a cursor is never ahead of its rows. Each message below UIDNEXT
 // of the cursor is one that a row tells of.
 func (w *World) stateClaims() (v *Violation) {
+	return w.readState(func(db *sql.DB, cursors []cursor) *Violation {
+		for _, c := range cursors {
+			validity, _, _ := w.srv.UIDState(w.onWire(c.name))
+			if validity != c.validity {
+				continue
+			}
+			known, err := uidsOf(db, c.name)
+			if err != nil {
+				return broken("harness", "%v", err)
+			}
+			for _, m := range w.messages(c.name) {
+				if m.UID < c.next && !known[m.UID] {
+					return broken("state", "the cursor of %s is at UIDNEXT %d, and no row knows UID %d (message %d)", c.name, c.next, m.UID, w.tree.token(m.Content))
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// readState hands the state with its cursors to somebody, if there is one.
+func (w *World) readState(to func(*sql.DB, []cursor) *Violation) (v *Violation) {
 	path := filepath.Join(w.acct.StateDir, "sim.db")
 	if _, err := os.Stat(path); err != nil {
 		return nil
@@ -32,22 +54,7 @@ func (w *World) stateClaims() (v *Violation) {
 	if err != nil {
 		return claimed(err)
 	}
-	for _, c := range cursors {
-		validity, _, _ := w.srv.UIDState(w.onWire(c.name))
-		if validity != c.validity {
-			continue
-		}
-		known, err := uidsOf(db, c.name)
-		if err != nil {
-			return broken("harness", "%v", err)
-		}
-		for _, m := range w.messages(c.name) {
-			if m.UID < c.next && !known[m.UID] {
-				return broken("state", "the cursor of %s is at UIDNEXT %d, and no row knows UID %d (message %d)", c.name, c.next, m.UID, w.tree.token(m.Content))
-			}
-		}
-	}
-	return nil
+	return to(db, cursors)
 }
 
 // claimed is a state that the oracle cannot read.

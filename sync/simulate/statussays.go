@@ -20,6 +20,9 @@ func (w *World) statusSays(res result, _ fault) *Violation {
 	}
 	here := w.tree.snapshot().where()
 	for _, x := range w.there() {
+		if w.hidden(x) || !w.wanted(x.box) {
+			continue
+		}
 		t := w.model.tokens[x.token]
 		if t != nil && len(here[x.token]) == 0 && !t.touch[Disk] && !t.touch[Server] && t.excused == "" {
 			return broken("status", "status says complete, and message %d of %s is not on disk (%v)", x.token, x.box, res)

@@ -39,7 +39,9 @@ type World struct {
 	broken  []onServer        // the messages that are damaged, where they were then
 	rights  bool              // rights changed since the last agreement, which a plan that changes nothing cannot see
 	alters  atomic.Value      // the name of the alteration that the server makes of what clients store
-	altered bool              // it made one
+	altered altered           // what it made one of
+	lag     lag
+	seconds map[string]string // mailboxes of the server whose name here another one has, by their names there
 	saved   saves
 	torn    map[string]bool // folders that lost their keyword table since the last agreement
 	strange bool            // letters may be left of which no table says what they mean
@@ -84,7 +86,7 @@ func newWorld(h History, o Options) (*World, error) {
 		return nil, err
 	}
 	w := &World{h: h, rng: rand.New(rand.NewPCG(h.Seed, 11)), dir: dir, model: newModel(), half: map[string][]byte{},
-		damaged: &imaptest.Damaged{}, readers: map[string]bool{}, torn: map[string]bool{}, met: map[string]bool{}, cover: o.Cover, o: o}
+		damaged: &imaptest.Damaged{}, readers: map[string]bool{}, torn: map[string]bool{}, met: map[string]bool{}, seconds: map[string]string{}, cover: o.Cover, o: o}
 	s := h.Setting
 	caps := imaptest.DefaultCaps
 	if s.ObjectID {
@@ -142,17 +144,31 @@ func (w *World) onWire(name string) string {
 	if name == "INBOX" {
 		return name
 	}
+	for wire, second := range w.seconds {
+		if second == name {
+			return wire
+		}
+	}
 	if d := w.h.Setting.Delim; d != "" {
 		name = strings.ReplaceAll(name, "/", d)
 	}
-	return w.h.Setting.Prefix + name
+	name = w.h.Setting.Prefix + name
+	if other := respelled(name); other != name && w.seconds[other] == "" && w.isThere(other) {
+		return other
+	}
+	return name
 }
+
+func (w *World) isThere(wire string) bool { return slices.Contains(w.mail.Mailboxes(), wire) }
 
 func (w *World) canonical(name string) string {
 	if name == "INBOX" {
 		return name
 	}
-	name = strings.TrimPrefix(name, w.h.Setting.Prefix)
+	if second := w.seconds[name]; second != "" {
+		return second
+	}
+	name = strings.ReplaceAll(strings.TrimPrefix(name, w.h.Setting.Prefix), decomposed, composed)
 	if d := w.h.Setting.Delim; d != "" {
 		name = strings.ReplaceAll(name, d, "/")
 	}

@@ -1,0 +1,124 @@
+package simulate
+
+import (
+	"slices"
+	"strings"
+
+	mailsync "satchel/sync"
+)
+
+// configExclude leaves a mailbox out from now on, whatever either side has of it.
+func configExclude(w *World, e Event) bool {
+	box, ok := pick(others(w.mailboxes()), e.A)
+	if !ok || !w.wanted(box) {
+		return false
+	}
+	w.acct.Exclude = append(slices.Clone(w.acct.Exclude), box)
+	w.note("the configuration excludes %s", box)
+	return true
+}
+
+// configInclude takes that back.
+func configInclude(w *World, e Event) bool {
+	box, ok := pick(w.acct.Exclude, e.A)
+	if !ok {
+		return false
+	}
+	w.acct.Exclude = slices.DeleteFunc(slices.Clone(w.acct.Exclude), func(name string) bool { return name == box })
+	w.allowAlone(box)
+	w.note("the configuration includes %s again", box)
+	return true
+}
+
+// allowAlone: a mailbox that only one side has is made on the other one, unless it is
+// empty or the policy says otherwise. What had another name meanwhile is there twice then:
+// nobody saw that it was the same mailbox.
+func (w *World) allowAlone(box string) {
+	server, disk := w.serverSnapshot(), w.tree.snapshot()
+	there, onServer := server[box]
+	here, onDisk := disk[box]
+	if onServer == onDisk {
+		return
+	}
+	in := map[int]bool{}
+	for _, m := range slices.Concat(there, here) {
+		in[m.token] = true
+	}
+	w.model.allow(server, disk, in)
+}
+
+// unseenMove: who moves a message out of a mailbox that is left out has made a new one, for
+// what the runs see of it, and removed another one later. What the other side did to
+// its flags in there goes with that one; so do the meanings of letters, and it may go to
+// the trash.
+func (w *World) unseenMove(s Side, n int, from string) {
+	t := w.model.tokens[n]
+	if w.wanted(from) || t == nil {
+		return
+	}
+	t.undone = map[string]bool{}
+	for i := range 7 {
+		t.undone[flagOf(i)] = true
+	}
+	if s == Disk && w.model.trash {
+		t.most++
+		t.excused = "its original went to the trash"
+	}
+}
+
+// wanted reports whether a mailbox is one that the runs keep the same.
+func (w *World) wanted(box string) bool {
+	return !slices.Contains(w.acct.Exclude, box) && w.seconds[w.onWire(box)] == ""
+}
+
+// includeAll holds what is wanted to agreement, but for what waits, and includes
+// all mailboxes again.
+func (w *World) includeAll() *Violation {
+	if len(w.acct.Exclude) == 0 {
+		return nil
+	}
+	for range 2 {
+		res, err := w.run(mailsync.Request{}, fault{}, nil)
+		if err != nil {
+			return broken("harness", "%v", err)
+		}
+		w.note("run -> %v", res)
+		if v := w.always(res, fault{}); v != nil {
+			return v
+		}
+		if res.err != nil {
+			return broken("error", "a run without %v failed: %v", w.acct.Exclude, res.err)
+		}
+	}
+	v := w.first(w.sameWanted)
+	for configInclude(w, Event{}) {
+		continue
+	}
+	return v
+}
+
+// sameWanted: both sides hold the same in the mailboxes that are wanted. What was moved
+// on disk to a folder that is not stays on the server, where it was.
+func (w *World) sameWanted() *Violation {
+	server, disk := w.serverSnapshot(), w.tree.snapshot()
+	held := map[int]bool{}
+	for box, list := range disk {
+		for _, m := range list {
+			held[m.token] = held[m.token] || !w.wanted(box)
+		}
+	}
+	for _, s := range []snapshot{server, disk} {
+		for box, list := range s {
+			if !w.wanted(box) {
+				delete(s, box)
+				continue
+			}
+			s[box] = slices.DeleteFunc(list, func(m seen) bool { return held[m.token] })
+		}
+	}
+	v := same(server, disk)
+	if v != nil {
+		v.Text = "without " + strings.Join(w.acct.Exclude, ", ") + ": " + v.Text
+	}
+	return v
+}
