@@ -2,7 +2,6 @@ package sync
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -273,66 +272,6 @@ func (s *session) dropRename(ctx context.Context) error {
 	return s.db.Update(ctx, func(tx *state.Tx) error { return tx.DeleteRenameIntents() })
 }
 
-// recoverRename ends a rename that an interrupted run had begun. A dry run
-// looks at the sides as they are.
-func (s *session) recoverRename(ctx context.Context, f *finding) (again bool, err error) {
-	i := slices.IndexFunc(s.intents, func(i *state.Intent) bool {
-		return i.Kind == state.IntentLocalRename || i.Kind == state.IntentRemoteRename
-	})
-	if i < 0 || s.req.DryRun {
-		return false, nil
-	}
-	begun := s.intents[i]
-	var base, subs [][2]string
-	for _, part := range s.intents[i+1:] {
-		switch pair := [2]string{part.Home, part.Mailbox}; part.Kind {
-		case state.IntentBaseName:
-			base = append(base, pair)
-		case state.IntentSubscription:
-			subs = append(subs, pair)
-		}
-	}
-	var done bool
-	if begun.Kind == state.IntentLocalRename {
-		done, err = s.finishLocalRename(ctx, begun)
-	} else {
-		done, err = s.finishRemoteRename(ctx, f, begun, subs)
-	}
-	if err != nil {
-		return false, err
-	}
-	s.log.Debug("interrupted rename", "from", begun.Home, "to", begun.Mailbox, "done", done)
-	if !done {
-		return true, s.dropRename(ctx)
-	}
-	return true, s.renamed(ctx, base, nil)
-}
-
-// finishLocalRename renames again: in Maildir++ children have directories of
-// their own, and some may have their new name already.
-func (s *session) finishLocalRename(ctx context.Context, i *state.Intent) (done bool, err error) {
-	err = s.store.RenameFolder(ctx, i.Home, i.Mailbox)
-	switch {
-	case err == nil, errors.Is(err, mail.ErrGone):
-		return true, nil
-	case fatal(ctx, err):
-		return false, err
-	}
-	return false, nil
-}
-
-func (s *session) finishRemoteRename(ctx context.Context, f *finding, i *state.Intent, subs [][2]string) (done bool, err error) {
-	if b := f.boxes[i.Home]; b != nil && b.Selectable || f.boxes[i.Mailbox] == nil {
-		return false, nil
-	}
-	c, err := s.pool.first(ctx)
-	if err != nil {
-		return false, err
-	}
-	subs = slices.DeleteFunc(subs, func(sub [2]string) bool { return f.boxes[sub[1]] == nil })
-	return true, s.resubscribe(ctx, c, subs)
-}
-
 // pretend goes on in a dry run as if a step had been carried out.
 func (s *session) pretend(f *finding, step *plan.RenameStep) {
 	for _, op := range step.Ops {
@@ -351,15 +290,7 @@ func (s *session) pretend(f *finding, step *plan.RenameStep) {
 		s.pool.client.Pretend(op.Mailbox, op.To)
 		renameBoxes(f.boxes, &op)
 	}
-	renamed := map[string]string{}
-	for _, c := range step.Base {
-		renamed[c[0]] = c[1]
-	}
-	for _, r := range f.rows {
-		if to, ok := renamed[r.Name]; ok {
-			r.Name = to
-		}
-	}
+	f.rename(step.Base)
 	s.addConflicts(step.Conflicts)
 	s.follow(step)
 }

@@ -9,8 +9,8 @@ import (
 
 // openFaults are the laws that known faults still break, each with kinds of event:
 // every such history has all of one of the lines, and lacks the capabilities that
-// it names. A history without them is
-// held to the law, and with EXCEPT=none `make simulate` holds every one to all laws.
+// it names. A history without them is held to the law, and with EXCEPT=none `make
+// simulate` holds every one to all laws.
 func openFaults() map[string][]string {
 	return map[string][]string{
 		"doubled":  {"server alters", "without MOVE & without UIDPLUS & server flag", "server lags & disk half"},
@@ -21,7 +21,7 @@ func openFaults() map[string][]string {
 		"flags":    {"run push"},
 		// What a run does with a stump, and the letters of copies, are seen when
 		// what was planned is done.
-		"plan": {"disk half", "disk twin", "both new & disk copy", "disk move folder & cut", "without MOVE & without UIDPLUS & run box",
+		"plan": {"disk half", "disk twin", "both new & disk copy", "server copy & kill", "without MOVE & without UIDPLUS & run box",
 			"server lags & without MOVE"},
 	}
 }
