@@ -72,6 +72,15 @@ func testRenames(t *testing.T, bin string) {
 			if !slices.Equal(got, want) {
 				t.Errorf("subscribed are %q, want %q", got, want)
 			}
+			// What satchel makes again is another mailbox than the one that was removed, and followed
+			// by the GUID that it has now. Without it the message that is gone would be uploaded.
+			r.imap.cmd("DELETE %s", r.imap.name("C"))
+			step("removed on the server", map[string]int{"remote-create": 1, "upload": 3})
+			r.imap.expunge("C", "C 1")
+			r.imap.cmd("UNSELECT")
+			r.imap.selected = ""
+			r.imap.cmd("RENAME %s %s", r.imap.name("C"), r.imap.name("D"))
+			step("made again, and renamed on the server", map[string]int{"local-rename": 1, "local-remove": 1})
 		})
 	}
 }
