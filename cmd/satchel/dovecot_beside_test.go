@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"satchel/sync/remote/imaptest/dovecot"
+	"satchel/sync/remote/imaptest/talk"
 )
 
 // besides runs sync after sync while others work on both sides, until it is
@@ -452,7 +453,7 @@ func (o *otherClient) uid(subject string, boxes ...string) string {
 		o.r.imap.selected = "" // see what others did
 		o.r.imap.sel(box)
 		for _, rep := range o.r.imap.cmd("UID SEARCH SUBJECT %q", subject) {
-			if f := strings.Fields(rep.text); len(f) == 3 && f[1] == "SEARCH" {
+			if f := strings.Fields(rep.Text); len(f) == 3 && f[1] == "SEARCH" {
 				return f[2]
 			}
 		}
@@ -479,8 +480,8 @@ func (o *otherClient) flag(subject, flag string, on bool, boxes ...string) {
 		}
 		last = fmt.Sprint(all, status)
 		if strings.HasPrefix(status, "OK") && !strings.Contains(status, "EXPUNGEISSUED") &&
-			slices.ContainsFunc(all, func(rep reply) bool {
-				return strings.Contains(rep.text, "FETCH") && strings.Contains(rep.text, flag) == on
+			slices.ContainsFunc(all, func(rep talk.Reply) bool {
+				return strings.Contains(rep.Text, "FETCH") && strings.Contains(rep.Text, flag) == on
 			}) {
 			o.did++
 			o.ledger.flag(subject, flag, on)

@@ -109,8 +109,8 @@ func serverState(r *rig) []string {
 	all := r.imap.read().lines(func(l letter) string { return fmt.Sprintf("%s %d %v %q", l.name, l.date, l.flags, l.content) })
 	for _, m := range r.imap.list("LIST") {
 		for _, s := range r.imap.cmd("STATUS %s (MESSAGES UIDNEXT UIDVALIDITY UNSEEN HIGHESTMODSEQ)", r.imap.name(m)) {
-			if strings.HasPrefix(s.text, "* STATUS") {
-				all = append(all, s.text)
+			if strings.HasPrefix(s.Text, "* STATUS") {
+				all = append(all, s.Text)
 			}
 		}
 	}
@@ -342,7 +342,7 @@ func testStopped(t *testing.T, bin string) {
 		entries, _ := os.ReadDir(filepath.Join(r.mail, "INBOX", "cur"))
 		r.imap.cmd("NOOP")
 		for _, s := range r.imap.cmd("STATUS Up (MESSAGES)") {
-			_, _ = fmt.Sscanf(s.text, "* STATUS Up (MESSAGES %d)", &up)
+			_, _ = fmt.Sscanf(s.Text, "* STATUS Up (MESSAGES %d)", &up)
 		}
 		return up, len(entries)
 	}

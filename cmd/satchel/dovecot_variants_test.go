@@ -80,7 +80,7 @@ func TestDovecotVariants(t *testing.T) {
 func capabilities(t *testing.T, srv *dovecot.Server) []string {
 	t.Helper()
 	for _, r := range dialIMAP(t, srv, "/", "", srv.User).cmd("CAPABILITY") {
-		if rest, ok := strings.CutPrefix(r.text, "* CAPABILITY "); ok {
+		if rest, ok := strings.CutPrefix(r.Text, "* CAPABILITY "); ok {
 			return strings.Fields(rest)
 		}
 	}

@@ -1,11 +1,8 @@
 package judge
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"regexp"
 	"slices"
 	"strconv"
@@ -13,18 +10,17 @@ import (
 	"time"
 
 	"satchel/sync/remote/imaptest"
+	"satchel/sync/remote/imaptest/talk"
 )
 
-// client is the second client of an account: just enough IMAP, of its own
-// make. It implements simulate.Mail on a real server. Each of its works selects
-// the mailbox anew, since others rename and remove what it has open.
+// client is the second client of an account. It implements simulate.Mail on a
+// real server. Each of its works selects the mailbox anew, since others rename and
+// remove what it has open.
 type client struct {
 	addr, user, password string
 	renumber             func(mailbox string, validity uint32) // no command can do it
 
-	conn net.Conn
-	r    *bufio.Reader
-	tag  int
+	conn *talk.Conn
 	// failed is the first error that left a question without an answer, or a change
 	// without a known end. What came after it proves nothing.
 	failed error
@@ -35,7 +31,7 @@ var errAbsent = errors.New("no such mailbox")
 
 // keep remembers an error, unless it is the answer of a server that works.
 func (c *client) keep(err error) {
-	if err != nil && !errors.Is(err, errNo) {
+	if err != nil && !errors.Is(err, talk.ErrNo) {
 		c.unknown(err)
 	}
 }
@@ -47,9 +43,6 @@ func (c *client) unknown(err error) {
 	}
 }
 
-// errNo is an answer that is not OK, over a connection that works.
-var errNo = errors.New("the server refuses")
-
 // patience is how long the server may take for an answer.
 const patience = 30 * time.Second
 
@@ -60,99 +53,36 @@ func (c *client) close() {
 	}
 }
 
-func (c *client) open() error {
-	conn, err := net.Dial("tcp", c.addr)
-	if err != nil {
-		return fmt.Errorf("connect: %w", err)
+// ask works over a connection, a new one when there is none, and gives up one that failed.
+func (c *client) ask(work func(*talk.Conn) error) (err error) {
+	if c.conn == nil {
+		if c.conn, err = talk.Dial(c.addr, c.user, c.password, patience); err != nil {
+			return err
+		}
 	}
-	c.conn, c.r = conn, bufio.NewReaderSize(conn, 64<<10)
-	_ = conn.SetDeadline(time.Now().Add(patience))
-	if _, err := c.read(); err != nil {
-		return fmt.Errorf("read greeting: %w", err)
+	if err = work(c.conn); err != nil && !errors.Is(err, talk.ErrNo) {
+		c.close()
 	}
-	_, _, err = c.exchange("LOGIN %s %s", c.user, c.password)
 	return err
 }
 
-// reply is one response; its literals are taken out of the text.
-type reply struct {
-	text     string
-	literals [][]byte
-}
-
-var literalEnd = regexp.MustCompile(`\{(\d+)\}$`)
-
-func (c *client) read() (r reply, err error) {
-	for {
-		line, err := c.r.ReadString('\n')
-		if err != nil {
-			return r, err
-		}
-		line = strings.TrimSuffix(line, "\r\n")
-		r.text += line
-		m := literalEnd.FindStringSubmatch(line)
-		if m == nil {
-			return r, nil
-		}
-		n, err := strconv.Atoi(m[1])
-		if err != nil {
-			return r, err
-		}
-		data := make([]byte, n)
-		if _, err := io.ReadFull(c.r, data); err != nil {
-			return r, err
-		}
-		r.literals = append(r.literals, data)
-	}
-}
-
-// exchange sends one command and reads up to its answer.
-func (c *client) exchange(format string, args ...any) (all []reply, status string, err error) {
-	c.tag++
-	tag := fmt.Sprintf("a%d ", c.tag)
-	_ = c.conn.SetDeadline(time.Now().Add(patience))
-	if _, err := fmt.Fprintf(c.conn, tag+format+"\r\n", args...); err != nil {
-		return nil, "", err
-	}
-	for {
-		r, err := c.read()
-		if err != nil {
-			return nil, "", err
-		}
-		if rest, ok := strings.CutPrefix(r.text, tag); ok {
-			return all, rest, nil
-		}
-		all = append(all, r)
-	}
-}
-
-// do runs one command, over a new connection when there is none.
-func (c *client) do(format string, args ...any) ([]reply, string, error) {
-	if c.conn == nil {
-		if err := c.open(); err != nil {
-			c.close()
-			return nil, "", err
-		}
-	}
-	all, status, err := c.exchange(format, args...)
-	if err != nil {
-		c.close()
-		return nil, "", err
-	}
-	if !strings.HasPrefix(status, "OK") {
-		return all, status, fmt.Errorf("%.80s: %w: %s", fmt.Sprintf(format, args...), errNo, status)
-	}
-	return all, status, nil
+// do runs one command.
+func (c *client) do(format string, args ...any) (all []talk.Reply, status string, err error) {
+	err = c.ask(func(conn *talk.Conn) error {
+		all, status, err = conn.Do(format, args...)
+		return err
+	})
+	return all, status, err
 }
 
 // in runs one command in a mailbox. A connection that ended while the mailbox
 // was being opened, as it does when another client removed the one that was open before, is opened again.
-func (c *client) in(mailbox, format string, args ...any) ([]reply, string, error) {
-	_, _, err := c.do("SELECT %s", quote(mailbox))
-	if err != nil && !errors.Is(err, errNo) {
-		_, _, err = c.do("SELECT %s", quote(mailbox))
+func (c *client) in(mailbox, format string, args ...any) ([]talk.Reply, string, error) {
+	_, _, err := c.do("SELECT %s", talk.Name(mailbox))
+	if err != nil && !errors.Is(err, talk.ErrNo) {
+		_, _, err = c.do("SELECT %s", talk.Name(mailbox))
 	}
-	if errors.Is(err, errNo) {
+	if errors.Is(err, talk.ErrNo) {
 		return nil, "", fmt.Errorf("%w: %w", errAbsent, err)
 	}
 	if err != nil {
@@ -165,23 +95,18 @@ func (c *client) in(mailbox, format string, args ...any) ([]reply, string, error
 	return all, status, err
 }
 
-// quote writes a mailbox name. Those of the histories are ASCII without "&".
-func quote(name string) string {
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(name) + `"`
-}
-
 func (c *client) CreateMailbox(name string) error {
-	_, _, err := c.do("CREATE %s", quote(name))
+	_, _, err := c.do("CREATE %s", talk.Name(name))
 	return err
 }
 
 func (c *client) DeleteMailbox(name string) error {
-	_, _, err := c.do("DELETE %s", quote(name))
+	_, _, err := c.do("DELETE %s", talk.Name(name))
 	return err
 }
 
 func (c *client) RenameMailbox(from, to string) error {
-	_, _, err := c.do("RENAME %s %s", quote(from), quote(to))
+	_, _, err := c.do("RENAME %s %s", talk.Name(from), talk.Name(to))
 	return err
 }
 
@@ -195,16 +120,11 @@ func (c *client) Mailboxes() (names []string) {
 		}
 	}
 	for _, r := range all {
-		attrs, rest, ok := strings.Cut(strings.TrimPrefix(r.text, "* LIST ("), ") ")
-		low := strings.ToLower(attrs)
-		if !ok || !strings.HasPrefix(r.text, "* LIST") || strings.Contains(low, `\noselect`) || strings.Contains(low, `\nonexistent`) {
+		name, ok := r.Listed()
+		if !ok {
 			continue
 		}
-		_, name, _ := strings.Cut(rest, " ") // behind the delimiter
-		if strings.HasPrefix(name, `"`) {
-			name = strings.NewReplacer(`\\`, `\`, `\"`, `"`).Replace(name[1 : len(name)-1])
-		}
-		_, _, err := c.do("STATUS %s (MESSAGES)", quote(name))
+		_, _, err := c.do("STATUS %s (MESSAGES)", talk.Name(name))
 		if c.keep(err); err == nil {
 			names = append(names, name)
 		}
@@ -214,13 +134,11 @@ func (c *client) Mailboxes() (names []string) {
 }
 
 var (
-	uidItem   = regexp.MustCompile(`UID (\d+)`)
-	flagsItem = regexp.MustCompile(`FLAGS \(([^)]*)\)`)
-	dateItem  = regexp.MustCompile(`INTERNALDATE "([^"]+)"`)
-	copied    = regexp.MustCompile(`COPYUID \d+ \S+ (\d+)`)
-	appended  = regexp.MustCompile(`APPENDUID \d+ (\d+)`)
-	validity  = regexp.MustCompile(`UIDVALIDITY (\d+)`)
-	next      = regexp.MustCompile(`UIDNEXT (\d+)`)
+	uidItem  = regexp.MustCompile(`\bUID (\d+)`)
+	copied   = regexp.MustCompile(`COPYUID \d+ \S+ (\d+)`)
+	appended = regexp.MustCompile(`APPENDUID \d+ (\d+)`)
+	validity = regexp.MustCompile(`UIDVALIDITY (\d+)`)
+	next     = regexp.MustCompile(`UIDNEXT (\d+)`)
 )
 
 func number(p *regexp.Regexp, text string) uint32 {
@@ -233,7 +151,7 @@ func number(p *regexp.Regexp, text string) uint32 {
 }
 
 func (c *client) Messages(name string) (all []imaptest.Message) {
-	const whole = "UID FETCH 1:* (UID FLAGS INTERNALDATE BODY.PEEK[])"
+	const whole = "UID FETCH 1:* " + talk.Whole
 	list, _, err := c.in(name, whole)
 	if err != nil && !errors.Is(err, errAbsent) {
 		list, _, err = c.in(name, whole)
@@ -242,27 +160,20 @@ func (c *client) Messages(name string) (all []imaptest.Message) {
 		c.unknown(err)
 	}
 	for _, r := range list {
-		uid, flags, date := number(uidItem, r.text), flagsItem.FindStringSubmatch(r.text), dateItem.FindStringSubmatch(r.text)
-		if uid == 0 || flags == nil || date == nil || len(r.literals) == 0 {
-			continue
+		if m, ok := r.Message(); ok {
+			all = append(all, m)
 		}
-		m := imaptest.Message{UID: uid, Content: r.literals[0]}
-		m.Date, _ = time.Parse("_2-Jan-2006 15:04:05 -0700", date[1])
-		for _, f := range strings.Fields(flags[1]) {
-			if f != `\Recent` {
-				m.Flags = append(m.Flags, f)
-			}
-		}
-		slices.Sort(m.Flags)
-		all = append(all, m)
 	}
 	slices.SortFunc(all, func(a, b imaptest.Message) int { return int(a.UID) - int(b.UID) })
 	return all
 }
 
 func (c *client) Append(name string, flags []string, date time.Time, content []byte) uint32 {
-	_, status, err := c.do("APPEND %s (%s) \"%s\" {%d+}\r\n%s", quote(name), strings.Join(flags, " "),
-		date.UTC().Format("02-Jan-2006 15:04:05 -0700"), len(content), content)
+	var status string
+	err := c.ask(func(conn *talk.Conn) (err error) {
+		status, err = conn.Append(name, imaptest.Message{Flags: flags, Date: date.UTC(), Content: content})
+		return err
+	})
 	if c.keep(err); err != nil {
 		return 0
 	}
@@ -276,8 +187,8 @@ func (c *client) StoreFlags(name string, uid uint32, add, remove []string) bool 
 	}
 	all, _, err := c.in(name, "UID STORE %d %sFLAGS (%s)", uid, sign, strings.Join(list, " "))
 	c.keep(err)
-	return err == nil && slices.ContainsFunc(all, func(r reply) bool {
-		return strings.Contains(r.text, " FETCH ") && number(uidItem, r.text) == uid
+	return err == nil && slices.ContainsFunc(all, func(r talk.Reply) bool {
+		return strings.Contains(r.Text, " FETCH ") && number(uidItem, r.Text) == uid
 	})
 }
 
@@ -295,7 +206,7 @@ func (c *client) Expunge(name string, uids ...uint32) (n int) {
 }
 
 func (c *client) Copy(from string, uid uint32, to string) uint32 {
-	_, status, err := c.in(from, "UID COPY %d %s", uid, quote(to))
+	_, status, err := c.in(from, "UID COPY %d %s", uid, talk.Name(to))
 	if c.keep(err); err != nil {
 		return 0
 	}
@@ -303,22 +214,22 @@ func (c *client) Copy(from string, uid uint32, to string) uint32 {
 }
 
 func (c *client) Move(from string, uid uint32, to string) uint32 {
-	all, status, err := c.in(from, "UID MOVE %d %s", uid, quote(to))
+	all, status, err := c.in(from, "UID MOVE %d %s", uid, talk.Name(to))
 	if c.keep(err); err != nil {
 		return 0
 	}
 	for _, r := range all {
-		status += r.text
+		status += r.Text
 	}
 	return number(copied, status)
 }
 
 func (c *client) UIDState(name string) (v, uidNext uint32, modSeq uint64) {
-	all, _, err := c.do("STATUS %s (UIDVALIDITY UIDNEXT)", quote(name))
+	all, _, err := c.do("STATUS %s (UIDVALIDITY UIDNEXT)", talk.Name(name))
 	c.keep(err)
 	for _, r := range all {
-		if strings.HasPrefix(r.text, "* STATUS") {
-			v, uidNext = number(validity, r.text), number(next, r.text)
+		if strings.HasPrefix(r.Text, "* STATUS") {
+			v, uidNext = number(validity, r.Text), number(next, r.Text)
 		}
 	}
 	return v, uidNext, 0
@@ -335,7 +246,7 @@ func Capabilities(addr, user, password string) ([]string, error) {
 		return nil, err
 	}
 	for _, r := range all {
-		if rest, ok := strings.CutPrefix(r.text, "* CAPABILITY "); ok {
+		if rest, ok := strings.CutPrefix(r.Text, "* CAPABILITY "); ok {
 			return strings.Fields(rest), nil
 		}
 	}

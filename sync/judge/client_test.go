@@ -27,7 +27,7 @@ func answering(t *testing.T, table map[string]string) *client {
 			if err != nil {
 				return
 			}
-			talk(conn, table)
+			converse(conn, table)
 		}
 	}()
 	c := &client{addr: l.Addr().String(), user: "u", password: "p"}
@@ -35,7 +35,7 @@ func answering(t *testing.T, table map[string]string) *client {
 	return c
 }
 
-func talk(conn net.Conn, table map[string]string) {
+func converse(conn net.Conn, table map[string]string) {
 	defer func() { _ = conn.Close() }()
 	_, _ = fmt.Fprintf(conn, "* OK ready\r\n")
 	for lines := bufio.NewScanner(conn); lines.Scan(); {

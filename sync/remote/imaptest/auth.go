@@ -220,6 +220,6 @@ func runNamespace(c *Conn, _ string, p *parser) string {
 	if !p.end() {
 		return ""
 	}
-	c.out.printf("* NAMESPACE ((%s %s)) NIL NIL", quote(encodeName(c.srv.opts.Prefix)), quote(c.srv.store.delim))
+	c.out.printf("* NAMESPACE ((%s %s)) NIL NIL", quote(EncodeName(c.srv.opts.Prefix)), quote(c.srv.store.delim))
 	return "OK Namespace completed"
 }

@@ -201,17 +201,17 @@ func TestSearch(t *testing.T) {
 func TestNames(t *testing.T) {
 	good := func(name string) bool {
 		name = strings.ToValidUTF8(name, "")
-		got, err := decodeName(encodeName(name))
+		got, err := DecodeName(EncodeName(name))
 		return err == nil && got == name
 	}
 	if err := quick.Check(good, nil); err != nil {
 		t.Error(err)
 	}
-	if got := encodeName("Entwürfe & 日本"); got != "Entw&APw-rfe &- &ZeVnLA-" {
+	if got := EncodeName("Entwürfe & 日本"); got != "Entw&APw-rfe &- &ZeVnLA-" {
 		t.Error(got)
 	}
 	for _, bad := range []string{"&", "&AGE-", "a&b", "&AP-", "\xff", "&ZeU-&Zyw-"} {
-		if name, err := decodeName(bad); err == nil {
+		if name, err := DecodeName(bad); err == nil {
 			t.Errorf("%q decoded to %q", bad, name)
 		}
 	}

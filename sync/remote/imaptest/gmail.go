@@ -246,7 +246,7 @@ func (g *gmail) labels(c *content) string {
 	var list []string
 	g.places(c, func(b *mailbox, _ *message) {
 		if b.name != GmailAll {
-			list = append(list, quote(encodeName(b.name)))
+			list = append(list, quote(EncodeName(b.name)))
 		}
 	})
 	return "(" + strings.Join(list, " ") + ")"

@@ -268,7 +268,7 @@ func runLsub(c *Conn, _ string, p *parser) string {
 		if !st.subscribed[n] {
 			attrs = `\Noselect`
 		}
-		c.out.printf("* LSUB (%s) %s %s", attrs, quote(st.delim), quote(encodeName(n)))
+		c.out.printf("* LSUB (%s) %s %s", attrs, quote(st.delim), quote(EncodeName(n)))
 	}
 	return "OK Lsub completed"
 }

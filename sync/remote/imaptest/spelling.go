@@ -22,7 +22,7 @@ func (s *Server) SetSpelling(sp Spelling) {
 // spell returns the name of a mailbox as the server writes it, and the other spelling
 // that it lists too, empty if there is none.
 func (s *Server) spell(name string) (first, second string) {
-	sp, encoded := s.spelling, encodeName(name)
+	sp, encoded := s.spelling, EncodeName(name)
 	switch {
 	case name == "INBOX" && sp.Inbox != "":
 		return sp.Inbox, ""
@@ -36,7 +36,7 @@ func (s *Server) spell(name string) (first, second string) {
 
 // decode reads a name that a client sent.
 func (p *parser) decode(raw string) (string, error) {
-	name, err := decodeName(raw)
+	name, err := DecodeName(raw)
 	if err != nil && p.eightBit() && utf8.ValidString(raw) {
 		return raw, nil
 	}

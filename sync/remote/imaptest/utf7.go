@@ -13,8 +13,8 @@ func utf7Base64() *base64.Encoding {
 	return base64.NewEncoding("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+,").WithPadding(base64.NoPadding).Strict()
 }
 
-// encodeName writes a mailbox name in modified UTF-7.
-func encodeName(name string) string {
+// EncodeName writes a mailbox name in modified UTF-7.
+func EncodeName(name string) string {
 	var b strings.Builder
 	var pending []rune
 	flush := func() {
@@ -43,8 +43,8 @@ func encodeName(name string) string {
 	return b.String()
 }
 
-// decodeName reads modified UTF-7 and accepts only the one form that encodeName writes: a name has one spelling.
-func decodeName(raw string) (string, error) {
+// DecodeName reads modified UTF-7 and accepts only the one form that EncodeName writes: a name has one spelling.
+func DecodeName(raw string) (string, error) {
 	bad := errors.New("invalid modified UTF-7")
 	var b strings.Builder
 	for rest := raw; rest != ""; {
@@ -75,7 +75,7 @@ func decodeName(raw string) (string, error) {
 		}
 	}
 	name := b.String()
-	if !utf8.ValidString(name) || encodeName(name) != raw {
+	if !utf8.ValidString(name) || EncodeName(name) != raw {
 		return "", bad
 	}
 	return name, nil
