@@ -237,8 +237,14 @@ func (a *applier) appendRequest(mb *mailbox, m *message) remote.AppendRequest {
 		flags = flags.Minus(unheld)
 	}
 	m.later = a.unshown(mb, flags)
-	flags = flags.Minus(m.later)
-	m.sent = flags
+	m.sent = flags.Minus(m.later)
+	if a.req.Push && m.item.Hidden {
+		// The name does not show its keywords and may not be changed, so no later look at
+		// the file would tell them. They go along, and the base learns from the server that it has them.
+		m.later = mail.Flags{}
+	} else {
+		flags = m.sent
+	}
 	begun := false
 	return remote.AppendRequest{Flags: flags, Date: m.date, Size: m.content.Size, Open: func() (io.ReadCloser, error) {
 		if !begun && a.stop.Err() != nil {
