@@ -131,7 +131,7 @@ func (p *player) run(e simulate.Event, during []simulate.Event) error {
 	if e.Kind != "run all" {
 		p.kinds[e.Kind] = true
 	}
-	if r.killed || e.Fault == "cut" {
+	if (r.killed && !r.hung) || e.Fault == "cut" {
 		p.kinds[e.Fault] = true
 	}
 	if e.Kind == "run dry" && len(during) == 0 && p.world.Listing() != before {
@@ -147,7 +147,7 @@ func (p *player) once(kind, mailbox string, f fault, others []trigger) (result, 
 		return r, err
 	}
 	p.result.Runs++
-	if r.killed {
+	if r.killed && !r.hung {
 		p.result.Kills++
 	}
 	p.world.Note("%s %s %s -> %v", kind, mailbox, f.kind, r)

@@ -12,8 +12,9 @@ import (
 	"time"
 )
 
-// endless is how long a run may take; most take less than a second.
-const endless = 10 * time.Minute
+// endless is how long a run may take; most take less than a second, and no server here
+// keeps a program waiting.
+const endless = 3 * time.Minute
 
 // result is how a run ended.
 type result struct {
