@@ -45,6 +45,9 @@ func (s *session) bumpGeneration() error {
 	if !s.rep.Changed() && !s.restored {
 		return nil
 	}
+	if s.restored && s.scopeOfRun() == "" {
+		return nil // a run of part of the account leaves the rest to one of all of it
+	}
 	next := s.generation + 1
 	if err := s.store.SetGeneration(next); err != nil {
 		return err

@@ -180,24 +180,39 @@ func (s *session) postponeUnsure(ctx context.Context) error {
 	return nil
 }
 
-// keepUnseen leaves a mailbox with void UIDs to a later run when a message of it was
-// not found. Where another mailbox has new mail that could not be looked at, it may
+// keepUnseen leaves a mailbox with void UIDs to a later cycle or run when a message of
+// it was not found. Where another mailbox has new mail that was not looked at, it may
 // have been moved there; and a file in a folder that this run is not about has to
 // wait for one that is, which needs the row.
-func (s *session) keepUnseen() {
+func (s *session) keepUnseen(ctx context.Context) error {
+	var lost []*message
 	for _, m := range s.messages {
-		if m.detached && m.item.Remote.State == plan.Removed && m.onDisk() && (s.remoteBlind || !s.asked(m.file.Folder)) {
+		if m.detached && m.item.Remote.State == plan.Removed && m.onDisk() {
+			lost = append(lost, m)
+		}
+	}
+	if len(lost) == 0 {
+		return nil
+	}
+	if err := s.confirmVanished(ctx); err != nil {
+		return err
+	}
+	for _, m := range lost {
+		if s.remoteBlind || !s.asked(m.file.Folder) {
 			s.byID[m.row.MailboxID].blindRemote = true
 		}
 	}
+	return nil
 }
 
 // releaseDetached gives up pairs that UIDVALIDITY voided and that were not
 // found again: what is on disk is new, so that it is not lost, and what is on
 // neither side is forgotten.
-func (s *session) releaseDetached(context.Context) error {
+func (s *session) releaseDetached(ctx context.Context) error {
 	s.keepDetached()
-	s.keepUnseen()
+	if err := s.keepUnseen(ctx); err != nil {
+		return err
+	}
 	released := map[*message]bool{}
 	for id, m := range s.messages {
 		if !m.detached || m.item.Remote.State != plan.Removed || s.byID[m.row.MailboxID].frozen() {

@@ -16,9 +16,7 @@ func openFaults() map[string][]string {
 		"doubled":  {"server alters", "without MOVE & without UIDPLUS & server flag", "server lags & disk half"},
 		"place":    {"server alters", "server lags & disk half", "server lags & disk twin"},
 		"bytes":    {"server alters & disk half", "server lags & disk half"},
-		"check":    {"maildir old & run push", "server anew & server unflag & run pull"},
-		"disagree": {"maildir old & run push", "server lags & server move", "server lags & disk save", "server anew & server unflag & run pull"},
-		"flags":    {"run push"},
+		"disagree": {"server lags & server move", "server lags & disk save"},
 		// What a run does with a stump, and the letters of copies, are seen when
 		// what was planned is done.
 		"plan": {"disk half", "disk twin", "both new & disk copy", "server copy & kill", "without MOVE & without UIDPLUS & run box",
