@@ -127,6 +127,16 @@ func (w *World) unreadable(f file) {
 	}
 }
 
+// misread notes that a letter gets a meaning in a folder, and with it the files that
+// brought it there from another one, before a run could name it.
+func (w *World) misread(folder string, letter byte) {
+	for _, f := range w.tree.files(folder) {
+		if f.token > 0 && f.token < 9000 && strings.IndexByte(f.letters(), letter) >= 0 {
+			w.model.unreadable(Disk, f.token)
+		}
+	}
+}
+
 func diskFlag(w *World, e Event) bool {
 	f, ok := pick(w.mine(), e.A)
 	return ok && w.setFile(f, flagOf(e.B), true)

@@ -16,6 +16,8 @@ type maildirTree struct {
 	root     string
 	plusPlus bool
 	mark     *regexp.Regexp // finds the token in a content
+	// named is called before a letter gets a meaning in a folder; nil: nobody asks.
+	named func(folder string, letter byte)
 }
 
 func newTree(root string, plusPlus bool) *maildirTree {
@@ -193,6 +195,9 @@ func (d *maildirTree) letter(folder, flag string) byte {
 	for c := byte('a'); c <= 'z'; c++ {
 		if table[c] != "" {
 			continue
+		}
+		if d.named != nil {
+			d.named(folder, c)
 		}
 		path := filepath.Join(d.dir(folder), "dovecot-keywords")
 		old, _ := os.ReadFile(path)

@@ -14,13 +14,14 @@ import (
 func openFaults() map[string][]string {
 	return map[string][]string{
 		"doubled":  {"server alters", "without MOVE & without UIDPLUS & server flag", "server lags & disk half"},
-		"place":    {"server alters", "server lags & disk half", "server lags & disk twin"},
+		"place":    {"server alters", "server lags & disk half", "server lags & disk twin", "lost & server new world"},
+		"flags":    {"server lags & disk save"},
 		"bytes":    {"server alters & disk half", "server lags & disk half"},
 		"disagree": {"server lags & server move", "server lags & disk save"},
 		// What a run does with a stump, and the letters of copies, are seen when
 		// what was planned is done.
-		"plan": {"disk half", "disk twin", "both new & disk copy", "server copy & kill", "without MOVE & without UIDPLUS & run box",
-			"server lags & without MOVE"},
+		"plan": {"disk half", "disk twin", "disk copy & both new", "disk copy & server flag", "server copy & kill", "without MOVE & without UIDPLUS & run box",
+			"server lags & without MOVE", "power & server new world"},
 	}
 }
 

@@ -103,6 +103,7 @@ func newWorld(h History, o Options) (*World, error) {
 	w.mail = w.srv
 	w.wire = &wire{dial: w.srv.Dial, w: w}
 	w.tree = newTree(filepath.Join(dir, "Mail"), s.PlusPlus)
+	w.tree.named = w.misread
 	w.acct = mailsync.Account{
 		Name: "sim", Host: "127.0.0.1", Port: 143, TLS: remote.TLSMode("none"), User: "ann",
 		Password: func(context.Context) (string, error) { return "secret", nil },
