@@ -190,12 +190,21 @@ func (s *session) refuseNames(f *finding) {
 	s.remoteBlind = s.remoteBlind || s.incomplete
 }
 
-// unknownFolders are those that are no mailboxes of the base, for want of a name
-// or because this run does not change the server.
+// unknownFolders are those that are no mailboxes of the base, for want of a name,
+// because this run does not change the server, or because they are excluded.
 func (s *session) unknownFolders() (names []string) {
 	for name, mb := range s.mailboxes {
 		if mb.row == nil && mb.folder != nil {
 			names = append(names, name)
+		}
+	}
+	known := map[string]bool{}
+	for _, mb := range s.byID {
+		known[mb.name] = true
+	}
+	for _, p := range s.elsewhere {
+		if p.folder != "" && !known[p.folder] {
+			names = append(names, p.folder)
 		}
 	}
 	return names

@@ -13,6 +13,12 @@ func configExclude(w *World, e Event) bool {
 	if !ok || !w.wanted(box) {
 		return false
 	}
+	for _, t := range w.model.tokens {
+		if slices.Contains(t.left[Disk], box) && w.model.trash {
+			t.most++ // no run may have seen that it was moved; then its original goes to the trash
+			t.excused = "its original went to the trash"
+		}
+	}
 	w.acct.Exclude = append(slices.Clone(w.acct.Exclude), box)
 	w.note("the configuration excludes %s", box)
 	return true

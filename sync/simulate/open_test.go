@@ -13,15 +13,17 @@ import (
 // simulate` holds every one to all laws.
 func openFaults() map[string][]string {
 	return map[string][]string{
-		"doubled":  {"server alters", "without MOVE & without UIDPLUS & server flag", "server lags & disk half"},
+		"doubled": {"server alters", "without MOVE & without UIDPLUS & server flag", "server lags & disk half", "server lags & disk copy", "server lags & disk link",
+			"server lags & disk twin", "server lags & run full", "config exclude & server new world", "config exclude & server renumber", "config exclude & server anew"},
 		"place":    {"server alters", "server lags & disk half", "server lags & disk twin", "lost & server new world"},
 		"flags":    {"server lags & disk save"},
+		"problem":  {"server spelling & server new world"},
 		"bytes":    {"server alters & disk half", "server lags & disk half"},
 		"disagree": {"server lags & server move", "server lags & disk save"},
 		// What a run does with a stump, and the letters of copies, are seen when
 		// what was planned is done.
 		"plan": {"disk half", "disk twin", "disk copy & both new", "disk copy & server flag", "server copy & kill", "without MOVE & without UIDPLUS & run box",
-			"server lags & without MOVE", "power & server new world"},
+			"server lags & without MOVE", "power & server new world", "without MOVE & kill & disk remove"},
 	}
 }
 
