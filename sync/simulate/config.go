@@ -13,7 +13,7 @@ func configOther(w *World, e Event) bool {
 		list := policies()
 		p := list[e.B%len(list)]
 		p.Removal = w.acct.Policy.Removal
-		w.acct.Policy = p
+		w.acct.Policy, w.changed = p, true
 	case 1:
 		w.acct.Connections = 1 + e.B%4
 	case 2:

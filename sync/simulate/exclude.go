@@ -19,7 +19,7 @@ func configExclude(w *World, e Event) bool {
 			t.excused = "its original went to the trash"
 		}
 	}
-	w.acct.Exclude = append(slices.Clone(w.acct.Exclude), box)
+	w.acct.Exclude, w.changed = append(slices.Clone(w.acct.Exclude), box), true
 	w.note("the configuration excludes %s", box)
 	return true
 }

@@ -152,6 +152,7 @@ func (w *World) settle() *Violation {
 		func() *Violation { return same(server, disk) },
 		func() *Violation { return w.numbers(server) },
 		func() *Violation { return w.places(server) },
+		func() *Violation { return w.kept(server) },
 		func() *Violation { return w.flags(server) },
 		w.bytes,
 		w.idle,
@@ -160,7 +161,7 @@ func (w *World) settle() *Violation {
 	if v != nil {
 		return v
 	}
-	w.lost, w.rights, w.stopped = false, false, false
+	w.lost, w.rights, w.stopped, w.changed = false, false, false, false
 	clear(w.torn)
 	w.unalter()
 	w.model.agreed(server)

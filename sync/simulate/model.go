@@ -51,6 +51,7 @@ type token struct {
 	touch  [2]bool         // since then, by side
 	places [2][]string     // where a side that touched it wants it
 	left   [2][]string     // mailboxes that a side took it out of since then
+	when   [2][2]int       // by side, before which run it touched it first and last
 	set    [2]map[string]bool
 }
 
@@ -62,6 +63,8 @@ type model struct {
 	// the last agreement.
 	unstable [2]map[string]bool
 	trash    bool // removals on disk become moves
+	runs     int  // how many there were
+	during   bool // one is at work
 }
 
 func newModel() *model {
@@ -84,6 +87,11 @@ func (m *model) begin(s Side, n int) *token {
 	if !t.touch[s] {
 		t.touch[s] = true
 		t.places[s] = slices.Clone(t.base)
+		t.when[s][0] = m.runs
+	}
+	t.when[s][1] = m.runs
+	if m.during {
+		t.when[s][1] = -1 // before and behind it
 	}
 	return t
 }
@@ -246,7 +254,7 @@ func (m *model) agreed(s snapshot) {
 		for _, f := range flags[n] {
 			t.flags[f] = true
 		}
-		t.touch, t.places, t.left, t.set = [2]bool{}, [2][]string{}, [2][]string{}, [2]map[string]bool{{}, {}}
+		t.touch, t.places, t.left, t.when, t.set = [2]bool{}, [2][]string{}, [2][]string{}, [2][2]int{}, [2]map[string]bool{{}, {}}
 		t.excused, t.voided, t.unread, t.undone = "", false, false, nil
 		// A removal was carried out or overruled; what is there is what must stay.
 		t.most, t.least, t.removals = len(where[n]), len(where[n]), 0

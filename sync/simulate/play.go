@@ -70,12 +70,12 @@ func (w *World) runEvent(e Event, during map[int][]Event) *Violation {
 	actors := map[int]func(){}
 	for at, list := range during {
 		actors[at] = func() {
-			w.during = true
+			w.model.during = true
 			for _, e := range list {
 				w.note("while it runs, at step %d:", at)
 				w.do(e)
 			}
-			w.during = false
+			w.model.during = false
 		}
 	}
 	res, v := w.play(e, actors)

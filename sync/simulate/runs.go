@@ -88,6 +88,7 @@ func (w *World) run(req mailsync.Request, f fault, actors map[int]func()) (res r
 		return res, err
 	}
 	w.befall(f)
+	w.model.runs++
 	w.trip.arm(f, actors)
 	res.rep, res.err = e.Sync(context.Background(), req)
 	w.stopped = w.stopped || res.err != nil

@@ -45,7 +45,7 @@ type World struct {
 	saved   saves
 	torn    map[string]bool // folders that lost their keyword table since the last agreement
 	strange bool            // letters may be left of which no table says what they mean
-	during  bool            // a run is at work
+	changed bool            // what is wanted, or which side wins, is another since the last agreement
 	stopped bool            // a run was stopped since the last agreement
 	lost    bool            // the past was lost: what both sides hold may stay
 	met     map[string]bool // kinds since the last run, for the coverage
