@@ -109,8 +109,9 @@ func (s *session) movedTo(from, n *message) {
 	}
 	if s.doubtsFlags(from, n) {
 		from.uniteFlags(from.item.Local.Flags, n.item.Remote.Flags)
-		// The row is written anew, whatever of this the run may carry over.
-		from.row.LocalFlags, from.row.RemoteFlags = from.item.Local.Base, from.item.Remote.Base
+		if from.detached { // then the row is written anew, whatever of this the run may carry over
+			from.row.LocalFlags, from.row.RemoteFlags = from.item.Local.Base, from.item.Remote.Base
+		}
 	}
 	from.refresh(home)
 	s.touched = append(s.touched, from)
