@@ -195,7 +195,7 @@ func (a *applier) prepareCopy(c *localChange) error {
 	if to == nil || to.row == nil || !src.onDisk() {
 		return mail.ErrGone
 	}
-	if !a.asSynced(src) {
+	if a.alteredHere(src) {
 		return mail.ErrChanged
 	}
 	k, waits, err := a.letters(c.op.To, c.m.item.Remote.Flags)

@@ -146,18 +146,20 @@ func (s *session) sentTo(mailbox string, d mail.Digest) bool {
 // copyOf makes n a copy of a candidate.
 func (s *session) copyOf(n *message, sus *suspect) {
 	for _, c := range sus.candidates {
-		if c.row != nil && c.digest() == sus.digest && c.onDisk() && s.asSynced(c) {
+		if c.row != nil && c.digest() == sus.digest && c.onDisk() {
 			n.item.CopyOf = &c.item
+			c.item.Altered = s.alteredHere(c)
 			return
 		}
 	}
 }
 
-// asSynced reports whether the file of a message has the size that was synced. One
-// that somebody is still writing, or has edited, is no source of copies.
-func (s *session) asSynced(m *message) bool {
+// alteredHere reports whether the file of a message is known to have another size
+// than what was synced, because somebody is still writing it, or has edited it. What
+// has another name by now is not known.
+func (s *session) alteredHere(m *message) bool {
 	size, err := s.store.DiskSize(m.file)
-	return err == nil && size == m.row.DiskSize
+	return err == nil && size != m.row.DiskSize
 }
 
 // betterOrigin reports whether a is rather than b the message that the server

@@ -80,6 +80,9 @@ type Item struct {
 	// CopyOf is another item with the same content, which the side where
 	// this item is absent may copy instead of transferring. Nil if none.
 	CopyOf *Item
+	// Altered means that the file is not what was synced, so that no copy of the
+	// message is made from it.
+	Altered bool
 	// Size is the size of the server form in bytes; 0 if unknown.
 	Size int64
 	// Since is the run that brought the message into the base; see [Lost].

@@ -220,7 +220,7 @@ func (p *maker) upload(it *Item) {
 }
 
 func (p *maker) download(it *Item) {
-	if src := it.CopyOf; src != nil && src.Local.State.Present() {
+	if src := it.CopyOf; src != nil && src.Local.State.Present() && !src.Altered {
 		p.add(Op{Kind: LocalCopy, Item: it, Source: src, Mailbox: src.Local.Mailbox, To: it.Remote.Mailbox})
 		return
 	} else if src != nil && src.Local.State == Absent && src.Remote.State == New {
