@@ -34,7 +34,7 @@ func (t *Tx) Mend() error {
 		OR uid NOT BETWEEN 1 AND 4294967295 OR base = '' OR length(digest) <> 32 OR size < 0 OR disk_size < 0 OR form NOT IN (0, 1, 2, 3, 4)
 		OR length(essence) NOT IN (0, 32)
 		OR form = 1 AND size <> disk_size OR form = 0 AND size < disk_size
-		OR pending <> 0 AND (SELECT outcome FROM run ORDER BY id DESC LIMIT 1) = 'ok'
+		OR pending <> 0 AND (SELECT outcome = 'ok' AND scope <> '' FROM run ORDER BY id DESC LIMIT 1)
 		OR pending = 0 AND EXISTS (SELECT 1 FROM message o
 			WHERE o.mailbox_id = message.mailbox_id AND o.base = message.base AND o.is_new = message.is_new AND o.info = message.info
 			AND o.info <> '/' AND o.id <> message.id AND o.pending = 0

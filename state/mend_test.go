@@ -61,7 +61,7 @@ func TestMend(t *testing.T) {
 						}
 					}
 				}
-				_, err := tx.exec(`INSERT INTO run(started, finished, outcome) VALUES(1, 2, 'ok')`)
+				_, err := tx.exec(`INSERT INTO run(started, finished, outcome, scope) VALUES(1, 2, 'ok', 'all')`)
 				return err
 			})
 			if err != nil {

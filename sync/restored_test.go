@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	mailsync "satchel/sync"
 	"satchel/sync/remote/imaptest"
 )
 
@@ -41,6 +42,44 @@ func TestMaildirBroughtBack(t *testing.T) {
 		t.Error(d)
 	}
 	w.quiet()
+}
+
+// TestMaildirBroughtBackInPart: a run of one mailbox leaves what the others lack to
+// a run of all; until then check finds nothing wrong, mends nothing, and no mail is
+// taken for removed.
+func TestMaildirBroughtBackInPart(t *testing.T) {
+	for name, req := range map[string]mailsync.Request{"one mailbox": {Mailboxes: []string{"Archive"}}, "push": {Push: true}} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, imaptest.Options{})
+			must(w, w.srv.CreateMailbox("Archive"))
+			w.srv.Append("INBOX", nil, time.Now(), w.message())
+			w.sync()
+			backup := w.acct.Maildir + ".backup"
+			must(w, exec.Command("cp", "-a", w.acct.Maildir, backup).Run())
+			w.srv.Append("INBOX", nil, time.Now(), w.message())
+			w.srv.StoreFlags("INBOX", 1, []string{`\Flagged`}, nil)
+			w.sync()
+			want := w.agree()
+			must(w, os.RemoveAll(w.acct.Maildir))
+			must(w, os.Rename(backup, w.acct.Maildir))
+			w.store = nil
+			if _, err := w.trySync(req); err != nil {
+				t.Fatal(err)
+			}
+			for _, repair := range []bool{false, true} {
+				for _, f := range w.check(mailsync.CheckRequest{Repair: repair}).Findings {
+					if f.Kind == mailsync.FoundState {
+						t.Errorf("check finds %+v", f)
+					}
+				}
+			}
+			rep := w.sync()
+			if d := diff(w.agree(), want); d != "" || rep.Counts["remote-remove"]+rep.Counts["remote-flags"] > 0 {
+				t.Errorf("did %v: %s", rep.Counts, d)
+			}
+			w.quiet()
+		})
+	}
 }
 
 // TestMailboxRenamedAndMadeAgain: the messages are found again under the new
