@@ -11,22 +11,28 @@ import (
 )
 
 // requests asks for messages, by mailbox; at finds them again.
-func (s *session) requests(list []*resemblance) (reqs []remote.BodyRequest, at map[string]map[mail.UID]*resemblance) {
-	at = map[string]map[mail.UID]*resemblance{}
-	for _, a := range list {
-		name := a.m.item.Remote.Mailbox
+func requests[T any](s *session, list []T, of func(T) *message) (reqs []remote.BodyRequest, at map[string]map[mail.UID]T) {
+	at = map[string]map[mail.UID]T{}
+	for _, x := range list {
+		m := of(x)
+		name := m.item.Remote.Mailbox
 		if at[name] == nil {
-			at[name] = map[mail.UID]*resemblance{}
+			at[name] = map[mail.UID]T{}
 			reqs = append(reqs, remote.BodyRequest{Mailbox: name, UIDValidity: s.mailboxes[name].changes.Cursor.UIDValidity})
 		}
-		at[name][a.m.uid] = a
+		at[name][m.uid] = x
 		r := &reqs[slices.IndexFunc(reqs, func(r remote.BodyRequest) bool { return r.Mailbox == name })]
-		r.UIDs = append(r.UIDs, a.m.uid)
+		r.UIDs = append(r.UIDs, m.uid)
 	}
 	for i := range reqs {
 		slices.Sort(reqs[i].UIDs)
 	}
 	return reqs, at
+}
+
+// requests asks for the messages that files may be.
+func (s *session) requests(list []*resemblance) (reqs []remote.BodyRequest, at map[string]map[mail.UID]*resemblance) {
+	return requests(s, list, func(a *resemblance) *message { return a.m })
 }
 
 // readCards asks for Message-ID and housekeeping lines: one flight for all.

@@ -79,28 +79,11 @@ func (s *session) fileIDs(ctx context.Context) (map[string]*message, error) {
 
 // askIDs asks for the Message-IDs of messages that did not come with the listing.
 func (s *session) askIDs(ctx context.Context, list []*message) error {
-	at := map[string]map[mail.UID]*message{}
-	var reqs []remote.BodyRequest
-	for _, m := range list {
-		name := m.item.Remote.Mailbox
-		if m.hasMessageID {
-			continue
-		}
-		i := slices.IndexFunc(reqs, func(r remote.BodyRequest) bool { return r.Mailbox == name })
-		if i < 0 {
-			i = len(reqs)
-			at[name] = map[mail.UID]*message{}
-			reqs = append(reqs, remote.BodyRequest{Mailbox: name, UIDValidity: s.mailboxes[name].changes.Cursor.UIDValidity})
-		}
-		at[name][m.uid] = m
-		reqs[i].UIDs = append(reqs[i].UIDs, m.uid)
-	}
-	if len(reqs) == 0 {
+	list = slices.DeleteFunc(slices.Clone(list), func(m *message) bool { return m.hasMessageID })
+	if len(list) == 0 {
 		return nil
 	}
-	for i := range reqs {
-		slices.Sort(reqs[i].UIDs)
-	}
+	reqs, at := requests(s, list, func(m *message) *message { return m })
 	c, err := s.pool.first(ctx)
 	if err != nil {
 		return err
