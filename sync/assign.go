@@ -71,12 +71,25 @@ func (s *session) assign(ctx context.Context, sus *suspect) error {
 // explainUpload keeps the journal's word of an upload of from that led to n until
 // the base knows of n: else a run that dies in between sends it again.
 func (s *session) explainUpload(from, n *message) {
-	for _, i := range s.intents {
-		if i.Kind == state.IntentAppend && i.Digest == from.row.Digest && i.Mailbox == n.item.Remote.Mailbox && i.Base == from.file.Base() && !slices.Contains(s.explained, i) {
-			s.explained = append(s.explained, i)
-			return
+	if i := s.announcement(n.item.Remote.Mailbox, from.file.Base(), from.row.Digest); i != nil {
+		s.explained = append(s.explained, i)
+	}
+}
+
+// announcement returns what the journal says of an upload or copy of one of the
+// digests into a mailbox, and that explains no message yet: rather one of the file
+// with that unique part, which others may have renamed since. Nil if there is none.
+func (s *session) announcement(mailbox, base string, digests ...mail.Digest) (found *state.Intent) {
+	for _, i := range s.intendedAppends(mailbox) {
+		switch {
+		case !slices.Contains(digests, i.Digest) || slices.Contains(s.explained, i):
+		case i.Base == base:
+			return i
+		case found == nil:
+			found = i
 		}
 	}
+	return found
 }
 
 // meet makes a new message and a new file one, whose content is said to be what
@@ -84,7 +97,7 @@ func (s *session) explainUpload(from, n *message) {
 func (s *session) meet(n, f *message, sent mail.Digest) {
 	f.done = true
 	n.done = true
-	s.inherit(n, sent, f.content.Digest)
+	s.inherit(n, f.file.Base(), sent, f.content.Digest)
 	n.content, n.file = f.content, f.file
 	base := n.item.Local.Base
 	n.item.Local, n.item.Size, n.item.CopyOf = f.item.Local, f.content.Size, nil
@@ -192,16 +205,15 @@ func (s *session) stayed(m, n *message) bool {
 
 // inherit gives a pair that an interrupted upload or copy made the flags with
 // which it was made, so that what anybody changed since is a change.
-func (s *session) inherit(n *message, digests ...mail.Digest) {
-	for _, i := range s.intents {
-		if i.Kind == state.IntentAppend && slices.Contains(digests, i.Digest) && i.Mailbox == n.item.Remote.Mailbox && !slices.Contains(s.explained, i) {
-			s.explained = append(s.explained, i)
-			n.item.Ancestor = true
-			n.item.Local.Base = i.Delta.Add
-			n.item.Remote.Base = s.shown(s.mailboxes[i.Mailbox], i.Delta.Add, n.item.Remote.Flags)
-			return
-		}
+func (s *session) inherit(n *message, base string, digests ...mail.Digest) {
+	i := s.announcement(n.item.Remote.Mailbox, base, digests...)
+	if i == nil {
+		return
 	}
+	s.explained = append(s.explained, i)
+	n.item.Ancestor = true
+	n.item.Local.Base = i.Delta.Add
+	n.item.Remote.Base = s.shown(s.mailboxes[i.Mailbox], i.Delta.Add, n.item.Remote.Flags)
 }
 
 // uploadedBefore returns the intent and the new file of an interrupted upload
