@@ -1,9 +1,8 @@
 package sync
 
 import (
-	"slices"
-
 	"fmt"
+	"slices"
 
 	"satchel/maildir"
 	"satchel/sync/mail"

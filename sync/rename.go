@@ -63,6 +63,7 @@ func (s *session) renames(ctx context.Context, f *finding) (again bool, err erro
 }
 
 func (s *session) planRenames(f *finding) []plan.RenameStep {
+	s.otherName = nil
 	in := plan.RenameInput{Pull: s.req.Pull, Push: s.req.Push}
 	for _, name := range s.req.Mailboxes {
 		in.Only = append(in.Only, maildir.Canonical(name))
@@ -100,10 +101,10 @@ func (s *session) planRenames(f *finding) []plan.RenameStep {
 // leaveRenames notes the mailboxes that have another name on the server, and are
 // renamed by a run of other direction or scope. Their messages are not gone.
 func (s *session) leaveRenames(in plan.RenameInput, steps []plan.RenameStep) {
-	s.otherName = map[string]bool{}
 	if !in.Pull && !in.Push && len(in.Only) == 0 {
 		return
 	}
+	s.otherName = map[string]bool{}
 	in.Pull, in.Push, in.Only = false, false, nil
 	now := map[string]bool{}
 	for _, st := range steps {
