@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -19,18 +17,6 @@ import (
 func otherForm(content []byte) []byte {
 	head, _, _ := bytes.Cut(content, []byte("\r\n\r\n"))
 	return fmt.Appendf(nil, "%s\r\nX-Converted: yes\r\n\r\nanother body of another length, as a converter writes it\r\n", head)
-}
-
-// plant puts a file into new of a folder, which is made where it is not there.
-func (w *world) plant(folder, name string, content []byte) {
-	w.t.Helper()
-	dir := filepath.Join(w.acct.Maildir, folder)
-	for _, sub := range []string{"cur", "new", "tmp"} {
-		must(w, os.MkdirAll(filepath.Join(dir, sub), 0o700))
-	}
-	path := filepath.Join(dir, "new", name)
-	must(w, os.WriteFile(path, bytes.ReplaceAll(content, []byte("\r\n"), []byte("\n")), 0o600))
-	must(w, os.Chtimes(path, time.Unix(1_700_000_000, 0), time.Unix(1_700_000_000, 0)))
 }
 
 // TestBrakeOnDoubles: what would be there twice stops a first sync before anything
@@ -58,7 +44,7 @@ func TestBrakeOnDoubles(t *testing.T) {
 				for i := range tc.n {
 					m := w.message()
 					w.srv.Append("Work", nil, time.Unix(1_700_000_000, 0), m)
-					w.plant(tc.folder, fmt.Sprintf("1700000000.%d.elsewhere", i), tc.form(m))
+					w.plant(tc.folder, fmt.Sprintf("new/1700000000.%d.elsewhere", i), tc.form(m))
 				}
 				there, here := w.remoteSnapshot(), w.localSnapshot()
 				for _, req := range []mailsync.Request{{DryRun: true, Pull: pull}, {Pull: pull}} {

@@ -29,11 +29,11 @@ func TestIncludedLater(t *testing.T) {
 			for i := range 3 {
 				m := w.message()
 				w.srv.Append("Work/Old", nil, time.Unix(1_700_000_000, 0), m)
-				w.plant(dir, fmt.Sprintf("1700000000.%d.elsewhere", i), m)
+				w.plant(dir, fmt.Sprintf("new/1700000000.%d.elsewhere", i), m)
 			}
 			one := w.message()
 			w.srv.Append("INBOX", nil, time.Unix(1_700_000_000, 0), one)
-			w.plant(inbox, "1700000000.inbox.elsewhere", one)
+			w.plant(inbox, "new/1700000000.inbox.elsewhere", one)
 			w.acct.Exclude = []string{"Work/Old"}
 			w.sync()
 			past := time.Now().Add(-time.Hour) // stamps that are old enough are believed

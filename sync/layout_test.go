@@ -17,11 +17,19 @@ import (
 // plantFile puts a message into a directory of the Maildir, whatever its layout.
 func (w *world) plantFile(dir string, content []byte) {
 	w.t.Helper()
+	w.plant(dir, "cur/1700000000."+filepath.Base(dir)+".host:2,S", content)
+}
+
+// plant puts a file into a directory of the Maildir, which is made where it is not
+// there; name begins with cur or new.
+func (w *world) plant(dir, name string, content []byte) {
+	w.t.Helper()
+	path := filepath.Join(w.acct.Maildir, dir, name)
 	for _, sub := range []string{"cur", "new", "tmp"} {
 		must(w, os.MkdirAll(filepath.Join(w.acct.Maildir, dir, sub), 0o700))
 	}
-	name := filepath.Join(w.acct.Maildir, dir, "cur", "1700000000."+filepath.Base(dir)+".host:2,S")
-	must(w, os.WriteFile(name, []byte(strings.ReplaceAll(string(content), "\r\n", "\n")), 0o600))
+	must(w, os.WriteFile(path, []byte(strings.ReplaceAll(string(content), "\r\n", "\n")), 0o600))
+	must(w, os.Chtimes(path, time.Unix(1_700_000_000, 0), time.Unix(1_700_000_000, 0)))
 }
 
 // TestLayoutBrake: a Maildir that is named in another way than the
