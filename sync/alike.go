@@ -16,18 +16,20 @@ import (
 // all of it is asked for in a few flights for all messages together:
 //
 //   - the essence is the same (mail.Essence)
-//   - the text is the same but for line ends, and so are Message-ID, author,
-//     subject and date
-//   - Message-ID and body are the same but for line ends
+//   - the text is the same but for line ends
+//   - Message-ID and body are the same but for line ends; a file without a
+//     Message-ID needs the same subject and date instead
 //   - an upload was under way, or the server said OK to it, and came to where no
 //     other message of that Message-ID is; INTERNALDATE or author, subject and
 //     date have to agree, since a draft that is saved again keeps its Message-ID
 //   - Message-ID, author, subject and date are the same, and the server sends
 //     other bytes each time, so that the rest cannot be compared
+//   - what is left has the same text but for line ends, in a mailbox that is paired
+//     from the start
 //
 // The third holds for uploads of the journal, and in a mailbox that is paired from
-// the start. From the second on, INTERNALDATE has to agree as well, unless the journal knows
-// of the upload; from the third on there must be one such message, and one such
+// the start. From the second to the last but one, INTERNALDATE has to agree as well, unless the
+// journal knows of the upload; from the third on there must be one such message, and one such
 // file. Each side keeps what it has (mail.FormApart).
 
 // resemblance is a new message on the server with the files that it may be.
@@ -84,7 +86,7 @@ func (s *session) pairByContent(ctx context.Context, list []*resemblance) error 
 	for _, a := range ask {
 		a.unknown = a.like == nil
 	}
-	for _, is := range []proof{sameEssence, sameText, sameBody, sameUpload} {
+	for _, is := range []proof{sameEssence, sameText, sameBody, sameUploadThen, sameUpload, sameTextOnly} {
 		if err := s.pairBy(ctx, list, is); err != nil {
 			return err
 		}
@@ -130,7 +132,7 @@ func (s *session) alikes() []*resemblance {
 			}
 		}
 		for _, f := range byBox[name] {
-			if a.announced[f] == nil && aboutAsLarge(f.content.Size, m.item.Size) && (!m.hasMessageID || bare(f.content.MessageID) == m.messageID) {
+			if a.announced[f] == nil && aboutAsLarge(f.content.Size, m.item.Size) && mayHaveID(f, m) {
 				a.files = append(a.files, f)
 			}
 		}
@@ -139,6 +141,13 @@ func (s *session) alikes() []*resemblance {
 		}
 	}
 	return list
+}
+
+// mayHaveID reports whether the Message-ID of a new message may be what became of
+// that of a file. A server may add one to a file that has none.
+func mayHaveID(f, m *message) bool {
+	id := bare(f.content.MessageID)
+	return !m.hasMessageID || id == m.messageID || id == "" && f.date == m.date
 }
 
 // narrow leaves of the files of a message those that may be it by what its header
@@ -151,7 +160,7 @@ func (s *session) narrow(a *resemblance) {
 		switch id, ok := s.idOf(f); {
 		case !ok || id == a.id && id != "":
 			return false // or nobody can say now
-		case a.announced[f] != nil && f.date == a.m.date:
+		case f.date == a.m.date && (a.announced[f] != nil || id == ""):
 			return false // a server may add a Message-ID, or write another one
 		default:
 			return id != a.id || a.hk == 0 || f.content == nil || f.content.EssenceSize != a.m.item.Size-a.hk
@@ -192,14 +201,25 @@ func sameEssence(_ *session, a *resemblance, _ *message, like *mail.Likeness) (i
 }
 
 func sameText(s *session, a *resemblance, f *message, like *mail.Likeness) (is, alone bool) {
-	return a.like.Text == like.Text && a.like.SameCard(like) && s.dated(a, f), false
+	return a.like.Text == like.Text && s.dated(a, f), false
+}
+
+// sameTextOnly is for what is left of several messages of one text, each with its
+// own end, of which a server may have made the others.
+func sameTextOnly(s *session, a *resemblance, _ *message, like *mail.Likeness) (is, alone bool) {
+	return a.like.Text == like.Text && s.startsAnew(a.m), false
 }
 
 func sameBody(s *session, a *resemblance, f *message, like *mail.Likeness) (is, alone bool) {
-	known := a.like.MessageID != "" && a.like.MessageID == like.MessageID || a.announced[f] != nil
+	known := a.like.MessageID != "" && a.like.MessageID == like.MessageID || like.MessageID == "" && a.like.SameLetter(like) || a.announced[f] != nil
 	// Elsewhere two that differ in a Received line are two deliveries.
 	known = known && (a.announced[f] != nil || s.startsAnew(a.m))
 	return known && !a.like.Cut && !like.Cut && a.like.Body == like.Body && s.dated(a, f), true
+}
+
+// sameUploadThen tells uploads of one Message-ID apart by their dates.
+func sameUploadThen(_ *session, a *resemblance, f *message, like *mail.Likeness) (is, alone bool) {
+	return a.announced[f] != nil && a.like.SameCard(like) && f.date == a.m.date, true
 }
 
 func sameUpload(_ *session, a *resemblance, f *message, like *mail.Likeness) (is, alone bool) {

@@ -51,18 +51,18 @@ func TestHeaderNotSent(t *testing.T) {
 				files := w.written()
 				w.write("INBOX", files)
 				w.sync()
-				w.holdsOnce(len(files), "before")
+				w.holdsOnce("INBOX", len(files), "before")
 				must(w, os.RemoveAll(w.acct.StateDir))
 				h.set(of)
 				for i := range 2 {
 					_, err := w.trySync(mailsync.Request{})
 					must(w, err)
-					w.holdsOnce(len(files), fmt.Sprintf("run %d without it", i+1))
+					w.holdsOnce("INBOX", len(files), fmt.Sprintf("run %d without it", i+1))
 				}
 				h.set(nil)
 				w.sync()
 				w.quiet()
-				w.holdsOnce(len(files), "after")
+				w.holdsOnce("INBOX", len(files), "after")
 			})
 		}
 	}
@@ -90,15 +90,15 @@ func TestAlteredUploadNotSent(t *testing.T) {
 				for i := range 2 {
 					_, err := w.trySync(mailsync.Request{})
 					must(w, err)
-					w.holdsOnce(len(files), fmt.Sprintf("run %d without it", i+1))
+					w.holdsOnce("INBOX", len(files), fmt.Sprintf("run %d without it", i+1))
 				}
 				h.set(nil)
 				w.sync()
 				w.quiet()
-				w.holdsOnce(len(files), "after")
+				w.holdsOnce("INBOX", len(files), "after")
 				w.check(mailsync.CheckRequest{Repair: true})
 				w.quiet()
-				w.holdsOnce(len(files), "after a repair")
+				w.holdsOnce("INBOX", len(files), "after a repair")
 			})
 		}
 	}
@@ -120,7 +120,7 @@ func TestFileNotReadableNow(t *testing.T) {
 			files := w.written()
 			w.write("INBOX", files)
 			w.sync()
-			w.holdsOnce(len(files), "before")
+			w.holdsOnce("INBOX", len(files), "before")
 			must(w, os.RemoveAll(w.acct.StateDir))
 			now.Store(true)
 			w.opts.FS = &faultfs.FS{Before: func(op faultfs.Op, name string) error {
@@ -131,11 +131,11 @@ func TestFileNotReadableNow(t *testing.T) {
 			}}
 			_, err := w.trySync(mailsync.Request{})
 			must(w, err)
-			w.holdsOnce(len(files), "while it cannot be read")
+			w.holdsOnce("INBOX", len(files), "while it cannot be read")
 			w.opts.FS = nil
 			w.sync()
 			w.quiet()
-			w.holdsOnce(len(files), "after")
+			w.holdsOnce("INBOX", len(files), "after")
 		})
 	}
 }

@@ -23,13 +23,23 @@ func alters(t *testing.T, level string, uidPlus bool, stores func([]byte) []byte
 }
 
 // written are files that servers are known to alter, as a mail program writes them
-// with LF or a script with anything.
-func (w *world) written() []string {
-	lf := func() string { return strings.ReplaceAll(string(w.message()), "\r\n", "\n") }
-	return []string{
-		lf(), lf() + "\n\n", strings.TrimSuffix(lf(), "\n"), lf() + "a bare\rCR\n", strings.ReplaceAll(lf(), "\n", "\r\n") + "an LF\n",
-		strings.ReplaceAll(lf(), "\n", "\r\n") + "two\r\r\n", lf() + "at the end\r",
+// with LF or a script with anything; some have no Message-ID, some next to no header.
+func (w *world) written() (files []string) {
+	whole := func() string { return strings.ReplaceAll(string(w.message()), "\r\n", "\n") }
+	for _, lf := range []func() string{
+		whole,
+		func() string { _, rest, _ := strings.Cut(whole(), "\n"); return rest },
+		func() string {
+			_, body, _ := strings.Cut(whole(), "\n\n")
+			return "Content-Type: text/plain\n\n" + body
+		},
+	} {
+		files = append(files, lf(), lf()+"\n\n", strings.TrimSuffix(lf(), "\n"), lf()+"a bare\rCR\n", strings.ReplaceAll(lf(), "\n", "\r\n")+"an LF\n",
+			strings.ReplaceAll(lf(), "\n", "\r\n")+"two\r\r\n", lf()+"at the end\r")
 	}
+	// One letter with several ends: what a server makes of one may be another.
+	twin := whole()
+	return append(files, strings.TrimSuffix(twin, "\n"), strings.ReplaceAll(twin, "\n", "\r\n"), twin+"\n", strings.TrimSuffix(twin, "\n")+"\r")
 }
 
 // write puts files into a folder, with a date of their own.
@@ -37,6 +47,9 @@ func (w *world) write(folder string, files []string) {
 	w.t.Helper()
 	dir, err := w.disk().Dir(folder)
 	must(w, err)
+	for _, sub := range []string{"cur", "new", "tmp"} {
+		must(w, os.MkdirAll(filepath.Join(dir, sub), 0o700))
+	}
 	for _, f := range files {
 		w.n++
 		path := filepath.Join(dir, "cur", fmt.Sprintf("%d.written:2,S", w.n))
@@ -46,12 +59,11 @@ func (w *world) write(folder string, files []string) {
 	}
 }
 
-// holdsOnce fails the test unless both sides of INBOX have n messages, and a run
-// has nothing to do.
-func (w *world) holdsOnce(n int, when string) {
+// holdsOnce fails the test unless both sides of a mailbox have n messages.
+func (w *world) holdsOnce(mailbox string, n int, when string) {
 	w.t.Helper()
-	if l, r := len(w.files("INBOX")), len(w.srv.Messages("INBOX")); l != n || r != n {
-		w.t.Fatalf("%s: %d files, %d messages; want %d", when, l, r, n)
+	if l, r := len(w.files(mailbox)), len(w.srv.Messages(mailbox)); l != n || r != n {
+		w.t.Fatalf("%s: %s: %d files, %d messages; want %d", when, mailbox, l, r, n)
 	}
 }
 
@@ -77,18 +89,26 @@ func TestAlteredUploads(t *testing.T) {
 					if rep.Counts["download"] > 0 {
 						t.Errorf("the first run did %v", rep.Counts)
 					}
-					w.holdsOnce(len(files), "after the first run")
+					w.holdsOnce("INBOX", len(files), "after the first run")
+					w.write("Made", w.written())
+					w.sync()
 					for range 2 {
 						w.quiet()
 					}
-					if rep := w.check(mailsync.CheckRequest{}); len(rep.Findings) > 0 || rep.Waiting > 0 {
-						t.Errorf("%d wait, findings %+v", rep.Waiting, rep.Findings)
+					for _, full := range []bool{false, true} {
+						if rep := w.check(mailsync.CheckRequest{Full: full}); len(rep.Findings) > 0 || rep.Waiting > 0 {
+							t.Errorf("full %v: %d wait, findings %+v", full, rep.Waiting, rep.Findings)
+						}
 					}
 					w.check(mailsync.CheckRequest{Repair: true})
 					w.quiet()
-					w.holdsOnce(len(files), "after a repair")
+					for _, mailbox := range []string{"INBOX", "Made"} {
+						w.holdsOnce(mailbox, len(files), "after a repair")
+					}
 					w.lose(0)
-					w.holdsOnce(len(files), "after a lost state")
+					for _, mailbox := range []string{"INBOX", "Made"} {
+						w.holdsOnce(mailbox, len(files), "after a lost state")
+					}
 					if after := w.raw("INBOX"); after != before {
 						t.Errorf("files changed:\n%s\nbefore\n%s", after, before)
 					}

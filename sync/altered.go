@@ -76,7 +76,7 @@ func (s *session) learnAltered(ctx context.Context, mb *mailbox, list []*resized
 			continue
 		}
 		swapped := slices.ContainsFunc(list, func(o *resized) bool { return o != r && o.row.Digest == r.like.Whole })
-		if swapped || !s.isAltered(ctx, r, strangers) {
+		if !s.isAltered(ctx, r, swapped, strangers) {
 			others[uid] = true
 		}
 	}
@@ -99,20 +99,25 @@ func (s *session) addedLines(ctx context.Context, r *resized) bool {
 }
 
 // isAltered reports whether the message is the one that was sent, altered or not,
-// and notes it. One whose file cannot be read now is believed to be. Where neither
-// its text nor its Message-ID tells, the server's word for the UID stands unless
-// there is another message that may be meant.
-func (s *session) isAltered(ctx context.Context, r *resized, strangers bool) bool {
+// and notes it. One whose file cannot be read now is believed to be. Text that is
+// the same but for line ends settles it. Else swapped, that it is what was sent as
+// another message, speaks against it. Where nothing tells, the server's word for
+// the UID stands unless there are strangers, of which one may be meant.
+func (s *session) isAltered(ctx context.Context, r *resized, swapped, strangers bool) bool {
 	m := s.message(r.row)
-	if r.like.Whole == r.row.Digest || !m.onDisk() {
+	if r.like.Whole == r.row.Digest {
 		return true
+	}
+	if !m.onDisk() {
+		return !swapped
 	}
 	file, err := s.store.Likeness(ctx, m.file)
 	if err != nil {
-		return true
+		return !swapped
 	}
-	same := r.like.Text == file.Text || r.like.Body == file.Body || r.like.MessageID != "" && r.like.MessageID == file.MessageID
-	if same || !strangers && !otherID(r.like.MessageID, file.MessageID) {
+	same := r.like.Body == file.Body || r.like.MessageID != "" && r.like.MessageID == file.MessageID ||
+		!strangers && !otherID(r.like.MessageID, file.MessageID)
+	if r.like.Text == file.Text || same && !swapped {
 		s.noteAltered(ctx, m, r.like.Whole, r.like.Size)
 		return true
 	}

@@ -14,7 +14,6 @@ import (
 // left, an interrupted upload, the other half of a new file, a message that moved, a copy.
 func (s *session) assign(ctx context.Context, sus *suspect) error {
 	n := sus.m
-	name := n.item.Remote.Mailbox
 	if n.replaces != 0 {
 		s.copyOf(n, sus)
 		return nil
@@ -34,12 +33,13 @@ func (s *session) assign(ctx context.Context, sus *suspect) error {
 		return s.completeUpload(ctx, i, n, f)
 	}
 	// One with other line ends than the server's message, or with lines that a
-	// program added, comes last.
+	// program added, comes last, and one of another date behind one of the same.
 	putFirst(sus.candidates, func(c *message) bool {
 		return c.content != nil && (c.content.Digest == sus.digest || c.content.RawDigest == sus.digest)
 	})
+	putFirst(sus.candidates, func(c *message) bool { return c.date == n.date })
 	for _, c := range sus.candidates {
-		if c.row == nil && !c.done && c.file.Folder == name && slices.Contains(c.content.Digests(), sus.digest) {
+		if c.mayMeet(sus) {
 			sent := c.content.Digest // as an interrupted upload announced it
 			c.content.Is(sus.digest)
 			s.meet(n, c, sent)
@@ -66,6 +66,18 @@ func (s *session) assign(ctx context.Context, sus *suspect) error {
 	}
 	s.copyOf(n, sus)
 	return nil
+}
+
+// mayMeet reports whether c is a new file where the message of sus is, and has its
+// content in one of its forms.
+func (c *message) mayMeet(sus *suspect) bool {
+	return c.row == nil && !c.done && c.file.Folder == sus.m.item.Remote.Mailbox && slices.Contains(c.content.Digests(), sus.digest)
+}
+
+// meetsAtDate reports whether a new file has the content of the message and its
+// date. Of several messages of one content, each gets the file of its date.
+func (sus *suspect) meetsAtDate() bool {
+	return slices.ContainsFunc(sus.candidates, func(c *message) bool { return c.date == sus.m.date && c.mayMeet(sus) })
 }
 
 // explainUpload keeps the journal's word of an upload of from that led to n until

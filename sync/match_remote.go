@@ -53,6 +53,7 @@ func (s *session) matchRemote(ctx context.Context) error {
 	for _, sus := range suspects {
 		s.proven[sus.digest] = append(s.proven[sus.digest], sus.m)
 	}
+	putFirst(suspects, (*suspect).meetsAtDate)
 	// Originals of half moves go before their copies, and these before others. Of
 	// those, messages that stayed in their mailbox go first, or they would lose
 	// their rows to copies elsewhere.

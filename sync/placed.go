@@ -24,10 +24,17 @@ import (
 // that was put there: then at those of its size.
 func (s *session) misplaced(ctx context.Context, mb *mailbox, known map[mail.UID]*state.Message, strangers []remote.NewMessage) error {
 	var odd []*resized
-	for _, n := range mb.changes.Named {
-		if row := known[n.UID]; row != nil && n.HasSize && n.Size != row.Size {
-			odd = append(odd, &resized{row: row, told: n.Size})
+	told := func(uid mail.UID, has bool, size int64) {
+		if row := known[uid]; row != nil && has && size != row.Size {
+			odd = append(odd, &resized{row: row, told: size})
 		}
+	}
+	for _, n := range mb.changes.Named {
+		told(n.UID, n.HasSize, n.Size)
+	}
+	// A mailbox that this run made is listed from the start, with what went up there.
+	for _, n := range mb.changes.New {
+		told(n.UID, n.HasMeta, n.Size)
 	}
 	if mb.row == nil || mb.detached || len(strangers)+len(odd) == 0 || s.pool.shares() {
 		return nil

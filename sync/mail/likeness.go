@@ -28,8 +28,13 @@ type Likeness struct {
 // SameCard reports whether two messages have the same author, subject and date,
 // and the same Message-ID. One without a Message-ID has no card.
 func (l *Likeness) SameCard(o *Likeness) bool {
-	return !l.Cut && !o.Cut && l.MessageID != "" && l.MessageID == o.MessageID &&
-		l.Date == o.Date && l.From == o.From && l.Subject == o.Subject
+	return l.MessageID != "" && l.MessageID == o.MessageID && l.From == o.From && l.SameLetter(o)
+}
+
+// SameLetter reports whether two messages have the same subject and date. That is
+// next to nothing where both have neither.
+func (l *Likeness) SameLetter(o *Likeness) bool {
+	return !l.Cut && !o.Cut && l.Date == o.Date && l.Subject == o.Subject
 }
 
 // maxCard is how much of a header is kept for its fields, in bytes.

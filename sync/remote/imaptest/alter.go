@@ -13,6 +13,9 @@ func Alterations() map[string]func([]byte) []byte {
 		// Proton Bridge
 		"housekeeping": func(m []byte) []byte { return onTop(m, "X-Pm-Gluon-Id", fmt.Sprintf("%08x", crc32.ChecksumIEEE(m))) },
 		"field added":  func(m []byte) []byte { return onTop(m, "X-Gateway", "scanned by example.org, nothing found") },
+		"Message-ID added": func(m []byte) []byte {
+			return onTop(m, "Message-ID", fmt.Sprintf("<%08x@gateway.example.org>", crc32.ChecksumIEEE(m)))
+		},
 		"field rewritten": func(m []byte) []byte {
 			return bytes.Replace(m, []byte("From: ann@example.org\r\n"), []byte("From: \"Ann\" <ann@example.org>\r\n"), 1)
 		},
