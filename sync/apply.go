@@ -153,12 +153,8 @@ func (a *applier) touches(names ...string) {
 
 // done counts an operation that was carried out.
 func (a *applier) done(op *plan.Op) {
-	kind := op.Kind
-	if op.Item != nil && op.Item.Left && kind == plan.RemoteRemove {
-		kind = plan.RemoteMove // that is what ends here
-	}
 	if !a.completes(op) && !a.endsStump(op) {
-		a.rep.count(kind, op.Mailbox)
+		a.rep.count(countedAs(op), op.Mailbox)
 	}
 	if !op.Kind.Silent() {
 		a.did.Store(true)

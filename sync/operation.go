@@ -123,6 +123,27 @@ func operation(op *plan.Op) Operation {
 	return o
 }
 
+// countedAs is what an operation is to people: the removal of what an emulated
+// move left behind is the end of that move.
+func countedAs(op *plan.Op) plan.Kind {
+	if op.Kind == plan.RemoteRemove && op.Item != nil && op.Item.Left {
+		return plan.RemoteMove
+	}
+	return op.Kind
+}
+
+// told is operation, as the run will count it.
+func (s *session) told(op *plan.Op) Operation {
+	o := operation(op)
+	if kind := countedAs(op); kind != op.Kind {
+		o.Op = kind.String()
+		if i := s.postponedBefore(ref(op.Item).row.ID); i != nil && i.Mailbox != o.Mailbox {
+			o.To = i.Mailbox
+		}
+	}
+	return o
+}
+
 // tellPlan puts the operations of a plan into the report, with sender and
 // subject where that costs little.
 func (s *session) tellPlan(ctx context.Context, ops []plan.Op) error {
@@ -133,8 +154,8 @@ func (s *session) tellPlan(ctx context.Context, ops []plan.Op) error {
 		if op.Kind.Silent() || s.endsStump(op) || s.wouldHoldBack(op) {
 			continue
 		}
-		o := operation(op)
-		s.rep.count(op.Kind, op.Mailbox)
+		o := s.told(op)
+		s.rep.count(countedAs(op), op.Mailbox)
 		switch op.Kind {
 		case plan.Download:
 			s.rep.Planned.Download += o.Bytes

@@ -22,8 +22,8 @@ func openFaults() map[string][]string {
 		"disagree": {"server lags & server move", "server lags & disk save"},
 		// What a run does with a stump, and the letters of copies, are seen when
 		// what was planned is done.
-		"plan": {"disk half", "disk twin", "disk copy & both new", "disk copy & server flag", "server copy & kill", "without MOVE & without UIDPLUS & run box",
-			"server lags & without MOVE", "power & server new world", "without MOVE & kill & disk remove"},
+		"plan": {"disk half", "disk twin", "disk copy & both new", "disk copy & server flag", "server copy & kill",
+			"power & server new world"},
 	}
 }
 
