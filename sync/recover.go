@@ -115,6 +115,9 @@ func (s *session) recoverRemoteMoves(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := s.carryFromLeft(ctx); err != nil {
+		return err
+	}
 	s.recoverPostponed()
 	s.hideMarks()
 	return s.dropIntents(ctx)

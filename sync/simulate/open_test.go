@@ -13,7 +13,7 @@ import (
 // simulate` holds every one to all laws.
 func openFaults() map[string][]string {
 	return map[string][]string{
-		"doubled": {"server alters", "without MOVE & without UIDPLUS & server flag", "server lags & disk half", "server lags & disk copy", "server lags & disk link",
+		"doubled": {"server alters", "server lags & disk half", "server lags & disk copy", "server lags & disk link",
 			"server lags & disk twin", "server lags & run full", "config exclude & server new world", "config exclude & server renumber", "config exclude & server anew"},
 		"place":    {"server alters", "server lags & disk half", "server lags & disk twin", "lost & server new world"},
 		"flags":    {"server lags & disk save"},
