@@ -110,8 +110,22 @@ func (s *session) hidden(m *message) bool {
 // noteLetters says in the items of a plan which files are to get another name.
 func (s *session) noteLetters(items []*plan.Item) {
 	for _, it := range items {
+		if !s.req.Pull {
+			takeKeywords(it)
+		}
 		it.Hidden = s.hidden(ref(it))
 	}
+}
+
+// takeKeywords gives a file that is to become a copy on the server the keywords
+// that another client gave the original since: the server's copy has them from
+// its first moment, and the file, which nobody could give them, says nothing else.
+func takeKeywords(it *plan.Item) {
+	src := it.CopyOf
+	if it.InBase || it.Local.State != plan.New || it.Remote.State != plan.Absent || src == nil || !src.Remote.State.Present() || src.Trashed {
+		return
+	}
+	it.Local.Flags = it.Local.Flags.Union(src.Remote.Flags.Minus(src.Remote.Base).OnlyKeywords())
 }
 
 // restoreLetters gives letters the meaning that the base remembers of them, in
