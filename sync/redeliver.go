@@ -24,6 +24,16 @@ func (mb *mailbox) redelivers(row *state.Message) bool {
 	return slices.ContainsFunc(mb.undelivered, func(u *state.Message) bool { return u.ID == row.ID })
 }
 
+// stands returns the row that stands for a message until it is delivered, 0 where
+// the row is dropped because the server reports the message again. A dry run drops
+// none, and looks at the message in the same way.
+func (mb *mailbox) stands(row *state.Message) int64 {
+	if row.UID >= mb.cursorOf().UIDNext {
+		return 0
+	}
+	return row.ID
+}
+
 // redeliver makes such messages new again, unless the server reported them
 // anyway or they are gone.
 func (s *session) redeliver(ctx context.Context, mb *mailbox) error {
@@ -41,12 +51,12 @@ func (s *session) redeliver(ctx context.Context, mb *mailbox) error {
 		m := reported[row.UID]
 		switch {
 		case m != nil:
-			m.replaces = row.ID
+			m.replaces = mb.stands(row)
 		case s.gone(mb, row.UID):
 			gone = append(gone, row.ID)
 		default:
 			s.newMessage(mb, again(row))
-			s.newRemote[len(s.newRemote)-1].replaces = row.ID
+			s.newRemote[len(s.newRemote)-1].replaces = mb.stands(row)
 		}
 	}
 	if len(gone) == 0 || s.req.DryRun {
