@@ -111,21 +111,33 @@ func (s *session) hidden(m *message) bool {
 func (s *session) noteLetters(items []*plan.Item) {
 	for _, it := range items {
 		if !s.req.Pull {
-			takeKeywords(it)
+			s.takeKeywords(it)
 		}
 		it.Hidden = s.hidden(ref(it))
 	}
 }
 
 // takeKeywords gives a file that is to become a copy on the server the keywords
-// that another client gave the original since: the server's copy has them from
-// its first moment, and the file, which nobody could give them, says nothing else.
-func takeKeywords(it *plan.Item) {
+// that the original has by then, as far as its name cannot say that it has them not:
+// the server's copy has them from its first moment, and no letter that the folder
+// knows is missing in the name.
+func (s *session) takeKeywords(it *plan.Item) {
 	src := it.CopyOf
 	if it.InBase || it.Local.State != plan.New || it.Remote.State != plan.Absent || src == nil || !src.Remote.State.Present() || src.Trashed {
 		return
 	}
-	it.Local.Flags = it.Local.Flags.Union(src.Remote.Flags.Minus(src.Remote.Base).OnlyKeywords())
+	from, here := s.mailboxes[src.Remote.Mailbox], s.mailboxes[it.Local.Mailbox]
+	f := ref(it).file
+	silent := f.Name == f.Base() // says nothing of flags at all
+	d := src.Local.Delta()       // goes to the server before the copy is made
+	if from != nil {
+		d.Add = s.keeps(from).Stores(d.Add)
+	}
+	for _, kw := range src.Remote.Flags.Apply(d).Minus(it.Local.Flags).Keywords() {
+		if _, known := here.table.Before.Letter(kw); silent || !known {
+			it.Local.Flags = it.Local.Flags.Union(mail.NewFlags(kw))
+		}
+	}
 }
 
 // restoreLetters gives letters the meaning that the base remembers of them, in
