@@ -1,6 +1,8 @@
 package sync
 
 import (
+	"strconv"
+
 	"satchel/sync/mail"
 	"satchel/sync/plan"
 )
@@ -31,8 +33,13 @@ func (s *session) followsUnplaced(mailbox string, m *message) {
 	s.landed[landing{mailbox, unplacedKey(m)}] = true
 }
 
-// unplacedKey is no UID.
-func unplacedKey(m *message) string { return "=" + m.digest().String() }
+// unplacedKey is no UID. What the base has is known by its row.
+func unplacedKey(m *message) string {
+	if m.item.InBase {
+		return "row " + strconv.FormatInt(m.id, 10)
+	}
+	return "=" + m.digest().String()
+}
 
 // completes reports whether an operation sets the flags of what this run
 // uploaded or copied.
@@ -46,7 +53,7 @@ func (s *session) completes(op *plan.Op) bool {
 	if s.landed[landing{mailbox, op.Item.Remote.Key}] {
 		return true
 	}
-	// Only what is new to the base is what was just put there, and not another
-	// message of the same content.
-	return len(s.landed) > 0 && !op.Item.InBase && s.landed[landing{mailbox, unplacedKey(ref(op.Item))}]
+	// Of one content only what is new to the base is what was just put there, and not
+	// another message.
+	return len(s.landed) > 0 && s.landed[landing{mailbox, unplacedKey(ref(op.Item))}]
 }
