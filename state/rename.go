@@ -25,10 +25,20 @@ func (t *Tx) RenameMailboxes(changes [][2]string) error {
 	return t.lookAbove(changes)
 }
 
-// lookAbove has the directories read again of mailboxes that got other names, and
-// those above them: a folder there that did not follow is none that the base
-// knows. In Maildir++ all are in the one of INBOX.
+// lookAbove has the directories read again of the mailboxes that [Above] names.
 func (t *Tx) lookAbove(changes [][2]string) error {
+	for name := range Above(changes) {
+		if _, err := t.exec(`UPDATE mailbox SET dir_mtime=0 WHERE name=?`, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Above returns the mailboxes that got other names, old and new, and those above
+// them: a folder there that did not follow is none that the base knows. In
+// Maildir++ all are in the one of INBOX.
+func Above(changes [][2]string) map[string]bool {
 	above := map[string]bool{"INBOX": true}
 	for _, c := range changes {
 		for _, name := range c {
@@ -39,12 +49,7 @@ func (t *Tx) lookAbove(changes [][2]string) error {
 			}
 		}
 	}
-	for name := range above {
-		if _, err := t.exec(`UPDATE mailbox SET dir_mtime=0 WHERE name=?`, name); err != nil {
-			return err
-		}
-	}
-	return nil
+	return above
 }
 
 func (t *Tx) renameMailbox(from, to string) error {

@@ -69,7 +69,7 @@ func (f *finding) rename(base [][2]string) {
 	for _, pair := range base {
 		to[pair[0]] = pair[1]
 	}
-	here := map[string]string{}
+	here, above := map[string]string{}, state.Above(base)
 	for _, r := range f.rows {
 		at, known := f.here[r.Name]
 		if name, ok := to[r.Name]; ok {
@@ -77,6 +77,9 @@ func (f *finding) rename(base [][2]string) {
 		}
 		if known {
 			here[r.Name] = at
+		}
+		if above[r.Name] {
+			r.DirMTime = 0 // the folder is compared, as by the run
 		}
 	}
 	f.here = here
