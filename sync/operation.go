@@ -188,66 +188,6 @@ func (s *session) tellPlan(ctx context.Context, ops []plan.Op) error {
 	return s.tellTrash(ctx, ops)
 }
 
-// tellTrash names what follows a move to the trash of the server: the message
-// comes down to the trash that is here, or is copied there from a mailbox that has
-// the same one. The run sees that when it has moved it.
-func (s *session) tellTrash(ctx context.Context, ops []plan.Op) error {
-	type moved struct {
-		mailbox string
-		uid     mail.UID
-	}
-	planned := map[moved]Operation{} // each has been asked for its name there
-	for _, p := range s.rep.Operations {
-		if p.Op == plan.RemoteTrash.String() {
-			planned[moved{p.Mailbox, p.UID}] = p
-		}
-	}
-	for i := range ops {
-		op := &ops[i]
-		if op.Kind != plan.RemoteTrash || s.req.Push || !s.asked(op.To) {
-			continue
-		}
-		if mb := s.mailboxes[op.To]; mb == nil || mb.frozen() {
-			continue
-		}
-		m := ref(op.Item)
-		o := operation(op)
-		o.Op, o.Mailbox, o.To, o.UID, o.File, o.Bytes = plan.Download.String(), op.To, "", 0, "", op.Item.Size
-		if p, ok := planned[moved{op.Mailbox, m.uid}]; ok {
-			o.Subject, o.From, o.Named = p.Subject, p.From, p.Named
-		}
-		kind := plan.Download
-		source, err := s.sameElsewhere(ctx, m)
-		if err != nil {
-			return err
-		}
-		if source != "" {
-			kind = plan.LocalCopy
-			o.Op, o.Mailbox, o.To, o.Bytes = kind.String(), source, op.To, 0
-		}
-		s.rep.Planned.Download += o.Bytes
-		s.rep.count(kind, o.Mailbox)
-		s.rep.Operations = append(s.rep.Operations, o)
-	}
-	return nil
-}
-
-// sameElsewhere returns a mailbox that has the same message on disk, "" if none
-// has or the server does not tell what is the same.
-func (s *session) sameElsewhere(ctx context.Context, m *message) (string, error) {
-	rows, err := s.db.ByDigest(ctx, m.row.Digest)
-	if err != nil {
-		return "", err
-	}
-	for _, row := range rows {
-		mb := s.byID[row.MailboxID]
-		if other := s.messages[row.ID]; row.ID != m.row.ID && row.EmailID != "" && row.EmailID == m.row.EmailID && mb != nil && mb.folder != nil && (other == nil || other.onDisk()) {
-			return mb.name, nil
-		}
-	}
-	return "", nil
-}
-
 // nameHere reads sender and subject from a file.
 func (s *session) nameHere(f maildir.File, o *Operation) bool {
 	if f.Name == "" || strings.Contains(f.Name, infoUnknown) {

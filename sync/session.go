@@ -163,10 +163,12 @@ func (s *session) cycle(ctx context.Context) (again bool, err error) {
 	p := s.plan()
 	s.halted(p)
 	s.sayHeld(p)
+	grown := s.grownNext(p.Ops)
 	if s.req.DryRun {
 		if err := s.tellPlan(ctx, p.Ops); err != nil {
 			return false, err
 		}
+		s.tellGrown(grown)
 		s.addConflicts(p.Conflicts)
 		return false, nil
 	}
@@ -174,6 +176,7 @@ func (s *session) cycle(ctx context.Context) (again bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	s.moved = s.moved || len(grown) > 0
 	if err := s.applyTwins(ctx, p); err != nil {
 		return false, err
 	}

@@ -32,6 +32,7 @@ type stump struct {
 	y    state.Young
 	m    *message // as it went up
 	file *message // as it is now; nil when it is not to be sent yet
+	next *message // the same, where it is to be sent behind a change of the message
 }
 
 // half is an upload that a run died in whose file has grown since: as it was
@@ -282,7 +283,7 @@ func (s *session) settleStumps(context.Context) error {
 		}
 		if !paired {
 			s.newLocal = slices.DeleteFunc(s.newLocal, func(f *message) bool { return f == st.file })
-			st.file = nil
+			st.next, st.file = st.file, nil
 		}
 	}
 	return nil

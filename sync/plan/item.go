@@ -45,6 +45,12 @@ func (s Side) Delta() mail.Delta {
 	return s.Flags.Diff(s.Base)
 }
 
+// Settled reports whether the side has nothing that the other one does not know,
+// but for that it has the message.
+func (s Side) Settled() bool {
+	return s.State == Same || s.State == New && s.Flags.Equal(s.Base)
+}
+
 // edited reports whether the side changed the message in a way that counts
 // against its removal on the other side.
 func (s Side) edited() bool { return s.State == Moved || conflict.Edited(s.Delta()) }

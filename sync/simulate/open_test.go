@@ -20,9 +20,6 @@ func openFaults() map[string][]string {
 		"problem":  {"server spelling & server new world"},
 		"bytes":    {"server alters & disk half", "server lags & disk half"},
 		"disagree": {"server lags & server move", "server lags & disk save"},
-		// What a run does with a stump is seen when what was planned is
-		// done.
-		"plan": {"disk half"},
 	}
 }
 
