@@ -38,7 +38,7 @@ func (s *session) suspectCopies(ctx context.Context, list []*suspect) ([]*suspec
 	for _, m := range ask {
 		for _, row := range rows[state.SizeDate{Size: m.item.Size, Date: m.date}] {
 			mb := s.byID[row.MailboxID]
-			if mb == nil || mb.detached || mb.blindLocal || s.mailboxes[mb.name] == nil || row.Form == mail.FormApart {
+			if mb == nil || mb.detached || mb.blindLocal || s.mailboxes[mb.name] == nil || mb.redelivers(row) || row.Form == mail.FormApart {
 				continue
 			}
 			c := s.message(row)
