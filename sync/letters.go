@@ -232,12 +232,13 @@ func (a *applier) giveLetters(mb *mailbox, names []string) (maildir.Keywords, er
 func (a *applier) showLetters(ctx context.Context, ops []plan.Op) error {
 	a.restoreLetters()
 	folders := map[string]bool{}
+	given := map[maildir.File]bool{} // names, which the base does not know yet
 	for i := range ops {
 		op := &ops[i]
 		if op.Kind != plan.LocalLetters {
 			continue
 		}
-		if err := a.showLetter(ctx, op); err != nil {
+		if err := a.showLetter(ctx, op, given); err != nil {
 			if fatal(ctx, err) {
 				return err
 			}
@@ -254,7 +255,7 @@ func (a *applier) showLetters(ctx context.Context, ops []plan.Op) error {
 	return nil
 }
 
-func (a *applier) showLetter(ctx context.Context, op *plan.Op) error {
+func (a *applier) showLetter(ctx context.Context, op *plan.Op, given map[maildir.File]bool) error {
 	m, mb := ref(op.Item), a.mailboxes[op.Mailbox]
 	k, waits, err := a.letters(op.Mailbox, m.item.Local.Flags)
 	if err != nil || waits {
@@ -265,7 +266,7 @@ func (a *applier) showLetter(ctx context.Context, op *plan.Op) error {
 		err := a.store.Rename(ctx, m.file, target)
 		if errors.Is(err, mail.ErrExists) {
 			// Two files of one unique part, of which the other one has the name.
-			if is, dberr := a.anothers(ctx, m, target); dberr != nil || !is {
+			if is, dberr := a.anothers(ctx, m, target); dberr != nil || !is && !given[target] {
 				return errors.Join(err, dberr)
 			}
 			a.newBase(&target)
@@ -274,6 +275,7 @@ func (a *applier) showLetter(ctx context.Context, op *plan.Op) error {
 		if err != nil {
 			return diskFull(err)
 		}
+		given[target] = true
 		a.mu.Lock()
 		mb.localDirty = true
 		a.mu.Unlock()
