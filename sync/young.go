@@ -215,7 +215,7 @@ func (s *session) grownFrom(ctx context.Context, y state.Young, f maildir.File) 
 // movedStump finds the file of a message that was moved to another folder while it
 // was being written.
 func (s *session) movedStump(ctx context.Context, y state.Young, m *message) error {
-	for i, f := range s.newLocal {
+	for _, f := range s.newLocal {
 		if f.file.Base() != y.Base || f.content.DiskSize <= y.Size {
 			continue
 		}
@@ -226,7 +226,8 @@ func (s *session) movedStump(ctx context.Context, y state.Young, m *message) err
 		if grown {
 			s.rejoin(m, f, byName)
 			m.content, m.guessed = part, false
-			s.newLocal = slices.Delete(s.newLocal, i, i+1)
+			f.item.Local.Flags, f.item.CopyOf = m.item.Local.Flags, nil
+			s.stumps = append(s.stumps, &stump{y: y, m: m, file: f})
 			return nil
 		}
 	}
@@ -277,8 +278,8 @@ func (s *session) settleStumps(context.Context) error {
 		case st.file == nil || paired:
 		case m.item.Local.State == plan.Same && m.item.Remote.State == plan.Same && !m.detached && home.name == m.file.Folder:
 			continue
-		case m.item.Local.State == plan.Same && m.item.Remote.State == plan.Removed && !m.detached:
-			m.removeLocal() // somebody removed the stump
+		case m.item.Local.State.Present() && m.item.Remote.State == plan.Removed && !m.detached:
+			m.removeLocal() // somebody removed the stump, wherever its file is by now
 			continue
 		}
 		if !paired {
