@@ -46,7 +46,8 @@ func (s *Store) AddKeywords(folder string, names []string) (Keywords, error) {
 // the result; see [Keywords.Name]. A letter that stands in some file's name
 // without a meaning is not given away, since that message would gain a
 // keyword that nobody set. One that has another meaning than before, or none
-// any more, gets it back; see [NewTable].
+// any more, gets it back; see [NewTable]. One that is free and meant another
+// keyword before is given away last.
 func (s *Store) GiveLetters(folder string, names []string, before Keywords) (Keywords, error) {
 	const op = "give letters to new keywords in"
 	s.keywordsMu.Lock()
@@ -69,7 +70,7 @@ func (s *Store) GiveLetters(folder string, names []string, before Keywords) (Key
 				return Keywords{}, failed(op, folder, mail.KindMailbox, err)
 			}
 		}
-		data2 := appendKeywords(restoreKeywords(data, before, *taken), names, *taken)
+		data2 := giveLetters(data, names, before, *taken)
 		if bytes.Equal(data2, data) {
 			return parseKeywords(data), nil
 		}
@@ -95,6 +96,23 @@ func (s *Store) GiveLetters(folder string, names []string, before Keywords) (Key
 		}
 		return parseKeywords(data2), nil
 	}
+}
+
+// giveLetters is what the file is to say. A keyword gets the letter that it had
+// before, if that is free, and no other one gets it while letters are left: it would
+// be taken for what it meant.
+func giveLetters(data []byte, names []string, before Keywords, taken [maxKeywords]bool) []byte {
+	now, back, others := parseKeywords(data), taken, taken
+	for _, name := range names {
+		c, had := before.Letter(name)
+		if _, has := now.Letter(name); had && !has && now.name(int(c-'a')) == "" {
+			back[c-'a'] = true
+		}
+	}
+	for i := range others {
+		others[i] = others[i] || before.name(i) != ""
+	}
+	return appendKeywords(appendKeywords(restoreKeywords(data, before, back), names, others), names, taken)
 }
 
 // lettersInUse returns the keyword letters that stand in file names.

@@ -112,7 +112,8 @@ func TestGiveLettersBack(t *testing.T) {
 		{"permuted", "0 work\n1 todo\n2 idle\n", "", "2 idle\n0 todo\n1 work\n"},
 		{"appended", before + "3 new\n", "", before + "3 new\n"},
 		{"more than there are letters", "26 far\n0 home\nnonsense\n", "", "26 far\nnonsense\n0 todo\n1 work\n"},
-		{"and one more", "0 home\n", "home", "0 todo\n1 work\n2 home\n"},
+		{"and one more", "0 home\n", "home", "0 todo\n1 work\n3 home\n"}, // c would be taken for idle
+		{"its own letter", "", "home idle", "0 todo\n1 work\n2 idle\n3 home\n"},
 		{"another letter for the same", "4 TODO\n", "todo", "0 todo\n1 work\n"},
 	} {
 		t.Run(x.name, func(t *testing.T) {
