@@ -99,9 +99,9 @@ func (a *applier) copyAway(ctx context.Context, c *remote.Conn, sel *remote.Sele
 	}
 	if kind != plan.RemoteTrash {
 		for _, x := range group {
-			if x.err == nil {
-				// Even where COPYUID tells of the copy: the message is not
-				// moved as long as the original is there.
+			if x.err == nil || errors.Is(x.err, errPlaced) {
+				// Even where COPYUID tells of the copy, or it is sure without: the
+				// message is not moved as long as the original is there.
 				x.uid, x.err = 0, mail.ErrChanged
 			}
 		}
