@@ -20,6 +20,8 @@ func openFaults() map[string][]string {
 		"problem":  {"server spelling & server new world"},
 		"bytes":    {"server alters & disk half", "server lags & disk half"},
 		"disagree": {"server lags & server move", "server lags & disk save"},
+		// A plan does not SELECT a mailbox, and EXAMINE does not tell what it lets be done.
+		"plan": {"server readonly", "server lags & disk copy"},
 	}
 }
 
