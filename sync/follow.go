@@ -23,7 +23,7 @@ func (s *session) follows(mb *mailbox, uid mail.UID) {
 }
 
 // followsUnplaced notes the same of a message that the server took without saying
-// as what: the next cycle finds it by what it holds.
+// as what: the next cycle finds it.
 func (s *session) followsUnplaced(mailbox string, m *message) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -33,12 +33,13 @@ func (s *session) followsUnplaced(mailbox string, m *message) {
 	s.landed[landing{mailbox, unplacedKey(m)}] = true
 }
 
-// unplacedKey is no UID. What the base has is known by its row.
+// unplacedKey is no UID. What the base has is known by its row, and else by its
+// file: the server may have altered what it holds.
 func unplacedKey(m *message) string {
 	if m.item.InBase {
 		return "row " + strconv.FormatInt(m.id, 10)
 	}
-	return "=" + m.digest().String()
+	return "file " + m.file.Base()
 }
 
 // completes reports whether an operation sets the flags of what this run
@@ -53,7 +54,5 @@ func (s *session) completes(op *plan.Op) bool {
 	if s.landed[landing{mailbox, op.Item.Remote.Key}] {
 		return true
 	}
-	// Of one content only what is new to the base is what was just put there, and not
-	// another message.
 	return len(s.landed) > 0 && s.landed[landing{mailbox, unplacedKey(ref(op.Item))}]
 }
