@@ -48,6 +48,7 @@ func serverAlters(w *World, e Event) bool {
 
 // stores is what the server makes of what a client stores.
 func (w *World) stores(m []byte) []byte {
+	w.carried.appended(w.tree.token(m))
 	name, _ := w.alters.Load().(string)
 	alter := imaptest.Alterations()[name]
 	if alter == nil {

@@ -321,6 +321,7 @@ func diskSave(w *World, e Event) bool {
 	w.tree.stampFolder(f.folder)
 	w.tree.stampFolder(folder)
 	w.model.moved(Disk, f.token, f.folder, folder)
+	w.model.tokens[f.token].saved = true
 	w.unseenMove(Disk, f.token, f.folder)
 	w.note("disk: %d saved from %s to %s by mutt", f.token, f.folder, folder)
 	return true

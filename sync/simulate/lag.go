@@ -23,7 +23,7 @@ func serverLags(w *World, e Event) bool {
 	}
 	nth := 1 + e.B%2
 	w.srv.Lag(at, nth)
-	w.lag.now, w.lag.ran = at, at
+	w.lag.now, w.lag.ran, w.blurred = at, at, true
 	w.note("server: connection %d of %d sees a replica that is behind", nth, nth)
 	return true
 }

@@ -153,6 +153,7 @@ func (w *World) settle() *Violation {
 		func() *Violation { return w.numbers(server) },
 		func() *Violation { return w.places(server) },
 		func() *Violation { return w.kept(server) },
+		w.moves,
 		func() *Violation { return w.flags(server) },
 		w.bytes,
 		w.idle,
@@ -161,7 +162,9 @@ func (w *World) settle() *Violation {
 	if v != nil {
 		return v
 	}
-	w.lost, w.rights, w.stopped, w.changed = false, false, false, false
+	w.lost, w.rights, w.stopped, w.changed, w.blurred = false, false, false, false, false
+	w.files = w.inodes()
+	w.carried.forget()
 	clear(w.torn)
 	w.unalter()
 	w.model.agreed(server)

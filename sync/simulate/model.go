@@ -32,10 +32,12 @@ type token struct {
 	most, removals int
 	// least is how many there were when nobody had removed any.
 	least   int
-	copied  bool   // dates of copies are the copying program's
-	half    int    // how much of content was written first; 0: all
-	halved  bool   // that half may stay, beside the whole or without it
-	excused string // why its place and flags are nobody's law until the next agreement; empty: they are
+	copied  bool    // dates of copies are the copying program's
+	saved   bool    // a program wrote it into another file since the last agreement
+	took    [2]bool // by side: one of it was removed there since then
+	half    int     // how much of content was written first; 0: all
+	halved  bool    // that half may stay, beside the whole or without it
+	excused string  // why its place and flags are nobody's law until the next agreement; empty: they are
 	// voided: its UIDs became void since the last agreement. What was removed
 	// then may come back, and a flag that was cleared be set again, since
 	// nothing proves that they are changes.
@@ -121,6 +123,7 @@ func (m *model) copiedTo(s Side, n int, box string) {
 func (m *model) removed(s Side, n int, box string) {
 	t := m.begin(s, n)
 	t.removals++
+	t.took[s] = true
 	t.leave(s, box)
 	// What was set there went with it, unless a run saw it before.
 	t.undone = maps.Clone(t.set[s])
@@ -254,8 +257,8 @@ func (m *model) agreed(s snapshot) {
 		for _, f := range flags[n] {
 			t.flags[f] = true
 		}
-		t.touch, t.places, t.left, t.when, t.set = [2]bool{}, [2][]string{}, [2][]string{}, [2][2]int{}, [2]map[string]bool{{}, {}}
-		t.excused, t.voided, t.unread, t.undone = "", false, false, nil
+		t.touch, t.took, t.places, t.left, t.when, t.set = [2]bool{}, [2]bool{}, [2][]string{}, [2][]string{}, [2][2]int{}, [2]map[string]bool{{}, {}}
+		t.excused, t.voided, t.saved, t.unread, t.undone = "", false, false, false, nil
 		// A removal was carried out or overruled; what is there is what must stay.
 		t.most, t.least, t.removals = len(where[n]), len(where[n]), 0
 	}

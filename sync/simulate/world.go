@@ -43,6 +43,9 @@ type World struct {
 	lag     lag
 	seconds map[string]string // mailboxes of the server whose name here another one has, by their names there
 	saved   saves
+	carried carried         // on the wire
+	files   map[int]uint64  // the file of each message at the last agreement
+	blurred bool            // a list, an answer or a replica showed less than there is since the last agreement
 	torn    map[string]bool // folders that lost their keyword table since the last agreement
 	strange bool            // letters may be left of which no table says what they mean
 	changed bool            // what is wanted, or which side wins, is another since the last agreement
