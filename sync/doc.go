@@ -12,7 +12,7 @@
 //	recover    what an interrupted run had begun                   recover.go, halfmove.go, strayed.go, movedon.go, ourmark.go
 //	match      which new message is an old one in a new place      match_local.go, samename.go, match_remote.go, prove.go, assign.go, alike*.go
 //	uploads    what was sent in vain, or taken without a word      unsettled.go, refused.go
-//	hold back  what may be in a place that is not looked at        hideout.go
+//	hold back  what may be in a place that is not looked at        hideout.go, elsewhere.go
 //	confirm    what seems to be gone, before it is believed        confirm.go, confirm_remote.go, distrust.go
 //	plan       what to do about it                                 planning.go, package plan
 //	letters    give files names that show their keywords           letters.go, package maildir

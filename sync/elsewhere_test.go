@@ -76,6 +76,43 @@ func (w *world) srvHolds(box string, want int) {
 	}
 }
 
+// TestMovedToExcludedFolderAnew: such a message is the same one when its UID becomes void,
+// or when the server moves it. Included, its folder has it, and nothing comes twice.
+func TestMovedToExcludedFolderAnew(t *testing.T) {
+	for name, change := range map[string]func(w *world){
+		"renumbered": func(w *world) { w.srv.SetUIDValidity("INBOX", 777) },
+		"moved": func(w *world) {
+			must(w, w.srv.CreateMailbox("Work"))
+			w.srv.Move("INBOX", w.srv.Messages("INBOX")[0].UID, "Work")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := excludedWorld(t, maildir.Nested, 1)
+			dir, err := w.disk().Dir("Private")
+			must(w, err)
+			f := w.mine("INBOX")
+			must(w, os.Rename(w.path(f), filepath.Join(dir, "cur", f.Name)))
+			change(w)
+			for range 2 {
+				rep, err := w.trySync(mailsync.Request{})
+				must(w, err)
+				if all := strings.Join(texts(rep), "\n"); strings.Count(all, "Private") != 1 || rep.Counts["download"] > 0 {
+					t.Errorf("the run did %v and says %q", rep.Counts, all)
+				}
+			}
+			w.acct.Exclude = nil
+			rep := w.sync()
+			if rep.Counts["download"]+rep.Counts["upload"] > 0 {
+				t.Errorf("included, the run did %v", rep.Counts)
+			}
+			if n := len(w.srv.Messages("INBOX")) + len(w.srv.Messages("Work")) + len(w.srv.Messages("Private")); n != 1 {
+				t.Errorf("%d messages on the server, want 1", n)
+			}
+			w.quiet()
+		})
+	}
+}
+
 // TestCopyInExcludedFolder: a copy that was there before is no reason to keep a
 // message that was removed later.
 func TestCopyInExcludedFolder(t *testing.T) {

@@ -208,6 +208,7 @@ func (s *session) look(ctx context.Context) error {
 		s.listRest,
 		s.recoverRemoteFlags,
 		s.confirmNowhere,
+		s.findUnpaired,
 		s.matchRemote,
 		s.settleUploads,
 		s.leaveEmpty,

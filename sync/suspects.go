@@ -16,7 +16,7 @@ import (
 func (s *session) suspects(ctx context.Context) ([]*suspect, error) {
 	vanished := map[int64][]*message{}
 	for _, m := range s.messages {
-		if m.item.Remote.State == plan.Removed && !s.trashed(m) && !s.leftBehind(m) && (m.onDisk() || s.localBlind || s.hiddenFile(m.row.Base, m.row.DiskSize) != "" || s.wantsDeepProof(m)) {
+		if m.item.Remote.State == plan.Removed && !s.trashed(m) && !s.leftBehind(m) && (m.onDisk() || s.localBlind || !m.notHeld() || s.hiddenFile(m.row.Base, m.row.DiskSize) != "" || s.wantsDeepProof(m)) {
 			vanished[m.row.Size] = append(vanished[m.row.Size], m)
 		}
 	}

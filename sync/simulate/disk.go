@@ -211,7 +211,7 @@ func (w *World) moveFile(f file, folder string, anew bool) bool {
 	w.tree.stampFolder(f.folder)
 	w.tree.stampFolder(folder)
 	w.model.moved(Disk, f.token, f.folder, folder)
-	w.unseenMove(Disk, f.token, f.folder)
+	w.unseenMove(Disk, f.token, f.folder, folder)
 	w.note("disk: %d moved from %s to %s", f.token, f.folder, folder)
 	return true
 }
@@ -322,7 +322,7 @@ func diskSave(w *World, e Event) bool {
 	w.tree.stampFolder(folder)
 	w.model.moved(Disk, f.token, f.folder, folder)
 	w.model.tokens[f.token].saved = true
-	w.unseenMove(Disk, f.token, f.folder)
+	w.unseenMove(Disk, f.token, f.folder, folder)
 	w.note("disk: %d saved from %s to %s by mutt", f.token, f.folder, folder)
 	return true
 }

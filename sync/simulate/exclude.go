@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"satchel/conflict"
 	mailsync "satchel/sync"
 )
 
@@ -14,8 +15,14 @@ func configExclude(w *World, e Event) bool {
 		return false
 	}
 	for _, t := range w.model.tokens {
+		for _, s := range []Side{Server, Disk} {
+			if slices.Contains(t.left[s], box) { // no run may have seen that it was moved
+				t.outUnseen(s)
+			}
+		}
+		t.hidden = t.hidden || len(t.left[Server]) > 0 && slices.Contains(t.places[Server], box)
 		if slices.Contains(t.left[Disk], box) && w.model.trash {
-			t.most++ // no run may have seen that it was moved; then its original goes to the trash
+			t.most++ // then its original goes to the trash
 			t.excused = "its original went to the trash"
 		}
 	}
@@ -54,22 +61,50 @@ func (w *World) allowAlone(box string) {
 }
 
 // unseenMove: who moves a message out of a mailbox that is left out has made a new one, for
-// what the runs see of it, and removed another one later. What the other side did to
-// its flags in there goes with that one; so do the meanings of letters, and it may go to
-// the trash.
-func (w *World) unseenMove(s Side, n int, from string) {
+// what the runs see of it, and removed another one later, which may go to the trash. What is
+// moved into one on the server is removed, for what they see.
+func (w *World) unseenMove(s Side, n int, from, to string) {
 	t := w.model.tokens[n]
-	if w.wanted(from) || t == nil {
+	if t == nil {
 		return
 	}
-	t.undone = map[string]bool{}
-	for i := range 7 {
-		t.undone[flagOf(i)] = true
+	t.hidden = t.hidden || s == Server && !w.wanted(to)
+	if w.wanted(from) {
+		return
 	}
+	t.outUnseen(s)
 	if s == Disk && w.model.trash {
 		t.most++
 		t.excused = "its original went to the trash"
 	}
+}
+
+// outUnseen: what the other side did to the flags of a message in a mailbox that is left
+// out goes with the one that seems to be removed there; so do the meanings of letters.
+func (t *token) outUnseen(s Side) {
+	t.unseen[s] = true
+	t.undone = map[string]bool{}
+	for i := range 7 {
+		t.undone[flagOf(i)] = true
+	}
+}
+
+// most is how many there may be of a message. There is one more where no run saw the whole
+// of a move, since one of the mailboxes was left out. Out of one, it counts as removed
+// there, and comes back where the other side edited it, unless the configuration says
+// that removals win, or where its UID is void. Into one on the server, it counts as
+// removed as well, and comes back where its UID is void, or its mailbox went.
+func (w *World) most(t *token) int {
+	again := t.hidden && (t.voided || !w.model.stable(Disk, t.left[Server]))
+	for _, s := range []Side{Server, Disk} {
+		o := s.other()
+		kept := w.acct.Policy.EditVsDelete != conflict.Delete && (t.edited(o) || len(t.left[o]) > 0)
+		again = again || t.unseen[s] && (t.voided || kept)
+	}
+	if again {
+		return t.most + 1
+	}
+	return t.most
 }
 
 // wanted reports whether a mailbox is one that the runs keep the same.
@@ -104,7 +139,8 @@ func (w *World) includeAll() *Violation {
 }
 
 // sameWanted: both sides hold the same in the mailboxes that are wanted. What was moved
-// on disk to a folder that is not stays on the server, where it was.
+// on disk to a folder that is not stays on the server, where it was; a mailbox that it was
+// in is not removed then, nor made again.
 func (w *World) sameWanted() *Violation {
 	server, disk := w.serverSnapshot(), w.tree.snapshot()
 	held := map[int]bool{}
@@ -120,6 +156,18 @@ func (w *World) sameWanted() *Violation {
 				continue
 			}
 			s[box] = slices.DeleteFunc(list, func(m seen) bool { return held[m.token] })
+		}
+	}
+	for n := range held {
+		if t := w.model.tokens[n]; held[n] && t != nil {
+			for _, box := range slices.Concat(t.base, t.left[Disk]) {
+				_, there := server[box]
+				_, here := disk[box]
+				if there != here && len(server[box])+len(disk[box]) == 0 {
+					delete(server, box)
+					delete(disk, box)
+				}
+			}
 		}
 	}
 	v := same(server, disk)

@@ -225,9 +225,9 @@ func (w *World) numbers(s snapshot) *Violation {
 	where := s.where()
 	for _, t := range w.model.sorted() {
 		n := len(where[t.n])
-		switch {
-		case n > t.most:
-			return broken("doubled", "message %d is there %d times, in %v; it was made %d times (base %v)", t.n, n, where[t.n], t.most, t.base)
+		switch most := w.most(t); {
+		case n > most:
+			return broken("doubled", "message %d is there %d times, in %v; it was made %d times (base %v)", t.n, n, where[t.n], most, t.base)
 		case n == 0 && t.least-t.removals > 0:
 			return broken("lost", "message %d is gone from both sides; nobody removed it (base %v)", t.n, t.base)
 		}

@@ -53,6 +53,8 @@ type token struct {
 	touch  [2]bool         // since then, by side
 	places [2][]string     // where a side that touched it wants it
 	left   [2][]string     // mailboxes that a side took it out of since then
+	unseen [2]bool         // a side moved it out of a mailbox that was left out, where no run saw it go
+	hidden bool            // the server moved it into such a mailbox
 	when   [2][2]int       // by side, before which run it touched it first and last
 	set    [2]map[string]bool
 }
@@ -258,7 +260,7 @@ func (m *model) agreed(s snapshot) {
 			t.flags[f] = true
 		}
 		t.touch, t.took, t.places, t.left, t.when, t.set = [2]bool{}, [2]bool{}, [2][]string{}, [2][]string{}, [2][2]int{}, [2]map[string]bool{{}, {}}
-		t.excused, t.voided, t.saved, t.unread, t.undone = "", false, false, false, nil
+		t.excused, t.voided, t.saved, t.unread, t.undone, t.unseen, t.hidden = "", false, false, false, nil, [2]bool{}, false
 		// A removal was carried out or overruled; what is there is what must stay.
 		t.most, t.least, t.removals = len(where[n]), len(where[n]), 0
 	}

@@ -14,7 +14,7 @@ import (
 func openFaults() map[string][]string {
 	return map[string][]string{
 		"doubled": {"server alters", "server lags & disk half", "server lags & disk copy", "server lags & disk link",
-			"server lags & disk twin", "server lags & run full", "config exclude & server new world", "config exclude & server renumber", "config exclude & server anew"},
+			"server lags & disk twin", "server lags & run full"},
 		"place":    {"server alters", "server lags & disk half", "server lags & disk twin", "lost & server new world"},
 		"flags":    {"server lags & disk save"},
 		"problem":  {"server spelling & server new world"},

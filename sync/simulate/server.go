@@ -139,7 +139,7 @@ func (w *World) move(x onServer, to string) bool {
 		return false
 	}
 	w.model.moved(Server, x.token, x.box, to)
-	w.unseenMove(Server, x.token, x.box)
+	w.unseenMove(Server, x.token, x.box, to)
 	if t := w.model.tokens[x.token]; w.model.during && t.touch[Disk] && slices.Contains(w.h.Setting.Without, "MOVE") {
 		t.most++ // a run may just have copied it to where the disk has it
 	}
