@@ -87,7 +87,7 @@ func unaltered(b []byte, by map[string]bool) []byte {
 		}
 		out = append(out, line...)
 	}
-	if by["last line dropped"] || by["last line ended"] || by["last line not ended"] {
+	if by["CR dropped"] || by["last line dropped"] || by["last line ended"] || by["last line not ended"] {
 		out = bytes.TrimRight(out, "\n")
 	}
 	return out

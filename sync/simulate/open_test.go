@@ -18,7 +18,7 @@ func openFaults() map[string][]string {
 		"place":    {"server alters", "server lags & disk half", "server lags & disk twin", "lost & server new world"},
 		"flags":    {"server lags & disk save"},
 		"problem":  {"server spelling & server new world"},
-		"bytes":    {"server alters & disk half", "server lags & disk half"},
+		"bytes":    {"server lags & disk half"},
 		"disagree": {"server lags & server move", "server lags & disk save"},
 		// A plan does not SELECT a mailbox, and EXAMINE does not tell what it lets be done.
 		"plan": {"server readonly", "server lags & disk copy"},
