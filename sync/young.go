@@ -263,7 +263,7 @@ func (s *session) halfSent(ctx context.Context, y state.Young) error {
 
 // settleStumps decides what of the files that have grown goes up now. The rest is
 // seen again: a message that changes on either side is brought up to date first.
-func (s *session) settleStumps(context.Context) error {
+func (s *session) settleStumps(ctx context.Context) error {
 	for _, h := range s.halfUploads {
 		if i := slices.Index(s.newLocal, h.part); i >= 0 {
 			s.newLocal[i] = h.whole // the server has nothing of it
@@ -274,11 +274,17 @@ func (s *session) settleStumps(context.Context) error {
 	for _, st := range s.stumps {
 		m, home := st.m, s.byID[st.m.row.MailboxID]
 		paired := st.file != nil && st.file.done
+		gone := m.item.Local.State.Present() && m.item.Remote.State == plan.Removed && !m.detached
+		if gone && st.file != nil && !paired {
+			if err := s.confirmVanished(ctx); err != nil { // else it is elsewhere, and still the beginning of this file
+				return err
+			}
+		}
 		switch {
 		case st.file == nil || paired:
 		case m.item.Local.State == plan.Same && m.item.Remote.State == plan.Same && !m.detached && home.name == m.file.Folder:
 			continue
-		case m.item.Local.State.Present() && m.item.Remote.State == plan.Removed && !m.detached:
+		case gone && !s.remoteBlind:
 			m.removeLocal() // somebody removed the stump, wherever its file is by now
 			continue
 		}
