@@ -149,6 +149,14 @@ func (w *World) sameWanted() *Violation {
 			held[m.token] = held[m.token] || !w.wanted(box)
 		}
 	}
+	waits, on := map[string]bool{}, server.where()
+	for n := range held {
+		if t := w.model.tokens[n]; held[n] && t != nil {
+			for _, box := range slices.Concat(t.base, t.left[Disk], on[n]) {
+				waits[box] = true
+			}
+		}
+	}
 	for _, s := range []snapshot{server, disk} {
 		for box, list := range s {
 			if !w.wanted(box) {
@@ -158,16 +166,12 @@ func (w *World) sameWanted() *Violation {
 			s[box] = slices.DeleteFunc(list, func(m seen) bool { return held[m.token] })
 		}
 	}
-	for n := range held {
-		if t := w.model.tokens[n]; held[n] && t != nil {
-			for _, box := range slices.Concat(t.base, t.left[Disk]) {
-				_, there := server[box]
-				_, here := disk[box]
-				if there != here && len(server[box])+len(disk[box]) == 0 {
-					delete(server, box)
-					delete(disk, box)
-				}
-			}
+	for box := range waits {
+		_, there := server[box]
+		_, here := disk[box]
+		if there != here && len(server[box])+len(disk[box]) == 0 {
+			delete(server, box)
+			delete(disk, box)
 		}
 	}
 	v := same(server, disk)

@@ -128,7 +128,10 @@ func (m *model) removed(s Side, n int, box string) {
 	t.took[s] = true
 	t.leave(s, box)
 	// What was set there went with it, unless a run saw it before.
-	t.undone = maps.Clone(t.set[s])
+	if t.unseen == [2]bool{} {
+		t.undone = map[string]bool{}
+	}
+	maps.Copy(t.undone, t.set[s])
 	t.set[s] = map[string]bool{}
 	if s == Disk && m.trash {
 		t.excused = "went to the trash"
