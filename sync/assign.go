@@ -25,7 +25,7 @@ func (s *session) assign(ctx context.Context, sus *suspect) error {
 	if m != nil {
 		return s.followStray(ctx, i, m, n)
 	}
-	i, f, err := s.uploadedBefore(ctx, n, sus.digest)
+	i, f, err := s.uploadedBefore(ctx, sus)
 	if err != nil {
 		return err
 	}
@@ -49,17 +49,7 @@ func (s *session) assign(ctx context.Context, sus *suspect) error {
 	if done, err := s.completeMove(ctx, sus); done || err != nil {
 		return err
 	}
-	var from *message
-	for _, c := range sus.candidates {
-		if c.row == nil || c.digest() != sus.digest || c.item.Remote.State != plan.Removed ||
-			!c.onDisk() && (s.trashed(c) || s.leftBehind(c)) {
-			continue
-		}
-		if from == nil || s.betterOrigin(c, from, n) {
-			from = c
-		}
-	}
-	if from != nil {
+	if from := s.origin(sus); from != nil {
 		s.explainUpload(from, n)
 		s.movedTo(from, n)
 		return nil
@@ -78,6 +68,21 @@ func (c *message) mayMeet(sus *suspect) bool {
 // date. Of several messages of one content, each gets the file of its date.
 func (sus *suspect) meetsAtDate() bool {
 	return slices.ContainsFunc(sus.candidates, func(c *message) bool { return c.date == sus.m.date && c.mayMeet(sus) })
+}
+
+// origin returns the message that the server does not have where it was, and that a new
+// one most likely is; nil if there is none.
+func (s *session) origin(sus *suspect) (from *message) {
+	for _, c := range sus.candidates {
+		if c.row == nil || c.digest() != sus.digest || c.item.Remote.State != plan.Removed ||
+			!c.onDisk() && (s.trashed(c) || s.leftBehind(c)) {
+			continue
+		}
+		if from == nil || s.betterOrigin(c, from, sus.m) {
+			from = c
+		}
+	}
+	return from
 }
 
 // explainUpload keeps the journal's word of an upload of from that led to n until
@@ -232,9 +237,9 @@ func (s *session) inherit(n *message, base string, digests ...mail.Digest) {
 // that n is the outcome of, unless both are still where the upload led: those
 // are paired like any two. In another mailbox than the upload led to, n is only
 // believed to be it when something left that one, or nobody could have copied it
-// there, and no other upload led to where it is.
-func (s *session) uploadedBefore(ctx context.Context, n *message, d mail.Digest) (*state.Intent, *message, error) {
-	name := n.item.Remote.Mailbox
+// there, no other upload led to where it is, and no message was there before.
+func (s *session) uploadedBefore(ctx context.Context, sus *suspect) (*state.Intent, *message, error) {
+	name, d := sus.m.item.Remote.Mailbox, sus.digest
 	var here, elsewhere []*state.Intent
 	for _, i := range s.intents {
 		switch {
@@ -258,7 +263,7 @@ func (s *session) uploadedBefore(ctx context.Context, n *message, d mail.Digest)
 	if moved != nil {
 		return moved, s.intended(moved), nil
 	}
-	if len(here) > 0 {
+	if from := s.origin(sus); len(here) > 0 || from != nil && s.stayed(from, sus.m) {
 		return nil, nil, nil
 	}
 	for _, sure := range []bool{true, false} {

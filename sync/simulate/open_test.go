@@ -15,7 +15,7 @@ func openFaults() map[string][]string {
 	return map[string][]string{
 		"doubled": {"server alters", "server lags & disk half", "server lags & disk copy", "server lags & disk link",
 			"server lags & disk twin", "server lags & run full"},
-		"place":    {"server alters", "server lags & disk half", "server lags & disk twin", "lost & server new world"},
+		"place":    {"server alters", "server lags & disk half", "server lags & disk twin"},
 		"flags":    {"server lags & disk save"},
 		"problem":  {"server spelling & server new world"},
 		"bytes":    {"server lags & disk half"},
