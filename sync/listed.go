@@ -71,8 +71,8 @@ func (s *session) secondLook(ctx context.Context, f *finding) error {
 // disownOthers takes a name from the mailbox that only came to it because the
 // one that was synced under it is gone: a shared one that has the same name
 // without the prefix. One that has the UIDVALIDITY of the base is the same
-// mailbox, which the server writes in another way now; where none is told, it is not
-// known which it is.
+// mailbox, which the server writes in another way now, and so is one whose name only
+// comes in another encoding; where no UIDVALIDITY is told, it is not known which it is.
 func (s *session) disownOthers(f *finding, found map[string]*remote.Mailbox) {
 	for _, r := range f.rows {
 		b := f.boxes[r.Name]
@@ -80,6 +80,8 @@ func (s *session) disownOthers(f *finding, found map[string]*remote.Mailbox) {
 			continue
 		}
 		switch {
+		case f.unsure[r.Name] == nil && s.pool.client.Reads(b):
+			continue
 		case !b.Foreign && b.Status.UIDValidity == 0:
 			f.unsure = with(f.unsure, r.Name, errors.New("the server writes its name in another way, and does not tell whether it is the same mailbox"))
 		case b.Foreign || b.Status.UIDValidity != r.Cursor.UIDValidity:

@@ -185,6 +185,25 @@ func TestNamesThatFold(t *testing.T) {
 	}
 }
 
+// TestNameInAnotherEncoding: a server that lists names in UTF-8, and later in modified
+// UTF-7, has the same mailboxes, also where it gives them another UIDVALIDITY meanwhile.
+func TestNameInAnotherEncoding(t *testing.T) {
+	for _, name := range []string{"Caf\u00e9", "Cafe\u0301"} {
+		w := newWorld(t, imaptest.Options{})
+		must(w, w.srv.CreateMailbox(name))
+		w.srv.Append(name, nil, time.Unix(1_700_000_000, 0), w.message())
+		w.srv.SetSpelling(imaptest.Spelling{Plain: true})
+		w.sync()
+		w.srv.SetSpelling(imaptest.Spelling{})
+		w.srv.SetUIDValidity(name, 4711)
+		rep, err := w.trySync(mailsync.Request{})
+		if err != nil || len(rep.Problems) > 0 || rep.Counts["upload"]+rep.Counts["download"]+rep.Counts["remote-create"] > 0 {
+			t.Errorf("%+q: %v, %v, %v", name, err, rep.Problems, rep.Counts)
+		}
+		w.quiet()
+	}
+}
+
 // TestRenameOfCase: a new name that differs in case only, on such a disk.
 func TestRenameOfCase(t *testing.T) {
 	for _, layout := range []maildir.Layout{maildir.Nested, maildir.MaildirPP} {

@@ -172,6 +172,13 @@ func (cl *Client) Spells(box *Mailbox) bool {
 	return box.Name == inboxName || err == nil && wire == box.Wire
 }
 
+// Reads reports whether a mailbox of the last list reads as the caller knows it, letter
+// for letter: modified UTF-7 and UTF-8 are two ways to write one name.
+func (cl *Client) Reads(box *Mailbox) bool {
+	wire, err := cl.mailboxNames().expected(box.Name)
+	return err == nil && !box.Foreign && decodeName(wire) == decodeName(box.Wire)
+}
+
 // Nameable returns why the server cannot have a mailbox of a name.
 func (cl *Client) Nameable(name string) error {
 	wire, err := cl.mailboxNames().toWire(name)

@@ -17,7 +17,6 @@ func openFaults() map[string][]string {
 			"server lags & disk twin", "server lags & run full"},
 		"place":    {"server alters", "server lags & disk half", "server lags & disk twin"},
 		"flags":    {"server lags & disk save"},
-		"problem":  {"server spelling & server new world"},
 		"bytes":    {"server lags & disk half"},
 		"disagree": {"server lags & server move", "server lags & disk save"},
 		// A plan does not SELECT a mailbox, and EXAMINE does not tell what it lets be done.
