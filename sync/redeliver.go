@@ -35,7 +35,8 @@ func (mb *mailbox) stands(row *state.Message) int64 {
 }
 
 // redeliver makes such messages new again, unless the server reported them
-// anyway or they are gone.
+// anyway or they are gone. Where UIDVALIDITY changed, their UIDs are void: all
+// messages of the mailbox are reported, and none is one of these by its number.
 func (s *session) redeliver(ctx context.Context, mb *mailbox) error {
 	if len(mb.undelivered) == 0 {
 		return nil
@@ -43,7 +44,7 @@ func (s *session) redeliver(ctx context.Context, mb *mailbox) error {
 	var gone []int64
 	reported := map[mail.UID]*message{}
 	for _, m := range slices.Backward(s.newRemote) {
-		if m.item.Remote.Mailbox == mb.name {
+		if m.item.Remote.Mailbox == mb.name && !mb.detached {
 			reported[m.uid] = m
 		}
 	}
