@@ -20,7 +20,7 @@ func configExclude(w *World, e Event) bool {
 				t.outUnseen(s)
 			}
 		}
-		t.hidden = t.hidden || len(t.left[Server]) > 0 && slices.Contains(t.places[Server], box)
+		t.hidden = t.hidden || slices.Contains(t.places[Server], box) && !slices.Contains(t.base, box)
 		if slices.Contains(t.left[Disk], box) && w.model.trash {
 			t.most++ // then its original goes to the trash
 			t.excused = "its original went to the trash"
@@ -95,7 +95,7 @@ func (t *token) outUnseen(s Side) {
 // that removals win, or where its UID is void. Into one on the server, it counts as
 // removed as well, and comes back where its UID is void, or its mailbox went.
 func (w *World) most(t *token) int {
-	again := t.hidden && (t.voided || !w.model.stable(Disk, t.left[Server]))
+	again := t.hidden && (t.voided || !w.model.stable(Disk, slices.Concat(t.base, t.left[Server])))
 	for _, s := range []Side{Server, Disk} {
 		o := s.other()
 		kept := w.acct.Policy.EditVsDelete != conflict.Delete && (t.edited(o) || len(t.left[o]) > 0)
