@@ -15,6 +15,7 @@ type IntentKind string
 const (
 	// IntentAppend: a message is about to appear in Mailbox on the server
 	// (APPEND or COPY), for the file Base. UID is the lowest that it can get.
+	// Home is empty for COPY, and Mailbox for APPEND.
 	IntentAppend IntentKind = "append"
 	// IntentRemoteFlags and IntentLocalFlags: Delta is about to be applied.
 	IntentRemoteFlags IntentKind = "remote-flags"

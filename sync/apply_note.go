@@ -49,7 +49,7 @@ func (a *applier) noteRemote(tx *state.Tx, changes []*laneChange, fatal error) e
 			}
 		}
 	}
-	return n.write(tx)
+	return errors.Join(n.write(tx), a.noteAwaited(tx, changes))
 }
 
 func (a *applier) noteRemoteChange(tx *state.Tx, n *notes, x *laneChange) error {

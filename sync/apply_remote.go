@@ -103,7 +103,7 @@ type laneChange struct {
 	kept   bool       // a move left it where it was
 	// byHalves: what moves it copies it first, and removes the original.
 	byHalves bool
-	ok       bool // an upload was answered OK, whatever became of it
+	ok       bool // an upload or copy was answered OK, whatever became of it
 	// unmarked: it was to be expunged, stayed, and is not marked any more.
 	unmarked bool
 }
@@ -240,7 +240,7 @@ func (a *applier) remoteIntent(mb *mailbox, op *plan.Op, flags map[*plan.Item]ma
 	case plan.RemoteTrash:
 		i.Kind, i.UID, i.Delta = state.IntentTrash, a.nextIn(op.To), half
 	case plan.RemoteCopy:
-		i.Kind, i.Message, i.Home, i.UID = state.IntentAppend, 0, op.To, a.nextIn(op.To)
+		i.Kind, i.Message, i.Home, i.UID = state.IntentAppend, 0, "", a.nextIn(op.To)
 		i.Base, i.Digest, i.Size = m.file.Base(), m.content.Digest, m.content.Size
 		// A copy has those of its source, which are changed before it is made.
 		i.Delta.Add = op.Source.Remote.Flags.Apply(flags[op.Source])

@@ -98,10 +98,15 @@ func (a *applier) transferSet(ctx context.Context, group []*laneChange, to strin
 		}
 	}
 	for _, x := range group {
+		if slices.Contains(res.Awaited, x.sourceUID()) {
+			x.ok, x.err = true, errAwaited
+			continue
+		}
 		if slices.Contains(res.Unproven, x.sourceUID()) {
 			x.err = unproven(x)
 			continue
 		}
+		x.ok = true
 		x.uid = pairs[x.sourceUID()]
 		x.kept = slices.Contains(res.Kept, x.sourceUID())
 		known := a.validity(dest)

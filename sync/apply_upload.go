@@ -162,15 +162,7 @@ func (a *applier) noteAnswers(tx *state.Tx, mb *mailbox, changes []*laneChange) 
 			return err
 		}
 	}
-	a.mu.Lock()
-	for _, id := range sent {
-		if a.sentNow == nil {
-			a.sentNow = map[int64]bool{}
-		}
-		a.sentNow[id] = true
-	}
-	a.mu.Unlock()
-	return tx.ConfirmIntents(sent...)
+	return a.confirm(tx, sent)
 }
 
 // sizesWanted notes which messages the next cycle asks the sizes of: one shows what

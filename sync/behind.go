@@ -49,7 +49,21 @@ func (s *session) keepUnshown(context.Context) error {
 	return nil
 }
 
-// keepDetached does the same where UIDNEXT went down so that all was paired
+// neverCame gives up the UIDs of messages that this account put on the server, that
+// it never showed, and that its UIDNEXT has not come to in a day: no message has
+// them, whatever APPENDUID or COPYUID said. Their files are new again.
+func (s *session) neverCame() {
+	for _, m := range s.messages {
+		mb := s.byID[m.row.MailboxID]
+		if m.item.Remote.State == plan.Removed && m.item.Local.State.Present() && !m.detached && mb != nil && mb.changes != nil && !mb.detached && !mb.frozen() &&
+			!s.trashed(m) && !s.leftBehind(m) && s.beyond(m, mb) && m.row.UID >= mb.cursorOf().UIDNext && !s.maybeBehind(mb.name) {
+			m.detached = true
+			s.evicted = append(s.evicted, m.row.ID)
+		}
+	}
+}
+
+// keepDetached does the same as keepUnshown where UIDNEXT went down so that all was paired
 // anew: a mailbox whose messages all have the UIDs that they had is the one
 // that it was. Of its other messages, which the server does not show although it
 // has come as far, nothing is known: they are paired anew.
@@ -95,11 +109,6 @@ func (s *session) keptUIDs() map[*mailbox]bool {
 // beyond reports whether the server says that it has not come as far as the UID
 // of a message.
 func (s *session) beyond(m *message, mb *mailbox) bool {
-	// A UID of COPYUID that was never shown may be that of no message: COPY may
-	// have done nothing.
-	if mb.row != nil && s.put[mb.row.ID] != nil && slices.Contains(s.put[mb.row.ID].moved, m.row.UID) {
-		return false
-	}
 	return mb.row != nil && mb.row.Cursor.UIDValidity != 0 && mb.remote != nil && m.row.UID < parkedUIDs &&
 		m.row.UID >= mb.changes.ToldNext && tellsLess(mb.changes)
 }

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
 
 	"satchel/conflict"
 	mailsync "satchel/sync"
@@ -14,7 +15,8 @@ import (
 // TestCopyThatLies: a server without MOVE, or with one that moves nothing, says
 // OK to COPY and copies nothing, or a part, or names wrong copies. No message is
 // lost, no run doubles one, and once the server is honest both sides agree on
-// what the user did.
+// what the user did: where copies are missing, a day later, because a server that is
+// behind looks the same.
 func TestCopyThatLies(t *testing.T) {
 	servers := map[string]imaptest.Caps{
 		"without MOVE":             imaptest.DefaultCaps.Without(imaptest.CapMove),
@@ -42,6 +44,8 @@ func copyThatLies(t *testing.T, caps imaptest.Caps, lie imaptest.Lie, trash bool
 	liar := imaptest.NewLiar(1, 1, 0)
 	w := newWorld(t, liar.Install(imaptest.Options{Caps: caps}))
 	w.acct.NoFsync, w.acct.MaxDeletePct = true, 100
+	now := time.Now()
+	w.opts.Now = func() time.Time { return now }
 	for _, box := range []string{"Archive", "Trash"} {
 		must(w, w.srv.CreateMailbox(box))
 	}
@@ -76,7 +80,7 @@ func copyThatLies(t *testing.T, caps imaptest.Caps, lie imaptest.Lie, trash bool
 		if n := len(have[to]); n > 4 {
 			t.Fatalf("run %d: %d copies of 4 messages", run, n)
 		}
-		if lie == imaptest.LieCopy && (len(rep.Problems) != 4 || !strings.Contains(rep.Problems[0].Error, "did nothing")) {
+		if lie == imaptest.LieCopy && (len(rep.Problems) != 4 || !strings.Contains(rep.Problems[0].Error, "shows no copy")) {
 			t.Errorf("run %d: problems %v", run, rep.Problems)
 		}
 	}
@@ -84,6 +88,14 @@ func copyThatLies(t *testing.T, caps imaptest.Caps, lie imaptest.Lie, trash bool
 		t.Error("the lie was not told")
 	}
 	liar.Tell(0)
+	if lie&(imaptest.LieCopy|imaptest.LieCopySome) != 0 {
+		before := len(w.remoteSnapshot()[to])
+		now = now.Add(23 * time.Hour)
+		if rep, err := w.trySync(mailsync.Request{}); err != nil || len(rep.Problems) != 4-before || len(w.remoteSnapshot()[to]) != before {
+			t.Fatalf("%d copies, %d before; %v, problems %v", len(w.remoteSnapshot()[to]), before, err, rep.Problems)
+		}
+		now = now.Add(2 * time.Hour)
+	}
 	if rep, err := w.trySync(mailsync.Request{}); err != nil || len(rep.Problems) > 0 {
 		t.Fatalf("an honest server: %v, %v", err, rep.Problems)
 	}
@@ -106,12 +118,15 @@ func distinct(s snapshot) int {
 	return len(all)
 }
 
-// TestCopyOfACopyThatLies: a file copied on disk, and a server that copies
-// nothing on its side. The file stays, and the run says so and ends.
-func TestCopyOfACopyThatLies(t *testing.T) {
-	liar := imaptest.NewLiar(1, 1, 0)
-	w := newWorld(t, liar.Install(imaptest.Options{Caps: imaptest.DefaultCaps.Without(imaptest.CapUIDPlus)}))
+// copyUnseen copies a message on disk and has a server without COPYUID say OK to
+// the COPY and not do it. It returns that server, and its clock.
+func copyUnseen(t *testing.T) (w *world, liar *imaptest.Liar, now *time.Time) {
+	liar = imaptest.NewLiar(1, 1, 0)
+	w = newWorld(t, liar.Install(imaptest.Options{Caps: imaptest.DefaultCaps.Without(imaptest.CapUIDPlus)}))
 	w.acct.NoFsync = true
+	now = new(time.Time)
+	*now = time.Now()
+	w.opts.Now = func() time.Time { return *now }
 	must(w, w.srv.CreateMailbox("Archive"))
 	server, disk := serverSide{w}, diskSide{w, rand.New(rand.NewPCG(1, 2))}
 	server.deliver("INBOX", w.message(), []string{`\Seen`})
@@ -124,10 +139,124 @@ func TestCopyOfACopyThatLies(t *testing.T) {
 			t.Errorf("problems %v, %d cycles, %d files", rep.Problems, rep.Cycles, len(w.files("Archive")))
 		}
 	}
+	if n := liar.Told()[imaptest.LieCopy]; n != 1 {
+		t.Fatalf("asked for the copy %d times", n)
+	}
 	liar.Tell(0)
+	return w, liar, now
+}
+
+// TestCopyOfACopyThatLies: a file copied on disk, and a server that copies
+// nothing on its side. The file stays, and the run says so and ends. A server that
+// is behind looks the same, so the copy is asked for once more after a day, by a
+// plan that says so, and not before.
+func TestCopyOfACopyThatLies(t *testing.T) {
+	w, _, now := copyUnseen(t)
+	*now = now.Add(23 * time.Hour)
+	for _, dry := range []bool{true, false} {
+		rep, err := w.trySync(mailsync.Request{DryRun: dry})
+		if must(w, err); len(rep.Problems) != 1 || rep.Changed() || len(rep.Operations) > 0 || len(w.remoteSnapshot()["Archive"]) > 0 {
+			t.Errorf("dry %t: problems %v, operations %v, did %v", dry, rep.Problems, rep.Operations, rep.Counts)
+		}
+	}
+	*now = now.Add(2 * time.Hour)
+	rep, err := w.trySync(mailsync.Request{DryRun: true})
+	if must(w, err); len(rep.Problems) > 0 || rep.Counts["remote-copy"] != 1 {
+		t.Errorf("problems %v, plans %v", rep.Problems, rep.Counts)
+	}
 	w.sync()
 	if have := w.agree(); len(have["Archive"]) != 1 {
 		t.Errorf("%d in Archive", len(have["Archive"]))
 	}
 	w.quiet()
+}
+
+// TestCopyThatNeverCame: a UID that was given out since, and that no message has,
+// shows that the server is not behind: the copy is made at once.
+func TestCopyThatNeverCame(t *testing.T) {
+	w, _, _ := copyUnseen(t)
+	w.srv.Append("Archive", nil, time.Unix(1_700_000_000, 0), w.message())
+	w.srv.Expunge("Archive", 1)
+	w.sync()
+	if have := w.agree(); len(have["Archive"]) != 1 {
+		t.Errorf("%d in Archive", len(have["Archive"]))
+	}
+	w.quiet()
+}
+
+// TestCopyUIDOfNoMessage: a server says OK to COPY and names a UID that no message
+// gets. Its UIDNEXT does not come to that UID, as if it were behind; a day later the
+// copy is made after all, and the file was there all the time.
+func TestCopyUIDOfNoMessage(t *testing.T) {
+	liar := imaptest.NewLiar(1, 1, 0)
+	w := newWorld(t, liar.Install(imaptest.Options{Caps: imaptest.DefaultCaps}))
+	w.acct.NoFsync, w.acct.MaxDeletePct = true, 100
+	now := time.Now()
+	w.opts.Now = func() time.Time { return now }
+	must(w, w.srv.CreateMailbox("Archive"))
+	server, disk := serverSide{w}, diskSide{w, rand.New(rand.NewPCG(1, 2))}
+	server.deliver("INBOX", w.message(), []string{`\Seen`})
+	w.sync()
+	disk.copy(disk.list("INBOX")[0], "Archive")
+	liar.Tell(imaptest.LieCopy)
+	for range 3 {
+		w.besideLiar()
+		if n := len(w.files("Archive")); n != 1 || liar.Told()[imaptest.LieCopy] != 1 {
+			t.Fatalf("%d files, asked for the copy %d times", n, liar.Told()[imaptest.LieCopy])
+		}
+		now = now.Add(8 * time.Hour)
+	}
+	liar.Tell(0)
+	now = now.Add(time.Hour)
+	w.sync()
+	if have := w.agree(); len(have["Archive"]) != 1 || len(have["INBOX"]) != 1 {
+		t.Errorf("%d in Archive, %d in INBOX", len(have["Archive"]), len(have["INBOX"]))
+	}
+	w.quiet()
+}
+
+// TestCopyNotShownYet: a server that is behind does not show the copies that a run
+// asked for, those of an emulated MOVE neither. Once it
+// shows them, no message is there twice, and no original went before its copy was seen.
+func TestCopyNotShownYet(t *testing.T) {
+	for name, caps := range map[string]imaptest.Caps{
+		"COPYUID": imaptest.DefaultCaps.Without(imaptest.CapMove), "no COPYUID": imaptest.DefaultCaps.Without(imaptest.CapMove, imaptest.CapUIDPlus),
+	} {
+		for _, move := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, move %t", name, move), func(t *testing.T) {
+				w := newWorld(t, imaptest.Options{Caps: caps})
+				w.acct.NoFsync, w.acct.MaxDeletePct = true, 100
+				must(w, w.srv.CreateMailbox("Archive"))
+				server, disk := serverSide{w}, diskSide{w, rand.New(rand.NewPCG(1, 2))}
+				for range 3 {
+					server.deliver("INBOX", w.message(), []string{`\Seen`})
+				}
+				w.sync()
+				for _, h := range disk.list("INBOX")[:2] {
+					if move {
+						must(w, disk.keep(h, "Archive"))
+					} else {
+						disk.copy(h, "Archive")
+					}
+				}
+				w.srv.Lag(w.srv.Remember(), 1)
+				for range 3 {
+					_, err := w.trySync(mailsync.Request{})
+					if must(w, err); len(w.srv.Messages("INBOX")) != 3 || len(w.srv.Messages("Archive")) != 2 || len(w.files("Archive")) != 2 {
+						t.Fatalf("%d messages in INBOX, %d in Archive, %d files there", len(w.srv.Messages("INBOX")), len(w.srv.Messages("Archive")), len(w.files("Archive")))
+					}
+				}
+				w.srv.CatchUp()
+				w.sync()
+				want := 3
+				if move {
+					want = 1
+				}
+				if have := w.agree(); len(have["INBOX"]) != want || len(have["Archive"]) != 2 {
+					t.Errorf("%d in INBOX, %d in Archive", len(have["INBOX"]), len(have["Archive"]))
+				}
+				w.quiet()
+			})
+		}
+	}
 }

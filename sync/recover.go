@@ -128,21 +128,11 @@ func (s *session) recoverRemoteMoves(ctx context.Context) error {
 func (s *session) recover(ctx context.Context, f func(*state.Intent, *message) bool) error {
 	var changed []*state.Message
 	for _, i := range s.intents {
-		if i.Message == 0 {
-			continue
+		m, err := s.messageOf(ctx, i)
+		if err != nil {
+			return err
 		}
-		m := s.messages[i.Message]
-		if m == nil {
-			row, err := s.db.Get(ctx, i.Message)
-			if err != nil {
-				return err
-			}
-			if row == nil || s.byID[row.MailboxID] == nil {
-				continue
-			}
-			m = s.message(row)
-		}
-		if f(i, m) {
+		if m != nil && f(i, m) {
 			changed = append(changed, m.row)
 		}
 	}

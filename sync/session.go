@@ -216,6 +216,7 @@ func (s *session) look(ctx context.Context) error {
 		s.confirmCopies,
 		s.releaseDetached,
 		s.postponeUndescribed,
+		s.awaitMoves,
 		s.recoverRemoteMoves,
 		s.keepUnshown,
 		s.settleStumps,

@@ -255,6 +255,9 @@ func (s *session) dirtyRemote(mb *mailbox) bool {
 	if s.doubtsAbout(mb.name)&remote.DoubtModSeq != 0 {
 		mb.remote.Status.HighestModSeq = 0 // it says nothing
 	}
+	if first && s.since(fault{mb.name, faultBehind}).Unix() > 0 {
+		return true // it may say for ever that nothing has changed
+	}
 	if first && s.denies(mb) && (s.dirtyLocal(mb) || s.mayGrow(mb)) {
 		return true // what waits may be allowed by now, which no counter tells
 	}

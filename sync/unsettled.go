@@ -42,6 +42,13 @@ func (s *session) settleUploads(ctx context.Context) error {
 				Inode: f.content.Inode, Tried: s.now(), Sent: sent})
 		}
 		came := s.mayHaveCome(mb, i, f)
+		if isCopy(i) && !came {
+			if may, err := s.mayCome(ctx, i); err != nil {
+				return err
+			} else if !may {
+				continue
+			}
+		}
 		missing, err := s.provenMissing(ctx, mb, i, since)
 		if missing = missing && !came; err != nil {
 			return err

@@ -1,7 +1,9 @@
 package plan
 
 // A message that is missing from the Maildir is not removed while it is not known
-// that its file is gone (Item.Held). Nor is its mailbox removed or made again.
+// that its file is gone (Item.Held). Nor is its mailbox removed or made again. The
+// same is true of a message that is to be moved, or removed, and of which a copy is
+// awaited (Item.Awaited).
 
 // held returns the mailboxes that such messages were in.
 func held(in *Input) map[string]bool {
@@ -9,12 +11,15 @@ func held(in *Input) map[string]bool {
 	for _, it := range in.Items {
 		if it.holdsBack() {
 			held[it.Local.Mailbox] = true
+			if it.Awaited {
+				held[it.Remote.Mailbox] = true
+			}
 		}
 	}
 	return held
 }
 
-func (it *Item) holdsBack() bool { return it.Held != "" && it.Local.State == Removed }
+func (it *Item) holdsBack() bool { return it.Held != "" && it.Local.State == Removed || it.Awaited }
 
 // holdBack takes out of the plan what is to be done about such messages.
 func (p *maker) holdBack() {
@@ -23,7 +28,7 @@ func (p *maker) holdBack() {
 		if !is {
 			return false
 		}
-		if !o.Kind.Silent() {
+		if !o.Kind.Silent() && !o.Item.Awaited {
 			p.plan.Held = append(p.plan.Held, o)
 		}
 		// That it is missing waits, also where what is left out is a download,

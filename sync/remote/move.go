@@ -24,6 +24,10 @@ type MoveResult struct {
 	// whose were not, whatever the server said. The latter are where they were.
 	// A message that was not there to be copied is in neither. Sorted.
 	Arrived, Unproven []mail.UID
+	// Awaited are those of Unproven that COPY was answered OK for and that may be
+	// there all the same: the server does not show them as it does not show a
+	// UIDNEXT beyond them. A replica that is behind looks so.
+	Awaited []mail.UID
 }
 
 // RemovesExactly reports whether the server can take just the messages that
@@ -82,7 +86,7 @@ func (s *Selection) Move(ctx context.Context, uids []mail.UID, dest string) (Mov
 	rest, err := s.copyAndRemove(left, dest)
 	res.Pairs = append(res.Pairs, rest.Pairs...)
 	res.UIDValidity = max(res.UIDValidity, rest.UIDValidity)
-	res.Arrived, res.Unproven = rest.Arrived, rest.Unproven
+	res.Arrived, res.Unproven, res.Awaited = rest.Arrived, rest.Unproven, rest.Awaited
 	return res, err
 }
 

@@ -41,21 +41,38 @@ func (s *Selection) copyProven(uids []mail.UID, dest string) (MoveResult, error)
 	if err != nil {
 		return res, err
 	}
-	arrived, err := s.lookInto(dest, before, &res)
+	arrived, next, err := s.lookInto(dest, before, &res)
 	if err != nil {
 		return MoveResult{}, err
+	}
+	named := map[mail.UID]mail.UID{}
+	for _, p := range copied.Pairs {
+		named[p.From] = p.To
 	}
 	proven, pairs := matchCopies(originals, arrived, res.Pairs)
 	res.Pairs = pairs
 	for _, uid := range described {
 		if proven[uid] {
 			res.Arrived = append(res.Arrived, uid)
-		} else {
-			res.Unproven = append(res.Unproven, uid)
+			continue
+		}
+		res.Unproven = append(res.Unproven, uid)
+		if !s.c.SharesMessages() && mayCome(named[uid], before.UIDNext, next, len(arrived)) {
+			res.Awaited = append(res.Awaited, uid)
 		}
 	}
 	slices.Sort(res.Unproven)
 	return res, nil
+}
+
+// mayCome reports whether a copy that is not shown may be there: UIDNEXT, which
+// is next (0: not known), has not come to the UID that COPYUID named, if any, or
+// all that was given out since before is other messages.
+func mayCome(named, before, next mail.UID, shown int) bool {
+	if next == 0 || named >= before && next <= named {
+		return true
+	}
+	return named < before && uint64(next)-min(uint64(next), uint64(before)) <= uint64(shown)
 }
 
 // cursorOf asks for UIDVALIDITY and UIDNEXT of a mailbox that is not open.
@@ -115,8 +132,9 @@ const portraitItems = "(UID RFC822.SIZE INTERNALDATE " + messageIDItem + ")"
 // lookInto opens the destination, lists what has got a UID since before, and
 // opens the mailbox of the selection again, in one turn. What cannot be listed is
 // missing: that is no proof. Where a message has several places, its copy may be
-// one that is there already; then what COPYUID named is listed.
-func (s *Selection) lookInto(dest string, before mail.Cursor, res *MoveResult) (map[mail.UID]portrait, error) {
+// one that is there already; then what COPYUID named is listed. next is the UIDNEXT of
+// the destination, 0 where it is not known.
+func (s *Selection) lookInto(dest string, before mail.Cursor, res *MoveResult) (arrived map[mail.UID]portrait, next mail.UID, err error) {
 	look := mail.UIDSet{{Start: max(1, before.UIDNext), Stop: 1<<32 - 1}}
 	if s.c.SharesMessages() {
 		var named []mail.UID
@@ -127,7 +145,7 @@ func (s *Selection) lookInto(dest string, before mail.Cursor, res *MoveResult) (
 	}
 	there := &selecting{mailbox: dest, examine: true}
 	if err := s.c.startSelect(there, ""); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	g := gallery{}
 	var fetches []*command
@@ -138,30 +156,30 @@ func (s *Selection) lookInto(dest string, before mail.Cursor, res *MoveResult) (
 			}
 		}}
 		if err := s.c.link.begin(cmd); err != nil {
-			return nil, s.c.dead("copy", dest, err)
+			return nil, 0, s.c.dead("copy", dest, err)
 		}
 		fetches = append(fetches, cmd)
 	}
 	back, err := s.c.startChanging(s.mailbox)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	for _, cmd := range slices.Concat([]*command{there.cmd}, fetches, []*command{back.cmd}) {
 		if err := s.c.wait(cmd); err != nil {
-			return nil, s.c.dead("copy", s.mailbox, err)
+			return nil, 0, s.c.dead("copy", s.mailbox, err)
 		}
 	}
 	if err := s.regain(back); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	if s.c.settle(there) != nil || there.cursor.UIDValidity != before.UIDValidity {
-		return nil, nil
+		return nil, 0, nil
 	}
 	if res.UIDValidity != there.cursor.UIDValidity {
 		res.Pairs = nil
 	}
 	res.UIDValidity = there.cursor.UIDValidity
-	return g.finish(), nil
+	return g.finish(), there.cursor.UIDNext, nil
 }
 
 // gallery gathers portraits; a server may tell one in several responses.

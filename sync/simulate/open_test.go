@@ -13,8 +13,8 @@ import (
 // simulate` holds every one to all laws.
 func openFaults() map[string][]string {
 	return map[string][]string{
-		"doubled": {"server alters", "server lags & disk half", "server lags & disk copy", "server lags & disk link",
-			"server lags & disk twin", "server lags & run full", "config exclude & disk move folder & server delete", "config exclude & disk move folder & server anew"},
+		"doubled": {"server alters", "server lags & disk half", "server lags & disk twin",
+			"config exclude & disk move folder & server delete", "config exclude & disk move folder & server anew"},
 		"place":    {"server alters", "server lags & disk half", "server lags & disk twin"},
 		"flags":    {"server lags & disk save"},
 		"bytes":    {"server lags & disk half"},

@@ -1,0 +1,156 @@
+package sync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"satchel/state"
+	"satchel/sync/mail"
+	"satchel/sync/plan"
+)
+
+// A COPY that the server said OK to may not be shown: the server may have copied
+// nothing, or a replica may be behind. Copied again in the second case, the message
+// would be there twice. So such a copy is awaited, for as long as an upload
+// (unsettled.go), and then made again. Of an emulated MOVE the original stays
+// meanwhile.
+
+// errAwaited is a copy that the server said OK to and does not show.
+var errAwaited = fmt.Errorf("the server does not show the copy: %w", mail.ErrChanged)
+
+// noteAwaited notes of copies and moves that the server said OK to them, and not
+// where the copies are.
+func (a *applier) noteAwaited(tx *state.Tx, changes []*laneChange) error {
+	var sent []int64
+	for _, x := range changes {
+		isCopy := x.op.Kind == plan.RemoteCopy
+		switch {
+		case !x.ok || !isCopy && !errors.Is(x.err, errAwaited):
+			continue
+		case errors.Is(x.err, mail.ErrChanged) && !a.pool.shares():
+			sent = append(sent, x.intent.ID)
+			if isCopy {
+				if err := a.renewUnsent(tx, x.op.To, x.m); err != nil {
+					return err
+				}
+			}
+		case isCopy && x.err == nil:
+			if err := a.forgetUnsent(tx, x.op.To, x.m); err != nil {
+				return err
+			}
+		}
+	}
+	return a.confirm(tx, sent)
+}
+
+// confirm notes which intents the server said OK to.
+func (a *applier) confirm(tx *state.Tx, sent []int64) error {
+	a.mu.Lock()
+	for _, id := range sent {
+		if a.sentNow == nil {
+			a.sentNow = map[int64]bool{}
+		}
+		a.sentNow[id] = true
+	}
+	a.mu.Unlock()
+	return tx.ConfirmIntents(sent...)
+}
+
+// mayCome reports whether a copy that i tells of, and that was not found, may come
+// to be shown: UIDNEXT is where it was, or all that was given out since is known to
+// be other messages. Else a UID was given out and is not there any more, which may
+// have been that of the copy: somebody moved or removed it.
+func (s *session) mayCome(ctx context.Context, i *state.Intent) (bool, error) {
+	mb := s.mailboxes[i.Mailbox]
+	switch {
+	case mb == nil:
+		return true, nil // it is not synced, so nobody looks
+	case mb.frozen() || s.frozen(i):
+		return true, nil
+	case mb.detached || mb.row == nil:
+		return false, nil // all of it is listed anew
+	}
+	next := mb.uidNext()
+	if next <= i.UID { // also where it is not known
+		return true, nil
+	}
+	return s.explains(ctx, mb, i.UID, next)
+}
+
+// awaitMoves leaves alone the messages of emulated moves whose copies are awaited.
+func (s *session) awaitMoves(ctx context.Context) error {
+	var notes []*state.Unsent
+	for _, i := range s.intents {
+		if i.Kind != state.IntentRemoteMove && i.Kind != state.IntentTrash || !i.Confirmed {
+			continue
+		}
+		m, err := s.messageOf(ctx, i)
+		if err != nil {
+			return err
+		}
+		if m == nil || !m.item.Remote.State.Present() || m.item.Remote.Mailbox == i.Mailbox {
+			continue
+		}
+		may, err := s.mayCome(ctx, i)
+		if err != nil {
+			return err
+		}
+		if err := s.recallUnsent(ctx); err != nil {
+			return err
+		}
+		if note := s.awaitMove(i, m, may); note != nil {
+			notes = append(notes, note)
+		}
+	}
+	return s.noteWaiting(ctx, notes)
+}
+
+// awaitMove does so for the message m of i, whose copy may come to be shown or not,
+// and returns what is to be remembered of it.
+func (s *session) awaitMove(i *state.Intent, m *message, may bool) *state.Unsent {
+	note := &state.Unsent{Mailbox: i.Mailbox, Base: m.row.Base, Digest: m.row.Digest, Tried: s.now()}
+	sent, since := 1, time.Time{}
+	if u := s.unsentFiles[fileKey{note.Mailbox, note.Base}]; u != nil && u.Digest == note.Digest && u.Answer == "" {
+		sent, since = u.Sent+1, u.Tried
+	}
+	late := !since.IsZero() && s.now().Sub(since) >= believeBehind
+	if again := !may || late && sent < maxSent || s.req.Full; again && !s.sentNow[i.ID] {
+		note.Sent = sent
+		return note
+	}
+	s.waiting = append(s.waiting, i)
+	home := s.byID[m.row.MailboxID].name
+	s.hold(true, home)
+	s.hold(false, home, i.Mailbox)
+	m.item.Awaited = m.item.Local.State == plan.Moved || m.item.Local.State == plan.Removed
+	s.unplaced = append(s.unplaced, refusal{home, uidKey(m.uid), errNotShown(i.Mailbox)})
+	if note.Sent = sent - 1; since.IsZero() || since.After(s.now()) {
+		return note
+	}
+	return nil
+}
+
+// errNotShown says that a copy is awaited.
+func errNotShown(to string) error {
+	return &mail.Error{Op: "copy to " + to, Kind: mail.KindMessage,
+		Err:  errors.New("the server said OK to it, and shows no copy; it is not sent again"),
+		Hint: fmt.Sprintf("the message stays where it is on the server; if %s shows the copy nowhere, sync with --full, or wait for a day", to)}
+}
+
+// messageOf returns the message that an intent is about, nil when the base has it no
+// more.
+func (s *session) messageOf(ctx context.Context, i *state.Intent) (*message, error) {
+	if m := s.messages[i.Message]; m != nil || i.Message == 0 {
+		return m, nil
+	}
+	row, err := s.db.Get(ctx, i.Message)
+	if err != nil || row == nil || s.byID[row.MailboxID] == nil {
+		return nil, err
+	}
+	return s.message(row), nil
+}
+
+// isCopy reports whether an append of the journal was to be made by COPY.
+func isCopy(i *state.Intent) bool { return i.Kind == state.IntentAppend && i.Home == "" }
