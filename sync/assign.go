@@ -11,7 +11,8 @@ import (
 )
 
 // assign decides what a recognised message is, in this order: what half a move
-// left, an interrupted upload, the other half of a new file, a message that moved, a copy.
+// left, an interrupted upload, nothing as long as the server is behind, the other half
+// of a new file, a message that moved, a copy.
 func (s *session) assign(ctx context.Context, sus *suspect) error {
 	n := sus.m
 	if n.replaces != 0 {
@@ -31,6 +32,11 @@ func (s *session) assign(ctx context.Context, sus *suspect) error {
 	}
 	if f != nil {
 		return s.completeUpload(ctx, i, n, f)
+	}
+	if s.unknownPlace(sus) {
+		n.done = true
+		s.hold(true, n.item.Remote.Mailbox)
+		return nil
 	}
 	// One with other line ends than the server's message, or with lines that a
 	// program added, comes last, and one of another date behind one of the same.

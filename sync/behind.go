@@ -46,7 +46,45 @@ func (s *session) keepUnshown(context.Context) error {
 			s.absolve(fault{name, faultBehind}) // it has caught up
 		}
 	}
+	s.leaveStale()
 	return nil
+}
+
+// leaveStale leaves alone what a server that is behind shows under a UID that it had
+// given out when the mailbox was read last, and that no message had then. The message
+// has left the mailbox since, and is no new one.
+func (s *session) leaveStale() {
+	behind := false
+	for _, mb := range s.mailboxes {
+		behind = behind || mb.behind > 0 || mb.changes != nil && mb.changes.Doubts&remote.DoubtModSeq != 0
+	}
+	if !behind {
+		return
+	}
+	s.newRemote = slices.DeleteFunc(s.newRemote, func(n *message) bool {
+		mb := s.mailboxes[n.item.Remote.Mailbox]
+		if n.replaces != 0 || mb.detached || s.windowed(mb) || n.uid >= mb.cursorOf().UIDNext {
+			return false
+		}
+		s.hold(true, mb.name)
+		return true
+	})
+}
+
+// unknownPlace reports whether a new message has the content of one that the server,
+// being behind, does not show yet. It may be just that one, where it was before it was
+// moved.
+func (s *session) unknownPlace(sus *suspect) bool {
+	return slices.ContainsFunc(sus.candidates, func(c *message) bool {
+		if c.row == nil || c.digest() != sus.digest || c.item.Remote.State != plan.Removed || !c.item.Local.State.Present() {
+			return false
+		}
+		// In a mailbox that is paired anew it may as well be that message under
+		// another UID.
+		mb := s.byID[c.row.MailboxID]
+		return mb != nil && mb.changes != nil && c.detached == mb.detached && (!mb.detached || sus.m.item.Remote.Mailbox != mb.name) &&
+			mb.changes.Cursor.UIDValidity == mb.row.Cursor.UIDValidity && s.beyond(c, mb) && s.maybeBehind(mb.name)
+	})
 }
 
 // neverCame gives up the UIDs of messages that this account put on the server, that
@@ -91,16 +129,23 @@ func (s *session) keepDetached() {
 	}
 }
 
-// keptUIDs returns those mailboxes paired anew in which some messages were found,
-// and all of these under the UIDs that they had.
+// keptUIDs returns those mailboxes paired anew in which all messages that were found
+// have the UIDs that they had. Where none was found, nothing speaks against those that
+// the server has not come to.
 func (s *session) keptUIDs() map[*mailbox]bool {
 	same := map[*mailbox]bool{}
 	for _, m := range s.messages {
 		mb := s.byID[m.row.MailboxID]
-		if m.detached && mb != nil && mb.detached && !mb.frozen() && mb.changes != nil &&
-			mb.changes.Cursor.UIDValidity == mb.row.Cursor.UIDValidity && m.item.Remote.State.Present() {
-			was, seen := same[mb]
+		if !m.detached || mb == nil || !mb.detached || mb.frozen() || mb.changes == nil ||
+			mb.changes.Cursor.UIDValidity != mb.row.Cursor.UIDValidity {
+			continue
+		}
+		was, seen := same[mb]
+		switch {
+		case m.item.Remote.State.Present():
 			same[mb] = (was || !seen) && m.uid == m.row.UID && m.item.Remote.Mailbox == mb.name
+		case !seen && s.beyond(m, mb):
+			same[mb] = true
 		}
 	}
 	return same

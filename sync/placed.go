@@ -36,6 +36,8 @@ func (s *session) misplaced(ctx context.Context, mb *mailbox, known map[mail.UID
 	for _, n := range mb.changes.New {
 		told(n.UID, n.HasMeta, n.Size)
 	}
+	// What has a UID from before this run is none that the run put there.
+	strangers = slices.DeleteFunc(strangers, func(n remote.NewMessage) bool { return n.UID < mb.cursorOf().UIDNext })
 	if mb.row == nil || mb.detached || len(strangers)+len(odd) == 0 || s.pool.shares() {
 		return nil
 	}
