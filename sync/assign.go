@@ -142,6 +142,7 @@ func (s *session) movedTo(from, n *message) {
 	home := s.byID[from.row.MailboxID].name
 	if name != home {
 		from.offer()
+		s.offerThere(from)
 	}
 	if s.doubtsFlags(from, n) {
 		from.uniteFlags(from.item.Local.Flags, n.item.Remote.Flags)

@@ -55,6 +55,21 @@ func (s *session) shown(mb *mailbox, sent, seen mail.Flags) mail.Flags {
 	return sent.Minus(lost.Minus(s.keeps(mb).Stores(lost)))
 }
 
+// offerThere makes flags that the old mailbox of a message did not store count as set
+// on its file: the new one may store them. Nor is it believed any more that the old one
+// does not: the message may have left before the STORE, and a server that is behind
+// shows it without the flags all the same.
+func (s *session) offerThere(m *message) {
+	unheld := m.row.LocalFlags.Minus(m.row.RemoteFlags)
+	if m.detached || unheld.IsEmpty() {
+		return
+	}
+	m.item.Local.Base = m.item.Local.Base.Minus(unheld)
+	if home := s.byID[m.row.MailboxID]; home.row != nil {
+		home.row.Refused = home.row.Refused.Minus(unheld)
+	}
+}
+
 // settleArrival notes what a mailbox did not store of a message. wish is what
 // the file has beyond the message, of which some may be stored by now.
 func (s *session) settleArrival(mb *mailbox, row *state.Message, lost, wish mail.Flags) {
