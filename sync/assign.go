@@ -11,8 +11,8 @@ import (
 )
 
 // assign decides what a recognised message is, in this order: what half a move
-// left, an interrupted upload, nothing as long as the server is behind, the other half
-// of a new file, a message that moved, a copy.
+// left, an interrupted upload, nothing as long as the server is behind, a message that
+// moved with its file, the other half of a new file, a message that moved, a copy.
 func (s *session) assign(ctx context.Context, sus *suspect) error {
 	n := sus.m
 	if n.replaces != 0 {
@@ -44,6 +44,10 @@ func (s *session) assign(ctx context.Context, sus *suspect) error {
 		return c.content != nil && (c.content.Digest == sus.digest || c.content.RawDigest == sus.digest)
 	})
 	putFirst(sus.candidates, func(c *message) bool { return c.date == n.date })
+	if from := s.movedAlong(sus); from != nil {
+		s.movedTo(from, n)
+		return nil
+	}
 	for _, c := range sus.candidates {
 		if c.mayMeet(sus) {
 			sent := c.content.Digest // as an interrupted upload announced it
@@ -85,6 +89,24 @@ func (s *session) origin(sus *suspect) (from *message) {
 			continue
 		}
 		if from == nil || s.betterOrigin(c, from, sus.m) {
+			from = c
+		}
+	}
+	return from
+}
+
+// movedAlong returns the message that a new one is where both sides moved it to the
+// same mailbox; a new file of that content there is another copy. Taken for the new
+// message, it would leave the known one without any, and so without its file.
+func (s *session) movedAlong(sus *suspect) *message {
+	name := sus.m.item.Remote.Mailbox
+	if s.sentTo(name, sus.digest) {
+		return nil // the new file may have gone up as this message
+	}
+	var from *message
+	for _, c := range sus.candidates {
+		if c.row != nil && c.digest() == sus.digest && c.item.Remote.State == plan.Removed && c.onDisk() && c.item.Local.State == plan.Moved &&
+			c.item.Local.Mailbox == name && (from == nil || s.betterOrigin(c, from, sus.m)) {
 			from = c
 		}
 	}
