@@ -27,13 +27,15 @@ const believeBehind = 24 * time.Hour
 // [state.Tx.ParkUIDs].
 const parkedUIDs = mail.UID(0xF0000000)
 
-// keepUnshown takes back that messages went, where the server is behind.
+// keepUnshown takes back that messages went, where the server is behind. What has no
+// file any more is removed once the server shows it.
 func (s *session) keepUnshown(context.Context) error {
 	for _, m := range s.messages {
 		mb := s.byID[m.row.MailboxID]
-		if m.item.Remote.State == plan.Removed && m.item.Local.State.Present() && !m.detached && mb != nil && mb.changes != nil && !mb.detached &&
-			!s.trashed(m) && !s.leftBehind(m) && s.beyond(m, mb) && s.maybeBehind(mb.name) {
+		if m.item.Remote.State == plan.Removed && !m.detached && mb != nil && mb.changes != nil && !mb.detached &&
+			!s.trashed(m) && s.beyond(m, mb) && s.maybeBehind(mb.name) {
 			s.keep(m, mb)
+			m.item.Awaited = m.item.Local.State == plan.Removed
 		}
 	}
 	for _, name := range s.names {

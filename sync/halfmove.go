@@ -27,8 +27,9 @@ func (s *session) halfMoved(i *state.Intent, m *message) *message {
 		if s.after(i, m) && (c.item.Remote.Mailbox != here || i.Home == here) { // a stray is where its copy is
 			return c
 		}
-	case c.marked(), s.byHalves && s.wentOn(i):
-		// That it was copied is proven by the mark, or by what left. Another
+	case c.marked(), (s.byHalves || i.Confirmed) && s.wentOn(i):
+		// That it was copied is proven by the mark, or by what left: the server said
+		// OK to the copy, or a move that was not told so moves by halves. Another
 		// client has moved the copy on since, or back, or renamed the mailbox
 		// that it is in.
 		return c

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"satchel/maildir"
 	mailsync "satchel/sync"
 	"satchel/sync/remote/imaptest"
 )
@@ -180,6 +181,42 @@ func TestUploadNotShownYet(t *testing.T) {
 			w.sync()
 			w.quiet()
 			if n := len(w.agree()["INBOX"]); n != 5 {
+				t.Errorf("%d messages", n)
+			}
+		})
+	}
+}
+
+// TestRemovedBeforeShown: a file that is removed while the server, which said what it
+// became, does not show it. The message goes once it is shown, and does not come back.
+func TestRemovedBeforeShown(t *testing.T) {
+	for level, caps := range levels() {
+		t.Run(level, func(t *testing.T) {
+			w := newWorld(t, imaptest.Options{Caps: caps})
+			w.acct.MaxDeletePct = 100
+			for range 3 {
+				w.srv.Append("INBOX", []string{`\Seen`}, time.Unix(1_700_000_000, 0), w.message())
+			}
+			w.sync()
+			disk := diskSide{w, nil}
+			before := len(w.srv.Messages("INBOX"))
+			w.srv.Lag(w.srv.Remember(), 1)
+			disk.put("INBOX", w.message())
+			w.sync()
+			for _, h := range disk.list("INBOX") {
+				if strings.Contains(h.key.(maildir.File).Name, "elsewhere") {
+					disk.remove(h)
+				}
+			}
+			for range 2 {
+				if rep := w.sync(); rep.Changed() {
+					t.Errorf("did %v", rep.Counts)
+				}
+			}
+			w.srv.CatchUp()
+			w.sync()
+			w.quiet()
+			if n := len(w.agree()["INBOX"]); n != before {
 				t.Errorf("%d messages", n)
 			}
 		})

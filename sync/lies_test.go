@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	mailsync "satchel/sync"
 	"satchel/sync/remote/imaptest"
@@ -51,12 +52,15 @@ func TestHistoriesBesideALiar(t *testing.T) {
 }
 
 // lyingHistory is a random history in which each change is synced by a server
-// that lies and then by one that is honest.
+// that lies and then by one that is honest. That is a day later where copies are
+// missing: a server that is behind looks the same.
 func lyingHistory(t *testing.T, seed uint64, liar *imaptest.Liar, lies imaptest.Lie, o imaptest.Options) {
 	rng := rand.New(rand.NewPCG(seed, 1))
 	w := newWorld(t, liar.Install(o))
 	w.acct.MaxDeletePct = 100
 	w.opts.SearchGain = 1
+	now := time.Now()
+	w.opts.Now = func() time.Time { return now }
 	w.acct.NoFsync = true
 	boxes := []string{"INBOX", "Archive", "Work"}
 	for _, b := range boxes[1:] {
@@ -81,6 +85,9 @@ func lyingHistory(t *testing.T, seed uint64, liar *imaptest.Liar, lies imaptest.
 		w.besideLiar()
 		w.besideLiar()
 		liar.Tell(0)
+		if lies&(imaptest.LieCopy|imaptest.LieCopySome) != 0 {
+			now = now.Add(25 * time.Hour)
+		}
 		w.sync()
 		end := w.agree()
 		w.quiet()

@@ -29,7 +29,7 @@ func (s *session) unfinished(i *state.Intent) *message {
 			return nil // it was removed, not moved
 		}
 	case state.IntentRemoteMove, state.IntentTrash:
-		if !s.byHalves {
+		if !s.byHalves && !i.Confirmed {
 			return nil
 		}
 	default:

@@ -2,8 +2,8 @@ package plan
 
 // A message that is missing from the Maildir is not removed while it is not known
 // that its file is gone (Item.Held). Nor is its mailbox removed or made again. The
-// same is true of a message that is to be moved, or removed, and of which a copy is
-// awaited (Item.Awaited).
+// same is true of a message that is to be moved, or removed, and that the server does
+// not show yet, or of which it does not show a copy (Item.Awaited).
 
 // held returns the mailboxes that such messages were in.
 func held(in *Input) map[string]bool {

@@ -83,8 +83,8 @@ type Item struct {
 	// it is not where it was: its file may be in a place that is not synced, or
 	// cannot be read. "": it is gone.
 	Held string
-	// Awaited means that a run copied the message on the server, to move it, and that
-	// the server does not show the copy yet.
+	// Awaited means that the server does not show the message yet, or that a run copied
+	// it there to move it, and the server does not show the copy.
 	Awaited bool
 	// CopyOf is another item with the same content, which the side where
 	// this item is absent may copy instead of transferring. Nil if none.
