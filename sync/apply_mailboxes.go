@@ -166,6 +166,10 @@ func (a *applier) deletes(ctx context.Context, ops []plan.Op) error {
 			a.skip(op, mail.ErrChanged)
 			continue
 		}
+		if op.Kind == plan.DeleteRemote && a.showsLess() {
+			a.leaveForLater(op)
+			continue
+		}
 		var err error
 		switch op.Kind {
 		case plan.DeleteLocal:

@@ -59,7 +59,7 @@ func (s *session) assign(ctx context.Context, sus *suspect) error {
 	if done, err := s.completeMove(ctx, sus); done || err != nil {
 		return err
 	}
-	if from := s.origin(sus); from != nil {
+	if from := s.movedFrom(sus); from != nil {
 		s.explainUpload(from, n)
 		s.movedTo(from, n)
 		return nil
@@ -80,21 +80,6 @@ func (sus *suspect) meetsAtDate() bool {
 	return slices.ContainsFunc(sus.candidates, func(c *message) bool { return c.date == sus.m.date && c.mayMeet(sus) })
 }
 
-// origin returns the message that the server does not have where it was, and that a new
-// one most likely is; nil if there is none.
-func (s *session) origin(sus *suspect) (from *message) {
-	for _, c := range sus.candidates {
-		if c.row == nil || c.digest() != sus.digest || c.item.Remote.State != plan.Removed ||
-			!c.onDisk() && (s.trashed(c) || s.leftBehind(c)) {
-			continue
-		}
-		if from == nil || s.betterOrigin(c, from, sus.m) {
-			from = c
-		}
-	}
-	return from
-}
-
 // movedAlong returns the message that a new one is where both sides moved it to the
 // same mailbox; a new file of that content there is another copy. Taken for the new
 // message, it would leave the known one without any, and so without its file.
@@ -107,6 +92,21 @@ func (s *session) movedAlong(sus *suspect) *message {
 	for _, c := range sus.candidates {
 		if c.row != nil && c.digest() == sus.digest && c.item.Remote.State == plan.Removed && c.onDisk() && c.item.Local.State == plan.Moved &&
 			c.item.Local.Mailbox == name && (from == nil || s.betterOrigin(c, from, sus.m)) {
+			from = c
+		}
+	}
+	return from
+}
+
+// movedFrom returns the message that the server moved to where a new one is, nil if
+// there is none.
+func (s *session) movedFrom(sus *suspect) (from *message) {
+	for _, c := range sus.candidates {
+		if c.row == nil || c.digest() != sus.digest || c.item.Remote.State != plan.Removed ||
+			!c.onDisk() && (s.trashed(c) || s.leftBehind(c)) {
+			continue
+		}
+		if from == nil || s.betterOrigin(c, from, sus.m) {
 			from = c
 		}
 	}
@@ -292,7 +292,7 @@ func (s *session) uploadedBefore(ctx context.Context, sus *suspect) (*state.Inte
 	if moved != nil {
 		return moved, s.intended(moved), nil
 	}
-	if from := s.origin(sus); len(here) > 0 || from != nil && s.stayed(from, sus.m) {
+	if from := s.movedFrom(sus); len(here) > 0 || from != nil && s.stayed(from, sus.m) {
 		return nil, nil, nil
 	}
 	for _, sure := range []bool{true, false} {

@@ -77,7 +77,10 @@ func (s *session) leaveStale() {
 // being behind, does not show yet. It may be just that one, where it was before it was
 // moved.
 func (s *session) unknownPlace(sus *suspect) bool {
-	return slices.ContainsFunc(sus.candidates, func(c *message) bool {
+	stays := func(c *message) bool { // with its UID, in a mailbox that is paired anew
+		return c.row != nil && c.row.UID == sus.m.uid && s.byID[c.row.MailboxID] == s.mailboxes[sus.m.item.Remote.Mailbox]
+	}
+	return !slices.ContainsFunc(sus.candidates, stays) && slices.ContainsFunc(sus.candidates, func(c *message) bool {
 		if c.row == nil || c.digest() != sus.digest || c.item.Remote.State != plan.Removed || !c.item.Local.State.Present() {
 			return false
 		}
@@ -193,4 +196,32 @@ func (s *session) maybeBehind(mailbox string) bool {
 	defer s.mu.Unlock()
 	s.distrust[f] = s.start
 	return true
+}
+
+// showsLess reports whether the server did not show, within a day, all that it has:
+// messages, or a mailbox that it was to make. What it shows empty need not be empty.
+func (s *session) showsLess() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for f, since := range s.distrust {
+		known := f.what == faultBehind || f.what == faultVanished || f.what == faultAlias
+		if known && since.Unix() > 0 && s.start.Sub(since) < believeBehind {
+			return true
+		}
+	}
+	return false
+}
+
+// postponeDeletes leaves the mailboxes of such a server where they are.
+func (s *session) postponeDeletes(p *plan.Plan) {
+	if !s.showsLess() {
+		return
+	}
+	p.Ops = slices.DeleteFunc(p.Ops, func(op plan.Op) bool {
+		is := op.Kind == plan.DeleteRemote
+		if is {
+			p.LocalPending[op.Mailbox] = true
+		}
+		return is
+	})
 }

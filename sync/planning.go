@@ -42,6 +42,7 @@ func (s *session) plan() *plan.Plan {
 	}
 	s.noteLetters(in.Items)
 	p := plan.Make(in)
+	s.postponeDeletes(p)
 	if p.NoTrash > 0 {
 		s.rep.problem("", "", &mail.Error{Op: "delete = \"trash\"", Kind: mail.KindMailbox,
 			Err:  fmt.Errorf("no mailbox is marked \\Trash or called so; %d removals wait", p.NoTrash),

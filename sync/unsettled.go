@@ -119,7 +119,8 @@ func errUnsettled(mailbox string, came bool) error {
 // then count as one that is known.
 func (s *session) mayHaveCome(mb *mailbox, i *state.Intent, f *message) (may bool) {
 	for _, n := range s.newRemote {
-		if s.mayBeUpload(i, f, n) {
+		// A copy has just the bytes of its source, and would have been recognised.
+		if recognised := isCopy(i) && n.hasMeta; !recognised && s.mayBeUpload(i, f, n) {
 			may, n.done = true, true
 			s.hold(true, mb.name)
 		}

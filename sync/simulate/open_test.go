@@ -13,12 +13,10 @@ import (
 // simulate` holds every one to all laws.
 func openFaults() map[string][]string {
 	return map[string][]string{
-		"doubled": {"server alters", "server lags & disk half", "server lags & disk twin",
-			"config exclude & disk move folder & server delete", "config exclude & disk move folder & server anew"},
-		"place":    {"server alters", "server lags & disk half", "server lags & disk twin"},
-		"flags":    {"server lags & disk save"},
-		"bytes":    {"server lags & disk half"},
-		"disagree": {"server lags & server move", "server lags & disk save"},
+		"doubled": {"server alters", "server lags & server new world", "config exclude & disk move folder & server delete", "config exclude & disk move folder & server anew"},
+		"place":   {"server alters"},
+		"lost":    {"server lags & disk move folder"},
+		"state":   {"server lags & server rename"},
 		// A plan does not SELECT a mailbox, and EXAMINE does not tell what it lets be done.
 		"plan": {"server readonly", "server lags & disk copy"},
 	}
