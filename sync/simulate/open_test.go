@@ -18,7 +18,7 @@ func openFaults() map[string][]string {
 		"lost":    {"server lags & disk move folder"},
 		"state":   {"server lags & server rename"},
 		// A plan does not SELECT a mailbox, and EXAMINE does not tell what it lets be done.
-		"plan": {"server readonly", "server lags & disk copy"},
+		"plan": {"server readonly"},
 	}
 }
 
