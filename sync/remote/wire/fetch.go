@@ -113,7 +113,7 @@ func (f *Fetch) item(s *scanner, name []byte) bool {
 		return ok
 	case bytes.EqualFold(name, []byte("EMAILID")):
 		v, ok := s.list()
-		f.identify("", v)
+		f.identify("", objectID(v))
 		return ok
 	case bytes.EqualFold(name, []byte("X-GM-MSGID")):
 		v := s.word()

@@ -116,14 +116,26 @@ func (st *Status) set(key, value []byte) {
 	}
 }
 
-// ParseID reads an object identifier in its parentheses (RFC 8474 §4).
+// ParseID reads an object identifier in its parentheses (RFC 8474 §4). What cannot
+// be one is none: Cyrus 3.6 answers STATUS with a few bytes of its memory.
 func ParseID(b []byte) string {
 	s := scanner{b: b}
 	s.space()
-	if v, ok := s.list(); ok {
-		return string(bytes.TrimSpace(v))
+	v, _ := s.list()
+	return string(objectID(v))
+}
+
+// objectID returns an identifier without the space around it, nil if it is none.
+func objectID(v []byte) []byte {
+	if v = bytes.TrimSpace(v); len(v) > 255 || bytes.ContainsFunc(v, notOfID) {
+		return nil
 	}
-	return ""
+	return v
+}
+
+// notOfID reports whether an identifier cannot have a character (RFC 8474 §7).
+func notOfID(r rune) bool {
+	return (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') && r != '_' && r != '-'
 }
 
 // Namespace is one prefix with its delimiter (RFC 2342 §5).

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"satchel/sync/mail"
@@ -134,6 +135,18 @@ func TestNamespace(t *testing.T) {
 	}
 	if p, _, ok := ParseNamespace([]byte(`NIL NIL NIL`)); !ok || len(p) != 0 {
 		t.Error(p, ok)
+	}
+}
+
+// TestObjectID: what cannot be an identifier (RFC 8474 §7) is none.
+func TestObjectID(t *testing.T) {
+	for in, want := range map[string]string{
+		"(wb2ipbf7m5l87a0hixdnvf5g)": "wb2ipbf7m5l87a0hixdnvf5g", " ( M-1_z ) ": "M-1_z", "()": "", "NIL": "", "(a b)": "", "(\xf6y\xe2TpU)": "",
+		"(" + strings.Repeat("x", 255) + ")": strings.Repeat("x", 255), "(" + strings.Repeat("x", 256) + ")": "",
+	} {
+		if got := ParseID([]byte(in)); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
 	}
 }
 
