@@ -153,9 +153,36 @@ func TestAliasedMove(t *testing.T) {
 	w.sync()
 	must(w, os.MkdirAll(filepath.Join(w.acct.Maildir, "INBOX"), 0o700))
 	must(w, os.Rename(filepath.Join(w.acct.Maildir, "Sent"), filepath.Join(w.acct.Maildir, "INBOX", "Sent")))
+	planned, err := w.trySync(mailsync.Request{DryRun: true})
+	must(w, err)
+	if len(planned.Operations) > 0 || !said(planned, "INBOX/Sent") {
+		t.Errorf("planned %v; %v", planned.Operations, planned.Problems)
+	}
 	rep, _ := w.growth(3)
 	if !said(rep, "INBOX/Sent") || len(w.srv.Messages("INBOX.Sent")) != 5 {
 		t.Errorf("%d messages; %v", len(w.srv.Messages("INBOX.Sent")), rep.Problems)
+	}
+}
+
+// TestNamesOffline: status knows without the network which names the server can have.
+func TestNamesOffline(t *testing.T) {
+	for _, o := range []imaptest.Options{{Prefix: "INBOX.", Delimiter: '.'}, {}, {Caps: imaptest.DefaultCaps.Without(imaptest.CapNamespace)}} {
+		w := newWorld(t, o)
+		must(w, w.srv.CreateMailbox(w.wire("Work")))
+		w.sync()
+		w.write("New/Deep", []string{string(w.message())})
+		if st := w.status(); st.Problem != "" || st.LocalChanges != 2 { // a mailbox and a message
+			t.Errorf("%q: %d local changes, %q", o.Prefix, st.LocalChanges, st.Problem)
+		}
+		if o.Prefix == "" {
+			continue
+		}
+		w.write("INBOX/Work", []string{string(w.message())})
+		_, err := w.trySync(mailsync.Request{})
+		must(w, err)
+		if st := w.status(); !strings.Contains(st.Problem, `the server would take it for "INBOX.Work"`) || st.LocalChanges > 0 {
+			t.Errorf("%d local changes, %q", st.LocalChanges, st.Problem)
+		}
 	}
 }
 

@@ -24,6 +24,10 @@ func (e *Engine) offline(ctx context.Context, db *state.DB, store *maildir.Store
 	}
 	s := newSession(e, req, db, store, client, newReport(e.account.Name, true, e.now()))
 	s.alone = true
+	if err := s.bindNames(ctx); err != nil {
+		return nil, err
+	}
+	client.Recall()
 	s.rep.Cycles, s.named = 2, true // the first one asks the server, which knows the names
 	s.startCycle()
 	s.view = view{messages: map[int64]*message{}}

@@ -91,7 +91,7 @@ func (s *session) planRenames(f *finding) []plan.RenameStep {
 	// Steps build on each other, so those behind one that failed go as well.
 	if i := slices.IndexFunc(steps, func(st plan.RenameStep) bool {
 		op := &st.Ops[0]
-		return s.unrenamed[op.String()] || op.Kind == plan.RemoteRename && s.aliasOf(f.boxes, op.To) != nil
+		return s.unrenamed[op.String()] || op.Kind == plan.RemoteRename && (s.pool.client.Nameable(op.To) != nil || s.aliasOf(f.boxes, op.To) != nil)
 	}); i >= 0 {
 		steps = steps[:i]
 	}

@@ -83,6 +83,7 @@ func stays(in *Input, holder, other Side) bool {
 // removeMailboxes removes on each side what the other removed. The applier
 // looks once more whether the mailbox is empty.
 func (p *maker) removeMailboxes() {
+	holding := p.holding()
 	for i := range p.in.Mailboxes {
 		m := &p.in.Mailboxes[i]
 		if !m.InBase || m.Frozen || p.restore[m.Name] {
@@ -95,8 +96,10 @@ func (p *maker) removeMailboxes() {
 		case !m.Local && !m.Remote:
 			p.add(Op{Kind: ForgetMailbox, Mailbox: m.Name})
 		case p.halted(m.Name):
-		case !m.Local && m.ReadOnly:
+		case !m.Local && (m.ReadOnly || holding[m.Name]):
 			p.plan.LocalPending[m.Name] = true
+		case !m.Remote && holding[m.Name]:
+			p.plan.RemotePending[m.Name] = true
 		case !m.Local && p.fills(m.Name):
 			// The next plan sees what came in.
 		case !m.Local:
@@ -105,6 +108,39 @@ func (p *maker) removeMailboxes() {
 			p.add(Op{Kind: DeleteLocal, Mailbox: m.Name})
 		}
 	}
+}
+
+// holding returns the mailboxes that a side still has, and that hold messages which
+// stay: the other side removed the mailbox, and has them where they cannot follow now.
+func (p *maker) holding() map[string]bool {
+	removed := map[string]bool{}
+	for i := range p.in.Mailboxes {
+		if m := &p.in.Mailboxes[i]; m.InBase && m.Local != m.Remote {
+			removed[m.Name] = true
+		}
+	}
+	if len(removed) == 0 {
+		return nil
+	}
+	leave := map[*Item]bool{}
+	for i := range p.plan.Ops {
+		switch op := &p.plan.Ops[i]; op.Kind {
+		case LocalMove, LocalRemove, RemoteMove, RemoteRemove, RemoteTrash:
+			leave[op.Item] = true
+		}
+	}
+	holding := map[string]bool{}
+	for _, it := range p.in.Items {
+		if it.leftover() || leave[it] || it.Local.Mailbox == it.Remote.Mailbox {
+			continue
+		}
+		for _, side := range []Side{it.Local, it.Remote} {
+			if side.State.Present() && removed[side.Mailbox] {
+				holding[side.Mailbox] = true
+			}
+		}
+	}
+	return holding
 }
 
 // fills reports whether the plan puts a message into a mailbox that is gone

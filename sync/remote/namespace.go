@@ -40,7 +40,7 @@ func (ns namespace) equal(other namespace) bool {
 }
 
 // namesOf makes the names of a server with these namespaces.
-func (c *Conn) namesOf(ns namespace, lists []wire.List) *names {
+func (cl *Client) namesOf(ns namespace, lists []wire.List) *names {
 	n := newNames(decodeName(ns.Prefix), 0)
 	if ns.Delim != "" {
 		n.delim = ns.Delim[0]
@@ -61,7 +61,7 @@ func (c *Conn) namesOf(ns namespace, lists []wire.List) *names {
 			}
 		}
 	}
-	n.bound, n.strangers = c.cl.boundNames(), c.cl.strangersNow()
+	n.bound, n.strangers = cl.boundNames(), cl.strangersNow()
 	return n
 }
 
@@ -69,12 +69,12 @@ func (c *Conn) namesOf(ns namespace, lists []wire.List) *names {
 func (c *Conn) settleNames(li *listing) *names {
 	told, ok := li.told()
 	remembered, learn := c.cl.remembered()
-	n := c.namesOf(told, li.lists)
+	n := c.cl.namesOf(told, li.lists)
 	if remembered == nil || told.equal(*remembered) {
 		c.cl.setNamespace(told, ok)
 		return n
 	}
-	before := c.namesOf(*remembered, li.lists)
+	before := c.cl.namesOf(*remembered, li.lists)
 	known, err := learn()
 	if err != nil {
 		return before // nothing speaks against it
@@ -116,6 +116,19 @@ func (cl *Client) Remember(namespaces string, known func() (map[string]bool, err
 	defer cl.mu.Unlock()
 	cl.namespace, cl.known = &namespace{Prefix: parts[0], Delim: parts[1], Others: parts[2:]}, known
 	return nil
+}
+
+// Recall names mailboxes as the server did that [Client.Remember] told of, for those
+// who do not ask it. Where it told nothing, levels are taken to be possible.
+func (cl *Client) Recall() {
+	ns := namespace{}
+	if before, _ := cl.remembered(); before != nil {
+		ns = *before
+	}
+	if ns.Delim == "" {
+		ns.Delim = "/"
+	}
+	cl.setNames(cl.namesOf(ns, nil), nil)
 }
 
 // between stands between the parts of a namespace that is remembered: no name can
