@@ -223,12 +223,13 @@ func (s *session) alteredHere(m *message) bool {
 
 // betterOrigin reports whether a is rather than b the message that the server
 // moved to where n is: rather one that is on disk, as in bestMissing, rather one
-// that stayed in its mailbox, rather one that was moved there on disk as well,
+// that stayed in its mailbox, and under its UID, rather one that was moved there on disk as well,
 // rather one with the same flags.
 func (s *session) betterOrigin(a, b, n *message) bool {
 	for _, is := range []func(m *message) bool{
 		(*message).onDisk,
 		func(m *message) bool { return s.stayed(m, n) },
+		func(m *message) bool { return s.keptUID(m, n) },
 		func(m *message) bool { return m.item.Local.Mailbox == n.item.Remote.Mailbox },
 		func(m *message) bool { return m.row.RemoteFlags.Equal(n.item.Remote.Flags) },
 	} {
@@ -247,6 +248,13 @@ func (s *session) stayed(m, n *message) bool {
 		return home.detached
 	}
 	return n.uid == m.row.UID && home.row.Cursor.UIDValidity != 0 && s.validity(mb) == home.row.Cursor.UIDValidity
+}
+
+// keptUID reports whether n is there under the UID of m. Of two messages of one
+// content in a mailbox that is paired anew, each is the one that has its UID.
+func (s *session) keptUID(m, n *message) bool {
+	home, mb := s.byID[m.row.MailboxID], s.mailboxes[n.item.Remote.Mailbox]
+	return s.stayed(m, n) && n.uid == m.row.UID && home.row.Cursor.UIDValidity != 0 && s.validity(mb) == home.row.Cursor.UIDValidity
 }
 
 // inherit gives a pair that an interrupted upload or copy made the flags with

@@ -56,10 +56,12 @@ func (s *session) matchRemote(ctx context.Context) error {
 	putFirst(suspects, (*suspect).meetsAtDate)
 	// Originals of half moves go before their copies, and these before others. Of
 	// those, messages that stayed in their mailbox go first, or they would lose
-	// their rows to copies elsewhere.
-	putFirst(suspects, func(sus *suspect) bool {
-		return slices.ContainsFunc(sus.candidates, func(c *message) bool { return c.row != nil && s.stayed(c, sus.m) })
-	})
+	// their rows to copies elsewhere, and ahead of these the ones that have their UIDs.
+	for _, is := range []func(m, n *message) bool{s.stayed, s.keptUID} {
+		putFirst(suspects, func(sus *suspect) bool {
+			return slices.ContainsFunc(sus.candidates, func(c *message) bool { return c.row != nil && is(c, sus.m) })
+		})
+	}
 	putFirst(suspects, s.awaited)
 	putFirst(suspects, func(sus *suspect) bool { return len(s.strays[sus.m]) > 0 })
 	for _, sus := range suspects {
