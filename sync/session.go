@@ -223,6 +223,7 @@ func (s *session) look(ctx context.Context) error {
 		s.confirmRemoved,
 		s.holdHidden,
 		s.confirmVanished,
+		s.findSources,
 		s.findTrash,
 		s.tallyRemovals,
 	} {
