@@ -114,9 +114,9 @@ func (s *session) keepDetached() {
 	same := s.keptUIDs()
 	for _, m := range s.messages {
 		mb := s.byID[m.row.MailboxID]
-		if m.detached && same[mb] && m.item.Remote.State == plan.Removed && m.item.Local.State.Present() &&
-			s.beyond(m, mb) && s.maybeBehind(mb.name) {
+		if m.detached && same[mb] && m.item.Remote.State == plan.Removed && !s.trashed(m) && s.beyond(m, mb) && s.maybeBehind(mb.name) {
 			s.keep(m, mb)
+			m.item.Awaited = m.item.Local.State == plan.Removed
 		}
 	}
 	for _, m := range s.messages {
@@ -154,6 +154,15 @@ func (s *session) keptUIDs() map[*mailbox]bool {
 		}
 	}
 	return same
+}
+
+// setBack reports whether a message is to be found in a mailbox that is paired anew
+// because UIDNEXT went down, and that came as far. Its file was removed; taken for a
+// new message, it would come back.
+func (s *session) setBack(m *message) bool {
+	mb := s.byID[m.row.MailboxID]
+	return m.detached && !s.restored && m.item.Local.State == plan.Removed && mb.detached && mb.changes != nil &&
+		mb.changes.Cursor.UIDValidity == mb.row.Cursor.UIDValidity && m.row.UID < mb.changes.ToldNext
 }
 
 // beyond reports whether the server says that it has not come as far as the UID

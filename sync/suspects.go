@@ -189,7 +189,7 @@ func (m *message) onDisk() bool { return m.file.Name != "" }
 // wantsDeepProof reports whether it matters to recognise a vanished message
 // that is not on disk either: by its digest alone, so by a transfer.
 func (s *session) wantsDeepProof(m *message) bool {
-	return s.account.Policy.EditVsDelete == conflict.Delete || s.movedByUs(m) || s.ourMark(m.row.ID) != nil
+	return s.account.Policy.EditVsDelete == conflict.Delete || s.movedByUs(m) || s.ourMark(m.row.ID) != nil || s.setBack(m)
 }
 
 // intended returns the new file that an interrupted upload was about, wherever
