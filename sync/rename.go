@@ -200,7 +200,8 @@ func (s *session) renameRemote(ctx context.Context, f *finding, op *plan.Op) err
 
 // confirmRename looks whether the server lists the mailbox under exactly its
 // new name, and no more under the old one. A server may keep it under another
-// name, or say OK and do nothing.
+// name, or say OK and do nothing. One that has the old name in another spelling is
+// another mailbox, which was beside it before.
 func (s *session) confirmRename(ctx context.Context, c *remote.Conn, op *plan.Op) error {
 	list, err := c.List(ctx)
 	if err != nil {
@@ -210,7 +211,7 @@ func (s *session) confirmRename(ctx context.Context, c *remote.Conn, op *plan.Op
 	for i := range list {
 		b := &list[i]
 		there = there || b.Name == op.To && s.pool.client.Spells(b)
-		still = still || b.Name == op.Mailbox && b.Selectable
+		still = still || b.Name == op.Mailbox && b.Selectable && s.pool.client.Spells(b)
 	}
 	if there && still { // as a level above others, which servers forget to mark
 		gone, err := s.absent(ctx, c, op.Mailbox)
