@@ -28,8 +28,9 @@ const faultAlias = "alias:"
 
 // faultVanished is what a server is remembered for that had no mailbox of a name
 // right after it had made it: somebody may have removed it in between, so one
-// more run tries.
-const faultVanished = "vanished"
+// more run tries. It is not called vanished, as what a server gets wrong about VANISHED
+// is; see doubtNames.
+const faultVanished = "unlisted"
 
 // secondLook asks for the mailboxes that the list does not have, though the
 // base knows them, or the Maildir has a folder for them.

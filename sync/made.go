@@ -113,11 +113,25 @@ func (a *applier) refuseAlias(op *plan.Op, other string) {
 // noteAlias remembers that the server has no mailbox of just this name, and
 // what it takes the name for.
 func (s *session) noteAlias(name, other string) {
-	f, once := fault{name, faultAlias + other}, fault{name, faultVanished}
-	if other == "" && s.since(once).IsZero() {
-		f = once
+	once := fault{name, faultVanished}
+	if other != "" || s.since(once).Unix() > 0 {
+		s.convict(fault{name, faultAlias + other})
+		return
 	}
-	s.convict(f)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.distrust[once] = s.start
+}
+
+// listedAfterAll takes back that the server did not show mailboxes that it had made,
+// where it lists them now: it was behind.
+func (s *session) listedAfterAll(boxes map[string]*remote.Mailbox) {
+	for name, b := range boxes {
+		if s.pool.client.Spells(b) {
+			s.absolve(fault{name, faultVanished})
+			s.absolve(fault{name, faultAlias})
+		}
+	}
 }
 
 // possible returns the operations that concern no mailbox of which the

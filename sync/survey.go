@@ -107,6 +107,7 @@ func (s *session) survey(ctx context.Context) error {
 		return err
 	}
 	s.boxes = f.boxes
+	s.listedAfterAll(f.boxes)
 	again, err := s.renames(ctx, f)
 	if err != nil {
 		return err
