@@ -213,26 +213,43 @@ func (s *session) grownFrom(ctx context.Context, y state.Young, f maildir.File) 
 }
 
 // movedStump finds the file of a message that was moved to another folder while it
-// was being written.
+// was being written. A mail program gives it another name there; then it is the one
+// that begins with all that was sent.
 func (s *session) movedStump(ctx context.Context, y state.Young, m *message) error {
-	for _, f := range s.newLocal {
-		if f.file.Base() != y.Base || f.content.DiskSize <= y.Size {
-			continue
-		}
-		part, grown, err := s.grownFrom(ctx, y, f.file)
-		if err != nil {
-			return err
-		}
-		if grown {
+	reads := 0
+	for _, named := range []bool{true, false} {
+		for _, f := range s.newLocal {
+			if named != (f.file.Base() == y.Base) || f.content.DiskSize <= y.Size || !named && y.Size == 0 {
+				continue
+			}
+			if reads++; reads > stumpReads && !named {
+				return nil
+			}
+			part, grown, err := s.grownFrom(ctx, y, f.file)
+			if err != nil {
+				return err
+			}
+			if !grown {
+				continue
+			}
 			s.rejoin(m, f, byName)
 			m.content, m.guessed = part, false
 			f.item.Local.Flags, f.item.CopyOf = m.item.Local.Flags, nil
+			y.Base = f.file.Base()
 			s.stumps = append(s.stumps, &stump{y: y, m: m, file: f})
-			return nil
+			if named || s.req.DryRun {
+				return nil
+			}
+			// Once the message has followed, the file is known by this name.
+			return s.db.Update(ctx, func(tx *state.Tx) error { return tx.PutYoung([]state.Young{y}) })
 		}
 	}
 	return nil
 }
+
+// stumpReads is how many new files are read for one message that was young when its
+// file went, and may be the beginning of one of them.
+const stumpReads = 64
 
 // halfSent finds the file of an upload that a run died in. What the server may have
 // is what was announced.
