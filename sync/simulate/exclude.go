@@ -98,7 +98,7 @@ func (w *World) most(t *token) int {
 	again := t.hidden && (t.voided || !w.model.stable(Disk, slices.Concat(t.base, t.left[Server])))
 	for _, s := range []Side{Server, Disk} {
 		o := s.other()
-		kept := w.acct.Policy.EditVsDelete != conflict.Delete && (t.edited(o) || len(t.left[o]) > 0)
+		kept := w.acct.Policy.EditVsDelete != conflict.Delete && (t.edited(o, false) || len(t.left[o]) > 0)
 		again = again || t.unseen[s] && (t.voided || kept)
 	}
 	if again {

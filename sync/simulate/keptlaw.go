@@ -23,7 +23,7 @@ func (w *World) kept(s snapshot) *Violation {
 			if !w.model.stable(Server, boxes) || !w.model.stable(Disk, boxes) {
 				continue // not the message was moved, but its mailbox
 			}
-			if (t.places[edited][0] != t.base[0] || t.edited(edited)) && len(where[t.n]) == 0 {
+			if (t.places[edited][0] != t.base[0] || t.edited(edited, w.blurred)) && len(where[t.n]) == 0 {
 				return broken("kept", "message %d is gone; the %v removed it, and the %v had it in %v with %v (base %v, %v)",
 					t.n, gone, edited, t.places[edited], t.set[edited], t.base, t.flags)
 			}
@@ -39,10 +39,11 @@ func (t *token) together() bool {
 }
 
 // edited reports whether a side changed a flag that counts: who only read a message does
-// not keep it.
-func (t *token) edited(s Side) bool {
+// not keep it. Nor does who marked it as deleted where no run could see that before it
+// removed the message: marks and removal are one flight (ADR 8).
+func (t *token) edited(s Side, unseen bool) bool {
 	for f, on := range t.set[s] {
-		if f != `\Seen` && on != t.flags[f] {
+		if f != `\Seen` && (f != `\Deleted` || !on || !unseen) && on != t.flags[f] {
 			return true
 		}
 	}
