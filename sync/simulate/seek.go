@@ -16,7 +16,8 @@ func Seek(seed uint64, a, b string) History {
 	kinds := []string{a, b}
 	rng.Shuffle(len(kinds), func(i, j int) { kinds[i], kinds[j] = kinds[j], kinds[i] })
 	end := Event{}
-	for _, k := range kinds {
+	// What the first one needs comes last: the second one needs that it is not there yet.
+	for _, k := range slices.Backward(kinds) {
 		for _, first := range preparation(k) {
 			h.add(rng, first)
 		}
