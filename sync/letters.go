@@ -94,7 +94,22 @@ func (s *session) readCopy(f, origin *message) {
 		was = maildir.Was{Letters: origin.file.Letters(), Flags: origin.item.Local.Flags}
 	}
 	f.reading = here.table.Moved(f.file, was, old)
+	if i := s.sending(f.file); i != nil {
+		f.reading.Flags = f.reading.Flags.Intersect(i.Delta.Add.Union(here.table.Fresh(f.file).Flags))
+	}
 	f.item.Local.Flags = f.reading.Flags
+}
+
+// sending returns what the journal says of an upload of a file that is where it was
+// then, nil if it says nothing. Its name showed all that it had; what the original got
+// since is no keyword of this file.
+func (s *session) sending(f maildir.File) *state.Intent {
+	for _, i := range s.intendedAppends(f.Folder) {
+		if i.Base == f.Base() && !isCopy(i) {
+			return i
+		}
+	}
+	return nil
 }
 
 // hidden reports whether the name of a file that this cycle saw does not show
