@@ -165,7 +165,7 @@ func (a *applier) postponed(x *laneChange) {
 	if x.op.Kind == plan.RemoteTrash {
 		a.did.Store(true) // the copy is there, and comes down in the next cycle
 	}
-	a.rep.notice("%s: what you removed is marked \\Deleted and waits there: the server can only expunge all that is marked, and other messages are", x.op.Mailbox)
+	a.sayWaits(x.op.Mailbox)
 }
 
 // notePostponed notes that a message is marked and waits.

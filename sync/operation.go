@@ -148,10 +148,14 @@ func (s *session) told(op *plan.Op) Operation {
 // subject where that costs little.
 func (s *session) tellPlan(ctx context.Context, ops []plan.Op) error {
 	told := map[Group]int{}
+	waits, err := s.waitingRemovals(ctx, ops)
+	if err != nil {
+		return err
+	}
 	wanted := map[string]map[mail.UID][]int{} // by mailbox, the operations about messages that only the server has
 	for i := range ops {
 		op := &ops[i]
-		if op.Kind.Silent() || s.endsStump(op) || s.wouldHoldBack(op) {
+		if op.Kind.Silent() || s.endsStump(op) || s.wouldHoldBack(op) || waits(op) {
 			continue
 		}
 		o := s.told(op)

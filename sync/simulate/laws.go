@@ -166,6 +166,7 @@ func (w *World) settle() *Violation {
 	w.files = w.inodes()
 	w.carried.forget()
 	clear(w.torn)
+	clear(w.copies)
 	w.unalter()
 	w.model.agreed(server)
 	w.note("-- agreed")
@@ -185,13 +186,16 @@ func unseen(res result) bool {
 	return slices.ContainsFunc(res.rep.Problems, func(p mailsync.Problem) bool { return strings.HasSuffix(p.Error, "it is not sent again") })
 }
 
-// unmark takes \Deleted off again: without UIDPLUS, removals wait for it.
+// unmark takes \Deleted off again: without UIDPLUS, removals wait for it. It is on what
+// people marked, and on what they copied of a message that a run had marked.
 func (w *World) unmark() {
 	if !slices.Contains(w.h.Setting.Without, "UIDPLUS") {
 		return
 	}
 	for _, x := range w.there() {
-		if t := w.model.tokens[x.token]; t != nil && (t.set[Server][`\Deleted`] || t.set[Disk][`\Deleted`] || t.undone[`\Deleted`] || t.flags[`\Deleted`]) {
+		t := w.model.tokens[x.token]
+		marked := t != nil && (t.set[Server][`\Deleted`] || t.set[Disk][`\Deleted`] || t.undone[`\Deleted`] || t.flags[`\Deleted`])
+		if marked || w.copies[copyOf{x.token, x.box, x.msg.UID}] {
 			w.setFlag(x, `\Deleted`, false)
 		}
 	}

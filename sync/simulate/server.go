@@ -165,9 +165,14 @@ func serverMoveAll(w *World, e Event) bool {
 func serverCopy(w *World, e Event) bool {
 	x, ok := pick(w.there(), e.A)
 	to, _ := pick(w.mailboxes(), e.B)
-	if !ok || w.readers[to] || w.mail.Copy(w.onWire(x.box), x.msg.UID, w.onWire(to)) == 0 {
+	if !ok || w.readers[to] {
 		return false
 	}
+	uid := w.mail.Copy(w.onWire(x.box), x.msg.UID, w.onWire(to))
+	if uid == 0 {
+		return false
+	}
+	w.copies[copyOf{x.token, to, uid}] = true
 	w.model.copiedTo(Server, x.token, to)
 	w.note("server: %d copied from %s to %s", x.token, x.box, to)
 	return true

@@ -47,6 +47,7 @@ type World struct {
 	files   map[int]uint64  // the file of each message at the last agreement
 	blurred bool            // a list, an answer or a replica showed less than there is since the last agreement
 	torn    map[string]bool // folders that lost their keyword table since the last agreement
+	copies  map[copyOf]bool // that another client made since the last agreement
 	strange bool            // letters may be left of which no table says what they mean
 	changed bool            // what is wanted, or which side wins, is another since the last agreement
 	stopped bool            // a run was stopped since the last agreement
@@ -57,6 +58,13 @@ type World struct {
 	notes   []string // what happened, for people
 
 	agreements int // how often the sides were made to agree
+}
+
+// copyOf is a copy of a message on the server.
+type copyOf struct {
+	token int
+	box   string
+	uid   uint32
 }
 
 func policies() []conflict.Policy {
@@ -89,7 +97,7 @@ func newWorld(h History, o Options) (*World, error) {
 		return nil, err
 	}
 	w := &World{h: h, rng: rand.New(rand.NewPCG(h.Seed, 11)), dir: dir, model: newModel(), half: map[string][]byte{},
-		damaged: &imaptest.Damaged{}, readers: map[string]bool{}, torn: map[string]bool{}, met: map[string]bool{}, seconds: map[string]string{}, cover: o.Cover, o: o}
+		damaged: &imaptest.Damaged{}, readers: map[string]bool{}, torn: map[string]bool{}, copies: map[copyOf]bool{}, met: map[string]bool{}, seconds: map[string]string{}, cover: o.Cover, o: o}
 	s := h.Setting
 	caps := imaptest.DefaultCaps
 	if s.ObjectID {

@@ -1,0 +1,75 @@
+package sync
+
+import (
+	"context"
+
+	"satchel/sync/mail"
+	"satchel/sync/plan"
+)
+
+// Without UIDPLUS a removal waits for as long as anything else in its mailbox is
+// marked \Deleted (docs/adr/0007). A run finds out when it has marked what it removes.
+// A plan asks, and does not name what waits.
+
+// waitingRemovals returns what tells the removals of a plan that would wait.
+func (s *session) waitingRemovals(ctx context.Context, ops []plan.Op) (func(*plan.Op) bool, error) {
+	c, err := s.pool.first(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if !c.ExpungesAll() {
+		return func(*plan.Op) bool { return false }, nil
+	}
+	expunges := func(op *plan.Op) bool {
+		moves := op.Kind == plan.RemoteMove || op.Kind == plan.RemoteTrash
+		return op.Kind == plan.RemoteRemove || moves && !c.RemovesExactly()
+	}
+	waits := map[string]bool{}
+	for i := range ops {
+		op := &ops[i]
+		if _, asked := waits[op.Mailbox]; asked || !expunges(op) {
+			continue
+		}
+		marked, err := c.Marked(ctx, op.Mailbox, s.validity(s.mailboxes[op.Mailbox]))
+		if err != nil {
+			if fatal(ctx, err) {
+				return nil, err
+			}
+			s.log.Debug("marked messages not asked for", "mailbox", op.Mailbox, "err", err)
+		}
+		if waits[op.Mailbox] = len(stayMarked(marked, ops, op.Mailbox)) > 0; waits[op.Mailbox] {
+			s.sayWaits(op.Mailbox)
+		}
+	}
+	return func(op *plan.Op) bool { return waits[op.Mailbox] && expunges(op) }, nil
+}
+
+// stayMarked returns those of the marked messages of a mailbox that are so still when
+// the operations before EXPUNGE are done, and that it is not to take.
+func stayMarked(marked mail.UIDSet, ops []plan.Op, mailbox string) mail.UIDSet {
+	deleted := mail.Flags{System: mail.Deleted}
+	var more, gone []mail.UID
+	for i := range ops {
+		op := &ops[i]
+		if op.Mailbox != mailbox || op.Item == nil {
+			continue
+		}
+		uid := ref(op.Item).uid
+		switch op.Kind {
+		case plan.RemoteFlags:
+			if op.Delta.Add.Has(deleted) {
+				more = append(more, uid)
+			} else if op.Delta.Remove.Has(deleted) {
+				gone = append(gone, uid)
+			}
+		case plan.RemoteRemove, plan.RemoteMove, plan.RemoteTrash:
+			gone = append(gone, uid)
+		}
+	}
+	return marked.Union(mail.UIDSetOf(more)).Minus(mail.UIDSetOf(gone))
+}
+
+// sayWaits tells people of removals that wait.
+func (s *session) sayWaits(mailbox string) {
+	s.rep.notice("%s: what you removed is marked \\Deleted and waits there: the server can only expunge all that is marked, and other messages are", mailbox)
+}
