@@ -173,7 +173,8 @@ func (s *session) sameIdentity(ctx context.Context) (map[string][]*message, erro
 	}
 	for id, list := range rows {
 		for _, row := range list {
-			if mb := s.byID[row.MailboxID]; mb == nil || mb.detached || s.mailboxes[mb.name] == nil || mb.redelivers(row) {
+			mb := s.byID[row.MailboxID]
+			if mb == nil || mb.detached && !mb.released || s.mailboxes[mb.name] == nil || mb.redelivers(row) {
 				continue // a dry run has not noted that a file is awaited
 			}
 			if c := s.message(row); c.onDisk() {
