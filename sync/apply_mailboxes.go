@@ -146,7 +146,9 @@ func (a *applier) commitMailboxes(ctx context.Context) error {
 			mb.row = row
 			a.byID[row.ID] = mb
 		}
-		return nil
+		// A run that dies behind it would leave rows of mailboxes that the next one does
+		// not know by their names on the server.
+		return a.rememberNames(tx)
 	})
 }
 

@@ -327,5 +327,6 @@ func (s *session) rememberNames(tx *state.Tx) error {
 	if err != nil {
 		return err
 	}
+	s.spellings = now
 	return tx.SetMeta(state.MetaSpellings, string(text))
 }
