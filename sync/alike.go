@@ -105,8 +105,8 @@ func (s *session) alikes() []*resemblance {
 	}
 	uploads := map[string]map[*message]*state.Intent{}
 	for _, i := range s.intents {
-		if i.Kind != state.IntentAppend || slices.Contains(s.explained, i) {
-			continue
+		if i.Kind != state.IntentAppend || isCopy(i) || slices.Contains(s.explained, i) {
+			continue // what COPY makes is what the original is
 		}
 		if f := s.uploaded(i); f != nil && !f.paired() {
 			if uploads[i.Mailbox] == nil {
