@@ -76,7 +76,11 @@ func (a *applier) startAnewLocally(ctx context.Context, mb *mailbox) error {
 			m.row.ID, m.id = 0, 0
 		}
 	}
-	mb.row.Cursor = mail.Cursor{UIDValidity: a.validity(mb)} // all is reported anew
+	v := a.validity(mb)
+	if mb.detached {
+		v = mb.row.Cursor.UIDValidity // what moved elsewhere on disk still has a row, under a void UID
+	}
+	mb.row.Cursor = mail.Cursor{UIDValidity: v} // all is reported anew
 	return a.commit(ctx, func(tx *state.Tx) error {
 		if err := tx.DeleteMessages(gone...); err != nil {
 			return err
