@@ -91,7 +91,7 @@ func (s *Store) setField(name string, value any) error {
 	path := filepath.Join(s.root, idFile)
 	// No mailbox, in either layout, has a name that begins like this one.
 	tmp := filepath.Join(s.root, buildPrefix+s.NewBase())
-	if err := s.writeFile(path, tmp, filePerm, append(data, '\n')); err != nil {
+	if err := s.writeFile(path, tmp, filePerm, append(data, '\n'), s.fs.Rename); err != nil {
 		return failedChange("write "+path, "", mail.KindAccount, err)
 	}
 	return nil

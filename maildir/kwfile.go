@@ -23,6 +23,7 @@ func (s *Store) ReadKeywords(folder string) (Keywords, error) {
 	return parseKeywords(data), nil
 }
 
+// readKeywordFile reads the file. Where there is none, its inode is 0.
 func (s *Store) readKeywordFile(dir string) ([]byte, Info, error) {
 	name := filepath.Join(dir, keywordsFile)
 	i, err := s.fs.Lstat(name)
@@ -74,27 +75,48 @@ func (s *Store) GiveLetters(folder string, names []string, before Keywords) (Key
 		if bytes.Equal(data2, data) {
 			return parseKeywords(data), nil
 		}
-		// Dovecot adds keywords too. Reading again just before the rename
-		// leaves it the time of two system calls to be overtaken in.
-		again, _, err := s.readKeywordFile(dir)
-		if err != nil {
-			return Keywords{}, failed(op, folder, mail.KindMailbox, err)
-		}
-		if !bytes.Equal(again, data) {
-			continue
-		}
 		err = s.ensureTmp(dir)
 		if err == nil {
 			err = s.checkTmp(filepath.Join(dir, "tmp"))
 		}
 		if err == nil {
 			tmp := filepath.Join(dir, "tmp", s.NewBase())
-			err = s.writeFile(filepath.Join(dir, keywordsFile), tmp, info.Mode.Perm(), data2)
+			err = s.writeFile(filepath.Join(dir, keywordsFile), tmp, info.Mode.Perm(), data2, s.putOver(dir, data, info))
+		}
+		if errors.Is(err, errOvertaken) {
+			continue
 		}
 		if err != nil {
 			return Keywords{}, failedChange(op, folder, mail.KindMailbox, err)
 		}
 		return parseKeywords(data2), nil
+	}
+}
+
+// errOvertaken is a keyword file that another program wrote meanwhile.
+var errOvertaken = errors.New("another program gave letters meanwhile")
+
+// putOver returns what gives a keyword file its name, over one that holds data. Other
+// programs give letters, too: where there is no file yet, one that they make in between
+// is not replaced, and else it is read again just before, which leaves them the time of
+// two system calls to overtake it in.
+func (s *Store) putOver(dir string, data []byte, info Info) func(tmp, name string) error {
+	return func(tmp, name string) error {
+		if info.Inode == 0 {
+			err := s.fs.RenameNoReplace(tmp, name)
+			if errors.Is(err, fs.ErrExist) {
+				return errOvertaken
+			}
+			return err
+		}
+		again, _, err := s.readKeywordFile(dir)
+		if err == nil && !bytes.Equal(again, data) {
+			err = errOvertaken
+		}
+		if err != nil {
+			return err
+		}
+		return s.fs.Rename(tmp, name)
 	}
 }
 

@@ -239,9 +239,9 @@ func (s *Store) syncDir(dir string) error {
 	return s.fs.SyncDir(dir)
 }
 
-// writeFile replaces a file of ours durably: temporary file, fsync, rename,
+// writeFile replaces a file of ours durably: temporary file, fsync, rename by put,
 // fsync of the directory.
-func (s *Store) writeFile(name, tmp string, perm fs.FileMode, data []byte) (err error) {
+func (s *Store) writeFile(name, tmp string, perm fs.FileMode, data []byte, put func(tmp, name string) error) (err error) {
 	h, err := s.fs.Create(tmp, perm)
 	if err != nil {
 		return err
@@ -258,7 +258,7 @@ func (s *Store) writeFile(name, tmp string, perm fs.FileMode, data []byte) (err 
 	if err = errors.Join(err, h.Close()); err != nil {
 		return err
 	}
-	if err = s.fs.Rename(tmp, name); err != nil {
+	if err = put(tmp, name); err != nil {
 		return err
 	}
 	return s.syncDir(filepath.Dir(name))
