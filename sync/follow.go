@@ -33,10 +33,10 @@ func (s *session) followsUnplaced(mailbox string, m *message) {
 	s.landed[landing{mailbox, unplacedKey(m)}] = true
 }
 
-// unplacedKey is no UID. What the base has is known by its row, and else by its
-// file: the server may have altered what it holds.
+// unplacedKey is no UID. What the base has is known by its row, if its mailbox did not
+// start anew, and else by its file: the server may have altered what it holds.
 func unplacedKey(m *message) string {
-	if m.item.InBase {
+	if m.item.InBase && m.id != 0 {
 		return "row " + strconv.FormatInt(m.id, 10)
 	}
 	return "file " + m.file.Base()
