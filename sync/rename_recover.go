@@ -8,6 +8,7 @@ import (
 	"satchel/maildir"
 	"satchel/state"
 	"satchel/sync/mail"
+	"satchel/sync/plan"
 )
 
 // recoverRename ends a rename that an interrupted run had begun. A dry run goes on
@@ -37,7 +38,10 @@ func (s *session) recoverRename(ctx context.Context, f *finding) (again bool, er
 	}
 	var done bool
 	if begun.Kind == state.IntentLocalRename {
-		done, err = s.finishLocalRename(ctx, begun)
+		before := renamedThere(f, begun)
+		if done, err = s.finishLocalRename(ctx, begun); done && !before {
+			s.rep.count(plan.LocalRename, begun.Home) // else the other run did it
+		}
 	} else {
 		done, err = s.finishRemoteRename(ctx, f, begun, subs)
 	}
