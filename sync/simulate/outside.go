@@ -3,7 +3,6 @@ package simulate
 import (
 	"bytes"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -52,8 +51,8 @@ type Outside struct {
 // in dir; state is the folder with the program's state, which is called sim.db
 // there, or empty when no event is to touch it.
 func NewOutside(h History, dir, state string, mail Mail, c Claims) (*Outside, error) {
-	w := &World{h: h, rng: rand.New(rand.NewPCG(h.Seed, 11)), dir: dir, model: newModel(), half: map[string][]byte{},
-		readers: map[string]bool{}, torn: map[string]bool{}, met: map[string]bool{}, seconds: map[string]string{}, mail: mail, tree: newTree(filepath.Join(dir, "Mail"), false)}
+	w := emptyWorld(h, dir)
+	w.mail, w.tree = mail, newTree(filepath.Join(dir, "Mail"), false)
 	w.acct.StateDir = state
 	for _, name := range startBoxes()[:h.Setting.Boxes] {
 		if err := w.mail.CreateMailbox(w.onWire(name)); err != nil {

@@ -86,6 +86,12 @@ func capabilities() map[string]imaptest.Caps {
 	}
 }
 
+// emptyWorld is one in which nothing is and nothing has happened.
+func emptyWorld(h History, dir string) *World {
+	return &World{h: h, rng: rand.New(rand.NewPCG(h.Seed, 11)), dir: dir, model: newModel(), half: map[string][]byte{}, readers: map[string]bool{},
+		torn: map[string]bool{}, copies: map[copyOf]bool{}, met: map[string]bool{}, seconds: map[string]string{}}
+}
+
 // newWorld makes both sides, with the mailboxes of the setting.
 func newWorld(h History, o Options) (*World, error) {
 	place := ""
@@ -96,8 +102,8 @@ func newWorld(h History, o Options) (*World, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &World{h: h, rng: rand.New(rand.NewPCG(h.Seed, 11)), dir: dir, model: newModel(), half: map[string][]byte{},
-		damaged: &imaptest.Damaged{}, readers: map[string]bool{}, torn: map[string]bool{}, copies: map[copyOf]bool{}, met: map[string]bool{}, seconds: map[string]string{}, cover: o.Cover, o: o}
+	w := emptyWorld(h, dir)
+	w.damaged, w.cover, w.o = &imaptest.Damaged{}, o.Cover, o
 	s := h.Setting
 	caps := imaptest.DefaultCaps
 	if s.ObjectID {
