@@ -99,7 +99,14 @@ func diskNoKeywords(w *World, e Event) bool {
 		return false
 	}
 	for _, f := range w.whole(w.tree.files(folder)) {
-		if t := w.model.tokens[f.token]; slices.ContainsFunc(w.tree.flags(f), func(k string) bool { return keyword(k) && !t.flags[k] }) {
+		// A letter that is gone may have meant nothing to who took it off: a program that
+		// does not find the table drops them all.
+		t, flags := w.model.tokens[f.token], w.tree.flags(f)
+		changed := slices.ContainsFunc(flags, func(k string) bool { return keyword(k) && !t.flags[k] })
+		for k := range t.flags {
+			changed = changed || keyword(k) && !slices.Contains(flags, k)
+		}
+		if changed {
 			w.model.unreadable(Disk, f.token)
 		}
 	}
