@@ -17,6 +17,7 @@ var (
 	mutate      = flag.Bool("mutants", false, "plant the faults of testdata/mutants.txt, one at a time")
 	mutantNames = flag.String("mutants.only", "", "only those whose name matches this")
 	mutantRuns  = flag.Int("mutants.histories", 200, "how many histories each has to get by")
+	mutantSeed  = flag.Uint64("mutants.seed", 1, "the first seed of these histories")
 	mutantTests = flag.Bool("mutants.tests", true, "run the other tests where the simulator finds nothing")
 	mutantFirst = flag.Int("mutants.first", 0, "the first of them")
 	mutantStep  = flag.Int("mutants.stride", 1, "how far they are apart")
@@ -119,7 +120,7 @@ func (m mutant) judge(t *testing.T, root string) (kind, how string) {
 	}
 	here := filepath.Join(root, "sync", "simulate")
 	if out, err := run(here, bin, "-test.run", "^TestSimulate$", "-test.timeout", "10m", "-simulate.failures", "1", "-simulate.shrink=false",
-		"-simulate.histories", fmt.Sprint(*mutantRuns)); err != nil {
+		"-simulate.histories", fmt.Sprint(*mutantRuns), "-simulate.seed", fmt.Sprint(*mutantSeed)); err != nil {
 		return "simulator", after(out)
 	}
 	if out, err := run(here, bin, "-test.run", "^TestScenarios$"); err != nil {
