@@ -85,7 +85,8 @@ func (a *applier) noteRemoteChange(tx *state.Tx, n *notes, x *laneChange) error 
 		m.uid = x.uid
 		m.row.MailboxID, m.row.UID = a.mailboxes[x.op.To].row.ID, x.uid
 		m.place(a.mailboxes[x.op.To].row.ID, m.file)
-		a.putThere(a.mailboxes[x.op.To], m.row, true)
+		// What somebody cleared on the server, and this run left at that, did not come along.
+		a.putThere(a.mailboxes[x.op.To], m.row, true, m.row.RemoteFlags.Minus(m.item.Remote.Flags))
 	case plan.RemoteCopy:
 		if merged, err := a.merged(tx, n, a.mailboxes[x.op.To], x, nil); err != nil || merged {
 			return err
@@ -100,7 +101,7 @@ func (a *applier) noteRemoteChange(tx *state.Tx, n *notes, x *laneChange) error 
 		m.place(m.row.MailboxID, m.file)
 		a.hold(false, x.op.To)
 		a.follows(a.mailboxes[x.op.To], x.uid)
-		a.putThere(a.mailboxes[x.op.To], m.row, true)
+		a.putThere(a.mailboxes[x.op.To], m.row, true, mail.Flags{})
 	}
 	n.put(m.row)
 	return nil

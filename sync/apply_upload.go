@@ -268,7 +268,7 @@ func (a *applier) uploaded(tx *state.Tx, n *notes, mb *mailbox, x *laneChange) e
 		a.hold(false, mb.name)
 		a.unexpected(mb.name)
 	}
-	a.putThere(mb, row, false)
+	a.putThere(mb, row, false, mail.Flags{})
 	n.put(row)
 	return nil
 }

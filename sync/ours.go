@@ -22,8 +22,9 @@ type ours struct {
 	// sent are those that went up. Their sizes show whether the server altered
 	// them, and whether each has its own UID, where a command told a set of them.
 	sent []mail.UID
-	// unseen are those that the server has not shown since; see arrived.
-	unseen map[mail.UID]bool
+	// unseen are those that the server has not shown since, with the flags of the
+	// base that it showed them without before; see arrived.
+	unseen map[mail.UID]mail.Flags
 }
 
 // wantSizes notes that the messages with these UIDs, put there already, went up.
@@ -36,17 +37,17 @@ func (s *session) wantSizes(mb *mailbox, uids []mail.UID) {
 }
 
 // putThere notes that the message of a row is on the server because of this
-// run. Called by workers.
-func (s *session) putThere(mb *mailbox, row *state.Message, moved bool) {
+// run. cleared are flags of the base that it came without. Called by workers.
+func (s *session) putThere(mb *mailbox, row *state.Message, moved bool, cleared mail.Flags) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	o := s.put[mb.row.ID]
 	if o == nil {
-		o = &ours{unseen: map[mail.UID]bool{}}
+		o = &ours{unseen: map[mail.UID]mail.Flags{}}
 		s.put[mb.row.ID] = o
 	}
 	o.uids = append(o.uids, row.UID)
-	o.unseen[row.UID] = true
+	o.unseen[row.UID] = cleared
 	if moved {
 		o.moved = append(o.moved, row.UID)
 	}

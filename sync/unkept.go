@@ -23,13 +23,17 @@ func (s *session) arrived(mb *mailbox, row *state.Message, seen mail.Flags) {
 	}
 	s.mu.Lock()
 	o := s.put[mb.row.ID]
-	first := o != nil && o.unseen[row.UID]
-	if first {
-		delete(o.unseen, row.UID)
+	var cleared mail.Flags
+	first := false
+	if o != nil {
+		if cleared, first = o.unseen[row.UID]; first {
+			delete(o.unseen, row.UID)
+		}
 	}
 	s.mu.Unlock()
 	switch {
 	case first:
+		seen = seen.Union(cleared) // somebody's doing, not the mailbox's
 		s.settleArrival(mb, row, row.RemoteFlags.Minus(seen), row.LocalFlags.Minus(seen))
 	case row.UID >= mb.cursorOf().UIDNext:
 		// A run that died put it there, or another client moved it: what the
