@@ -48,7 +48,7 @@ type session struct {
 
 	// Later cycles ask only about mailboxes that need it.
 	boxes    map[string]*remote.Mailbox    // as the first cycle listed them, with what was made since
-	askAgain map[string]bool               // mailboxes that the last cycle changed or left open
+	askAgain map[string]bool               // mailboxes that the last cycle changed, left open, or left something waiting in
 	expected map[int64]maildir.Fingerprint // by row, what a folder holds if only this run changes it
 
 	view // what the present cycle found

@@ -102,7 +102,9 @@ func (s *session) remember(p *plan.Plan) {
 	s.askAgain = map[string]bool{}
 	for _, name := range s.names {
 		mb := s.mailboxes[name]
-		if mb.remoteDirty || mb.holdCursor {
+		// What waits was seen, and is not in the base: a cycle that does not see it
+		// again takes the message for one that is still there.
+		if mb.remoteDirty || mb.holdCursor || p.HoldsRemote(name) {
 			s.askAgain[name] = true
 		}
 		if mb.row != nil {
