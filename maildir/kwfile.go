@@ -39,7 +39,7 @@ func (s *Store) readKeywordFile(dir string) ([]byte, Info, error) {
 
 // AddKeywords is [Store.GiveLetters] for who remembers nothing of the folder.
 func (s *Store) AddKeywords(folder string, names []string) (Keywords, error) {
-	return s.GiveLetters(folder, names, Keywords{})
+	return s.GiveLetters(folder, names, Keywords{}, Keywords{})
 }
 
 // GiveLetters durably gives letters to those names that have none yet and
@@ -48,8 +48,11 @@ func (s *Store) AddKeywords(folder string, names []string) (Keywords, error) {
 // without a meaning is not given away, since that message would gain a
 // keyword that nobody set. One that has another meaning than before, or none
 // any more, gets it back; see [NewTable]. One that is free and meant another
-// keyword before is given away last.
-func (s *Store) GiveLetters(folder string, names []string, before Keywords) (Keywords, error) {
+// keyword before is given away last. seen is what the letters meant when the caller
+// looked at the folder: one that another program gave a new meaning since may be in
+// names that the caller has not seen. Then nothing is done, and the error is
+// [mail.ErrChanged].
+func (s *Store) GiveLetters(folder string, names []string, before, seen Keywords) (Keywords, error) {
 	const op = "give letters to new keywords in"
 	s.keywordsMu.Lock()
 	defer s.keywordsMu.Unlock()
@@ -63,8 +66,12 @@ func (s *Store) GiveLetters(folder string, names []string, before Keywords) (Key
 		if err != nil {
 			return Keywords{}, failed(op, folder, mail.KindMailbox, err)
 		}
-		if k := parseKeywords(data); k.Holds(before) && bytes.Equal(appendKeywords(data, names, [maxKeywords]bool{}), data) {
+		k := parseKeywords(data)
+		if k.Holds(before) && bytes.Equal(appendKeywords(data, names, [maxKeywords]bool{}), data) {
 			return k, nil // the usual case, without a look at the folder
+		}
+		if k.uncut(before).changed(before, seen) {
+			return Keywords{}, failed(op, folder, mail.KindMailbox, mail.ErrChanged)
 		}
 		if taken == nil {
 			if taken, err = s.lettersInUse(dir); err != nil {

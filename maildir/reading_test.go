@@ -125,7 +125,7 @@ func TestGiveLettersBack(t *testing.T) {
 			}
 			put(t, s, File{"INBOX", false, "x:2,Sa"}, "x")
 			put(t, s, File{"INBOX", false, "y:2,b"}, "y")
-			k, err := s.GiveLetters("INBOX", strings.Fields(x.give), ParseKeywords(before))
+			k, err := s.GiveLetters("INBOX", strings.Fields(x.give), ParseKeywords(before), ParseKeywords(x.now))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -123,6 +123,15 @@ func (k Keywords) Holds(other Keywords) bool {
 	return true
 }
 
+// changed reports whether a letter that meant something before means another thing
+// now, and did not when the folder was looked at.
+func (k Keywords) changed(before, seen Keywords) bool {
+	return slices.ContainsFunc(indices(), func(i int) bool {
+		is, was := k.name(i), before.name(i)
+		return is != "" && was != "" && !strings.EqualFold(is, was) && !strings.EqualFold(is, seen.name(i))
+	})
+}
+
 // uncut returns k without its last line when that is the beginning of what its
 // letter meant before: then it was not written to its end.
 func (k Keywords) uncut(before Keywords) Keywords {

@@ -171,7 +171,7 @@ func (a *applier) restoreLetters() {
 		_, err := a.giveLetters(mb, nil)
 		a.mu.Unlock()
 		if err != nil {
-			a.keywordsUnread(mb, err)
+			a.lettersWait(mb, err)
 			a.hold(false, name)
 			continue
 		}
@@ -190,9 +190,22 @@ func (a *applier) letters(folder string, flags mail.Flags) (k maildir.Keywords, 
 	if err = diskFull(err); err == nil || mail.KindOf(err) == mail.KindAccount {
 		return k, false, err
 	}
-	a.keywordsUnread(mb, err)
+	a.lettersWait(mb, err)
 	a.hold(true, folder)
 	return maildir.Keywords{}, true, nil
+}
+
+// lettersWait notes why a folder's letters could not be given or read. Where another
+// program gave them a new meaning meanwhile, the next cycle sees what it named by them.
+func (a *applier) lettersWait(mb *mailbox, err error) {
+	if !errors.Is(err, mail.ErrChanged) {
+		a.keywordsUnread(mb, err)
+		return
+	}
+	a.hold(false, mb.name)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	mb.overtaken, a.moved = true, true
 }
 
 func (a *applier) lettersLocked(mb *mailbox, flags mail.Flags) (maildir.Keywords, error) {
@@ -224,7 +237,11 @@ func (a *applier) giveLetters(mb *mailbox, names []string) (maildir.Keywords, er
 		return had, err
 	}
 	before := mb.lettersBefore(had)
-	k, err := a.store.GiveLetters(mb.name, names, before)
+	seen := before // by a folder that was not looked at, nothing has changed
+	if mb.listing != nil {
+		seen = mb.table.Now
+	}
+	k, err := a.store.GiveLetters(mb.name, names, before, seen)
 	if err != nil {
 		return k, err
 	}

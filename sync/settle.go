@@ -53,7 +53,7 @@ func (s *session) settle(ctx context.Context, p *plan.Plan) error {
 			}
 			mb.row.DirMTime, mb.row.CurMTime, mb.row.NewMTime, mb.row.Inode = st.Dir, st.Cur, st.New, st.Inode
 		}
-		if mb.folder != nil && mb.folder.Hides || s.sayAgain && name == "INBOX" || s.holdsAny(name, unknown) {
+		if mb.overtaken || mb.folder != nil && mb.folder.Hides || s.sayAgain && name == "INBOX" || s.holdsAny(name, unknown) {
 			mb.row.DirMTime = 0
 		}
 		if *mb.row != before {
