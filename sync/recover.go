@@ -33,6 +33,7 @@ func (s *session) recoverLocal(ctx context.Context) error {
 			to.baseCount++
 			to.followed = append(to.followed, i.UID)
 			m.row.MailboxID, m.row.UID = to.row.ID, i.UID
+			to.resumed = append(to.resumed, m)
 			m.row.Base = m.file.Base()
 			m.uid = i.UID
 			if m.detached { // it is in a mailbox whose UIDs hold
@@ -46,6 +47,28 @@ func (s *session) recoverLocal(ctx context.Context) error {
 		}
 		return false
 	})
+}
+
+// among calls f with the rows of a mailbox that have one of these UIDs, as the
+// recovery left them: what it finds is written by a run, and not by a dry run.
+func (s *session) among(ctx context.Context, mb *mailbox, uids mail.UIDSet, f func(*state.Message) error) error {
+	err := s.db.Among(ctx, mb.row.ID, uids, func(row *state.Message) error {
+		if m := s.messages[row.ID]; s.req.DryRun && m != nil && (m.row.MailboxID != row.MailboxID || m.row.UID != row.UID) {
+			return nil // it has followed its file
+		}
+		return f(row)
+	})
+	if err != nil || !s.req.DryRun {
+		return err
+	}
+	for _, m := range mb.resumed {
+		if uids.Contains(m.row.UID) {
+			if err := f(m.row); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // followedGone returns the UIDs of rows that came to a mailbox after the server

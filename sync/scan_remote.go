@@ -282,7 +282,7 @@ func (s *session) rowsByUID(ctx context.Context, mb *mailbox, ch *remote.Changes
 	for _, n := range ch.Named {
 		uids = append(uids, n.UID)
 	}
-	err := s.db.Among(ctx, mb.row.ID, mail.UIDSetOf(uids), func(row *state.Message) error {
+	err := s.among(ctx, mb, mail.UIDSetOf(uids), func(row *state.Message) error {
 		if !mb.redelivers(row) {
 			rows[row.UID] = row
 		}
@@ -293,7 +293,7 @@ func (s *session) rowsByUID(ctx context.Context, mb *mailbox, ch *remote.Changes
 
 // removedAmong marks the messages of the base in a set as gone from the server.
 func (s *session) removedAmong(ctx context.Context, mb *mailbox, gone mail.UIDSet) error {
-	return s.db.Among(ctx, mb.row.ID, gone, func(row *state.Message) error {
+	return s.among(ctx, mb, gone, func(row *state.Message) error {
 		if !mb.redelivers(row) {
 			s.removed(row)
 		}

@@ -87,6 +87,7 @@ type mailbox struct {
 	// followed are the UIDs of rows that came here after the server was asked,
 	// with files that an interrupted run had moved.
 	followed []mail.UID
+	resumed  []*message // these messages
 
 	// expected are the files that the folder holds if only this run changes
 	// it; nil when that is not known. Guarded by session.mu.
