@@ -192,12 +192,14 @@ func (w *World) unmark() {
 	if !slices.Contains(w.h.Setting.Without, "UIDPLUS") {
 		return
 	}
-	for _, x := range w.there() {
+	// All are found first: taking it off one copy is what the model then knows of the others.
+	marked := slices.DeleteFunc(w.there(), func(x onServer) bool {
 		t := w.model.tokens[x.token]
-		marked := t != nil && (t.set[Server][`\Deleted`] || t.set[Disk][`\Deleted`] || t.undone[`\Deleted`] || t.flags[`\Deleted`])
-		if marked || w.copies[copyOf{x.token, x.box, x.msg.UID}] {
-			w.setFlag(x, `\Deleted`, false)
-		}
+		by := t != nil && (t.set[Server][`\Deleted`] || t.set[Disk][`\Deleted`] || t.undone[`\Deleted`] || t.flags[`\Deleted`])
+		return !by && !w.copies[copyOf{x.token, x.box, x.msg.UID}]
+	})
+	for _, x := range marked {
+		w.setFlag(x, `\Deleted`, false)
 	}
 }
 
