@@ -62,6 +62,7 @@ func diskMoveFolder(w *World, e Event) bool {
 		w.model.moved(Disk, f.token, f.folder, to+f.folder[len(from):])
 	}
 	w.model.disturbed(Disk, from, to)
+	w.model.renames[Disk] = append(w.model.renames[Disk], renamed{from, to})
 	w.model.voids(from) // the proof is what is in it, and that may have gone
 	w.note("disk: folder %s renamed to %s", from, to)
 	return true

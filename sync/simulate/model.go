@@ -66,9 +66,11 @@ type model struct {
 	// unstable are mailboxes that a side renamed, removed or made anew since
 	// the last agreement.
 	unstable [2]map[string]bool
-	trash    bool // removals on disk become moves
-	runs     int  // how many there were
-	during   bool // one is at work
+	// renames are those of each side since then, in their order.
+	renames [2][]renamed
+	trash   bool // removals on disk become moves
+	runs    int  // how many there were
+	during  bool // one is at work
 }
 
 func newModel() *model {
@@ -159,6 +161,23 @@ func (m *model) flagged(s Side, n int, flag string, on bool) {
 	m.begin(s, n).set[s][flag] = on
 }
 
+// renamed is a mailbox that got another name, with those below it.
+type renamed struct{ from, to string }
+
+// calledBefore returns what a mailbox was called at the last agreement, as far as a side
+// gave it other names since. One that was made where another one was is no older.
+func (m *model) calledBefore(s Side, box string) string {
+	for _, r := range slices.Backward(m.renames[s]) {
+		if box == r.from || strings.HasPrefix(box, r.from+"/") {
+			return box
+		}
+		if box == r.to || strings.HasPrefix(box, r.to+"/") {
+			box = r.from + box[len(r.to):]
+		}
+	}
+	return box
+}
+
 // disturbed notes mailboxes of which a side changed the identity.
 func (m *model) disturbed(s Side, boxes ...string) {
 	for _, b := range boxes {
@@ -187,8 +206,9 @@ func (m *model) voids(box string) {
 // that removes its messages on the other side is a matter of policy.
 func (m *model) dropped(s Side, box string) {
 	m.disturbed(s, box)
+	before := m.calledBefore(s, box)
 	for _, t := range m.tokens {
-		if slices.Contains(t.base, box) || slices.Contains(t.places[s], box) {
+		if slices.Contains(t.base, before) || slices.Contains(t.base, box) || slices.Contains(t.places[s], box) {
 			t.excused = "its mailbox was removed"
 		}
 	}
@@ -268,6 +288,7 @@ func (m *model) agreed(s snapshot) {
 		t.most, t.least, t.removals = len(where[n]), len(where[n]), 0
 	}
 	m.unstable = [2]map[string]bool{{}, {}}
+	m.renames = [2][]renamed{}
 }
 
 // seen is one message on one side.

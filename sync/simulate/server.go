@@ -230,6 +230,7 @@ func (w *World) renameMailbox(from, to string) bool {
 		w.model.moved(Server, x.token, x.box, to+x.box[len(from):])
 	}
 	w.model.disturbed(Server, from, to)
+	w.model.renames[Server] = append(w.model.renames[Server], renamed{from, to})
 	w.note("server: mailbox %s renamed to %s", from, to)
 	return true
 }
