@@ -177,7 +177,7 @@ func (a *applier) leaveForLater(op *plan.Op) {
 	if !op.Kind.Remote() {
 		a.hold(true, places...)
 	}
-	if op.Kind == plan.Upload && ref(op.Item).row != nil {
+	if (op.Kind == plan.Upload || op.Kind == plan.RemoteCopy) && ref(op.Item).row != nil {
 		// That it is gone from its old place must be seen again, or it would
 		// not be recognised where this brought it.
 		a.hold(true, ref(op.Item).home)

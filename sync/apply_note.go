@@ -88,15 +88,19 @@ func (a *applier) noteRemoteChange(tx *state.Tx, n *notes, x *laneChange) error 
 		// What somebody cleared on the server, and this run left at that, did not come along.
 		a.putThere(a.mailboxes[x.op.To], m.row, true, m.row.RemoteFlags.Minus(m.item.Remote.Flags))
 	case plan.RemoteCopy:
-		if merged, err := a.merged(tx, n, a.mailboxes[x.op.To], x, nil); err != nil || merged {
+		if merged, err := a.merged(tx, n, a.mailboxes[x.op.To], x, m.row); err != nil || merged {
 			return err
 		}
 		// The copy has the flags of its source; how the file differs from
 		// them is a change like any other, which the next cycle carries
 		// over.
 		src := ref(x.op.Source)
-		m.uid, m.date = x.uid, src.date
-		m.row = a.newRow(a.mailboxes[x.op.To], m, m)
+		m.uid, m.date, m.emailID = x.uid, src.date, "" // the next cycle is told
+		row := a.newRow(a.mailboxes[x.op.To], m, m)
+		if m.row != nil {
+			row.ID = m.row.ID // it was elsewhere, and is gone there
+		}
+		m.row = row
 		m.row.LocalFlags, m.row.RemoteFlags = src.item.Remote.Flags.Minus(m.cannot), src.item.Remote.Flags
 		m.place(m.row.MailboxID, m.file)
 		a.hold(false, x.op.To)

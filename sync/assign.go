@@ -60,8 +60,9 @@ func (s *session) assign(ctx context.Context, sus *suspect) error {
 		return err
 	}
 	if from := s.movedFrom(sus); from != nil {
-		s.explainUpload(from, n)
+		i := s.explainUpload(from, n)
 		s.movedTo(from, n)
+		s.copiedAgain(from, i)
 		return nil
 	}
 	s.copyOf(n, sus)
@@ -114,11 +115,26 @@ func (s *session) movedFrom(sus *suspect) (from *message) {
 }
 
 // explainUpload keeps the journal's word of an upload of from that led to n until
-// the base knows of n: else a run that dies in between sends it again.
-func (s *session) explainUpload(from, n *message) {
-	if i := s.announcement(n.item.Remote.Mailbox, from.file.Base(), from.row.Digest); i != nil {
+// the base knows of n: else a run that dies in between sends it again. It returns that,
+// nil if there is none.
+func (s *session) explainUpload(from, n *message) *state.Intent {
+	i := s.announcement(n.item.Remote.Mailbox, from.file.Base(), from.row.Digest)
+	if i != nil {
 		s.explained = append(s.explained, i)
 	}
+	return i
+}
+
+// copiedAgain takes into account that a message went up again as a copy of another one,
+// by i: it has the flags of that one, and what its file has otherwise is a change.
+func (s *session) copiedAgain(m *message, i *state.Intent) {
+	if i == nil || !isCopy(i) || !m.onDisk() {
+		return
+	}
+	m.row.LocalFlags = i.Delta.Add
+	m.row.RemoteFlags = s.shown(s.mailboxes[i.Mailbox], i.Delta.Add, m.item.Remote.Flags)
+	m.item.Local.Base, m.item.Remote.Base = m.row.LocalFlags, m.row.RemoteFlags
+	m.refresh(s.byID[m.row.MailboxID].name)
 }
 
 // announcement returns what the journal says of an upload or copy of one of the

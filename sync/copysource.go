@@ -14,29 +14,65 @@ import (
 // as another message: it was moved to where a new file is as well, or only what a move
 // left behind is gone. The copy is made from that one, so that nothing goes up.
 
-// findSources gives new files that are copies of what has left the server a source that
-// is there.
+// What was changed here and is gone there goes up again, unless it is to be removed. The
+// server may have its content all the same: what came where a second file of it is was
+// taken for that one, since each stays where it is.
+
+// findSources gives new files that are copies of what has left the server, and messages
+// that go up again, a source that is there.
 func (s *session) findSources(ctx context.Context) error {
-	open := slices.DeleteFunc(slices.Clone(s.newLocal), func(f *message) bool {
-		return f.done || f.item.CopyOf == nil || copyable(f.item.CopyOf)
-	})
+	var open []*message
+	for _, f := range s.newLocal {
+		if !f.done && f.item.CopyOf != nil && !copyable(f.item.CopyOf) {
+			open = append(open, f)
+		}
+	}
+	for _, m := range s.messages {
+		if l := m.item.Local.State; (l == plan.Edited || l == plan.Moved) && m.item.Remote.State == plan.Removed && !m.detached && !m.unsettled {
+			open = append(open, m)
+		}
+	}
 	if len(open) == 0 {
 		return nil
 	}
 	var digests []mail.Digest
 	for _, f := range open {
-		digests = append(digests, f.content.Digest)
+		digests = append(digests, f.digest())
 	}
 	sources, err := s.sources(ctx, digests)
 	if err != nil {
 		return err
 	}
 	for _, f := range open {
-		if list := sources[f.content.Digest]; len(list) > 0 {
+		list := sources[f.digest()]
+		if f.row != nil {
+			if list, err = s.sourcesAgain(ctx, f, list); err != nil {
+				return err
+			}
+		}
+		if len(list) > 0 {
 			f.item.CopyOf = &list[0].item
 		}
 	}
 	return nil
+}
+
+// sourcesAgain returns which of these sources a message that goes up again can be copied
+// from: those of its date, which a copy keeps, while its file holds what it did.
+func (s *session) sourcesAgain(ctx context.Context, m *message, list []*message) ([]*message, error) {
+	list = slices.DeleteFunc(slices.Clone(list), func(o *message) bool { return o.date != m.row.Date })
+	if len(list) == 0 {
+		return nil, nil
+	}
+	c, err := s.store.Inspect(ctx, m.file)
+	switch {
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case err != nil || !c.Is(m.row.Digest):
+		return nil, nil //nolint:nilerr // its upload looks at it, and says what is wrong
+	}
+	m.content, m.guessed = &c, false
+	return list, nil
 }
 
 // copyable reports whether the planner has the server copy a message.

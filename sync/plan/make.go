@@ -212,6 +212,11 @@ func (p *maker) upload(it *Item) {
 		p.plan.LocalPending[it.Local.Mailbox] = true
 		return
 	}
+	p.send(it)
+}
+
+// send brings to the server what is only here, by a copy where it has the content.
+func (p *maker) send(it *Item) {
 	if src := it.CopyOf; src != nil && src.Remote.State.Present() && !src.Trashed { // what waits to be expunged is marked
 		p.add(Op{Kind: RemoteCopy, Item: it, Source: src, Mailbox: src.Remote.Mailbox, To: it.Local.Mailbox})
 		return
@@ -266,7 +271,7 @@ func (p *maker) removedLocally(it *Item) {
 func (p *maker) removedRemotely(it *Item) {
 	switch {
 	case p.restore[it.Remote.Mailbox] && it.Local.State != Moved:
-		p.add(Op{Kind: Upload, Item: it, Mailbox: it.Local.Mailbox})
+		p.send(it)
 	case it.Local.State == Moved && p.in.Policy.EditVsDelete == conflict.Keep,
 		it.Local.State == Edited && p.in.Policy.KeepsEdited(it.Local.Delta()):
 		p.conflict(conflict.EditedRemoved, it, "kept")
@@ -274,7 +279,7 @@ func (p *maker) removedRemotely(it *Item) {
 			p.wait(it)
 			return
 		}
-		p.add(Op{Kind: Upload, Item: it, Mailbox: it.Local.Mailbox})
+		p.send(it)
 	default:
 		if it.Local.edited() {
 			p.conflict(conflict.EditedRemoved, it, "removed")
