@@ -16,7 +16,7 @@ import (
 // waits. What this cycle itself changed is confirmed by the next one.
 func (s *session) settle(ctx context.Context, p *plan.Plan) error {
 	var changed []*mailbox
-	unknown := s.unknownFolders()
+	unknown, nameless := s.unknownFolders(), s.nameless()
 	for _, name := range s.names {
 		mb := s.mailboxes[name]
 		if mb.row == nil || mb.frozen() {
@@ -53,7 +53,7 @@ func (s *session) settle(ctx context.Context, p *plan.Plan) error {
 			}
 			mb.row.DirMTime, mb.row.CurMTime, mb.row.NewMTime, mb.row.Inode = st.Dir, st.Cur, st.New, st.Inode
 		}
-		if mb.overtaken || mb.folder != nil && mb.folder.Hides || s.sayAgain && name == "INBOX" || s.holdsAny(name, unknown) {
+		if mb.overtaken || mb.folder != nil && mb.folder.Hides || s.sayAgain && name == "INBOX" || s.holdsAny(name, unknown) || nameless[mb.row.ID] {
 			mb.row.DirMTime = 0
 		}
 		if *mb.row != before {
@@ -95,6 +95,18 @@ func (s *session) settle(ctx context.Context, p *plan.Plan) error {
 	})
 	s.rep.Notices = append([]string{}, fresh...)
 	return err
+}
+
+// nameless returns the mailboxes with a row that names no file: it has to be looked for
+// again, however the folder looks.
+func (s *session) nameless() map[int64]bool {
+	in := map[int64]bool{}
+	for _, m := range s.messages {
+		if m.row != nil && m.row.Info == infoUnknown {
+			in[m.row.MailboxID] = true
+		}
+	}
+	return in
 }
 
 // remember notes for the next cycle what this one leaves it.
