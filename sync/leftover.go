@@ -83,7 +83,7 @@ func (s *session) copyOfLeft(ctx context.Context, i *state.Intent, m *message) (
 	var best *message
 	for _, row := range slices.Backward(rows) { // the newest first
 		mb := s.byID[row.MailboxID]
-		if row.ID == m.row.ID || s.mailboxes[mb.name] == nil || s.postponedBefore(row.ID) != nil {
+		if row.ID == m.row.ID || mb == nil || s.mailboxes[mb.name] == nil || s.postponedBefore(row.ID) != nil {
 			continue
 		}
 		n := s.message(row)
