@@ -134,7 +134,7 @@ func (s *session) claimedGone(ctx context.Context, mb *mailbox) (mail.UIDSet, er
 	if err := s.db.Among(ctx, mb.row.ID, ch.Vanished, func(m *state.Message) error { claimed = mail.AppendUID(claimed, m.UID); return nil }); err != nil {
 		return nil, err
 	}
-	late, err := s.followedGone(ctx, mb)
+	late, err := s.resumedGone(ctx, mb)
 	return claimed.Union(late), err
 }
 

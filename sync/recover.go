@@ -31,7 +31,6 @@ func (s *session) recoverLocal(ctx context.Context) error {
 			}
 			s.byID[m.row.MailboxID].baseCount--
 			to.baseCount++
-			to.followed = append(to.followed, i.UID)
 			m.row.MailboxID, m.row.UID = to.row.ID, i.UID
 			to.resumed = append(to.resumed, m)
 			m.row.Base = m.file.Base()
@@ -71,17 +70,21 @@ func (s *session) among(ctx context.Context, mb *mailbox, uids mail.UIDSet, f fu
 	return nil
 }
 
-// followedGone returns the UIDs of rows that came to a mailbox after the server
+// resumedGone returns the UIDs of rows that came to a mailbox after the server
 // was asked, and whose messages it has no more. Its answer does not tell: a
 // message beyond the cursor is not said to have vanished unless it was asked
 // for. What it listed anew is there.
-func (s *session) followedGone(ctx context.Context, mb *mailbox) (mail.UIDSet, error) {
-	open := mail.UIDSetOf(slices.DeleteFunc(slices.Clone(mb.followed), func(uid mail.UID) bool {
-		return slices.ContainsFunc(mb.changes.New, func(n remote.NewMessage) bool { return n.UID == uid })
-	}))
-	if len(open) == 0 {
+func (s *session) resumedGone(ctx context.Context, mb *mailbox) (mail.UIDSet, error) {
+	var uids []mail.UID
+	for _, m := range mb.resumed {
+		if uid := m.row.UID; !slices.ContainsFunc(mb.changes.New, func(n remote.NewMessage) bool { return n.UID == uid }) {
+			uids = append(uids, uid)
+		}
+	}
+	if len(uids) == 0 {
 		return nil, nil
 	}
+	open := mail.UIDSetOf(uids)
 	c, err := s.pool.first(ctx)
 	if err != nil {
 		return nil, err

@@ -84,10 +84,9 @@ type mailbox struct {
 	// undelivered are rows whose delivery was begun by an interrupted run
 	// and did not happen; the server need not report them again.
 	undelivered []*state.Message
-	// followed are the UIDs of rows that came here after the server was asked,
-	// with files that an interrupted run had moved.
-	followed []mail.UID
-	resumed  []*message // these messages
+	// resumed are messages whose rows came here after the server was asked, with
+	// files that an interrupted run had moved.
+	resumed []*message
 
 	// expected are the files that the folder holds if only this run changes
 	// it; nil when that is not known. Guarded by session.mu.
