@@ -86,7 +86,7 @@ func (s *session) pairByContent(ctx context.Context, list []*resemblance) error 
 	for _, a := range ask {
 		a.unknown = a.like == nil
 	}
-	for _, is := range []proof{sameEssence, sameText, sameBody, sameUploadThen, sameUpload, sameTextOnly} {
+	for _, is := range []proof{sameEssence, sameText, sameBody, sameDatedUpload, sameUpload, sameTextAnew} {
 		if err := s.pairBy(ctx, list, is); err != nil {
 			return err
 		}
@@ -204,21 +204,21 @@ func sameText(s *session, a *resemblance, f *message, like *mail.Likeness) (is, 
 	return a.like.Text == like.Text && s.dated(a, f), false
 }
 
-// sameTextOnly is for what is left of several messages of one text, each with its
+// sameTextAnew is for what is left of several messages of one text, each with its
 // own end, of which a server may have made the others.
-func sameTextOnly(s *session, a *resemblance, _ *message, like *mail.Likeness) (is, alone bool) {
+func sameTextAnew(s *session, a *resemblance, _ *message, like *mail.Likeness) (is, alone bool) {
 	return a.like.Text == like.Text && s.startsAnew(a.m), false
 }
 
 func sameBody(s *session, a *resemblance, f *message, like *mail.Likeness) (is, alone bool) {
-	known := a.like.MessageID != "" && a.like.MessageID == like.MessageID || like.MessageID == "" && a.like.SameLetter(like) || a.announced[f] != nil
+	known := a.like.MessageID != "" && a.like.MessageID == like.MessageID || like.MessageID == "" && a.like.SameSubjectAndDate(like) || a.announced[f] != nil
 	// Elsewhere two that differ in a Received line are two deliveries.
 	known = known && (a.announced[f] != nil || s.startsAnew(a.m))
 	return known && !a.like.Cut && !like.Cut && a.like.Body == like.Body && s.dated(a, f), true
 }
 
-// sameUploadThen tells uploads of one Message-ID apart by their dates.
-func sameUploadThen(_ *session, a *resemblance, f *message, like *mail.Likeness) (is, alone bool) {
+// sameDatedUpload tells uploads of one Message-ID apart by their dates.
+func sameDatedUpload(_ *session, a *resemblance, f *message, like *mail.Likeness) (is, alone bool) {
 	return a.announced[f] != nil && a.like.SameCard(like) && f.date == a.m.date, true
 }
 

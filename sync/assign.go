@@ -260,18 +260,18 @@ func (s *session) betterOrigin(a, b, n *message) bool {
 // tell: made anew, or under another name, which keeps UIDVALIDITY and UIDs.
 func (s *session) stayed(m, n *message) bool {
 	home, mb := s.byID[m.row.MailboxID], s.mailboxes[n.item.Remote.Mailbox]
-	if home == mb {
-		return home.detached
-	}
-	return n.uid == m.row.UID && home.row.Cursor.UIDValidity != 0 && s.validity(mb) == home.row.Cursor.UIDValidity
+	return home == mb && home.detached || home != mb && s.sameUID(m, n)
 }
 
-// keptUID reports whether n is there under the UID of m. Of two messages of one
-// content in a mailbox that is paired anew, each is the one that has its UID.
-func (s *session) keptUID(m, n *message) bool {
-	home, mb := s.byID[m.row.MailboxID], s.mailboxes[n.item.Remote.Mailbox]
-	return s.stayed(m, n) && n.uid == m.row.UID && home.row.Cursor.UIDValidity != 0 && s.validity(mb) == home.row.Cursor.UIDValidity
+// sameUID reports whether n has the UID and the UIDVALIDITY that the base has of m.
+func (s *session) sameUID(m, n *message) bool {
+	home := s.byID[m.row.MailboxID]
+	return n.uid == m.row.UID && home.row.Cursor.UIDValidity != 0 && s.validity(s.mailboxes[n.item.Remote.Mailbox]) == home.row.Cursor.UIDValidity
 }
+
+// keptUID reports whether n stayed, and has the UID of m. Of two messages of one
+// content in a mailbox that is paired anew, each is the one that has its UID.
+func (s *session) keptUID(m, n *message) bool { return s.stayed(m, n) && s.sameUID(m, n) }
 
 // inherit gives a pair that an interrupted upload or copy made the flags with
 // which it was made, so that what anybody changed since is a change.

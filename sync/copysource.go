@@ -13,10 +13,10 @@ import (
 // it was made from may have left the server by then, while the same content is there
 // as another message: it was moved to where a new file is as well, or only what a move
 // left behind is gone. The copy is made from that one, so that nothing goes up.
-
-// What was changed here and is gone there goes up again, unless it is to be removed. The
-// server may have its content all the same: what came where a second file of it is was
-// taken for that one, since each stays where it is.
+//
+// A message that was changed here and is gone there goes up again, unless it is to be
+// removed. The server may have its content all the same: a message came there where a
+// second file of that content is, and was paired with that file.
 
 // findSources gives new files that are copies of what has left the server, and messages
 // that go up again, a source that is there.

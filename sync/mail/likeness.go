@@ -28,12 +28,12 @@ type Likeness struct {
 // SameCard reports whether two messages have the same author, subject and date,
 // and the same Message-ID. One without a Message-ID has no card.
 func (l *Likeness) SameCard(o *Likeness) bool {
-	return l.MessageID != "" && l.MessageID == o.MessageID && l.From == o.From && l.SameLetter(o)
+	return l.MessageID != "" && l.MessageID == o.MessageID && l.From == o.From && l.SameSubjectAndDate(o)
 }
 
-// SameLetter reports whether two messages have the same subject and date. That is
+// SameSubjectAndDate reports whether two messages have the same subject and date. That is
 // next to nothing where both have neither.
-func (l *Likeness) SameLetter(o *Likeness) bool {
+func (l *Likeness) SameSubjectAndDate(o *Likeness) bool {
 	return !l.Cut && !o.Cut && l.Date == o.Date && l.Subject == o.Subject
 }
 
