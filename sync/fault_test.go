@@ -274,9 +274,9 @@ func TestMailboxGoesMeanwhile(t *testing.T) {
 	s := everything()
 	var w *world
 	var once sync.Once
-	armed := false
+	var armed switchable
 	s.srv.Hook = func(_ *imaptest.Conn, _, verb, line string) imaptest.Action {
-		if armed && (verb == "SELECT" || verb == "EXAMINE") && strings.Contains(line, "Kept") {
+		if armed.is() && (verb == "SELECT" || verb == "EXAMINE") && strings.Contains(line, "Kept") {
 			once.Do(func() { _ = w.srv.DeleteMailbox("Kept"); covered.refusals.Add(1) })
 		}
 		return imaptest.Action{}
@@ -284,9 +284,9 @@ func TestMailboxGoesMeanwhile(t *testing.T) {
 	w, _ = s.open(t)
 	defer w.close()
 	serverSide{w}.deliver("Kept", w.message(), nil)
-	armed = true
+	armed.set(true)
 	rep, err := w.trySync(mailsync.Request{})
-	armed = false
+	armed.set(false)
 	reached := false
 	once.Do(func() { reached = true })
 	if reached {

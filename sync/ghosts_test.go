@@ -90,9 +90,9 @@ func TestGhost(t *testing.T) {
 // One that has nothing below it, or where nothing below answers either, is
 // there: all may be unreachable.
 func TestGhostOfAll(t *testing.T) {
-	down := false
+	var down switchable
 	w := newWorld(t, imaptest.Options{Caps: imaptest.DefaultCaps.Without(imaptest.CapListStatus), Hook: func(_ *imaptest.Conn, _, verb, _ string) imaptest.Action {
-		if down && (verb == "SELECT" || verb == "EXAMINE" || verb == "STATUS") {
+		if down.is() && (verb == "SELECT" || verb == "EXAMINE" || verb == "STATUS") {
 			return imaptest.Action{Reply: "NO [NONEXISTENT] No such mailbox"}
 		}
 		return imaptest.Action{}
@@ -104,11 +104,11 @@ func TestGhostOfAll(t *testing.T) {
 	}
 	w.sync()
 	before := w.agree()
-	down = true
+	down.set(true)
 	for range 2 {
 		_, _ = w.trySync(mailsync.Request{})
 	}
-	down = false
+	down.set(false)
 	w.sync()
 	if d := diff(w.agree(), before); d != "" {
 		t.Error(d)

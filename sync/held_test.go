@@ -174,19 +174,19 @@ func refuses(count *int, reply, flag string) func(*imaptest.Conn, string, string
 // TestRefusedForAnotherReason: a server that refuses every STORE minds no
 // flag in particular, so nothing is remembered and the change waits.
 func TestRefusedForAnotherReason(t *testing.T) {
-	busy := false
+	var busy switchable
 	w, disk := heldWorld(t, imaptest.Options{Hook: func(_ *imaptest.Conn, _, verb, _ string) imaptest.Action {
-		if busy && verb == "UID STORE" {
+		if busy.is() && verb == "UID STORE" {
 			return imaptest.Action{Reply: "NO [INUSE] Mailbox is locked"}
 		}
 		return imaptest.Action{}
 	}})
 	disk.flag(disk.list("INBOX")[0], []string{`\Flagged`, "work"}, nil)
-	busy = true
+	busy.set(true)
 	if rep, err := w.trySync(mailsync.Request{}); err != nil || len(rep.Problems) == 0 {
 		t.Fatalf("problems %v, error %v", rep.Problems, err)
 	}
-	busy = false
+	busy.set(false)
 	w.sync()
 	w.stays(`\Flagged work`, `\Flagged work`)
 }

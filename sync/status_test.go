@@ -174,9 +174,10 @@ func TestStatusKeepsLastSync(t *testing.T) {
 // TestStatusOfRefusedMailbox: with a mailbox that cannot be opened nothing is
 // called complete, nor synced.
 func TestStatusOfRefusedMailbox(t *testing.T) {
-	refuse := true
+	var refuse switchable
+	refuse.set(true)
 	w := statusWorld(t, imaptest.Options{Hook: func(_ *imaptest.Conn, _, verb, line string) imaptest.Action {
-		if refuse && (verb == "SELECT" || verb == "EXAMINE") && strings.Contains(line, "Work") {
+		if refuse.is() && (verb == "SELECT" || verb == "EXAMINE") && strings.Contains(line, "Work") {
 			return imaptest.Action{Reply: "NO [NOPERM] not for you"}
 		}
 		return imaptest.Action{}
@@ -189,7 +190,7 @@ func TestStatusOfRefusedMailbox(t *testing.T) {
 	if st := w.status(); st.Complete || !st.LastSync.IsZero() || st.Missing != 12 {
 		t.Errorf("%+v", st)
 	}
-	refuse = false
+	refuse.set(false)
 	w.sync()
 	if st := w.status(); !st.Complete || st.LastSync.IsZero() || st.Missing != 0 {
 		t.Errorf("%+v", st)

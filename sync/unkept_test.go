@@ -114,22 +114,22 @@ func TestUnkeptFlagsAfterCrash(t *testing.T) {
 		},
 	} {
 		t.Run(verb, func(t *testing.T) {
-			broken := false
+			var broken switchable
 			w := newWorld(t, imaptest.Options{Hook: func(_ *imaptest.Conn, _, v, _ string) imaptest.Action {
-				if broken && v == verb {
-					broken = false
+				if broken.is() && v == verb {
+					broken.set(false)
 					return imaptest.Action{Fault: imaptest.DropAfter}
 				}
 				return imaptest.Action{}
 			}})
 			must(w, w.srv.CreateMailbox("Shared"))
 			unkeptIn(w, unkept()["announced"])
-			broken = true
+			broken.set(true)
 			do(w)
 			if _, err := w.trySync(mailsync.Request{}); err != nil {
 				w.sync()
 			}
-			if broken {
+			if broken.is() {
 				t.Fatal("the command was not sent")
 			}
 			w.sync()
