@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"math"
 	"net"
 	"os"
 	"path/filepath"
@@ -27,22 +28,28 @@ type effort struct {
 	allocs  int64 // in this process: the server's are among them
 }
 
-// effortOf measures f, the third time that it runs: caches are warm then.
+// effortOf measures f once it has run twice: caches are warm then. What an earlier test
+// left running is counted with it, and can only add, so the least of three measurements
+// is taken.
 func (w *world) effortOf(f func()) effort {
 	w.t.Helper()
 	var calls atomic.Int64
 	w.opts = mailsync.Options{FS: &faultfs.FS{Before: func(faultfs.Op, string) error { calls.Add(1); return nil }}}
 	f()
 	f()
-	calls.Store(0)
-	var before, after runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&before)
-	read := bytesRead()
-	f()
-	read = bytesRead() - read
-	runtime.ReadMemStats(&after)
-	return effort{calls.Load(), read, int64(after.Mallocs - before.Mallocs)}
+	least := effort{math.MaxInt64, math.MaxInt64, math.MaxInt64}
+	for range 3 {
+		calls.Store(0)
+		var before, after runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		read := bytesRead()
+		f()
+		read = bytesRead() - read
+		runtime.ReadMemStats(&after)
+		least = effort{min(least.fsCalls, calls.Load()), min(least.read, read), min(least.allocs, int64(after.Mallocs-before.Mallocs))}
+	}
+	return least
 }
 
 // age makes all folders old enough for their stamps to be trusted.
