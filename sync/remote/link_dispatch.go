@@ -31,6 +31,7 @@ func (l *link) front(kind string) *command {
 // takeUntagged gives a response to the oldest command, and to the link what
 // concerns the connection.
 func (l *link) takeUntagged(r wire.Response) {
+	l.pace.talk(r)
 	c := l.front(r.Kind)
 	switch r.Kind {
 	case "CAPABILITY":

@@ -3,6 +3,8 @@ package remote
 import (
 	"errors"
 	"time"
+
+	"satchel/sync/remote/wire"
 )
 
 // Silence ends a connection after Options.Timeout. A server that says something
@@ -14,7 +16,7 @@ const (
 	// paceAfter is for how many timeouts a command may be waited for at any pace.
 	paceAfter = 10
 	// leastPace is how many bytes a second the line must carry beyond that, either
-	// way: an eighth of what a modem did.
+	// way and without what is only talk: an eighth of what a modem did.
 	leastPace = 512
 )
 
@@ -24,7 +26,7 @@ var errDrips = errors.New("the server sends next to nothing and does not answer"
 // to the reading goroutine.
 type pace struct {
 	waited time.Duration // in which the server was waited for
-	bytes  int64         // from the server
+	bytes  int64         // from the server, without talk
 	wrote  int64         // to it, when this began
 	began  bool
 	rested bool // nothing was asked of the server when the read began
@@ -55,4 +57,13 @@ func (p *pace) went(l *link, waited time.Duration, n int) error {
 		return errDrips
 	}
 	return nil
+}
+
+// talk notes a response that is no answer to any command, and so no progress
+// either, however much of it there is.
+func (p *pace) talk(r wire.Response) {
+	switch r.Kind {
+	case "OK", "NO", "BAD", "EXISTS", "RECENT", "CAPABILITY":
+		p.bytes -= int64(len("* ") + len(r.Kind) + len(r.Rest) + len("\r\n"))
+	}
 }

@@ -51,7 +51,8 @@ func TestChatter(t *testing.T) {
 		"something new":  {func(i int) string { return fmt.Sprintf("* %d EXISTS\r\n* %d RECENT\r\n", i, i) }, 1 << 20, true},
 		"half a line":    {func(int) string { return strings.Repeat("x", 200) }, 1 << 20, true},
 		"a long search":  {func(int) string { return "* OK still here\r\n" }, 500, false},
-		"a slow line":    {func(int) string { return "* OK " + strings.Repeat("x", 1000) + "\r\n" }, 7200, false},
+		"much talk":      {func(int) string { return "* OK " + strings.Repeat("x", 1000) + "\r\n" }, 1 << 20, true},
+		"a slow line":    {func(int) string { return "* 1 FETCH (X " + strings.Repeat("x", 1000) + ")\r\n" }, 7200, false},
 		"a slow literal": {func(i int) string { return slowLiteral(i) }, 3600, false},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -91,6 +91,9 @@ func TestGoIMAPUnasked(t *testing.T) {
 			_, c := connect(t, dialOptions(srv.Dial))
 			selectBox(t, c, "INBOX")
 			err := call(c)
+			if mail.KindOf(err) != mail.KindConnection {
+				err = c.Noop(t.Context()) // the answer was faster than the second command
+			}
 			if mail.KindOf(err) != mail.KindConnection || !strings.Contains(err.Error(), "nobody asked for") {
 				t.Errorf("not ended: %v", err)
 			}
