@@ -74,16 +74,21 @@ crash: ## stop, cut and break syncs everywhere, long form (CRASH_STEP=1: every n
 		-crash -crash.step $(or $(CRASH_STEP),1)
 
 .PHONY: simulate
-simulate: ## random histories of everything that may happen, under all laws but those with open faults (SIM=10m SEED=1; EXCEPT=none: all laws)
-	$(GO) test -count=1 -timeout 0 ./sync/simulate -run '^TestSimulate$$' -v -simulate.pairs \
-		-simulate.time $(or $(SIM),10m) -simulate.seed $(or $(SEED),1) -simulate.ignore $(or $(EXCEPT),open)
+simulate: ## random histories of everything that may happen, under all laws but those with open faults, in JOBS processes (SIM=10m SEED=1; EXCEPT=none: all laws)
+	$(call simulations,'^TestSimulate$$' -simulate.pairs -simulate.time $(or $(SIM),10m) -simulate.ignore $(or $(EXCEPT),open) \
+		-simulate.seed $$(($(or $(SEED),1)+i)) -simulate.stride $$n)
 
 .PHONY: simulate-small
 simulate-small: ## every history of up to SMALL=3 events on two messages and two mailboxes, in JOBS processes
-	$(GO) test -c -o $(BIN)/simulate.test ./sync/simulate
-	cd sync/simulate && n=$(or $(JOBS),$$(nproc)); pids=; for i in $$(seq 0 $$((n-1))); do \
-		$(BIN)/simulate.test -test.timeout 0 -test.v -test.run '^TestSmall$$' -small.events $(or $(SMALL),3) -small.first $$i -small.stride $$n & pids="$$pids $$!"; \
-	done; bad=0; for p in $$pids; do wait $$p || bad=1; done; exit $$bad
+	$(call simulations,'^TestSmall$$' -small.events $(or $(SMALL),3) -small.first $$i -small.stride $$n)
+
+# A simulation has one CPU, so that a seed has one order of events.
+define simulations
+$(GO) test -c -o $(BIN)/simulate.test ./sync/simulate
+cd sync/simulate && n=$(or $(JOBS),$$(nproc)); pids=; for i in $$(seq 0 $$((n-1))); do \
+	$(BIN)/simulate.test -test.timeout 0 -test.v -test.run $(1) & pids="$$pids $$!"; \
+done; bad=0; for p in $$pids; do wait $$p || bad=1; done; exit $$bad
+endef
 
 .PHONY: mutants
 mutants: ## plant the faults of testdata/mutants.txt, one at a time, and say what finds them (ONLY=regexp)
