@@ -28,7 +28,7 @@ var (
 	ignore    = flag.String("simulate.ignore", "open", "laws that histories are not held to, separated by commas; open: those that known faults break")
 	pairs     = flag.Bool("simulate.pairs", false, "seek pairs of kinds that have not met in one run, and fail for those that never did")
 	shrink    = flag.Bool("simulate.shrink", true, "shrink a failure to its fewest events")
-	replay    = flag.String("simulate.replay", "", "replay one scenario file, with all notes")
+	replay    = flag.String("simulate.replay", "", "replay one scenario file, with all notes; with -simulate.keep it is shrunk as well")
 )
 
 func options(h simulate.History, cover *simulate.Coverage) simulate.Options {
@@ -161,6 +161,9 @@ func TestScenarios(t *testing.T) {
 	if *replay != "" {
 		v, notes := replayed(t, *replay, os.Stderr)
 		t.Logf("%v\n%s", v, strings.Join(notes, "\n"))
+		if v != nil && *keep != "" {
+			report(t, parsed(t, *replay), v, notes)
+		}
 		return
 	}
 	for _, name := range scenarios(t, "*.sim") {
