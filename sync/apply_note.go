@@ -54,6 +54,9 @@ func (a *applier) noteRemote(tx *state.Tx, changes []*laneChange, fatal error) e
 
 func (a *applier) noteRemoteChange(tx *state.Tx, n *notes, x *laneChange) error {
 	m := x.m
+	if left := x.op.Kind == plan.RemoteRemove || x.op.Kind == plan.RemoteTrash || x.op.Kind == plan.RemoteMove; left && !x.kept {
+		a.takeOut(a.mailboxes[x.op.Mailbox], m.uid)
+	}
 	switch x.op.Kind {
 	case plan.RemoteRemove, plan.RemoteTrash:
 		if i := a.postponedBefore(m.row.ID); i != nil {

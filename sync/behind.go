@@ -14,7 +14,8 @@ import (
 // §2.3.1.1). A server that tells one which a message of the base has reached
 // already, and does not show that message, is behind: a replica, or a store that
 // does not list at once what it took. Nothing is known of such messages; they
-// are no more gone than they are new here.
+// are no more gone than they are new here. One that still shows what this account
+// removed from it is behind as well, and those messages are no new ones.
 
 // faultBehind is what is remembered of such a mailbox.
 const faultBehind = "behind"
@@ -38,39 +39,60 @@ func (s *session) keepUnshown(context.Context) error {
 			m.item.Awaited = m.item.Local.State == plan.Removed
 		}
 	}
+	stale := s.leaveStale()
 	for _, name := range s.names {
 		mb := s.mailboxes[name]
-		if mb.behind > 0 {
+		switch {
+		case mb.behind > 0:
 			s.hold(true, name)
 			s.rep.notice("%s: the server shows it as it was before %d of its messages came (UIDNEXT is %d); they stay as they are until it shows them",
 				name, mb.behind, mb.changes.ToldNext)
-		} else if mb.changes != nil {
+		case stale[mb]:
+			s.hold(true, name)
+			s.rep.notice("%s: the server still shows messages that have left it; they are left alone until it shows them no more, for a day at most", name)
+		case mb.changes != nil:
 			s.absolve(fault{name, faultBehind}) // it has caught up
 		}
 	}
-	s.leaveStale()
 	return nil
 }
 
 // leaveStale leaves alone what a server that is behind shows under a UID that it had
 // given out when the mailbox was read last, and that no message had then. The message
-// has left the mailbox since, and is no new one.
-func (s *session) leaveStale() {
+// has left the mailbox since, and is no new one. It returns the mailboxes of such
+// messages.
+func (s *session) leaveStale() map[*mailbox]bool {
 	behind := false
 	for _, mb := range s.mailboxes {
-		behind = behind || mb.behind > 0 || mb.changes != nil && mb.changes.Doubts&remote.DoubtModSeq != 0
+		behind = behind || mb.behind > 0 || mb.changes != nil && mb.changes.Doubts&remote.DoubtModSeq != 0 || s.showsRemoved(mb)
 	}
 	if !behind {
-		return
+		return nil
 	}
+	stale := map[*mailbox]bool{}
 	s.newRemote = slices.DeleteFunc(s.newRemote, func(n *message) bool {
 		mb := s.mailboxes[n.item.Remote.Mailbox]
 		if n.replaces != 0 || mb.detached || s.windowed(mb) || n.uid >= mb.cursorOf().UIDNext {
 			return false
 		}
-		s.hold(true, mb.name)
+		stale[mb] = true
 		return true
 	})
+	return stale
+}
+
+// showsRemoved reports whether the server shows, in a mailbox, what this run removed
+// from it, or an earlier run of the same day found it behind there.
+func (s *session) showsRemoved(mb *mailbox) bool {
+	if mb.row == nil || mb.changes == nil || mb.detached {
+		return false
+	}
+	if since := s.since(fault{mb.name, faultBehind}); since.Unix() > 0 {
+		return s.start.Sub(since) < believeBehind
+	}
+	return slices.ContainsFunc(s.newRemote, func(n *message) bool {
+		return n.item.Remote.Mailbox == mb.name && n.replaces == 0 && s.tookOut(mb, n.uid)
+	}) && s.maybeBehind(mb.name)
 }
 
 // unknownPlace reports whether a new message has the content of one that the server,

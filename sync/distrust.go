@@ -43,7 +43,8 @@ func (s *session) recallDistrust(ctx context.Context) error {
 	defer s.mu.Unlock()
 	s.distrust = map[fault]time.Time{}
 	for _, d := range list {
-		if s.req.Full || s.start.Sub(d.Since) > distrustFor {
+		again := s.req.Full && d.Fault != faultBehind // time mends that, and not another way of asking
+		if again || s.start.Sub(d.Since) > distrustFor {
 			continue
 		}
 		s.distrust[fault{d.Mailbox, d.Fault}] = d.Since

@@ -25,6 +25,34 @@ type ours struct {
 	// unseen are those that the server has not shown since, with the flags of the
 	// base that it showed them without before; see arrived.
 	unseen map[mail.UID]mail.Flags
+	// taken are UIDs of messages that this run removed from the mailbox.
+	taken map[mail.UID]bool
+}
+
+// oursIn returns what this run did to the messages of a mailbox. s.mu is held.
+func (s *session) oursIn(mb *mailbox) *ours {
+	o := s.put[mb.row.ID]
+	if o == nil {
+		o = &ours{unseen: map[mail.UID]mail.Flags{}, taken: map[mail.UID]bool{}}
+		s.put[mb.row.ID] = o
+	}
+	return o
+}
+
+// takeOut notes that this run removed a message from a mailbox of the server. Called
+// by workers.
+func (s *session) takeOut(mb *mailbox, uid mail.UID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.oursIn(mb).taken[uid] = true
+}
+
+// tookOut reports whether it did.
+func (s *session) tookOut(mb *mailbox, uid mail.UID) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	o := s.put[mb.row.ID]
+	return o != nil && o.taken[uid]
 }
 
 // wantSizes notes that the messages with these UIDs, put there already, went up.
@@ -41,11 +69,7 @@ func (s *session) wantSizes(mb *mailbox, uids []mail.UID) {
 func (s *session) putThere(mb *mailbox, row *state.Message, moved bool, cleared mail.Flags) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	o := s.put[mb.row.ID]
-	if o == nil {
-		o = &ours{unseen: map[mail.UID]mail.Flags{}}
-		s.put[mb.row.ID] = o
-	}
+	o := s.oursIn(mb)
 	o.uids = append(o.uids, row.UID)
 	o.unseen[row.UID] = cleared
 	if moved {
