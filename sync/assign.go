@@ -92,7 +92,7 @@ func (s *session) movedAlong(sus *suspect) *message {
 	var from *message
 	for _, c := range sus.candidates {
 		if c.row != nil && c.digest() == sus.digest && c.item.Remote.State == plan.Removed && c.onDisk() && c.item.Local.State == plan.Moved &&
-			c.item.Local.Mailbox == name && (from == nil || s.betterOrigin(c, from, sus.m)) {
+			c.item.Local.Mailbox == name && !s.stays(c, sus.m) && (from == nil || s.betterOrigin(c, from, sus.m)) {
 			from = c
 		}
 	}
@@ -238,11 +238,12 @@ func (s *session) alteredHere(m *message) bool {
 }
 
 // betterOrigin reports whether a is rather than b the message that the server
-// moved to where n is: rather one that is on disk, as in bestMissing, rather one
-// that stayed in its mailbox, and under its UID, rather one that was moved there on disk as well,
-// rather one with the same flags.
+// moved to where n is: rather one that is not to be found where it was, rather one that
+// is on disk, as in bestMissing, rather one that stayed in its mailbox, and under its
+// UID, rather one that was moved there on disk as well, rather one with the same flags.
 func (s *session) betterOrigin(a, b, n *message) bool {
 	for _, is := range []func(m *message) bool{
+		func(m *message) bool { return !s.stays(m, n) },
 		(*message).onDisk,
 		func(m *message) bool { return s.stayed(m, n) },
 		func(m *message) bool { return s.keptUID(m, n) },
@@ -261,6 +262,14 @@ func (s *session) betterOrigin(a, b, n *message) bool {
 func (s *session) stayed(m, n *message) bool {
 	home, mb := s.byID[m.row.MailboxID], s.mailboxes[n.item.Remote.Mailbox]
 	return home == mb && home.detached || home != mb && s.sameUID(m, n)
+}
+
+// stays reports whether m may be found as another new message than n, which has its
+// content and stayed where m was, as n did not.
+func (s *session) stays(m, n *message) bool {
+	return !s.stayed(m, n) && slices.ContainsFunc(s.proven[m.digest()], func(o *message) bool {
+		return o != n && !o.done && s.stayed(m, o)
+	})
 }
 
 // sameUID reports whether n has the UID and the UIDVALIDITY that the base has of m.
