@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"satchel/state"
 	"satchel/sync/mail"
 	"satchel/sync/plan"
 	"satchel/sync/remote"
@@ -16,14 +17,25 @@ import (
 // removed there comes back, beside itself. [session.confirmRemoved] does the
 // same for the Maildir.
 
+// origin is the UID of a message that still seems to be in its mailbox, and that may be
+// what is new elsewhere as n.
+type origin struct {
+	n   *message
+	uid mail.UID
+}
+
 // confirmCopies looks once more before a message that is new in one mailbox,
-// and still seems to be in another one, is taken for a copy: it may have been
-// moved from a mailbox that was read already to one that was read later.
+// and still seems to be in another one, is taken for a copy, or for one that was never
+// here: it may have been moved from a mailbox that was read already to one that was
+// read later.
 func (s *session) confirmCopies(ctx context.Context) error {
-	origins := map[string][]*message{} // new messages by the mailbox of what they copy
+	origins, err := s.movedMeanwhile(ctx)
+	if err != nil {
+		return err
+	}
 	for _, m := range s.newRemote {
 		if o := m.item.CopyOf; o != nil && o.Remote.State.Present() && o.Remote.Mailbox != m.item.Remote.Mailbox {
-			origins[o.Remote.Mailbox] = append(origins[o.Remote.Mailbox], m)
+			origins[o.Remote.Mailbox] = append(origins[o.Remote.Mailbox], origin{m, ref(o).uid})
 		}
 	}
 	if len(origins) == 0 {
@@ -45,18 +57,51 @@ func (s *session) confirmCopies(ctx context.Context) error {
 			}
 			s.log.Debug("originals not confirmed", "mailbox", name, "err", err)
 		}
-		for _, m := range origins[name] {
-			uid := ref(m.item.CopyOf).uid
-			if err == nil && present.Contains(uid) {
+		for _, o := range origins[name] {
+			if err == nil && present.Contains(o.uid) {
 				continue
 			}
-			m.done = true
+			o.n.done = true
 			s.moved = true
-			s.hold(true, name, m.item.Remote.Mailbox)
+			s.hold(true, name, o.n.item.Remote.Mailbox)
 		}
 	}
 	s.newRemote = slices.DeleteFunc(s.newRemote, func(m *message) bool { return m.done })
 	return nil
+}
+
+// movedMeanwhile returns, by mailbox, messages that seem to be where they were, and that
+// a new one may be: it came since the mailboxes were listed, and has the same size and
+// INTERNALDATE, which MOVE keeps. What moved before that, the list shows to be gone.
+func (s *session) movedMeanwhile(ctx context.Context) (map[string][]origin, error) {
+	origins := map[string][]origin{}
+	var came []*message
+	var sizes []int64
+	for _, m := range s.newRemote {
+		listed := s.boxes[m.item.Remote.Mailbox]
+		if late := listed == nil || m.uid >= listed.Status.UIDNext; late && m.hasMeta && m.replaces == 0 && m.item.CopyOf == nil {
+			came, sizes = append(came, m), append(sizes, m.item.Size)
+		}
+	}
+	if len(came) == 0 {
+		return origins, nil
+	}
+	slices.Sort(sizes)
+	rows, err := s.db.BySizes(ctx, slices.Compact(sizes))
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range came {
+		for _, row := range rows[state.SizeDate{Size: m.item.Size, Date: m.date}] {
+			mb, o := s.byID[row.MailboxID], s.messages[row.ID]
+			gone := o != nil && o.item.Remote.State != plan.Same && o.item.Remote.State != plan.Edited
+			if mb == nil || mb.detached || gone || mb.name == m.item.Remote.Mailbox {
+				continue
+			}
+			origins[mb.name] = append(origins[mb.name], origin{m, row.UID})
+		}
+	}
+	return origins, nil
 }
 
 // confirmVanished looks once more before messages that seem to be gone from
