@@ -203,12 +203,16 @@ func (m *model) voids(box string) {
 }
 
 // dropped notes that a side removed a mailbox, with what was in it. Whether
-// that removes its messages on the other side is a matter of policy.
+// that removes its messages on the other side is a matter of policy. What left it
+// earlier without being seen elsewhere went with it, for what a run sees.
 func (m *model) dropped(s Side, box string) {
 	m.disturbed(s, box)
-	before := m.calledBefore(s, box)
+	names := []string{box, m.calledBefore(s, box)}
+	in := func(list []string) bool {
+		return slices.ContainsFunc(list, func(b string) bool { return slices.Contains(names, b) })
+	}
 	for _, t := range m.tokens {
-		if slices.Contains(t.base, before) || slices.Contains(t.base, box) || slices.Contains(t.places[s], box) {
+		if in(t.base) || slices.Contains(t.places[s], box) || (t.took[s] || t.unseen[s]) && in(t.left[s]) {
 			t.excused = "its mailbox was removed"
 		}
 	}
