@@ -90,16 +90,16 @@ func (t *token) outUnseen(s Side) {
 }
 
 // most is how many there may be of a message. There is one more where no run saw the whole
-// of a move, since one of the mailboxes was left out. Out of one, it counts as removed
-// there, and comes back where the other side edited it, unless the configuration says
-// that removals win, or where its UID is void. Into one on the server, it counts as
-// removed as well, and comes back where its UID is void, or its mailbox went.
+// of a move, since one of the mailboxes was left out: out of one, or into one on the server.
+// It counts as removed then, and comes back where the other side edited or moved it, unless
+// the configuration says that removals win, or where its UID is void. What went into one
+// comes back also where its mailbox went.
 func (w *World) most(t *token) int {
-	again := t.hidden && (t.voided || !w.model.stable(Disk, slices.Concat(t.base, t.left[Server])))
+	again := t.hidden && !w.model.stable(Disk, slices.Concat(t.base, t.left[Server]))
 	for _, s := range []Side{Server, Disk} {
 		o := s.other()
 		kept := w.acct.Policy.EditVsDelete != conflict.Delete && (t.edited(o, false) || len(t.left[o]) > 0)
-		again = again || t.unseen[s] && (t.voided || kept)
+		again = again || (t.unseen[s] || s == Server && t.hidden) && (t.voided || kept)
 	}
 	if again {
 		return t.most + 1
