@@ -70,8 +70,8 @@ type Intent struct {
 	Delta   mail.Delta
 	Digest  mail.Digest
 	Size    int64
-	// Confirmed: the server said OK to an IntentAppend, and not what became of
-	// the message.
+	// Confirmed: the server said OK to it, and neither said nor showed what became
+	// of the message, or of the mailbox that it was to rename.
 	Confirmed bool
 }
 
@@ -99,7 +99,7 @@ func (t *Tx) AddIntents(list []*Intent) error {
 // DeleteIntents forgets intents that were carried out, or were found not to be.
 func (t *Tx) DeleteIntents(ids ...int64) error { return t.allOf("DELETE FROM intent WHERE id", ids) }
 
-// ConfirmIntents notes of appends that the server said OK to them.
+// ConfirmIntents notes of intents that the server said OK to them; see Intent.Confirmed.
 func (t *Tx) ConfirmIntents(ids ...int64) error {
 	return t.allOf("UPDATE intent SET confirmed=1 WHERE id", ids)
 }

@@ -129,6 +129,8 @@ func TestRenameVerified(t *testing.T) {
 					return imaptest.Action{}
 				}
 				w := newWorld(t, o)
+				now := time.Now()
+				w.opts.Now = func() time.Time { return now }
 				must(w, w.srv.CreateMailbox("Work"))
 				for range 3 {
 					w.srv.Append("Work", []string{`\Seen`}, time.Unix(1_700_000_000, 0), w.message())
@@ -138,6 +140,18 @@ func TestRenameVerified(t *testing.T) {
 				for range 4 {
 					_, err := w.trySync(mailsync.Request{})
 					must(w, err)
+				}
+				if tc.nothing { // the server may be behind, for a day
+					if n := len(w.srv.Messages("Work")); n != 3 {
+						t.Errorf("%d messages are where they were", n)
+					}
+					now = now.Add(25 * time.Hour)
+					for range 2 {
+						w.sync()
+					}
+					if n := len(w.srv.Messages(tc.to)); n != 3 {
+						t.Errorf("%d messages have followed", n)
+					}
 				}
 				there := 0
 				for _, box := range w.srv.Mailboxes() {

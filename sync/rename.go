@@ -2,6 +2,7 @@ package sync
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -27,7 +28,8 @@ import (
 // renames plans and carries out the renames. It reports whether the sides have
 // to be looked at again.
 func (s *session) renames(ctx context.Context, f *finding) (again bool, err error) {
-	if again, err := s.recoverRename(ctx, f); again || err != nil {
+	s.renaming = nil
+	if again, err := s.recoverRename(ctx, f); again || err != nil || s.renaming != nil {
 		return again, err
 	}
 	steps := s.planRenames(f)
@@ -48,15 +50,18 @@ func (s *session) renames(ctx context.Context, f *finding) (again bool, err erro
 		if fatal(ctx, err) {
 			return false, err
 		}
+		s.boxes = nil
+		op := step.Ops[0]
+		if errors.Is(err, errRenameUnseen) && s.maybeBehind(op.To) {
+			return true, nil // it is in the journal, and waits
+		}
 		// The messages are moved one by one instead. Planned again, this
 		// rename would fail again.
-		op := step.Ops[0]
 		s.log.Warn("rename failed", "op", op.String(), "err", err)
 		if s.unrenamed == nil {
 			s.unrenamed = map[string]bool{}
 		}
 		s.unrenamed[op.String()] = true
-		s.boxes = nil
 		return true, s.dropRename(ctx)
 	}
 	return !s.req.DryRun, nil
@@ -123,18 +128,21 @@ func (s *session) leaveRenames(in plan.RenameInput, steps []plan.RenameStep) {
 func (s *session) rename(ctx context.Context, f *finding, step *plan.RenameStep) error {
 	op := &step.Ops[0]
 	if op.Kind != plan.AdoptRename {
-		if err := s.intendRename(ctx, f, step); err != nil {
+		intent, err := s.intendRename(ctx, f, step)
+		if err != nil {
 			return err
 		}
 		// What is under way ends, also when the run is told to stop: the
 		// base has to learn of it.
 		work, done := graceful(ctx)
 		defer done()
-		var err error
 		if op.Kind == plan.LocalRename {
 			err = s.store.RenameFolder(work, op.Mailbox, op.To)
 		} else {
 			err = s.renameRemote(work, f, op)
+		}
+		if errors.Is(err, errRenameUnseen) {
+			err = errors.Join(err, s.db.Update(work, func(tx *state.Tx) error { return tx.ConfirmIntents(intent.ID) }))
 		}
 		if err != nil {
 			return err
@@ -154,8 +162,8 @@ func (s *session) rename(ctx context.Context, f *finding, step *plan.RenameStep)
 	return nil
 }
 
-// intendRename writes the journal.
-func (s *session) intendRename(ctx context.Context, f *finding, step *plan.RenameStep) error {
+// intendRename writes the journal, and returns the entry of the rename itself.
+func (s *session) intendRename(ctx context.Context, f *finding, step *plan.RenameStep) (*state.Intent, error) {
 	op := step.Ops[0]
 	list := []*state.Intent{{Kind: state.IntentLocalRename, Home: op.Mailbox, Mailbox: op.To}}
 	if op.Kind == plan.RemoteRename {
@@ -167,7 +175,7 @@ func (s *session) intendRename(ctx context.Context, f *finding, step *plan.Renam
 	for _, c := range step.Base {
 		list = append(list, &state.Intent{Kind: state.IntentBaseName, Home: c[0], Mailbox: c[1]})
 	}
-	return s.db.Update(ctx, func(tx *state.Tx) error { return tx.AddIntents(list) })
+	return list[0], s.db.Update(ctx, func(tx *state.Tx) error { return tx.AddIntents(list) })
 }
 
 // subscriptions returns the subscribed mailboxes that a rename takes along, by
@@ -188,10 +196,13 @@ func (s *session) renameRemote(ctx context.Context, f *finding, op *plan.Op) err
 		return err
 	}
 	subs := subscriptions(f, op)
-	if err := c.Rename(ctx, op.Mailbox, op.To); err != nil {
-		return err
+	refused := c.Rename(ctx, op.Mailbox, op.To)
+	if refused != nil && !maybeRenamed(refused) {
+		return refused
 	}
-	if err := s.confirmRename(ctx, c, op); err != nil {
+	if err := s.confirmRename(ctx, c, op); refused != nil && !errors.Is(err, errRenameUnseen) {
+		return refused
+	} else if err != nil {
 		return err
 	}
 	renameBoxes(f.boxes, op)
@@ -227,8 +238,11 @@ func (s *session) confirmRename(ctx context.Context, c *remote.Conn, op *plan.Op
 		s.noteAlias(op.To, other)
 	}
 	err = fmt.Errorf("the server said that it did, and does not list it as %s", op.To)
-	if there {
+	switch {
+	case there:
 		err = fmt.Errorf("the server said that it did, and has %s and still %s", op.To, op.Mailbox)
+	case still && alike(list, op.To) == "":
+		err = errRenameUnseen
 	}
 	return &mail.Error{Op: "rename mailbox", Mailbox: op.Mailbox, Kind: mail.KindMailbox, Err: err}
 }

@@ -1,15 +1,61 @@
 package sync
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"satchel/maildir"
 	"satchel/state"
 	"satchel/sync/mail"
 	"satchel/sync/plan"
+	"satchel/sync/remote"
 )
+
+// errRenameUnseen is a RENAME that the server said OK to, and that its list does not
+// show at all. The server may have done nothing, or a replica may be behind. Taken for
+// refused in the second case, what satchel renamed would look renamed by somebody else.
+// So it is awaited for as long as messages are that a server does not show.
+var errRenameUnseen = errors.New("the server does not list what it renamed")
+
+// maybeRenamed reports whether a refusal may be for a rename that a run had done before
+// it died: the server says that it has no such mailbox, or one of the new name already.
+func maybeRenamed(refused error) bool {
+	var re *remote.ResponseError
+	return errors.As(refused, &re) && (re.Code == remote.CodeNonExistent || re.Code == remote.CodeAlreadyExists)
+}
+
+// awaitRename notes that a rename is awaited, and reports whether it is. Nothing is
+// concluded about its mailboxes meanwhile.
+func (s *session) awaitRename(f *finding, begun *state.Intent, base [][2]string) bool {
+	if old := f.boxes[begun.Home]; !begun.Confirmed || old == nil || !old.Selectable || f.boxes[begun.Mailbox] != nil || !s.maybeBehind(begun.Mailbox) {
+		return false
+	}
+	s.renaming = []string{begun.Home, begun.Mailbox}
+	for _, names := range base {
+		s.renaming = append(append(s.renaming, names[:]...), cmp.Or(f.here[names[0]], names[1]))
+	}
+	return true
+}
+
+// freezeRenaming leaves the mailboxes of an awaited rename as they are. Their folders
+// are looked at, for what may have been moved there.
+func (s *session) freezeRenaming() {
+	for i, name := range s.renaming {
+		mb := s.mailboxes[name]
+		switch {
+		case mb == nil:
+		case i == 0:
+			s.freeze(mb, false, &mail.Error{Op: "rename mailbox", Mailbox: name, Kind: mail.KindMailbox,
+				Err:  fmt.Errorf("by its answer the server has it as %s, and it lists the old name only", s.renaming[1]),
+				Hint: "what is in it waits until the server lists the new name, for a day at most"})
+		default:
+			mb.blindRemote = true
+		}
+	}
+}
 
 // recoverRename ends a rename that an interrupted run had begun. A dry run goes on
 // as if it had been noted, where it was carried out.
@@ -29,6 +75,9 @@ func (s *session) recoverRename(ctx context.Context, f *finding) (again bool, er
 		case state.IntentSubscription:
 			subs = append(subs, pair)
 		}
+	}
+	if s.awaitRename(f, begun, base) {
+		return false, nil
 	}
 	if s.req.DryRun {
 		if renamedThere(f, begun) {

@@ -85,7 +85,7 @@ type session struct {
 
 func newSession(e *Engine, req Request, db *state.DB, store *maildir.Store, client *remote.Client, rep *Report) *session {
 	return &session{Engine: e, req: req, db: db, store: store, rep: rep, start: e.now(), said: map[string]bool{}, expected: map[int64]maildir.Fingerprint{}, put: map[int64]*ours{}, unheld: map[string]mail.Flags{}, unlettered: map[string]bool{}, braked: map[string]error{}, notThere: map[string]bool{},
-		compared: map[string]bool{}, copied: map[string]bool{},
+		compared: map[string]bool{}, copied: map[string]bool{}, distrust: map[fault]time.Time{},
 		pool: newPool(client, e.account.Connections, newPatience(e.account.Timeout, e.sleep, e.log), e.log), progress: Progress{Account: e.account.Name}}
 }
 

@@ -123,6 +123,7 @@ func (s *session) survey(ctx context.Context) error {
 	}
 	s.freezeSkipped(f.skipped)
 	s.freezeAside()
+	s.freezeRenaming()
 	return s.countBase(ctx)
 }
 

@@ -31,6 +31,7 @@ type view struct {
 	astray    map[*state.Intent]bool       // half moves that have one
 	begun     []*state.Intent              // those that know of marks which are ours
 	withRows  []func(*state.Tx) error      // to be noted together with the rows of mailboxes that are paired from the start
+	renaming  []string                     // the mailboxes of an awaited rename, by their old and new names in turn
 	evicted   []int64                      // rows whose UID turned out to be another message's
 	// What seems to be missing on a side may have moved meanwhile, on the server
 	// also to a mailbox that could not be looked at.
