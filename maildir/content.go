@@ -157,14 +157,15 @@ func (s *Store) Inspect(ctx context.Context, f File) (c Content, err error) {
 	return c, nil
 }
 
-// Likeness reads a message for what may show that it is another one altered.
-func (s *Store) Likeness(ctx context.Context, f File) (l mail.Likeness, err error) {
+// Likeness reads the first n bytes of a file, as many as the message has, for what may
+// show that it is another one altered.
+func (s *Store) Likeness(ctx context.Context, f File, n int64) (l mail.Likeness, err error) {
 	h, _, err := s.open("read", f)
 	if err != nil {
 		return l, err
 	}
 	r := mail.NewReading()
-	if _, err := io.Copy(r, &contextReader{ctx, h}); err != nil {
+	if _, err := io.Copy(r, &contextReader{ctx, io.LimitReader(h, n)}); err != nil {
 		return l, failed("read "+f.String()+" in", f.Folder, mail.KindMessage, errors.Join(err, h.Close()))
 	}
 	return r.Done(), h.Close()

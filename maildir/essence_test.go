@@ -63,7 +63,7 @@ func TestEssenceOfFiles(t *testing.T) {
 		if sp.Essence != d {
 			t.Fatalf("%q: delivered it has the essence %v, want %v", m, sp.Essence, d)
 		}
-		l, err := s.Likeness(ctx, f)
+		l, err := s.Likeness(ctx, f, c.DiskSize)
 		if err != nil || l.Essence != d || l.Size != c.DiskSize || l.Whole != c.RawDigest {
 			t.Fatalf("%q: likeness %+v, %v", m, l, err)
 		}

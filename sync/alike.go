@@ -97,12 +97,7 @@ func (s *session) pairByContent(ctx context.Context, list []*resemblance) error 
 // alikes returns the new messages that some new file, or an upload of the
 // journal, is about as large as.
 func (s *session) alikes() []*resemblance {
-	byBox := map[string][]*message{}
-	for _, f := range s.newLocal {
-		if !f.paired() && f.content != nil {
-			byBox[f.file.Folder] = append(byBox[f.file.Folder], f)
-		}
-	}
+	byBox := s.unpairedFiles()
 	uploads := map[string]map[*message]*state.Intent{}
 	for _, i := range s.intents {
 		if i.Kind != state.IntentAppend || isCopy(i) || slices.Contains(s.explained, i) {
@@ -132,7 +127,7 @@ func (s *session) alikes() []*resemblance {
 			}
 		}
 		for _, f := range byBox[name] {
-			if a.announced[f] == nil && aboutAsLarge(f.content.Size, m.item.Size) && mayHaveID(f, m) {
+			if a.announced[f] == nil && aboutAsLarge(f.size(), m.item.Size) && s.mayHaveID(f, m) {
 				a.files = append(a.files, f)
 			}
 		}
@@ -141,55 +136,6 @@ func (s *session) alikes() []*resemblance {
 		}
 	}
 	return list
-}
-
-// mayHaveID reports whether the Message-ID of a new message may be what became of
-// that of a file. A server may add one to a file that has none.
-func mayHaveID(f, m *message) bool {
-	id := bare(f.content.MessageID)
-	return !m.hasMessageID || id == m.messageID || id == "" && f.date == m.date
-}
-
-// narrow leaves of the files of a message those that may be it by what its header
-// tells.
-func (s *session) narrow(a *resemblance) {
-	a.files = slices.DeleteFunc(a.files, func(f *message) bool {
-		if !a.asked {
-			return false
-		}
-		switch id, ok := s.idOf(f); {
-		case !ok || id == a.id && id != "":
-			return false // or nobody can say now
-		case f.date == a.m.date && (a.announced[f] != nil || id == ""):
-			return false // a server may add a Message-ID, or write another one
-		default:
-			return id != a.id || a.hk == 0 || f.content == nil || f.content.EssenceSize != a.m.item.Size-a.hk
-		}
-	})
-	slices.SortFunc(a.files, func(x, y *message) int { return compareFiles(x, y) })
-}
-
-// compareFiles puts files in the order of their names.
-func compareFiles(x, y *message) int {
-	switch a, b := x.file.String(), y.file.String(); {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
-}
-
-// idOf returns the Message-ID of a file; not ok: it cannot be read now.
-func (s *session) idOf(f *message) (id string, ok bool) {
-	if f.content == nil {
-		c, err := s.store.Inspect(context.Background(), f.file)
-		if err != nil {
-			return "", false
-		}
-		f.content = &c
-	}
-	return bare(f.content.MessageID), true
 }
 
 // proof says whether the content of a message and that of a file show that they
@@ -299,7 +245,11 @@ func (s *session) pairBy(ctx context.Context, list []*resemblance, is proof) err
 // likenessOf reads a file once in a cycle; nil where it cannot be read now.
 func (s *session) likenessOf(ctx context.Context, f *message) (*mail.Likeness, error) {
 	if f.like == nil {
-		l, err := s.store.Likeness(ctx, f.file)
+		if _, ok := s.idOf(f); !ok {
+			s.moved = true
+			return nil, nil
+		}
+		l, err := s.store.Likeness(ctx, f.file, f.content.DiskSize)
 		if errors.Is(err, mail.ErrGone) || err != nil && ctx.Err() == nil {
 			s.moved = true
 			return nil, nil
@@ -356,7 +306,7 @@ func (s *session) pairUnsteady(ctx context.Context, list []*resemblance) error {
 func (s *session) pairApart(ctx context.Context, a *resemblance, f *message, d mail.Digest, size int64) error {
 	n, i := a.m, a.announced[f]
 	f.left = false
-	if f.row != nil { // it went up again
+	if f.row != nil { // it went up again, or its UID is void
 		f.row.Digest, f.row.Size = d, size
 		f.row.DiskSize, f.row.Form = f.content.DiskSize, formOf(f.content, f.row)
 		f.row.Identify(f.content.Essence)

@@ -1,6 +1,10 @@
 package sync
 
-import "slices"
+import (
+	"slices"
+
+	"satchel/sync/plan"
+)
 
 // stillOpen returns the messages that are not paired yet and that may still be one
 // of their files. It drops the files that are paired.
@@ -11,8 +15,13 @@ func stillOpen(list []*resemblance) []*resemblance {
 	})
 }
 
-// paired reports whether a new file found its message, or needs none.
-func (m *message) paired() bool { return m.done && !m.left }
+// paired reports whether a file found its message, or needs none.
+func (m *message) paired() bool {
+	if m.row != nil {
+		return m.item.Remote.State != plan.Removed
+	}
+	return m.done && !m.left
+}
 
 // known returns the messages that the server sent so far what was asked for.
 func known(list []*resemblance) []*resemblance {
@@ -38,9 +47,12 @@ func (s *session) leaveAlike(a *resemblance) {
 	a.m.done = true
 	s.hold(true, a.m.item.Remote.Mailbox)
 	for _, f := range a.files {
-		if f.row == nil {
+		switch {
+		case f.row == nil:
 			f.done, f.left = true, true
 			s.hold(false, f.file.Folder)
+		case f.detached:
+			s.byID[f.row.MailboxID].blindRemote = true
 		}
 	}
 }

@@ -111,7 +111,7 @@ func (s *session) isAltered(ctx context.Context, r *resized, swapped, strangers 
 	if !m.onDisk() {
 		return !swapped
 	}
-	file, err := s.store.Likeness(ctx, m.file)
+	file, err := s.store.Likeness(ctx, m.file, r.row.DiskSize)
 	if err != nil {
 		return !swapped
 	}

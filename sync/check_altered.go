@@ -16,7 +16,7 @@ import (
 
 // likeness reads the file of a row; nil when it cannot be read.
 func (c *checker) likeness(ctx context.Context, row *state.Message, folder string) *mail.Likeness {
-	like, err := c.store.Likeness(ctx, maildir.File{Folder: folder, New: row.New, Name: row.Base + row.Info})
+	like, err := c.store.Likeness(ctx, maildir.File{Folder: folder, New: row.New, Name: row.Base + row.Info}, row.DiskSize)
 	if err != nil {
 		return nil
 	}
