@@ -49,7 +49,11 @@ func (co *collector) take(f *wire.Fetch) {
 		return // no message has that; what it has is not known
 	}
 	if f.UID >= co.firstNew {
+		ours := co.ours.Contains(f.UID)
 		if co.last != 0 && f.UID > co.last {
+			if ours {
+				co.takeName(f) // it was asked for by its UID, which no window bounds
+			}
 			return
 		}
 		if id, told := messageIDOf(f); told {
@@ -59,14 +63,11 @@ func (co *collector) take(f *wire.Fetch) {
 			}
 		}
 		co.highest = max(co.highest, f.UID)
-		ours := co.ours.Contains(f.UID)
 		if !ours || f.HasSize && f.HasFlags {
 			co.takeNew(f)
 			return
 		}
-		if (len(f.EmailID) > 0 || f.HasSize) && co.hasRoom(len(co.named)) {
-			co.named = append(co.named, MessageName{UID: f.UID, EmailID: string(f.EmailID), Size: f.Size, HasSize: f.HasSize})
-		}
+		co.takeName(f)
 	}
 	if !f.HasFlags {
 		return
@@ -87,6 +88,13 @@ func (co *collector) take(f *wire.Fetch) {
 		return
 	}
 	co.flags = append(co.flags, MessageFlags{UID: f.UID, Flags: flags, ModSeq: f.ModSeq})
+}
+
+// takeName notes what was asked for about a message of ours.
+func (co *collector) takeName(f *wire.Fetch) {
+	if (len(f.EmailID) > 0 || f.HasSize) && co.hasRoom(len(co.named)) {
+		co.named = append(co.named, MessageName{UID: f.UID, EmailID: string(f.EmailID), Size: f.Size, HasSize: f.HasSize})
+	}
 }
 
 // takeID notes the Message-ID of a message that was listed before.
