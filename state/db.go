@@ -24,7 +24,7 @@ var schema string
 
 const (
 	applicationID = 0x53617463 // "Satc"
-	version       = 11         // user_version of the schema that this program writes
+	version       = 12         // user_version of the schema that this program writes
 )
 
 // Options are what tests may want beside the file.
@@ -233,6 +233,8 @@ func migrations() []string {
 		`CREATE INDEX message_size ON message(size)`,
 		// Older versions noted what was seen without saying so in meta.
 		`INSERT OR REPLACE INTO meta(key, value) SELECT '` + metaSeen + `', 'some' WHERE EXISTS (SELECT 1 FROM seen)`,
+		// A replica that is behind shows the UIDVALIDITY of before.
+		`ALTER TABLE mailbox ADD COLUMN former INTEGER NOT NULL DEFAULT 0`,
 	}
 }
 

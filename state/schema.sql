@@ -14,7 +14,8 @@ CREATE TABLE meta (
 -- or dropped, whatever PERMANENTFLAGS says. Version 5 is in removal.sql.
 -- Version 6 adds letters, what the keyword letters in the folder's file names
 -- stand for: lines as in dovecot-keywords, or '?' where an older version read
--- the folder. Version 8 is in unsent.sql.
+-- the folder. Version 8 is in unsent.sql. Version 12 adds former, the uidvalidity
+-- that the mailbox had before; 0 when it had none.
 CREATE TABLE mailbox (
     id            INTEGER PRIMARY KEY,
     name          TEXT NOT NULL UNIQUE,

@@ -114,6 +114,29 @@ func (s *session) unknownPlace(sus *suspect) bool {
 	})
 }
 
+// showsFormer reports whether the server shows a mailbox under the UIDVALIDITY that it
+// had before the present one. That one is over (RFC 3501 §2.3.1.1: what follows is
+// greater), so the server is behind: paired anew, what came since would go up again.
+// A mailbox of the base that has it may have got this name.
+func (s *session) showsFormer(mb *mailbox, ch *remote.Changes) bool {
+	v := ch.Cursor.UIDValidity
+	if mb.row == nil || v != mb.row.Former || v >= mb.row.Cursor.UIDValidity {
+		return false
+	}
+	for _, other := range s.byID {
+		if other != mb && other.row.Cursor.UIDValidity == v {
+			return false
+		}
+	}
+	if !s.maybeBehind(mb.name) {
+		return false
+	}
+	s.remoteBlind = true
+	s.rep.notice("%s: the server shows it as it was before its UIDVALIDITY changed to %d; it stays as it is until the server shows that again",
+		mb.name, mb.row.Cursor.UIDValidity)
+	return true
+}
+
 // neverCame gives up the UIDs of messages that this account put on the server, that
 // it never showed, and that its UIDNEXT has not come to in a day: no message has
 // them, whatever APPENDUID or COPYUID said. Their files are new again.

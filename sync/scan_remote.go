@@ -151,6 +151,8 @@ func (s *session) ask(ctx context.Context, reqs []remote.ChangesRequest) (again 
 		case mb == nil:
 		case ch.Err != nil:
 			s.freeze(mb, false, ch.Err)
+		case ch.UIDValidityChanged && s.showsFormer(mb, ch):
+			mb.blindRemote = true
 		case ch.UIDValidityChanged:
 			mb.detached = true
 			s.queue = slices.DeleteFunc(s.queue, func(w *window) bool { return w.mb == mb })

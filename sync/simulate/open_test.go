@@ -13,7 +13,7 @@ import (
 // simulate` holds every one to all laws.
 func openFaults() map[string][]string {
 	return map[string][]string{
-		"doubled": {"server alters & server rename", "server lags & server new world", "config exclude & disk move folder & server delete", "config exclude & disk move folder & server anew"},
+		"doubled": {"server alters & server rename", "config exclude & disk move folder & server delete", "config exclude & disk move folder & server anew"},
 		"lost":    {"server lags & disk move folder"},
 		"state":   {"server lags & server rename"},
 		// A plan does not SELECT a mailbox, and EXAMINE does not tell what it lets be done.
