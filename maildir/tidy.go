@@ -166,6 +166,18 @@ func (c *Content) Apart(d mail.Digest, size int64) {
 	}
 }
 
+// Sizes returns what the server form may be long: as the file would be sent, as it is,
+// with other line ends, or without the lines that a program added.
+func (c *Content) Sizes() []int64 {
+	all := []int64{c.Size}
+	for _, n := range []int64{c.DiskSize, c.TidySize, c.EssenceSize} {
+		if n > 0 && !slices.Contains(all, n) {
+			all = append(all, n)
+		}
+	}
+	return all
+}
+
 // Digests returns what the server form's digest may be.
 func (c *Content) Digests() []mail.Digest {
 	all := []mail.Digest{c.Digest}

@@ -31,6 +31,7 @@ func (s *session) assign(ctx context.Context, sus *suspect) error {
 		return err
 	}
 	if f != nil {
+		f.content.Is(sus.digest)
 		return s.completeUpload(ctx, i, n, f)
 	}
 	if s.unknownPlace(sus) {

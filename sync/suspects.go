@@ -27,16 +27,8 @@ func (s *session) suspects(ctx context.Context) ([]*suspect, error) {
 			in = map[int64][]*message{}
 			newHere[f.file.Folder] = in
 		}
-		in[f.content.Size] = append(in[f.content.Size], f)
-		if f.content.DiskSize != f.content.Size {
-			// Its server form may also be the file as it is.
-			in[f.content.DiskSize] = append(in[f.content.DiskSize], f)
-		}
-		if n := f.content.TidySize; n > 0 && n != f.content.Size && n != f.content.DiskSize {
-			in[n] = append(in[n], f) // or with other line ends
-		}
-		if n := f.content.EssenceSize; f.content.Housekeeping > 0 && n != f.content.DiskSize {
-			in[n] = append(in[n], f) // or without the lines that a program added
+		for _, n := range f.content.Sizes() {
+			in[n] = append(in[n], f)
 		}
 	}
 	same, err := s.sameIdentity(ctx)
@@ -79,7 +71,7 @@ func (s *session) suspects(ctx context.Context) ([]*suspect, error) {
 					c = s.messages[i.Message]
 				}
 			}
-			if c != nil && c.item.Size == m.item.Size && !slices.Contains(sus.candidates, c) {
+			if c != nil && c.mayHave(m.item.Size) && !slices.Contains(sus.candidates, c) {
 				sus.candidates = append(sus.candidates, c)
 			}
 		}
@@ -193,21 +185,29 @@ func (s *session) wantsDeepProof(m *message) bool {
 	return s.account.Policy.EditVsDelete == conflict.Delete || s.movedByUs(m) || s.ourMark(m.row.ID) != nil || s.setBack(m)
 }
 
+// mayHave reports whether a message, or a new file in one of its forms, has that size
+// on the server.
+func (m *message) mayHave(size int64) bool {
+	return m.item.Size == size || m.row == nil && m.content != nil && slices.Contains(m.content.Sizes(), size)
+}
+
 // intended returns the new file that an interrupted upload was about, wherever
-// it is now, if nothing is known of it yet. A file that is where another upload
-// of the same content began is that one's; copies often have one name.
+// it is now, if nothing is known of it yet. A program that moved it meanwhile may have
+// added lines of its own; a file as it went up is rather meant. A file that is where
+// another upload of the same content began is that one's; copies often have one name.
 func (s *session) intended(i *state.Intent) *message {
 	began := func(i *state.Intent, f *message) bool { return f.file.Folder == i.Mailbox && f.file.Base() == i.Base }
+	asSent := func(f *message) bool { return f.content.Digest == i.Digest }
 	var found *message
 	for _, f := range s.newLocal {
 		switch {
-		case f.done || f.content.Digest != i.Digest:
+		case f.done || !slices.Contains(f.content.Digests(), i.Digest):
 		case began(i, f):
 			return f
 		case slices.ContainsFunc(s.intents, func(j *state.Intent) bool {
 			return j.Kind == state.IntentAppend && j.Digest == i.Digest && began(j, f)
 		}):
-		case found == nil || f.file.Base() == i.Base:
+		case found == nil || asSent(f) && !asSent(found) || asSent(f) == asSent(found) && f.file.Base() == i.Base:
 			found = f
 		}
 	}
