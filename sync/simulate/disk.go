@@ -343,6 +343,7 @@ func diskHalf(w *World, e Event) bool {
 		return false
 	}
 	t.half = len(bytes.ReplaceAll(content[:len(content)/2], []byte("\n"), []byte("\r\n")))
+	t.halfAt = time.Now()
 	stamp(w.tree.path(f))
 	w.tree.stampFolder(folder)
 	w.half[w.tree.path(f)] = content

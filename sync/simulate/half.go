@@ -3,6 +3,7 @@ package simulate
 import (
 	"bytes"
 	"slices"
+	"time"
 )
 
 // What was copied from a file while it was half written stays the half that it was,
@@ -12,6 +13,22 @@ import (
 func (w *World) halved(content []byte) {
 	if t := w.model.tokens[w.tree.token(content)]; t != nil {
 		t.halved = true
+	}
+}
+
+// abandoned is for how long nobody has written into a file that counts as whole: the
+// Maildir convention gives one in tmp as long. SPEC §5 has a run look again only at files
+// that were fresh when they went up.
+const abandoned = 36 * time.Hour
+
+// abandon ends the writers of halves that a run, which begins now, may send as they are:
+// who has not written for so long does not go on. The half is the message then.
+func (w *World) abandon() {
+	for path, content := range w.half {
+		if t := w.model.tokens[w.tree.token(content)]; t != nil && time.Since(t.halfAt) >= abandoned {
+			t.content, t.half = t.content[:t.half], 0
+			delete(w.half, path)
+		}
 	}
 }
 

@@ -32,12 +32,13 @@ type token struct {
 	most, removals int
 	// least is how many there were when nobody had removed any.
 	least   int
-	copied  bool    // dates of copies are the copying program's
-	saved   bool    // a program wrote it into another file since the last agreement
-	took    [2]bool // by side: one of it was removed there since then
-	half    int     // how much of content was written first; 0: all
-	halved  bool    // that half may stay, beside the whole or without it
-	excused string  // why its place and flags are nobody's law until the next agreement; empty: they are
+	copied  bool      // dates of copies are the copying program's
+	saved   bool      // a program wrote it into another file since the last agreement
+	took    [2]bool   // by side: one of it was removed there since then
+	half    int       // how much of content was written first; 0: all
+	halfAt  time.Time // when that was
+	halved  bool      // that half may stay, beside the whole or without it
+	excused string    // why its place and flags are nobody's law until the next agreement; empty: they are
 	// voided: its UIDs became void since the last agreement. What was removed
 	// then may come back, and a flag that was cleared be set again, since
 	// nothing proves that they are changes.

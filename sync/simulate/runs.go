@@ -66,6 +66,7 @@ func (w *World) engine(fs maildir.FS) (*mailsync.Engine, error) {
 // run is one run of the engine, with what befalls it and what others do meanwhile.
 func (w *World) run(req mailsync.Request, f fault, actors map[int]func()) (res result, err error) {
 	w.begins()
+	w.abandon()
 	if w.lost {
 		w.model.allow(w.serverSnapshot(), w.tree.snapshot(), nil)
 	}
