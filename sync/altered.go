@@ -13,7 +13,8 @@ import (
 // account, and that has another size there than was sent.
 type resized struct {
 	row  *state.Message
-	told int64 // by the server
+	told int64       // by the server
+	sent mail.Digest // what the row says of it before it is known to be altered
 
 	header []byte
 	like   *mail.Likeness
@@ -36,6 +37,7 @@ func (s *session) learnAltered(ctx context.Context, mb *mailbox, list []*resized
 	of := map[mail.UID]*resized{}
 	for _, r := range list {
 		of[r.row.UID] = r
+		r.sent = r.row.Digest
 		req.UIDs = append(req.UIDs, r.row.UID)
 	}
 	slices.Sort(req.UIDs)
@@ -75,7 +77,7 @@ func (s *session) learnAltered(ctx context.Context, mb *mailbox, list []*resized
 			// again, and once more each time that the server does not send it.
 			continue
 		}
-		swapped := slices.ContainsFunc(list, func(o *resized) bool { return o != r && o.row.Digest == r.like.Whole })
+		swapped := slices.ContainsFunc(list, func(o *resized) bool { return o != r && o.sent == r.like.Whole })
 		if !s.isAltered(ctx, r, swapped, strangers) {
 			others[uid] = true
 		}
