@@ -77,6 +77,24 @@ func TestSettled(t *testing.T) {
 	}
 }
 
+// A time that is not to be trusted says of no folder that it is as before.
+func TestUnchanged(t *testing.T) {
+	known := Stamp{Dir: 1, Cur: 2, New: 3, Inode: 4}
+	if !known.Unchanged(known) {
+		t.Error("a folder is not as it was")
+	}
+	for _, s := range []Stamp{{0, 2, 3, 4}, {1, 0, 3, 4}, {1, 2, 0, 4}} {
+		if s.Unchanged(s) {
+			t.Error(s)
+		}
+	}
+	for _, s := range []Stamp{{9, 2, 3, 4}, {1, 9, 3, 4}, {1, 2, 9, 4}, {1, 2, 3, 9}} {
+		if s.Unchanged(known) {
+			t.Error(s)
+		}
+	}
+}
+
 // Whatever a mail program renames while a folder is read, no message is
 // missing and none is there twice.
 func TestScanRaces(t *testing.T) {

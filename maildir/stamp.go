@@ -29,10 +29,10 @@ type Stamp struct {
 	Inode         uint64 // of the folder's directory
 }
 
-// Unchanged reports whether messages present at stamp known are exactly those
-// present at s.
+// Unchanged reports whether the messages and the table of keywords at stamp known are
+// exactly those at s.
 func (s Stamp) Unchanged(known Stamp) bool {
-	return s.Cur != 0 && s.New != 0 && s.Cur == known.Cur && s.New == known.New && s.Inode == known.Inode
+	return s.Dir != 0 && s.Cur != 0 && s.New != 0 && s == known
 }
 
 // settled returns mtime when it is old enough at the time now to be trusted,

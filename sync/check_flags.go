@@ -24,7 +24,7 @@ func newFolderCheck(mb *state.Mailbox, l *maildir.Listing) *folderCheck {
 	now := l.Stamp
 	f := &folderCheck{mb: mb, listing: l, riddles: map[byte]int{}}
 	f.table = maildir.NewTable(l, (&mailbox{row: mb}).lettersBefore(l.Keywords))
-	f.still = now.Unchanged(stampOf(mb)) && now.Dir == mb.DirMTime
+	f.still = now.Unchanged(stampOf(mb))
 	return f
 }
 

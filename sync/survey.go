@@ -222,8 +222,7 @@ func (s *session) dirtyLocal(mb *mailbox) bool {
 
 // folderAsKnown reports whether the folder's stamp is the one of the base.
 func (mb *mailbox) folderAsKnown() bool {
-	return mb.folder != nil && mb.row != nil &&
-		mb.folder.Stamp.Unchanged(stampOf(mb.row)) && mb.folder.Stamp.Dir == mb.row.DirMTime
+	return mb.folder != nil && mb.row != nil && mb.folder.Stamp.Unchanged(stampOf(mb.row))
 }
 
 // stampOf returns what a folder looked like when it was last compared.
