@@ -130,6 +130,12 @@ func (w *World) includeAll() *Violation {
 		if res.err != nil {
 			return broken("error", "a run without %v failed: %v", w.acct.Exclude, res.err)
 		}
+		if !unseen(res) {
+			continue
+		}
+		if err := w.personLooks(); err != nil {
+			return broken("harness", "%v", err)
+		}
 	}
 	v := w.first(w.sameWanted)
 	for configInclude(w, Event{}) {
