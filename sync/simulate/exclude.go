@@ -158,7 +158,7 @@ func (w *World) sameWanted() *Violation {
 	waits, on := map[string]bool{}, server.where()
 	for n := range held {
 		if t := w.model.tokens[n]; held[n] && t != nil {
-			for _, box := range slices.Concat(t.base, t.left[Disk], on[n]) {
+			for _, box := range slices.Concat(t.base, t.homes, on[n]) {
 				waits[box] = true
 			}
 		}

@@ -54,6 +54,7 @@ type token struct {
 	touch  [2]bool         // since then, by side
 	places [2][]string     // where a side that touched it wants it
 	left   [2][]string     // mailboxes that a side took it out of since then
+	homes  []string        // mailboxes that the disk took it out of since then, also those that a run had brought it to
 	unseen [2]bool         // a side moved it out of a mailbox that was left out, where no run saw it go
 	hidden bool            // the server moved it into such a mailbox
 	when   [2][2]int       // by side, before which run it touched it first and last
@@ -155,6 +156,9 @@ func (t *token) leave(s Side, box string) {
 	if i := slices.Index(t.places[s], box); i >= 0 {
 		t.places[s] = slices.Delete(t.places[s], i, i+1)
 		t.left[s] = append(t.left[s], box)
+	}
+	if s == Disk {
+		t.homes = append(t.homes, box)
 	}
 }
 
@@ -288,7 +292,7 @@ func (m *model) agreed(s snapshot) {
 			t.flags[f] = true
 		}
 		t.touch, t.took, t.places, t.left, t.when, t.set = [2]bool{}, [2]bool{}, [2][]string{}, [2][]string{}, [2][2]int{}, [2]map[string]bool{{}, {}}
-		t.excused, t.voided, t.saved, t.unread, t.undone, t.unseen, t.hidden = "", false, false, false, nil, [2]bool{}, false
+		t.excused, t.voided, t.saved, t.unread, t.undone, t.homes, t.unseen, t.hidden = "", false, false, false, nil, nil, [2]bool{}, false
 		// A removal was carried out or overruled; what is there is what must stay.
 		t.most, t.least, t.removals = len(where[n]), len(where[n]), 0
 	}
