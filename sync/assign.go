@@ -160,7 +160,7 @@ func (s *session) meet(n, f *message, sent mail.Digest) {
 	f.done = true
 	n.done = true
 	s.inherit(n, f.file.Base(), sent, f.content.Digest)
-	n.content, n.file = f.content, f.file
+	n.content, n.file, n.reading = f.content, f.file, f.reading
 	base := n.item.Local.Base
 	n.item.Local, n.item.Size, n.item.CopyOf = f.item.Local, f.content.Size, nil
 	n.item.Local.Base = base
@@ -370,11 +370,12 @@ func (s *session) completeUpload(ctx context.Context, i *state.Intent, n, f *mes
 		row.RemoteFlags = s.shown(at, common, n.item.Remote.Flags)
 	}
 	n.done, f.done = true, true
-	m := &message{row: row, file: f.file, content: f.content, uid: n.uid, date: n.date, emailID: n.emailID}
+	m := &message{row: row, file: f.file, reading: f.reading, content: f.content, uid: n.uid, date: n.date, emailID: n.emailID}
 	m.item = plan.Item{InBase: true, Size: row.Size, Ref: m,
 		Local:  plan.Side{State: plan.Same, Mailbox: f.file.Folder, Key: f.item.Local.Key, Flags: f.item.Local.Flags, Base: common},
 		Remote: plan.Side{State: plan.Same, Mailbox: n.item.Remote.Mailbox, Key: n.item.Remote.Key, Flags: n.item.Remote.Flags, Base: row.RemoteFlags}}
 	m.refresh(home.name)
+	m.place(home.row.ID, f.file) // what the file shows beyond the base is still to be seen
 	if s.req.DryRun || home.detached {
 		s.rowLater(m)
 		return nil
