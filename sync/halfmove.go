@@ -114,8 +114,7 @@ func (s *session) splitMove(ctx context.Context, i *state.Intent, n, from *messa
 	row := *from.row
 	row.ID, row.MailboxID, row.UID, row.EmailID = 0, to.row.ID, n.uid, n.emailID
 	if from.onDisk() {
-		row.New, row.Base = from.file.New, from.file.Base()
-		row.Info = from.file.Name[len(row.Base):]
+		from.noteName(&row, from.file)
 	}
 	if s.pool.shares() {
 		return s.keptMove(ctx, n, from, &row)
@@ -145,7 +144,7 @@ func (s *session) splitMove(ctx context.Context, i *state.Intent, n, from *messa
 		delete(s.messages, row.ID)
 		s.rowLater(m)
 	}
-	m.file, m.content = from.file, from.content
+	m.file, m.reading, m.content = from.file, from.reading, from.content
 	m.item.Local = from.item.Local
 	if m.item.Local.State == plan.Removed {
 		m.item.Local.Mailbox = to.name

@@ -107,7 +107,7 @@ func ref(it *plan.Item) *message { return it.Ref.(*message) }
 
 // settled takes into the row that the change of flags in op reached its side.
 func (m *message) settled(op *plan.Op, unheld mail.Flags) {
-	delta := op.Delta
+	delta, before := op.Delta, m.row.LocalFlags
 	delta.Add = delta.Add.Minus(unheld)
 	switch op.Kind {
 	case plan.RemoteFlags, plan.SettleLocal:
@@ -117,24 +117,37 @@ func (m *message) settled(op *plan.Op, unheld mail.Flags) {
 		m.row.RemoteFlags = m.row.RemoteFlags.Apply(op.Learned)
 		m.row.LocalFlags = m.row.LocalFlags.Apply(delta)
 	}
+	if !m.row.LocalFlags.Equal(before) {
+		// The name shows the flags of before. Where the file is in another folder than
+		// the row, nothing notes the one that it has now.
+		m.row.Info = infoUnknown
+	}
 }
 
 // infoUnknown stands in a row for a file name whose flags the base has not
 // taken over: it names no file, so the next scan looks at the file again.
 const infoUnknown = "/"
 
-// place notes in the row where the file is. The name is noted only when the
-// base holds the flags that it shows; otherwise a change that could not be
-// applied yet would never be seen again.
+// place notes in the row where the file is.
 func (m *message) place(mailboxID int64, f maildir.File) {
+	if m.noteName(m.row, f) {
+		m.row.MailboxID = mailboxID
+	}
+}
+
+// noteName notes in a row how the file of m is called, unless this cycle did not look at its
+// folder. The name is noted only when the base holds the flags that it shows; otherwise a
+// change that could not be applied yet would never be seen again.
+func (m *message) noteName(row *state.Message, f maildir.File) bool {
 	if strings.Contains(f.Name, infoUnknown) {
-		return // this cycle did not look at the folder
+		return false
 	}
-	m.row.MailboxID, m.row.New, m.row.Base = mailboxID, f.New, f.Base()
-	m.row.Info = f.Name[len(m.row.Base):]
-	if !m.row.LocalFlags.Equal(m.item.Local.Flags) || m.reading.Open {
-		m.row.Info = infoUnknown
+	row.New, row.Base = f.New, f.Base()
+	row.Info = f.Name[len(row.Base):]
+	if !row.LocalFlags.Equal(m.item.Local.Flags) || m.reading.Open {
+		row.Info = infoUnknown
 	}
+	return true
 }
 
 // newRow joins a file and a message of the server; flags are the caller's.

@@ -191,8 +191,8 @@ func (m *message) rebase(d mail.Delta, side plan.Side, otherUnseen *plan.Side) b
 	m.row.LocalFlags = m.row.LocalFlags.Apply(done)
 	m.row.RemoteFlags = m.row.RemoteFlags.Apply(done)
 	m.item.Local.Base, m.item.Remote.Base = m.row.LocalFlags, m.row.RemoteFlags
-	if m.onDisk() && !m.item.Local.Flags.Equal(m.row.LocalFlags) {
-		m.row.Info = infoUnknown // or a run after a further death would not see it
+	if m.onDisk() {
+		m.row.Info = infoUnknown // it shows the flags of before; the look at the folder has the name
 	}
 	if otherUnseen != nil {
 		otherUnseen.Flags = otherUnseen.Flags.Apply(done)
