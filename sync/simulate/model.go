@@ -43,8 +43,8 @@ type token struct {
 	// then may come back, and a flag that was cleared be set again, since
 	// nothing proves that they are changes.
 	voided bool
-	// unread: its letters stand for keywords of which no run can know. undone
-	// are the flags that a side had set before it removed the message.
+	// unread: its letters stand for keywords of which no run can know. undone are the
+	// flags that a side had set before it removed the message, or cleared while a run moved it.
 	unread bool
 	undone map[string]bool
 
@@ -151,6 +151,14 @@ func (m *model) moved(s Side, n int, from, to string) {
 // unreadable notes that the letters of a message lost their meaning before any run
 // could read them.
 func (m *model) unreadable(s Side, n int) { m.begin(s, n).unread = true }
+
+// undo notes that a flag may be as it was or as a side set it.
+func (t *token) undo(flag string) {
+	if t.undone == nil {
+		t.undone = map[string]bool{}
+	}
+	t.undone[flag] = true
+}
 
 func (t *token) leave(s Side, box string) {
 	if i := slices.Index(t.places[s], box); i >= 0 {

@@ -85,8 +85,21 @@ func (w *World) setFlag(x onServer, flag string, on bool) bool {
 		return false
 	}
 	w.model.flagged(Server, x.token, flag, on)
+	if !on && w.onItsWay(x) {
+		w.model.tokens[x.token].undo(flag)
+	}
 	w.note("server: %d in %s: %s %v", x.token, x.box, flag, on)
 	return true
+}
+
+// onItsWay reports whether the run that is at work is to put a message elsewhere because the
+// disk has it there, or has done so. A flag that is missing behind that may be one that the
+// new mailbox did not store, or one that somebody cleared since the run looked: nothing
+// tells, so it may be set again, as the README says.
+func (w *World) onItsWay(x onServer) bool {
+	t := w.model.tokens[x.token]
+	came := slices.Contains(t.places[Disk], x.box) && !slices.Contains(w.lag.past.UIDs(w.onWire(x.box)), x.msg.UID)
+	return w.model.during && (came || slices.Contains(t.left[Disk], x.box))
 }
 
 func serverFlag(w *World, e Event) bool {
