@@ -142,6 +142,8 @@ func (s *session) findYoung(ctx context.Context, y state.Young, rows []*state.Me
 	switch {
 	case m == nil:
 		return false, s.halfSent(ctx, y)
+	case slices.ContainsFunc(s.stumps, func(st *stump) bool { return st.m == m }):
+		return false, nil // it began to go up twice, the second time to the mailbox that its folder became
 	case m.item.Local.State == plan.Removed:
 		return false, s.movedStump(ctx, y, m)
 	case !m.onDisk():
