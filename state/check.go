@@ -65,7 +65,7 @@ func invariants() []string {
 			`m.pending <> 0 AND (SELECT outcome = 'ok' AND scope <> '' FROM run ORDER BY id DESC LIMIT 1)`),
 		`SELECT ` + subject + `, 'shares its file with uid ' || o.uid` + from +
 			`JOIN message o ON o.mailbox_id = m.mailbox_id AND o.base = m.base AND o.is_new = m.is_new AND o.info = m.info AND o.id > m.id
-			WHERE m.info <> '/' AND m.pending = 0 AND o.pending = 0 AND NOT EXISTS (SELECT 1 FROM intent i WHERE i.message_id IN (m.id, o.id))` + order,
+			WHERE m.info NOT LIKE '/%' AND m.pending = 0 AND o.pending = 0 AND NOT EXISTS (SELECT 1 FROM intent i WHERE i.message_id IN (m.id, o.id))` + order,
 		`SELECT name, '', 'UIDNEXT ' || uidnext || ' and mod-sequence ' || highestmodseq || ' without UIDVALIDITY'
 			FROM mailbox WHERE uidvalidity = 0 AND (uidnext <> 0 OR highestmodseq <> 0) ORDER BY id`,
 		`SELECT name, '', 'cursor out of range' FROM mailbox WHERE uidvalidity NOT BETWEEN 0 AND 4294967295

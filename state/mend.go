@@ -37,7 +37,7 @@ func (t *Tx) Mend() error {
 		OR pending <> 0 AND (SELECT outcome = 'ok' AND scope <> '' FROM run ORDER BY id DESC LIMIT 1)
 		OR pending = 0 AND EXISTS (SELECT 1 FROM message o
 			WHERE o.mailbox_id = message.mailbox_id AND o.base = message.base AND o.is_new = message.is_new AND o.info = message.info
-			AND o.info <> '/' AND o.id <> message.id AND o.pending = 0
+			AND o.info NOT LIKE '/%' AND o.id <> message.id AND o.pending = 0
 			AND NOT EXISTS (SELECT 1 FROM intent i WHERE i.message_id IN (message.id, o.id)))`)
 	if err != nil {
 		return err

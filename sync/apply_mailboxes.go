@@ -2,6 +2,7 @@ package sync
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"satchel/maildir"
@@ -64,28 +65,34 @@ func (a *applier) createLocal(ctx context.Context, op *plan.Op) error {
 
 // startAnewLocally forgets the messages of a folder that comes back before it
 // is made. A run that is stopped with the folder made and still empty would
-// leave rows whose files seem to have been removed one by one.
+// leave rows whose files seem to have been removed one by one. Those of which the
+// files may be elsewhere keep their rows, which say so.
 func (a *applier) startAnewLocally(ctx context.Context, mb *mailbox) error {
 	if mb.row == nil {
 		return nil
 	}
 	var gone []int64
+	var away []*state.Message
 	for _, m := range a.messages {
-		if m.row.MailboxID == mb.row.ID && m.item.Local.State == plan.Removed && m.row.ID > 0 {
+		switch {
+		case m.row.MailboxID != mb.row.ID || m.item.Local.State != plan.Removed || m.row.ID <= 0:
+		case m.notHeld():
 			gone = append(gone, m.row.ID)
 			m.row.ID, m.id = 0, 0
+		default:
+			m.row.Info = infoAway
+			away = append(away, m.row)
 		}
 	}
 	v := a.validity(mb)
 	if mb.detached {
 		v = mb.row.Cursor.UIDValidity // what moved elsewhere on disk still has a row, under a void UID
 	}
-	mb.row.Cursor = mail.Cursor{UIDValidity: v} // all is reported anew
+	if len(gone) > 0 || len(away) == 0 {
+		mb.row.Cursor = mail.Cursor{UIDValidity: v} // all is reported anew
+	}
 	return a.commit(ctx, func(tx *state.Tx) error {
-		if err := tx.DeleteMessages(gone...); err != nil {
-			return err
-		}
-		return tx.PutMailbox(mb.row)
+		return errors.Join(tx.DeleteMessages(gone...), tx.PutMessages(away), tx.PutMailbox(mb.row))
 	})
 }
 

@@ -52,7 +52,7 @@ func (s *session) message(row *state.Message) *message {
 	m := &message{row: row, uid: row.UID, date: row.Date, emailID: row.EmailID,
 		file: maildir.File{Folder: mb.name, New: row.New, Name: row.Base + row.Info}}
 	m.item = plan.Item{
-		InBase: true, Size: row.Size, Ref: m,
+		InBase: true, Size: row.Size, Away: row.Info == infoAway, Ref: m,
 		Local:  plan.Side{State: plan.Same, Mailbox: mb.name, Key: row.Base, Flags: row.LocalFlags, Base: row.LocalFlags},
 		Remote: plan.Side{State: plan.Same, Mailbox: mb.name, Key: uidKey(row.UID), Flags: row.RemoteFlags, Base: row.RemoteFlags},
 	}
@@ -127,6 +127,10 @@ func (m *message) settled(op *plan.Op, unheld mail.Flags) {
 // infoUnknown stands in a row for a file name whose flags the base has not
 // taken over: it names no file, so the next scan looks at the file again.
 const infoUnknown = "/"
+
+// infoAway stands there for the name of a file that was not in its folder when a run made
+// that again, and may be elsewhere; see plan.Item.Away. It names no file either.
+const infoAway = "//"
 
 // place notes in the row where the file is.
 func (m *message) place(mailboxID int64, f maildir.File) {

@@ -83,6 +83,9 @@ type Item struct {
 	// it is not where it was: its file may be in a place that is not synced, or
 	// cannot be read. "": it is gone.
 	Held string
+	// Away means that its folder was removed and made again without it, since its
+	// file may be elsewhere (Held). Its own removal is none that anybody made.
+	Away bool
 	// Awaited means that the server does not show the message yet, or that a run copied
 	// it there to move it, and the server does not show the copy.
 	Awaited bool

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"slices"
 )
 
@@ -39,20 +40,19 @@ func (p *maker) needed() map[place]bool {
 		return needed
 	}
 	for _, o := range p.plan.Ops {
-		to := o.To
-		if to == "" {
-			to = o.Mailbox
-		}
 		switch {
 		case o.Item == nil:
 		case o.Kind.Local():
-			needed[place{CreateLocal, to}] = true
+			needed[place{CreateLocal, o.goal()}] = true
 		case o.Kind.Remote():
-			needed[place{CreateRemote, to}] = true
+			needed[place{CreateRemote, o.goal()}] = true
 		}
 	}
 	return needed
 }
+
+// goal returns the mailbox where the message is behind the operation.
+func (o Op) goal() string { return cmp.Or(o.To, o.Mailbox) }
 
 // places returns the mailboxes that an operation concerns.
 func (o Op) places() []string {

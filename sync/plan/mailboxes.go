@@ -32,6 +32,18 @@ func (p *maker) makeMailboxes() {
 	}
 }
 
+// makeForOthers makes folders again for messages that come to them, though others
+// that were in them may be elsewhere on disk: these stay in the base (Item.Away).
+func (p *maker) makeForOthers() {
+	for i := range p.in.Mailboxes {
+		m := &p.in.Mailboxes[i]
+		if m.InBase && m.Remote && !m.Local && p.restore[m.Name] && p.held[m.Name] && !p.awaited[m.Name] &&
+			slices.ContainsFunc(p.plan.Ops, func(o Op) bool { return o.Item != nil && o.Kind.Local() && o.goal() == m.Name }) {
+			p.add(Op{Kind: CreateLocal, Mailbox: m.Name})
+		}
+	}
+}
+
 // restored finds the mailboxes that one side removed but that must stay: the
 // policy says so, or they hold messages that the removal would take along
 // unseen (SPEC §6, mailbox removed).

@@ -83,7 +83,7 @@ func Make(in Input) *Plan {
 	for i := range in.Mailboxes {
 		p.mailboxes[in.Mailboxes[i].Name] = &in.Mailboxes[i]
 	}
-	p.held = held(&in)
+	p.held, p.awaited = held(&in)
 	p.restore = restored(&in)
 	p.makeMailboxes()
 	for _, it := range in.Items {
@@ -94,6 +94,7 @@ func Make(in Input) *Plan {
 	p.holdBack()
 	p.drop(func(o Op) bool { return o.Item != nil && p.leftOut(o) }) // what is not done pulls no brake
 	p.halt()
+	p.makeForOthers()
 	p.removeMailboxes()
 	needed := p.needed()
 	p.drop(func(o Op) bool { return o.Item == nil && !needed[place{o.Kind, o.Mailbox}] && p.leftOut(o) })
@@ -112,7 +113,9 @@ type maker struct {
 	restore map[string]bool
 	// held holds the mailboxes of which a message may be elsewhere on disk.
 	held map[string]bool
-	plan *Plan
+	// awaited holds those of which the server does not show one.
+	awaited map[string]bool
+	plan    *Plan
 	// conflicts becomes plan.Conflicts, as far as they are settled.
 	conflicts []found
 }
@@ -240,7 +243,7 @@ func (p *maker) download(it *Item) {
 func (p *maker) removedLocally(it *Item) {
 	from := it.Remote.Mailbox
 	switch {
-	case p.restore[it.Local.Mailbox] && it.Remote.State != Moved && !it.leftover():
+	case (p.restore[it.Local.Mailbox] || it.Away) && it.Remote.State != Moved && !it.leftover():
 		p.download(it)
 	case p.trashes() && it.Remote.State == Moved && from == p.in.Trash:
 		p.download(it) // moved to the trash there, removed here: that is the same
