@@ -71,7 +71,8 @@ type Intent struct {
 	Digest  mail.Digest
 	Size    int64
 	// Confirmed: the server said OK to it, and neither said nor showed what became
-	// of the message, or of the mailbox that it was to rename.
+	// of the message, or of the mailbox that it was to rename. Of an IntentExpunge:
+	// EXPUNGE may have been sent.
 	Confirmed bool
 }
 
@@ -99,9 +100,16 @@ func (t *Tx) AddIntents(list []*Intent) error {
 // DeleteIntents forgets intents that were carried out, or were found not to be.
 func (t *Tx) DeleteIntents(ids ...int64) error { return t.allOf("DELETE FROM intent WHERE id", ids) }
 
-// ConfirmIntents notes of intents that the server said OK to them; see Intent.Confirmed.
+// ConfirmIntents makes intents confirmed; see [Intent.Confirmed].
 func (t *Tx) ConfirmIntents(ids ...int64) error {
 	return t.allOf("UPDATE intent SET confirmed=1 WHERE id", ids)
+}
+
+// Repoint notes the row of an intent whose message got another one. What the journal
+// does not have any more stays forgotten.
+func (t *Tx) Repoint(i *Intent) error {
+	_, err := t.exec("UPDATE intent SET message_id=? WHERE id=?", i.Message, i.ID)
+	return err
 }
 
 // Intents returns the journal in the order in which it was written.

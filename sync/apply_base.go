@@ -26,8 +26,10 @@ func (a *applier) base(ctx context.Context, ops []plan.Op) error {
 			a.setDate(ref(op.Item), ref(op.Item).date)
 		}
 	}
+	void := map[int64]*message{} // by row
 	for _, m := range a.messages {
 		if m.detached {
+			void[m.row.ID] = m
 			m.row.ID, m.id = 0, 0 // it gets a new row
 		}
 	}
@@ -46,16 +48,8 @@ func (a *applier) base(ctx context.Context, ops []plan.Op) error {
 				return err
 			}
 		}
-		for _, n := range detached {
-			mb := a.mailboxes[n]
-			if err := tx.Detach(mb.row.ID); err != nil {
-				return err
-			}
-			mb.row.Cursor = mail.Cursor{UIDValidity: a.validity(mb)}
-			mb.row.LookAgain()
-			if err := tx.PutMailbox(mb.row); err != nil {
-				return err
-			}
+		if err := a.startPairing(tx, detached); err != nil {
+			return err
 		}
 		var n notes
 		for _, i := range a.explained {
@@ -80,6 +74,9 @@ func (a *applier) base(ctx context.Context, ops []plan.Op) error {
 		if err := n.write(tx); err != nil {
 			return err
 		}
+		if err := a.followRows(tx, void); err != nil {
+			return err
+		}
 		for _, note := range a.withRows {
 			if err := note(tx); err != nil {
 				return err
@@ -100,6 +97,36 @@ func (a *applier) base(ctx context.Context, ops []plan.Op) error {
 		}
 	}
 	return err
+}
+
+// startPairing drops the rows of mailboxes that are paired anew.
+func (a *applier) startPairing(tx *state.Tx, names []string) error {
+	for _, n := range names {
+		mb := a.mailboxes[n]
+		if err := tx.Detach(mb.row.ID); err != nil {
+			return err
+		}
+		mb.row.Cursor = mail.Cursor{UIDValidity: a.validity(mb)}
+		mb.row.LookAgain()
+		if err := tx.PutMailbox(mb.row); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// followRows makes the journal speak of messages by their new rows; old are those by
+// their old ones. What is left of a removal would have no message else.
+func (a *applier) followRows(tx *state.Tx, old map[int64]*message) error {
+	for _, i := range a.intents {
+		if m := old[i.Message]; i.Message != 0 && m != nil && m.row.ID != 0 {
+			i.Message = m.row.ID
+			if err := tx.Repoint(i); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // agreed brings rows up to what both sides agree on, and to where what was

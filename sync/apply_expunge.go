@@ -25,6 +25,9 @@ var errWaits = errors.New("other messages are marked \\Deleted")
 // \Deleted, then UID EXPUNGE of exactly those that took it.
 func (a *applier) expunge(ctx context.Context, c *remote.Conn, sel *remote.Selection, mb *mailbox, group []*laneChange) error {
 	if since := unchangedSince(mb); since > 0 && sel.CanDiscard() && !slices.ContainsFunc(group, a.mayBeMarked) {
+		if err := a.noteExpunge(ctx, group); err != nil {
+			return err
+		}
 		return a.discard(ctx, sel, since, group)
 	}
 	err := a.storeFlags(ctx, sel, mb, group, func(*laneChange) mail.Delta {
@@ -41,6 +44,9 @@ func (a *applier) expunge(ctx context.Context, c *remote.Conn, sel *remote.Selec
 	}
 	if len(ready) == 0 {
 		return nil
+	}
+	if err := a.noteExpunge(ctx, ready); err != nil {
+		return err
 	}
 	err = sel.Expunge(ctx, uidsOf(ready))
 	if err == nil {
@@ -64,10 +70,26 @@ func (a *applier) expunge(ctx context.Context, c *remote.Conn, sel *remote.Selec
 	return nil
 }
 
+// noteExpunge has the journal say of what moves left behind that it may be gone from
+// now on. What is not there before is somewhere else; see strayed.
+func (a *applier) noteExpunge(ctx context.Context, group []*laneChange) error {
+	var ids []int64
+	for _, x := range group {
+		if i := a.postponedBefore(x.m.row.ID); i != nil && !i.Confirmed {
+			i.Confirmed = true
+			ids = append(ids, i.ID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	return a.commit(ctx, func(tx *state.Tx) error { return tx.ConfirmIntents(ids...) })
+}
+
 // mayBeMarked reports whether a message has \Deleted already: then EXPUNGE would
 // take it even when STORE passes it by, because somebody changed it.
 func (a *applier) mayBeMarked(x *laneChange) bool {
-	return x.m.item.Remote.Flags.System&mail.Deleted != 0 || a.ourMark(x.m.row.ID) != nil
+	return x.m.isDeleted() || a.ourMark(x.m.row.ID) != nil
 }
 
 // discard does both in one flight.

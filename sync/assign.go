@@ -10,21 +10,14 @@ import (
 	"satchel/sync/plan"
 )
 
-// assign decides what a recognised message is, in this order: what half a move
-// left, an interrupted upload, nothing as long as the server is behind, a message that
+// assign decides what a recognised message is, if it is not what half a move left
+// (followStrays), in this order: an interrupted upload, nothing as long as the server is behind, a message that
 // moved with its file, the other half of a new file, a message that moved, a copy.
 func (s *session) assign(ctx context.Context, sus *suspect) error {
 	n := sus.m
 	if n.replaces != 0 {
 		s.copyOf(n, sus)
 		return nil
-	}
-	i, m, err := s.original(ctx, n, sus.digest)
-	if err != nil {
-		return err
-	}
-	if m != nil {
-		return s.followStray(ctx, i, m, n)
 	}
 	i, f, err := s.uploadedBefore(ctx, sus)
 	if err != nil {

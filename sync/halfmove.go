@@ -44,8 +44,7 @@ func (s *session) after(i *state.Intent, m *message) bool {
 
 // marked reports whether the message got \Deleted since the base.
 func (m *message) marked() bool {
-	r := m.item.Remote
-	return r.Flags.System&mail.Deleted != 0 && r.Base.System&mail.Deleted == 0
+	return m.isDeleted() && m.item.Remote.Base.System&mail.Deleted == 0
 }
 
 // awaited reports whether a suspect may be what an interrupted run moved to where

@@ -54,7 +54,7 @@ func (s *session) matchRemote(ctx context.Context) error {
 		s.proven[sus.digest] = append(s.proven[sus.digest], sus.m)
 	}
 	putFirst(suspects, (*suspect).meetsAtDate)
-	// Originals of half moves go before their copies, and these before others. Of
+	// Originals of half moves are found first, then their copies, then others. Of
 	// those, messages that stayed in their mailbox go first, or they would lose
 	// their rows to copies elsewhere, and ahead of these the ones that have their UIDs.
 	for _, is := range []func(m, n *message) bool{s.stayed, s.keptUID} {
@@ -63,9 +63,11 @@ func (s *session) matchRemote(ctx context.Context) error {
 		})
 	}
 	putFirst(suspects, s.awaited)
-	putFirst(suspects, func(sus *suspect) bool { return len(s.strays[sus.m]) > 0 })
+	if err := s.followStrays(ctx, suspects); err != nil {
+		return err
+	}
 	for _, sus := range suspects {
-		if !sus.digest.IsZero() {
+		if !sus.digest.IsZero() && !sus.m.done {
 			if err := s.assign(ctx, sus); err != nil {
 				return err
 			}

@@ -40,7 +40,7 @@ func (s *session) findGaps(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.byHalves = c.MovesByHalves()
+	s.byHalves, s.inCycles = c.MovesByHalves(), !c.RemovesExactly()
 	for name, from := range lowest {
 		mb := s.mailboxes[name]
 		switch {

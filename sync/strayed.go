@@ -12,7 +12,8 @@ import (
 
 // The original of a half move (halfmove.go) may be elsewhere when the next run
 // looks: another client renamed the mailbox that it is in, or moved it to where the
-// run was moving it. Taken for a message of its own it would stay beside its copy.
+// run was moving it. Or it is where it was, under another UID, because UIDVALIDITY
+// changed. Taken for a message of its own it would stay beside its copy.
 // So the journal and the base follow it first, and then it is as if it had never
 // been anywhere else.
 
@@ -39,19 +40,39 @@ func (s *session) unfinished(i *state.Intent) *message {
 }
 
 // strayed reports whether n is the original of the move that i tells of, if it
-// has the content: in the mailbox of before, which got another name, as the same
-// UIDVALIDITY and UID prove, or marked by us and beside its copy.
+// has the content: in the mailbox of before, of which all UIDs are void, or which got
+// another name, as the same UIDVALIDITY and UID prove; or beside its copy, and marked
+// by us, or not removed yet.
 func (s *session) strayed(i *state.Intent, m, n *message) bool {
 	home, mb := s.byID[m.row.MailboxID], s.mailboxes[n.item.Remote.Mailbox]
-	if home == mb || mb.detached || m.row.Size != n.item.Size {
+	switch {
+	case m.row.Size != n.item.Size:
+		return false
+	case home == mb || mb.detached:
+		return home == mb && mb.detached
+	case n.uid == m.row.UID && s.validity(mb) == home.row.Cursor.UIDValidity && (home.remote == nil || home.detached):
+		return true
+	case i.Mailbox != mb.name || i.Kind != state.IntentExpunge && !s.after(i, n):
 		return false
 	}
-	if n.uid == m.row.UID && s.validity(mb) == home.row.Cursor.UIDValidity && (home.remote == nil || home.detached) {
-		return true
-	}
-	return i.Mailbox == mb.name && marks(i) && n.item.Remote.Flags.Has(mail.Flags{System: mail.Deleted}) &&
-		(i.Kind == state.IntentExpunge || s.after(i, n))
+	return !s.mayHaveRemoved(i) || marks(i) && n.isDeleted()
 }
+
+// mayHaveRemoved reports whether the run that i is of may have come to the removal of
+// the original. If not, and it is not where it was, another client has moved it. If so,
+// a message beside the copy may be one that somebody made of it.
+func (s *session) mayHaveRemoved(i *state.Intent) bool {
+	switch i.Kind {
+	case state.IntentExpunge:
+		return i.Confirmed
+	case state.IntentRemoteMove:
+		return !s.inCycles
+	}
+	return true
+}
+
+// isDeleted reports whether the server shows \Deleted on a message.
+func (m *message) isDeleted() bool { return m.item.Remote.Flags.System&mail.Deleted != 0 }
 
 // findStrays notes for the new messages on the server of which interrupted moves
 // they may be the original.
@@ -71,6 +92,27 @@ func (s *session) findStrays() {
 	}
 }
 
+// followStrays finds the originals of interrupted moves among the suspects, before
+// their copies could be taken for them: those that are marked first, as originals are.
+func (s *session) followStrays(ctx context.Context, suspects []*suspect) error {
+	for _, marked := range []bool{true, false} {
+		for _, sus := range suspects {
+			n := sus.m
+			if sus.digest.IsZero() || n.done || n.replaces != 0 || n.isDeleted() != marked {
+				continue
+			}
+			i, m, err := s.original(ctx, n, sus.digest)
+			if err == nil && m != nil {
+				err = s.followStray(ctx, i, m, n)
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // original returns the interrupted move of which n, of which the content is
 // proven, is the original, and the message as the base has it.
 func (s *session) original(ctx context.Context, n *message, d mail.Digest) (*state.Intent, *message, error) {
@@ -88,10 +130,13 @@ func (s *session) original(ctx context.Context, n *message, d mail.Digest) (*sta
 
 // lone reports whether n is where the copy of the original m was put, and no other
 // one is: then n is that copy, which somebody marked, or the original in place of a
-// copy that somebody removed, and wanted there.
+// copy that somebody removed, and wanted there. In the mailbox of before it is lone
+// where other messages of that content account for all that are there.
 func (s *session) lone(ctx context.Context, i *state.Intent, m, n *message) (bool, error) {
 	mb := s.mailboxes[n.item.Remote.Mailbox]
 	switch {
+	case s.byID[m.row.MailboxID] == mb:
+		return s.accountedFor(m, mb), nil
 	case i.Mailbox != mb.name:
 		return false, nil
 	case i.Kind != state.IntentExpunge:
@@ -106,10 +151,31 @@ func (s *session) lone(ctx context.Context, i *state.Intent, m, n *message) (boo
 	}), err
 }
 
+// accountedFor reports whether a mailbox that is paired anew shows no more messages of
+// the content of m than the base has of it there beside m.
+func (s *session) accountedFor(m *message, mb *mailbox) bool {
+	open := 0
+	for _, n := range s.proven[m.row.Digest] {
+		if !n.done && n.item.Remote.Mailbox == mb.name {
+			open++
+		}
+	}
+	for _, o := range s.messages {
+		if o != m && o.detached && o.item.Remote.State == plan.Removed && o.row.MailboxID == m.row.MailboxID && o.row.Digest == m.row.Digest {
+			open--
+		}
+	}
+	return open <= 0
+}
+
 // followStray makes the base and the journal know of the original m where it is now,
 // as n. Where its mailbox has no row yet, all of that move waits for one.
 func (s *session) followStray(ctx context.Context, i *state.Intent, m, n *message) error {
 	home, to := s.byID[m.row.MailboxID], s.mailboxes[n.item.Remote.Mailbox]
+	if home == to {
+		s.movedTo(m, n) // its row is written anew, and the journal follows that
+		return nil
+	}
 	n.done = true
 	m.item.Remote.State = plan.Same
 	if to.row == nil {
@@ -140,7 +206,7 @@ func (s *session) followStray(ctx context.Context, i *state.Intent, m, n *messag
 			x.Mailbox = to.name
 		}
 		if x.Kind == state.IntentExpunge {
-			x.UID = n.uid
+			x.UID, x.Confirmed = n.uid, false
 		}
 		over, now = append(over, j.ID), append(now, &x)
 		s.intents[k] = &x

@@ -26,6 +26,7 @@ type view struct {
 	waiting   []*state.Intent              // those whose file may be on its way between two folders
 	gaps      map[string]int64             // by mailbox, what came there since the journal was written and is not there any more
 	byHalves  bool                         // the server has no MOVE
+	inCycles  bool                         // nor UIDPLUS: one cycle copies, and the next one removes
 	strays    map[*message][]*state.Intent // by new message, the half moves of which it may be the original
 	proven    map[mail.Digest][]*message   // new messages of which the content is known
 	astray    map[*state.Intent]bool       // half moves that have one
