@@ -93,14 +93,14 @@ func (s *session) awaitMoves(ctx context.Context) error {
 		if m == nil || !m.item.Remote.State.Present() || m.item.Remote.Mailbox == i.Mailbox {
 			continue
 		}
-		may, err := s.mayCome(ctx, i)
-		if err != nil {
-			return err
-		}
 		if err := s.recallUnsent(ctx); err != nil {
 			return err
 		}
-		if note := s.awaitMove(i, m, may); note != nil {
+		note, err := s.awaitMove(ctx, i, m)
+		if err != nil {
+			return err
+		}
+		if note != nil {
 			notes = append(notes, note)
 		}
 	}
@@ -109,34 +109,43 @@ func (s *session) awaitMoves(ctx context.Context) error {
 
 // awaitMove does so for the message m of i, whose copy may come to be shown or not,
 // and returns what is to be remembered of it.
-func (s *session) awaitMove(i *state.Intent, m *message, may bool) *state.Unsent {
+func (s *session) awaitMove(ctx context.Context, i *state.Intent, m *message) (*state.Unsent, error) {
 	note := &state.Unsent{Mailbox: i.Mailbox, Base: m.row.Base, Digest: m.row.Digest, Tried: s.now()}
 	sent, since := 1, time.Time{}
 	if u := s.unsentFiles[fileKey{note.Mailbox, note.Base}]; u != nil && u.Digest == note.Digest && u.Answer == "" {
 		sent, since = u.Sent+1, u.Tried
 	}
-	late := !since.IsZero() && s.now().Sub(since) >= believeBehind
-	if again := !may || late && sent < maxSent || s.req.Full; again && !s.sentNow[i.ID] {
+	may, err := s.mayCome(ctx, i)
+	if err != nil {
+		return nil, err
+	}
+	again := !may && !s.sentNow[i.ID]
+	if mb := s.mailboxes[i.Mailbox]; !again && mb != nil && (sent < maxSent || s.req.Full) {
+		if again, err = s.provenMissing(ctx, mb, i, since); err != nil {
+			return nil, err
+		}
+	}
+	if again {
 		note.Sent = sent
-		return note
+		return note, nil
 	}
 	s.waiting = append(s.waiting, i)
 	home := s.byID[m.row.MailboxID].name
 	s.hold(true, home)
 	s.hold(false, home, i.Mailbox)
 	m.item.Awaited = m.item.Local.State == plan.Moved || m.item.Local.State == plan.Removed
-	s.unplaced = append(s.unplaced, refusal{home, uidKey(m.uid), errNotShown(i.Mailbox)})
+	s.unplaced = append(s.unplaced, refusal{home, uidKey(m.uid), errNotShown(i.Mailbox, s.tooEarly(since))})
 	if note.Sent = sent - 1; since.IsZero() || since.After(s.now()) {
-		return note
+		return note, nil
 	}
-	return nil
+	return nil, nil
 }
 
-// errNotShown says that a copy is awaited.
-func errNotShown(to string) error {
+// errNotShown says that a copy is awaited; after: from when on --full makes it again.
+func errNotShown(to, after string) error {
 	return &mail.Error{Op: "copy to " + to, Kind: mail.KindMessage,
 		Err:  errors.New("the server said OK to it, and shows no copy; it is not sent again"),
-		Hint: fmt.Sprintf("the message stays where it is on the server; if %s shows the copy nowhere, sync with --full, or wait for a day", to)}
+		Hint: fmt.Sprintf("the message stays where it is on the server; if the copy is not in %s, sync with --full%s", to, after)}
 }
 
 // messageOf returns the message that an intent is about, nil when the base has it no

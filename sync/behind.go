@@ -2,6 +2,8 @@ package sync
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -20,8 +22,10 @@ import (
 // faultBehind is what is remembered of such a mailbox.
 const faultBehind = "behind"
 
-// believeBehind is how long a mailbox counts as behind. One that stays so was
-// brought back from an older copy, or told a UID that no message has.
+// believeBehind is how long a server has to show what it said OK to. A mailbox that is
+// behind for longer was brought back from an older copy, or told a UID that no
+// message has, or is a replica that takes its time. Nothing tells these apart, so
+// the next step is a person's: --full, which is no answer before that.
 const believeBehind = 24 * time.Hour
 
 // parkedUIDs are UIDs that the state gives to rows without one; see
@@ -34,7 +38,7 @@ func (s *session) keepUnshown(context.Context) error {
 	for _, m := range s.messages {
 		mb := s.byID[m.row.MailboxID]
 		if m.item.Remote.State == plan.Removed && !m.detached && mb != nil && mb.changes != nil && !mb.detached &&
-			!s.trashed(m) && s.beyond(m, mb) && s.maybeBehind(mb.name) {
+			!s.trashed(m) && s.beyond(m, mb) && s.mayBeShown(mb.name) {
 			s.keep(m, mb)
 			m.item.Awaited = m.item.Local.State == plan.Removed
 		}
@@ -45,8 +49,7 @@ func (s *session) keepUnshown(context.Context) error {
 		switch {
 		case mb.behind > 0:
 			s.hold(true, name)
-			s.rep.notice("%s: the server shows it as it was before %d of its messages came (UIDNEXT is %d); they stay as they are until it shows them",
-				name, mb.behind, mb.changes.ToldNext)
+			s.sayBehind(mb)
 		case stale[mb]:
 			s.hold(true, name)
 			s.rep.notice("%s: the server still shows messages that have left it; they are left alone until it shows them no more, for a day at most", name)
@@ -55,6 +58,18 @@ func (s *session) keepUnshown(context.Context) error {
 		}
 	}
 	return nil
+}
+
+// sayBehind tells people of a mailbox that is behind; after a day, what they can do.
+func (s *session) sayBehind(mb *mailbox) {
+	text := fmt.Sprintf("the server shows it as it was before %d of its messages came (UIDNEXT is %d); they stay as they are until it shows them",
+		mb.behind, mb.changes.ToldNext)
+	if s.start.Sub(s.since(fault{mb.name, faultBehind})) < believeBehind {
+		s.rep.notice("%s: %s", mb.name, text)
+		return
+	}
+	s.rep.problem(mb.name, "", &mail.Error{Op: "look for messages", Mailbox: mb.name, Kind: mail.KindMailbox, Err: errors.New(text),
+		Hint: "look for them with another mail program; if they are not on the server, sync with --full to send them again"})
 }
 
 // leaveStale leaves alone what a server that is behind shows under a UID that it had
@@ -110,7 +125,7 @@ func (s *session) unknownPlace(sus *suspect) bool {
 		// another UID.
 		mb := s.byID[c.row.MailboxID]
 		return mb != nil && mb.changes != nil && c.detached == mb.detached && (!mb.detached || sus.m.item.Remote.Mailbox != mb.name) &&
-			mb.changes.Cursor.UIDValidity == mb.row.Cursor.UIDValidity && s.beyond(c, mb) && s.maybeBehind(mb.name)
+			mb.changes.Cursor.UIDValidity == mb.row.Cursor.UIDValidity && s.beyond(c, mb) && s.mayBeShown(mb.name)
 	})
 }
 
@@ -138,13 +153,13 @@ func (s *session) showsFormer(mb *mailbox, ch *remote.Changes) bool {
 }
 
 // neverCame gives up the UIDs of messages that this account put on the server, that
-// it never showed, and that its UIDNEXT has not come to in a day: no message has
-// them, whatever APPENDUID or COPYUID said. Their files are new again.
+// it never showed, and that its UIDNEXT has not come to in a day, when a person says
+// so: no message has them, whatever APPENDUID or COPYUID said. Their files are new again.
 func (s *session) neverCame() {
 	for _, m := range s.messages {
 		mb := s.byID[m.row.MailboxID]
 		if m.item.Remote.State == plan.Removed && m.item.Local.State.Present() && !m.detached && mb != nil && mb.changes != nil && !mb.detached && !mb.frozen() &&
-			!s.trashed(m) && !s.leftBehind(m) && s.beyond(m, mb) && m.row.UID >= mb.cursorOf().UIDNext && !s.maybeBehind(mb.name) {
+			!s.trashed(m) && !s.leftBehind(m) && s.beyond(m, mb) && m.row.UID >= mb.cursorOf().UIDNext && !s.mayBeShown(mb.name) {
 			m.detached = true
 			s.evicted = append(s.evicted, m.row.ID)
 		}
@@ -159,7 +174,7 @@ func (s *session) keepDetached() {
 	same := s.keptUIDs()
 	for _, m := range s.messages {
 		mb := s.byID[m.row.MailboxID]
-		if m.detached && same[mb] && m.item.Remote.State == plan.Removed && !s.trashed(m) && s.beyond(m, mb) && s.maybeBehind(mb.name) {
+		if m.detached && same[mb] && m.item.Remote.State == plan.Removed && !s.trashed(m) && s.beyond(m, mb) && s.mayBeShown(mb.name) {
 			s.keep(m, mb)
 			m.item.Awaited = m.item.Local.State == plan.Removed
 		}
@@ -238,6 +253,10 @@ func tellsLess(ch *remote.Changes) bool {
 	}
 	return !slices.ContainsFunc(ch.New, func(n remote.NewMessage) bool { return n.UID >= next })
 }
+
+// mayBeShown reports whether a mailbox that is behind may come to show what it does not:
+// for a day, and then as long as no person decides that it does not, by --full.
+func (s *session) mayBeShown(mailbox string) bool { return s.maybeBehind(mailbox) || !s.req.Full }
 
 // maybeBehind reports whether a mailbox is behind still, and remembers since
 // when.

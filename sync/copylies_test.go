@@ -15,8 +15,8 @@ import (
 // TestCopyThatLies: a server without MOVE, or with one that moves nothing, says
 // OK to COPY and copies nothing, or a part, or names wrong copies. No message is
 // lost, no run doubles one, and once the server is honest both sides agree on
-// what the user did: where copies are missing, a day later, because a server that is
-// behind looks the same.
+// what the user did: where all copies are missing, when the user says so a day later,
+// because a server that is behind looks the same.
 func TestCopyThatLies(t *testing.T) {
 	servers := map[string]imaptest.Caps{
 		"without MOVE":             imaptest.DefaultCaps.Without(imaptest.CapMove),
@@ -90,13 +90,16 @@ func copyThatLies(t *testing.T, caps imaptest.Caps, lie imaptest.Lie, trash bool
 	liar.Tell(0)
 	if lie&(imaptest.LieCopy|imaptest.LieCopySome) != 0 {
 		before := len(w.remoteSnapshot()[to])
-		now = now.Add(23 * time.Hour)
-		if rep, err := w.trySync(mailsync.Request{}); err != nil || len(rep.Problems) != 4-before || len(w.remoteSnapshot()[to]) != before {
-			t.Fatalf("%d copies, %d before; %v, problems %v", len(w.remoteSnapshot()[to]), before, err, rep.Problems)
+		for _, full := range []bool{true, false} { // early, and a day later without a word
+			if now = now.Add(14 * time.Hour); !full && lie == imaptest.LieCopySome {
+				break // those that came prove that the others did not
+			}
+			if rep, err := w.trySync(mailsync.Request{Full: full}); err != nil || len(rep.Problems) != 4-before || len(w.remoteSnapshot()[to]) != before {
+				t.Fatalf("full %t: %d copies, %d before; %v, problems %v", full, len(w.remoteSnapshot()[to]), before, err, rep.Problems)
+			}
 		}
-		now = now.Add(2 * time.Hour)
 	}
-	if rep, err := w.trySync(mailsync.Request{}); err != nil || len(rep.Problems) > 0 {
+	if rep, err := w.trySync(mailsync.Request{Full: true}); err != nil || len(rep.Problems) > 0 {
 		t.Fatalf("an honest server: %v, %v", err, rep.Problems)
 	}
 	w.sync()
@@ -148,23 +151,27 @@ func copyUnseen(t *testing.T) (w *world, liar *imaptest.Liar, now *time.Time) {
 
 // TestCopyOfACopyThatLies: a file copied on disk, and a server that copies
 // nothing on its side. The file stays, and the run says so and ends. A server that
-// is behind looks the same, so the copy is asked for once more after a day, by a
-// plan that says so, and not before.
+// is behind looks the same, so the copy is asked for once more when the user says so
+// with --full, a day later, by a plan that says so, and not before.
 func TestCopyOfACopyThatLies(t *testing.T) {
 	w, _, now := copyUnseen(t)
-	*now = now.Add(23 * time.Hour)
-	for _, dry := range []bool{true, false} {
-		rep, err := w.trySync(mailsync.Request{DryRun: dry})
-		if must(w, err); len(rep.Problems) != 1 || rep.Changed() || len(rep.Operations) > 0 || len(w.remoteSnapshot()["Archive"]) > 0 {
-			t.Errorf("dry %t: problems %v, operations %v, did %v", dry, rep.Problems, rep.Operations, rep.Counts)
+	for _, full := range []bool{true, false} { // early, and a day later without a word
+		*now = now.Add(14 * time.Hour)
+		for _, dry := range []bool{true, false} {
+			rep, err := w.trySync(mailsync.Request{DryRun: dry, Full: full})
+			if must(w, err); len(rep.Problems) != 1 || rep.Changed() || len(rep.Operations) > 0 || len(w.remoteSnapshot()["Archive"]) > 0 {
+				t.Errorf("dry %t: problems %v, operations %v, did %v", dry, rep.Problems, rep.Operations, rep.Counts)
+			}
 		}
 	}
-	*now = now.Add(2 * time.Hour)
-	rep, err := w.trySync(mailsync.Request{DryRun: true})
+	rep, err := w.trySync(mailsync.Request{DryRun: true, Full: true})
 	if must(w, err); len(rep.Problems) > 0 || rep.Counts["remote-copy"] != 1 {
 		t.Errorf("problems %v, plans %v", rep.Problems, rep.Counts)
 	}
-	w.sync()
+	rep, err = w.trySync(mailsync.Request{Full: true})
+	if must(w, err); len(rep.Problems) > 0 {
+		t.Errorf("problems %v", rep.Problems)
+	}
 	if have := w.agree(); len(have["Archive"]) != 1 {
 		t.Errorf("%d in Archive", len(have["Archive"]))
 	}
@@ -185,8 +192,8 @@ func TestCopyThatNeverCame(t *testing.T) {
 }
 
 // TestCopyUIDOfNoMessage: a server says OK to COPY and names a UID that no message
-// gets. Its UIDNEXT does not come to that UID, as if it were behind; a day later the
-// copy is made after all, and the file was there all the time.
+// gets. Its UIDNEXT does not come to that UID, as if it were behind; when the user says
+// so a day later the copy is made after all, and the file was there all the time.
 func TestCopyUIDOfNoMessage(t *testing.T) {
 	liar := imaptest.NewLiar(1, 1, 0)
 	w := newWorld(t, liar.Install(imaptest.Options{Caps: imaptest.DefaultCaps}))
@@ -208,7 +215,12 @@ func TestCopyUIDOfNoMessage(t *testing.T) {
 	}
 	liar.Tell(0)
 	now = now.Add(time.Hour)
-	w.sync()
+	if rep, err := w.trySync(mailsync.Request{}); err != nil || rep.Changed() || len(rep.Problems) != 1 || !strings.Contains(rep.Problems[0].Hint, "--full") {
+		t.Errorf("a day later: %v, did %v, problems %v", err, rep.Counts, rep.Problems)
+	}
+	if rep, err := w.trySync(mailsync.Request{Full: true}); err != nil || len(rep.Problems) > 0 {
+		t.Errorf("--full: %v, problems %v", err, rep.Problems)
+	}
 	if have := w.agree(); len(have["Archive"]) != 1 || len(have["INBOX"]) != 1 {
 		t.Errorf("%d in Archive, %d in INBOX", len(have["Archive"]), len(have["INBOX"]))
 	}

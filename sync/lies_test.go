@@ -53,7 +53,7 @@ func TestHistoriesBesideALiar(t *testing.T) {
 
 // lyingHistory is a random history in which each change is synced by a server
 // that lies and then by one that is honest. That is a day later where copies are
-// missing: a server that is behind looks the same.
+// missing, and with --full: a server that is behind looks the same.
 func lyingHistory(t *testing.T, seed uint64, liar *imaptest.Liar, lies imaptest.Lie, o imaptest.Options) {
 	rng := rand.New(rand.NewPCG(seed, 1))
 	w := newWorld(t, liar.Install(o))
@@ -87,6 +87,9 @@ func lyingHistory(t *testing.T, seed uint64, liar *imaptest.Liar, lies imaptest.
 		liar.Tell(0)
 		if lies&(imaptest.LieCopy|imaptest.LieCopySome) != 0 {
 			now = now.Add(25 * time.Hour)
+			if rep, err := w.trySync(mailsync.Request{Full: true}); err != nil || len(rep.Problems) > 0 {
+				t.Fatalf("--full: %v, problems %v", err, rep.Problems)
+			}
 		}
 		w.sync()
 		end := w.agree()

@@ -66,7 +66,7 @@ func (s *session) settleUploads(ctx context.Context) error {
 		if f.row == nil {
 			f.done = true
 		}
-		why := errUnsettled(i.Mailbox, came)
+		why := errUnsettled(i.Mailbox, came, s.tooEarly(since))
 		if missing {
 			why = errSentOften(i.Mailbox, sent)
 		}
@@ -101,12 +101,13 @@ func (s *session) tellUnplaced() {
 	}
 }
 
-// errUnsettled says that an upload waits; came: a message there may be it.
-func errUnsettled(mailbox string, came bool) error {
+// errUnsettled says that an upload waits; came: a message there may be it; after: from
+// when on --full sends it again.
+func errUnsettled(mailbox string, came bool, after string) error {
 	e := &mail.Error{Op: "upload", Mailbox: mailbox, Kind: mail.KindMessage,
 		Err: errors.New("the server said OK to it, and no message there is known to be it; it is not sent again"),
-		Hint: fmt.Sprintf("look for the message in %s on the server: if it is there, move the file elsewhere, and if it is not, sync with --full",
-			mailbox)}
+		Hint: fmt.Sprintf("look for the message in %s on the server: if it is there, move the file elsewhere, and if it is not, sync with --full%s",
+			mailbox, after)}
 	if came {
 		e.Hint = fmt.Sprintf("a message that came to %s may be it: move the file out of the Maildir and sync; if what comes down is another message, put the file back",
 			mailbox)
@@ -128,24 +129,34 @@ func (s *session) mayHaveCome(mb *mailbox, i *state.Intent, f *message) (may boo
 	return may
 }
 
-// provenMissing reports whether an upload, which is looked for since then, is proven
-// not to be on the server as far as nothing new there may be it: nothing came there,
-// or each message that came is known to be another one. The server may be a replica
-// that is behind, or a store that does not list at once what it took. So this counts
-// a day after the upload only, and not while the server tells of fewer messages than
-// there were before it; except for the user who has looked, and says --full.
+// provenMissing reports whether an upload or a copy, which is looked for since then, is
+// proven not to be on the server as far as nothing new there may be it. The server may be
+// a replica that is behind, or a store that does not list at once what it took, so nothing
+// is proven for a day. From then on it is where each message that came is known to
+// be another one. Where nothing came it takes a person who has looked, and says --full.
 func (s *session) provenMissing(ctx context.Context, mb *mailbox, i *state.Intent, since time.Time) (bool, error) {
-	if s.sentNow[i.ID] || s.req.Full {
-		return !s.sentNow[i.ID], nil
-	}
-	next := mb.uidNext()
-	if mb.frozen() || s.frozen(i) || mb.detached || next == 0 || mb.row == nil {
+	switch next := mb.uidNext(); {
+	case s.sentNow[i.ID] || since.IsZero() || s.now().Sub(since) < believeBehind:
 		return false, nil
-	}
-	if since.IsZero() || s.now().Sub(since) < believeBehind || next < i.UID {
+	case s.req.Full:
+		return true, nil
+	case mb.frozen() || s.frozen(i) || mb.detached || mb.row == nil || next <= i.UID:
 		return false, nil
+	default:
+		return s.explains(ctx, mb, i.UID, next)
 	}
-	return s.explains(ctx, mb, i.UID, next)
+}
+
+// tooEarly says, for a hint, from when on --full sends again what is looked for since
+// then; empty: it does so now.
+func (s *session) tooEarly(since time.Time) string {
+	if since.IsZero() || since.After(s.now()) {
+		since = s.now()
+	}
+	if until := since.Add(believeBehind); s.now().Before(until) {
+		return " after " + until.Format("2006-01-02 15:04")
+	}
+	return ""
 }
 
 // uidNext returns the UIDNEXT that this cycle was told; 0 when it was told none.

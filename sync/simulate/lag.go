@@ -2,6 +2,7 @@ package simulate
 
 import (
 	"slices"
+	"time"
 
 	"satchel/sync/remote/imaptest"
 )
@@ -11,6 +12,8 @@ type lag struct {
 	now  *imaptest.Moment // what it shows; nil: the server answers itself
 	ran  *imaptest.Moment // what it showed to the last run, nil: that one saw the server
 	past *imaptest.Moment // the server when the last run began
+	// since is when it fell behind, as far as the runs could see; zero: they saw the server.
+	since time.Time
 }
 
 // serverLags has the connections that are made from now on, or every second of them,
@@ -24,6 +27,9 @@ func serverLags(w *World, e Event) bool {
 	nth := 1 + e.B%2
 	w.srv.Lag(at, nth)
 	w.lag.now, w.lag.ran, w.blurred = at, at, true
+	if w.lag.since.IsZero() {
+		w.lag.since = time.Now()
+	}
 	w.note("server: connection %d of %d sees a replica that is behind", nth, nth)
 	return true
 }
@@ -41,6 +47,25 @@ func serverCatchesUp(w *World, _ Event) bool {
 // begins notes that a run begins.
 func (w *World) begins() {
 	w.lag.past, w.lag.ran = w.srv.Remember(), w.lag.now
+	if w.lag.now == nil {
+		w.lag.since = time.Time{}
+	}
+}
+
+// vouched takes into account that a person says that what a replica does not show is
+// not there, by comparing everything when it has been behind for a day. Each run before
+// asked for that word, with the hint to look first. What the server has all the same
+// goes up once more.
+func (w *World) vouched() {
+	if w.lag.now == nil || time.Since(w.lag.since) < 24*time.Hour {
+		return
+	}
+	for _, x := range w.there() {
+		if t := w.model.tokens[x.token]; t != nil && !slices.Contains(w.lag.now.UIDs(w.onWire(x.box)), x.msg.UID) {
+			t.most++
+			t.excused = "a person said that it is not on the server"
+		}
+	}
 }
 
 // hidden reports whether a message is one that the last run may not have seen, because a

@@ -143,6 +143,7 @@ func (w *World) play(e Event, actors map[int]func()) (result, *Violation) {
 		return w.plan(actors)
 	case "run full":
 		req.Full = true
+		w.vouched()
 	case "run caps":
 		names := sortedKeys(capabilities())
 		w.acct.WithoutCaps = append(slices.Clone(without), names[e.A%len(names)], names[e.B%len(names)])
