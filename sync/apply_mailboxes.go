@@ -180,6 +180,7 @@ func (a *applier) deletes(ctx context.Context, ops []plan.Op) error {
 			continue
 		}
 		if op.Kind == plan.DeleteRemote && a.showsLess() {
+			a.sayStays(op.Mailbox)
 			a.leaveForLater(op)
 			continue
 		}

@@ -294,7 +294,13 @@ func (s *session) postponeDeletes(p *plan.Plan) {
 		is := op.Kind == plan.DeleteRemote
 		if is {
 			p.LocalPending[op.Mailbox] = true
+			s.sayStays(op.Mailbox)
 		}
 		return is
 	})
+}
+
+// sayStays tells of a mailbox that such a server keeps, though its folder was removed.
+func (s *session) sayStays(name string) {
+	s.rep.notice("%s: its folder is gone, and the server did not show all that it has within a day; so the mailbox stays there until a day has passed", name)
 }

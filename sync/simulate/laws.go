@@ -181,10 +181,16 @@ func unexpected(res result) bool {
 // unseen reports whether a run knows of an upload that the server said OK to, and
 // that nobody can see. It waits for a day, and where somebody has moved or removed
 // it there, until a person has looked, as the hint says. So does what goes to a mailbox
-// that the server made twice and did not list.
+// that the server made twice and did not list, and a mailbox that is to be removed there
+// meanwhile.
 func unseen(res result) bool {
-	return slices.ContainsFunc(res.rep.Problems, func(p mailsync.Problem) bool {
-		return strings.HasSuffix(p.Error, "it is not sent again") || strings.HasSuffix(p.Error, "has no mailbox that is called so; nothing is sent there")
+	ends := func(text string, with ...string) bool {
+		return slices.ContainsFunc(with, func(end string) bool { return strings.HasSuffix(text, end) })
+	}
+	return slices.ContainsFunc(res.rep.Notices, func(text string) bool {
+		return ends(text, "so the mailbox stays there until a day has passed")
+	}) || slices.ContainsFunc(res.rep.Problems, func(p mailsync.Problem) bool {
+		return ends(p.Error, "it is not sent again", "has no mailbox that is called so; nothing is sent there")
 	})
 }
 
