@@ -236,12 +236,17 @@ func (a *applier) spare(ctx context.Context, ops []*plan.Op) (map[*plan.Op]bool,
 	return taken, nil
 }
 
-// anothers reports whether the name of a file is known to be that of another
-// message than m.
+// anothers reports whether the name of a file, which is not that of m, is known to be
+// that of another message: this cycle listed both, or the base says so.
 func (a *applier) anothers(ctx context.Context, m *message, f maildir.File) (bool, error) {
 	mb := a.mailboxes[f.Folder]
 	if mb == nil || mb.row == nil {
 		return false, nil
+	}
+	if l := mb.listing; l != nil && !l.Unsettled {
+		if list := withBase(l.Files, f.Base()); slices.Contains(list, m.file) && slices.Contains(list, f) {
+			return true, nil
+		}
 	}
 	rows, err := a.db.ByBase(ctx, mb.row.ID, []string{f.Base()})
 	return slices.ContainsFunc(rows, func(r *state.Message) bool {
