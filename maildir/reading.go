@@ -27,7 +27,9 @@ import (
 //
 //	the letters       and                                        are read
 //	are those of      -                                          not at all: a program that knows of no
-//	the base                                                     keywords moved it, and the base stands
+//	the base                                                     keywords moved it, and the base stands;
+//	                                                             but what meant nothing there and means
+//	                                                             something here is set, as in its folder
 //	differ            all mean something here                    by the table here; a keyword of the base
 //	                                                             whose old letter is in the name is not cleared
 //	differ            all mean something in the old folder       as if it had been edited there, then moved
@@ -132,7 +134,14 @@ func (t Table) Edited(f File, was Was) Reading {
 func (t Table) Moved(f File, was Was, old Table) Reading {
 	now, base := f.Letters(), was.Flags.OnlyKeywords()
 	explained := sortLetters([]byte(t.explained(now) + old.explained(now)))
-	if t.Unread || !f.hasInfo() || now == was.Letters {
+	if t.Unread || !f.hasInfo() {
+		return f.reading(base, explained)
+	}
+	if now == was.Letters {
+		for _, c := range []byte(less(now, old.explained(now))) {
+			kw, _ := t.meaning(c)
+			base = base.Union(kw)
+		}
 		return f.reading(base, explained)
 	}
 	here, isHere := t.readHere(now, was, old)

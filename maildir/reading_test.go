@@ -64,6 +64,7 @@ func TestMoved(t *testing.T) {
 	}{
 		{"by a program that knows of no keywords", "a=todo", "", ":2,Sa", "todo", "x:2,Sa", `\Seen todo`},
 		{"and the letter is another's there", "a=todo", "a=work", ":2,Sa", "todo", "x:2,FSa", `\Flagged \Seen todo`},
+		{"and the letter means something only there", "b=todo", "a=work", ":2,Sab", "todo", "x:2,Sab", `\Seen todo work`},
 		{"by one that writes the letter of there", "a=todo", "a=work b=todo", ":2,a", "todo", "x:2,b", "todo"},
 		{"and sets another keyword", "a=todo", "a=work b=todo", ":2,a", "todo", "x:2,ab", "todo work"},
 		{"and clears the keyword", "a=todo", "a=work", ":2,Sa", "todo", "x:2,S", `\Seen`},

@@ -95,14 +95,16 @@ func (s *session) readCopy(f, origin *message) {
 	}
 	f.reading = here.table.Moved(f.file, was, old)
 	if i := s.sending(f.file); i != nil {
-		f.reading.Flags = f.reading.Flags.Intersect(i.Delta.Add.Union(here.table.Fresh(f.file).Flags))
+		shown, sent := here.table.Fresh(f.file).Flags, i.Delta.Add
+		f.reading.Flags = f.reading.Flags.Intersect(sent.Union(shown)).Union(sent.Intersect(shown))
 	}
 	f.item.Local.Flags = f.reading.Flags
 }
 
 // sending returns what the journal says of an upload of a file that is where it was
-// then, nil if it says nothing. Its name showed all that it had; what the original got
-// since is no keyword of this file.
+// then, nil if it says nothing. Its name showed all that it had: what it was sent with
+// and shows is its own, whatever that letter means where the original is, and what the
+// original got since is no keyword of this file.
 func (s *session) sending(f maildir.File) *state.Intent {
 	for _, i := range s.intendedAppends(f.Folder) {
 		if i.Base == f.Base() && !isCopy(i) {
