@@ -177,7 +177,7 @@ func (s *session) movedTo(from, n *message) {
 		s.offerThere(from)
 	}
 	if s.doubtsFlags(from, n) {
-		from.uniteFlags(from.item.Local.Flags, n.item.Remote.Flags)
+		from.uniteFlags()
 		if from.detached { // then the row is written anew, whatever of this the run may carry over
 			from.row.LocalFlags, from.row.RemoteFlags = from.item.Local.Base, from.item.Remote.Base
 		}

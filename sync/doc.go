@@ -11,6 +11,7 @@
 //	stumps     what has grown since it went up                     young.go
 //	recover    what an interrupted run had begun                   recover.go, halfmove.go, strayed.go, movedon.go, ourmark.go
 //	match      which new message is an old one in a new place      match_local.go, samename.go, match_remote.go, prove.go, assign.go, alike*.go
+//	unite      what an older Maildir says, with what the server says now   generation.go
 //	uploads    what was sent in vain, or taken without a word      unsettled.go, refused.go
 //	hold back  what may be in a place that is not looked at        hideout.go, elsewhere.go
 //	confirm    what seems to be gone, before it is believed        confirm.go, confirm_remote.go, distrust.go

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"satchel/state"
+	"satchel/sync/plan"
 )
 
 // A Maildir may be brought back from a backup. Its files are then older than
@@ -35,6 +36,28 @@ func (s *session) compareGeneration(ctx context.Context, have int64) error {
 	s.generation = max(s.generation, have)
 	if s.restored {
 		s.rep.notice("the Maildir is an older copy; what is missing comes back, and flags are merged")
+	}
+	return nil
+}
+
+// uniteRestored merges what an older Maildir says of messages with what the server
+// says now: nothing tells which flags are newer, and an old place does not win.
+func (s *session) uniteRestored(context.Context) error {
+	if !s.restored {
+		return nil
+	}
+	for _, m := range s.messages {
+		l, r := &m.item.Local, &m.item.Remote
+		if !l.State.Present() || !r.State.Present() {
+			continue
+		}
+		if !m.detached && !l.Flags.Equal(l.Base) {
+			m.uniteFlags()
+			m.refresh(s.byID[m.row.MailboxID].name)
+		}
+		if l.State == plan.Moved {
+			r.State = plan.Moved
+		}
 	}
 	return nil
 }

@@ -150,7 +150,7 @@ func (s *session) splitMove(ctx context.Context, i *state.Intent, n, from *messa
 	}
 	m.item.Remote.Flags = n.item.Remote.Flags
 	if to.detached && m.onDisk() {
-		m.uniteFlags(m.item.Local.Flags, n.item.Remote.Flags)
+		m.uniteFlags()
 	}
 	m.refresh(to.name)
 	from.removeLocal()

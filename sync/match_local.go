@@ -69,14 +69,6 @@ func (s *session) rejoin(m, f *message, by matchBy) {
 	}
 	m.found(f.file, m.reading.Flags, home)
 	m.item.Local.Key = f.file.Base()
-	switch {
-	case !s.restored:
-	case m.item.Local.State == plan.Moved && m.item.Remote.State == plan.Same:
-		m.item.Remote.State = plan.Moved // an old place does not win
-	case m.item.Local.State == plan.Edited && !m.detached:
-		m.uniteFlags(m.item.Local.Flags, m.row.RemoteFlags)
-		m.refresh(home)
-	}
 	s.touched = append(s.touched, m)
 }
 

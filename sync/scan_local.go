@@ -125,10 +125,6 @@ func (s *session) sawFile(mb *mailbox, row *state.Message, f maildir.File) {
 	m := s.known(mb, row)
 	m.reading = mb.table.Edited(f, mb.table.Was(row.Info, row.LocalFlags))
 	m.found(f, m.reading.Flags, mb.name)
-	if s.restored && !mb.detached {
-		m.uniteFlags(m.item.Local.Flags, row.RemoteFlags)
-		m.refresh(mb.name)
-	}
 	if !mb.detached {
 		s.touched = append(s.touched, m)
 	}
@@ -148,14 +144,12 @@ func (s *session) known(mb *mailbox, row *state.Message) *message {
 }
 
 // uniteFlags makes the flags of both sides merge as a union, since it is not
-// known which of them is older. Where they have the same ones nothing is done that
-// would tell the row.
-func (m *message) uniteFlags(local, rem mail.Flags) {
-	common := local.Intersect(rem)
-	m.item.Local.Base, m.item.Remote.Base = common, common
-	if local.Equal(rem) {
-		m.row.LocalFlags, m.row.RemoteFlags = common, common
-	}
+// known which of them is older: one that only one side has counts as set there. What
+// both have, or neither, the base learns as from any two changes that are the same.
+func (m *message) uniteFlags() {
+	local, rem := &m.item.Local, &m.item.Remote
+	apart := local.Flags.Minus(rem.Flags).Union(rem.Flags.Minus(local.Flags))
+	local.Base, rem.Base = local.Base.Minus(apart), rem.Base.Minus(apart)
 }
 
 // found notes where the file of a known message is, and its flags.

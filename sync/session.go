@@ -219,6 +219,7 @@ func (s *session) look(ctx context.Context) error {
 		s.keepUnshown,
 		s.awaitMoves,
 		s.recoverRemoteMoves,
+		s.uniteRestored,
 		s.settleStumps,
 		s.confirmRemoved,
 		s.holdHidden,
