@@ -171,15 +171,20 @@ func (a *applier) placed(x *laneChange) {
 	a.advance(1, bytes)
 }
 
-// announceChanges writes the intents of changes on the server.
+// announceChanges writes the intents of changes on the server, and notes which of the
+// files are young that go up or that the server is to have a copy for.
 func (a *applier) announceChanges(ctx context.Context, changes []*laneChange) error {
 	intents := make([]*state.Intent, 0, len(changes))
+	var young []state.Young
 	for _, x := range changes {
 		if x.intent.ID == 0 {
 			intents = append(intents, x.intent)
 		}
+		if x.intent.Kind == state.IntentAppend {
+			young = append(young, a.young(x.m)...)
+		}
 	}
-	return a.commit(ctx, func(tx *state.Tx) error { return tx.AddIntents(intents) })
+	return a.commit(ctx, func(tx *state.Tx) error { return errors.Join(tx.AddIntents(intents), tx.PutYoung(young)) })
 }
 
 // unproven is the problem of a message whose copy was not found where the server

@@ -68,7 +68,7 @@ func (a *applier) upload(ctx context.Context, c *remote.Conn, ops []*plan.Op) er
 	if len(changes) == 0 {
 		return nil
 	}
-	if err := a.announceUploads(ctx, changes); err != nil {
+	if err := a.announceChanges(ctx, changes); err != nil {
 		return err
 	}
 	answered := make([]bool, len(changes))

@@ -48,17 +48,6 @@ func (a *applier) young(m *message) (list []state.Young) {
 	return list
 }
 
-// announceUploads writes the intents of uploads, and notes which files are young.
-func (a *applier) announceUploads(ctx context.Context, changes []*laneChange) error {
-	intents := make([]*state.Intent, 0, len(changes))
-	var young []state.Young
-	for _, x := range changes {
-		intents = append(intents, x.intent)
-		young = append(young, a.young(x.m)...)
-	}
-	return a.commit(ctx, func(tx *state.Tx) error { return errors.Join(tx.AddIntents(intents), tx.PutYoung(young)) })
-}
-
 // findStumps looks at the files that were young when they went up. For matching, a
 // file that has grown since is what it was then, and a new file beside that.
 func (s *session) findStumps(ctx context.Context) error {
@@ -141,7 +130,7 @@ func (s *session) findYoung(ctx context.Context, y state.Young, rows []*state.Me
 	}
 	switch {
 	case m == nil:
-		return false, s.halfSent(ctx, y)
+		return false, nil
 	case slices.ContainsFunc(s.stumps, func(st *stump) bool { return st.m == m }):
 		return false, nil // it began to go up twice, the second time to the mailbox that its folder became
 	case m.item.Local.State == plan.Removed:
@@ -171,15 +160,17 @@ func (s *session) findYoung(ctx context.Context, y state.Young, rows []*state.Me
 }
 
 // sentAs returns the row of the message that went up as y says, nil if there is
-// none: where it was, or where it was moved since.
+// none: where it was, or where it was moved since. The file of an upload that a run
+// died in has none; one of that name elsewhere is another's.
 func (s *session) sentAs(ctx context.Context, mb *mailbox, y state.Young, rows []*state.Message) (*state.Message, error) {
 	is := func(row *state.Message) bool {
 		return row.DiskSize == y.Size && !row.Pending && s.postponedBefore(row.ID) == nil
 	}
-	for _, row := range rows {
-		if is(row) {
-			return row, nil
-		}
+	if i := slices.IndexFunc(rows, is); i >= 0 {
+		return rows[i], nil
+	}
+	if half, err := s.halfSent(ctx, y); half || err != nil {
+		return nil, err
 	}
 	for _, name := range s.names {
 		other := s.mailboxes[name]
@@ -253,31 +244,31 @@ func (s *session) movedStump(ctx context.Context, y state.Young, m *message) err
 // file went, and may be the beginning of one of them.
 const stumpReads = 64
 
-// halfSent finds the file of an upload that a run died in. What the server may have
-// is what was announced.
-func (s *session) halfSent(ctx context.Context, y state.Young) error {
+// halfSent finds the file of an upload, or of a copy, that a run died in, and reports
+// whether there is one. What the server may have is what was announced.
+func (s *session) halfSent(ctx context.Context, y state.Young) (bool, error) {
 	for i, f := range s.newLocal {
 		if f.file.Base() != y.Base || f.file.Folder != y.Mailbox || f.content.DiskSize <= y.Size {
 			continue
 		}
 		part, grown, err := s.grownFrom(ctx, y, f.file)
 		if err != nil || !grown {
-			return err
+			return false, err
 		}
 		announced := slices.ContainsFunc(s.intendedAppends(y.Mailbox), func(i *state.Intent) bool {
 			return i.Base == y.Base && slices.Contains(part.Digests(), i.Digest)
 		})
 		if !announced {
-			return nil
+			return false, nil
 		}
 		p := *f
 		p.item.Ref = &p
 		p.inspected(part)
 		s.halfUploads = append(s.halfUploads, &half{part: &p, whole: f})
 		s.newLocal[i] = &p
-		return nil
+		return true, nil
 	}
-	return nil
+	return false, nil
 }
 
 // settleStumps decides what of the files that have grown goes up now. The rest is
