@@ -3,6 +3,7 @@ package sync
 import (
 	"slices"
 
+	"satchel/state"
 	"satchel/sync/plan"
 )
 
@@ -47,12 +48,26 @@ func (s *session) leaveAlike(a *resemblance) {
 	a.m.done = true
 	s.hold(true, a.m.item.Remote.Mailbox)
 	for _, f := range a.files {
-		switch {
+		switch i := a.announced[f]; {
 		case f.row == nil:
-			f.done, f.left = true, true
-			s.hold(false, f.file.Folder)
+			s.leaveFile(f)
 		case f.detached:
 			s.byID[f.row.MailboxID].blindRemote = true
+		case i != nil:
+			f.unsettled = true
+			s.waiting = append(s.waiting, i)
+		}
+	}
+}
+
+// leaveFile leaves a new file alone. The journal keeps the uploads of its content: an
+// altered message may be known by them only.
+func (s *session) leaveFile(f *message) {
+	f.done, f.left = true, true
+	s.hold(false, f.file.Folder)
+	for _, i := range s.intents {
+		if i.Kind == state.IntentAppend && i.Digest == f.content.Digest {
+			s.waiting = append(s.waiting, i)
 		}
 	}
 }

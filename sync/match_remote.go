@@ -98,8 +98,7 @@ func (s *session) leaveSuspect(sus *suspect) {
 	s.hold(true, sus.m.item.Remote.Mailbox)
 	for _, c := range sus.candidates {
 		if c.row == nil && !c.done {
-			c.done, c.left = true, true
-			s.hold(false, c.file.Folder)
+			s.leaveFile(c)
 		}
 	}
 }

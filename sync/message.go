@@ -38,7 +38,7 @@ type message struct {
 	left         bool           // with done: it waits, for it may be a message of which nothing is known now
 	shared       bool           // a file that shares its name, and so need not be new
 	twin         bool           // planned, but applied when what it copies is on disk
-	unsettled    bool           // an upload of it was answered OK, and is not found
+	unsettled    bool           // an upload of it is not found, and may be there
 	like         *mail.Likeness // of all of it, where it was read for that
 }
 

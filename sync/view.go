@@ -23,7 +23,7 @@ type view struct {
 	intents   []*state.Intent
 	explained []*state.Intent              // those of them whose message was found
 	unplaced  []refusal                    // uploads that were answered OK and not found
-	waiting   []*state.Intent              // those whose file may be on its way between two folders
+	waiting   []*state.Intent              // those whose file may be on its way between two folders, or cannot be read now
 	gaps      map[string]int64             // by mailbox, what came there since the journal was written and is not there any more
 	byHalves  bool                         // the server has no MOVE
 	inCycles  bool                         // nor UIDPLUS: one cycle copies, and the next one removes
