@@ -27,6 +27,8 @@ import (
 //   - what is left has the same text but for line ends, in a mailbox that is paired
 //     from the start
 //
+// All but the last hold as well for an upload that was moved on since (alike_elsewhere.go).
+//
 // The third holds for uploads of the journal, and in a mailbox that is paired from
 // the start. From the second to the last but one, INTERNALDATE has to agree as well, unless the
 // journal knows of the upload; from the third on there must be one such message, and one such
@@ -52,7 +54,13 @@ type resemblance struct {
 
 // matchAlike pairs what is left new on both sides and is one message altered.
 func (s *session) matchAlike(ctx context.Context) error {
-	list := s.alikes()
+	if err := s.pairAlike(ctx, s.alikes()); err != nil {
+		return err
+	}
+	return s.pairAlike(ctx, s.alikesElsewhere())
+}
+
+func (s *session) pairAlike(ctx context.Context, list []*resemblance) error {
 	if len(list) == 0 {
 		return nil
 	}
@@ -168,7 +176,7 @@ func sameDatedUpload(_ *session, a *resemblance, f *message, like *mail.Likeness
 	return a.announced[f] != nil && a.like.SameCard(like) && f.date == a.m.date, true
 }
 
-func sameUpload(_ *session, a *resemblance, f *message, like *mail.Likeness) (is, alone bool) {
+func sameUpload(s *session, a *resemblance, f *message, like *mail.Likeness) (is, alone bool) {
 	i := a.announced[f]
 	if i == nil {
 		return false, true
@@ -177,7 +185,13 @@ func sameUpload(_ *session, a *resemblance, f *message, like *mail.Likeness) (is
 	// upload without an answer need not have arrived, so another ID speaks against it.
 	same := a.like.SameCard(like)
 	other := a.like.MessageID != "" && like.MessageID != "" && a.like.MessageID != like.MessageID
-	return same || f.date == a.m.date && (i.Confirmed || !other), true
+	return same || f.date == a.m.date && (!other || i.Confirmed && !s.isOthers(a.like.MessageID)), true
+}
+
+// isOthers reports whether a Message-ID is that of another file, which found its message:
+// then a server has not given it to anything else.
+func (s *session) isOthers(id string) bool {
+	return id != "" && slices.ContainsFunc(s.paired, func(m *message) bool { return m.content != nil && bare(m.content.MessageID) == id })
 }
 
 func sameCard(s *session, a *resemblance, f *message, like *mail.Likeness) (is, alone bool) {
@@ -306,6 +320,12 @@ func (s *session) pairUnsteady(ctx context.Context, list []*resemblance) error {
 func (s *session) pairApart(ctx context.Context, a *resemblance, f *message, d mail.Digest, size int64) error {
 	n, i := a.m, a.announced[f]
 	f.left = false
+	if i != nil && !a.announcedHere(f) {
+		if !s.wentOn(i) {
+			return nil // another one did
+		}
+		s.gaps[i.Mailbox]--
+	}
 	if f.row != nil { // it went up again, or its UID is void
 		f.row.Digest, f.row.Size = d, size
 		f.row.DiskSize, f.row.Form = f.content.DiskSize, formOf(f.content, f.row)
@@ -318,7 +338,7 @@ func (s *session) pairApart(ctx context.Context, a *resemblance, f *message, d m
 	}
 	sent := f.content.Digest
 	f.content.Apart(d, size)
-	if i != nil && f.file.Folder != n.item.Remote.Mailbox {
+	if i != nil && (f.file.Folder != n.item.Remote.Mailbox || !a.announcedHere(f)) {
 		return s.completeUpload(ctx, i, n, f)
 	}
 	s.meet(n, f, sent)
@@ -334,5 +354,5 @@ func (s *session) mayBeUpload(i *state.Intent, f, n *message) bool {
 	}
 	id, _ := s.idOf(f)
 	other := n.hasMessageID && n.messageID != id && id != "" && n.messageID != ""
-	return !other || n.date == f.date
+	return !other || n.date == f.date && !s.isOthers(n.messageID)
 }

@@ -52,7 +52,7 @@ func (s *session) narrow(a *resemblance) {
 		switch id, ok := s.idOf(f); {
 		case !ok || id == a.id && id != "":
 			return false // or nobody can say now
-		case f.date == a.m.date && (a.announced[f] != nil || id == ""):
+		case f.date == a.m.date && (a.announcedHere(f) || id == ""):
 			return false // a server may add a Message-ID, or write another one
 		default:
 			return id != a.id || a.hk == 0 || f.content == nil || f.content.EssenceSize != a.m.item.Size-a.hk
