@@ -11,9 +11,9 @@ import (
 )
 
 // The original of a half move (halfmove.go) may be elsewhere when the next run
-// looks: another client renamed the mailbox that it is in, or moved it to where the
-// run was moving it. Or it is where it was, under another UID, because UIDVALIDITY
-// changed. Taken for a message of its own it would stay beside its copy.
+// looks: another client renamed the mailbox that it is in, or moved it, to where the
+// run was moving it or elsewhere. Or it is where it was, under another UID, because
+// UIDVALIDITY changed. Taken for a message of its own it would stay beside its copy.
 // So the journal and the base follow it first, and then it is as if it had never
 // been anywhere else.
 
@@ -41,8 +41,8 @@ func (s *session) unfinished(i *state.Intent) *message {
 
 // strayed reports whether n is the original of the move that i tells of, if it
 // has the content: in the mailbox of before, of which all UIDs are void, or which got
-// another name, as the same UIDVALIDITY and UID prove; or beside its copy, and marked
-// by us, or not removed yet.
+// another name; or beside its copy, and marked by us, or not removed yet; or elsewhere, and
+// marked by us.
 func (s *session) strayed(i *state.Intent, m, n *message) bool {
 	home, mb := s.byID[m.row.MailboxID], s.mailboxes[n.item.Remote.Mailbox]
 	switch {
@@ -50,12 +50,23 @@ func (s *session) strayed(i *state.Intent, m, n *message) bool {
 		return false
 	case home == mb || mb.detached:
 		return home == mb && mb.detached
-	case n.uid == m.row.UID && s.validity(mb) == home.row.Cursor.UIDValidity && (home.remote == nil || home.detached):
+	case s.withMailbox(m, n):
 		return true
-	case i.Mailbox != mb.name || i.Kind != state.IntentExpunge && !s.after(i, n):
+	case i.Mailbox != mb.name:
+		// What was removed here and moved there is kept. Once the journal speaks of the removal
+		// only, that may be done, and n be a copy that somebody made before it.
+		return i.Kind == state.IntentRemoteMove && marks(i) && n.isDeleted()
+	case i.Kind != state.IntentExpunge && !s.after(i, n):
 		return false
 	}
 	return !s.mayHaveRemoved(i) || marks(i) && n.isDeleted()
+}
+
+// withMailbox reports whether n is m in the mailbox of before, which got another name:
+// it has the same UIDVALIDITY and UID.
+func (s *session) withMailbox(m, n *message) bool {
+	home, mb := s.byID[m.row.MailboxID], s.mailboxes[n.item.Remote.Mailbox]
+	return n.uid == m.row.UID && s.validity(mb) == home.row.Cursor.UIDValidity && (home.remote == nil || home.detached)
 }
 
 // mayHaveRemoved reports whether the run that i is of may have come to the removal of
@@ -128,17 +139,19 @@ func (s *session) original(ctx context.Context, n *message, d mail.Digest) (*sta
 	return nil, nil, nil
 }
 
-// lone reports whether n is where the copy of the original m was put, and no other
-// one is: then n is that copy, which somebody marked, or the original in place of a
-// copy that somebody removed, and wanted there. In the mailbox of before it is lone
+// lone reports whether no other message than n is where the copy of the original m was
+// put: then n is that copy, which somebody marked, or the original in place of a
+// copy that somebody removed, and wanted where it is. In the mailbox of before it is lone
 // where other messages of that content account for all that are there.
 func (s *session) lone(ctx context.Context, i *state.Intent, m, n *message) (bool, error) {
-	mb := s.mailboxes[n.item.Remote.Mailbox]
+	mb := s.mailboxes[i.Mailbox]
 	switch {
-	case s.byID[m.row.MailboxID] == mb:
-		return s.accountedFor(m, mb), nil
-	case i.Mailbox != mb.name:
+	case s.byID[m.row.MailboxID].name == n.item.Remote.Mailbox:
+		return s.accountedFor(m, s.byID[m.row.MailboxID]), nil
+	case n.item.Remote.Mailbox != i.Mailbox && s.withMailbox(m, n):
 		return false, nil
+	case mb == nil:
+		return true, nil
 	case i.Kind != state.IntentExpunge:
 		return !slices.ContainsFunc(s.proven[m.row.Digest], func(o *message) bool {
 			return o != n && o.item.Remote.Mailbox == mb.name && s.after(i, o)
