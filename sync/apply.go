@@ -182,7 +182,8 @@ func (a *applier) leaveForLater(op *plan.Op) {
 		// not be recognised where this brought it.
 		a.hold(true, ref(op.Item).home)
 	}
-	if !op.Kind.Local() {
+	restores := op.Kind == plan.Download && op.Item.Local.State == plan.Removed // what is missing here must be seen again
+	if !op.Kind.Local() || restores {
 		a.hold(false, places...)
 	}
 }
@@ -196,6 +197,9 @@ func (a *applier) skip(op *plan.Op, err error) {
 	if errors.Is(err, mail.ErrGone) || errors.Is(err, mail.ErrChanged) || errors.Is(err, mail.ErrExists) {
 		a.mu.Lock()
 		a.moved = true
+		if mb := a.mailboxes[op.Mailbox]; mb != nil && op.Kind.Local() && errors.Is(err, mail.ErrGone) {
+			mb.overtaken = true
+		}
 		a.mu.Unlock()
 		a.log.Debug("skipped", "op", op.String(), "err", err)
 		return

@@ -96,7 +96,7 @@ type mailbox struct {
 
 	holdCursor, holdStamp bool // something seen here is not settled; guarded by session.mu
 	localDirty            bool // this cycle changed the folder
-	overtaken             bool // another program gave its letters a new meaning meanwhile; guarded by session.mu
+	overtaken             bool // another program changed the folder, which its time stamp need not tell; guarded by session.mu
 	remoteDirty           bool // this cycle changed the mailbox on the server; guarded by session.mu
 	again                 bool // the last cycle changed it or left it open
 }
