@@ -166,6 +166,23 @@ func (s *session) neverCame() {
 	}
 }
 
+// keepEvicted takes back that the UIDs of such messages are another's, or no message's
+// (see misplaced), where nothing that the server shows was found to be them.
+func (s *session) keepEvicted() {
+	s.evicted = slices.DeleteFunc(s.evicted, func(id int64) bool {
+		m := s.messages[id]
+		if m == nil || !m.detached || m.item.Remote.State != plan.Removed || s.trashed(m) {
+			return false
+		}
+		mb := s.byID[m.row.MailboxID]
+		if mb == nil || mb.changes == nil || mb.detached || !s.beyond(m, mb) || !s.mayBeShown(mb.name) {
+			return false
+		}
+		m.detached = false // keepUnshown does the rest
+		return true
+	})
+}
+
 // keepDetached does the same as keepUnshown where UIDNEXT went down so that all was paired
 // anew: a mailbox whose messages all have the UIDs that they had is the one
 // that it was. Of its other messages, which the server does not show although it

@@ -213,6 +213,7 @@ func (s *session) keepUnseen(ctx context.Context) error {
 // found again: what is on disk is new, so that it is not lost, and what is on
 // neither side is forgotten.
 func (s *session) releaseDetached(ctx context.Context) error {
+	s.keepEvicted()
 	s.neverCame()
 	s.keepDetached()
 	if err := s.keepUnseen(ctx); err != nil {
