@@ -43,7 +43,7 @@ func (s *session) mayHaveID(f, m *message) bool {
 }
 
 // narrow leaves of the files of a message those that may be it by what its header
-// tells.
+// tells, those first that went up with the flags that the message has.
 func (s *session) narrow(a *resemblance) {
 	a.files = slices.DeleteFunc(a.files, func(f *message) bool {
 		if !a.asked {
@@ -58,7 +58,11 @@ func (s *session) narrow(a *resemblance) {
 			return id != a.id || a.hk == 0 || f.content == nil || f.content.EssenceSize != a.m.item.Size-a.hk
 		}
 	})
-	slices.SortFunc(a.files, func(x, y *message) int { return compareFiles(x, y) })
+	slices.SortFunc(a.files, compareFiles)
+	putFirst(a.files, func(f *message) bool {
+		i := a.announced[f]
+		return i != nil && i.Delta.Add.Equal(a.m.item.Remote.Flags)
+	})
 }
 
 // compareFiles puts files in the order of their names.

@@ -112,7 +112,7 @@ func (s *session) movedFrom(sus *suspect) (from *message) {
 // the base knows of n: else a run that dies in between sends it again. It returns that,
 // nil if there is none.
 func (s *session) explainUpload(from, n *message) *state.Intent {
-	i := s.announcement(n.item.Remote.Mailbox, from.file.Base(), from.row.Digest)
+	i := s.announcement(n.item.Remote.Mailbox, from, from.row.Digest)
 	if i != nil {
 		s.explained = append(s.explained, i)
 	}
@@ -132,15 +132,17 @@ func (s *session) copiedAgain(m *message, i *state.Intent) {
 }
 
 // announcement returns what the journal says of an upload or copy of one of the
-// digests into a mailbox, and that explains no message yet: rather one of the file
-// with that unique part, which others may have renamed since. Nil if there is none.
-func (s *session) announcement(mailbox, base string, digests ...mail.Digest) (found *state.Intent) {
+// digests into a mailbox, and that explains no message yet: rather one of the name of
+// the file f, which others may have renamed since, and of several rather one that gave
+// its flags. Nil if there is none.
+func (s *session) announcement(mailbox string, f *message, digests ...mail.Digest) (found *state.Intent) {
 	for _, i := range s.intendedAppends(mailbox) {
+		named := i.Base == f.file.Base()
 		switch {
 		case !slices.Contains(digests, i.Digest) || slices.Contains(s.explained, i):
-		case i.Base == base:
+		case named && f.sentBy(i):
 			return i
-		case found == nil:
+		case found == nil || named && found.Base != i.Base:
 			found = i
 		}
 	}
@@ -152,7 +154,7 @@ func (s *session) announcement(mailbox, base string, digests ...mail.Digest) (fo
 func (s *session) meet(n, f *message, sent mail.Digest) {
 	f.done = true
 	n.done = true
-	s.inherit(n, f.file.Base(), sent, f.content.Digest)
+	s.inherit(n, f, sent, f.content.Digest)
 	n.content, n.file, n.reading = f.content, f.file, f.reading
 	base := n.item.Local.Base
 	n.item.Local, n.item.Size, n.item.CopyOf = f.item.Local, f.content.Size, nil
@@ -278,8 +280,8 @@ func (s *session) keptUID(m, n *message) bool { return s.stayed(m, n) && s.sameU
 
 // inherit gives a pair that an interrupted upload or copy made the flags with
 // which it was made, so that what anybody changed since is a change.
-func (s *session) inherit(n *message, base string, digests ...mail.Digest) {
-	i := s.announcement(n.item.Remote.Mailbox, base, digests...)
+func (s *session) inherit(n, f *message, digests ...mail.Digest) {
+	i := s.announcement(n.item.Remote.Mailbox, f, digests...)
 	if i == nil {
 		return
 	}

@@ -194,7 +194,8 @@ func (m *message) mayHave(size int64) bool {
 // intended returns the new file that an interrupted upload was about, wherever
 // it is now, if nothing is known of it yet. A program that moved it meanwhile may have
 // added lines of its own; a file as it went up is rather meant. A file that is where
-// another upload of the same content began is that one's; copies often have one name.
+// another upload of the same content began is that one's; copies often have one name, and
+// then it is that one's of which it has the flags.
 func (s *session) intended(i *state.Intent) *message {
 	began := func(i *state.Intent, f *message) bool { return f.file.Folder == i.Mailbox && f.file.Base() == i.Base }
 	asSent := func(f *message) bool { return f.content.Digest == i.Digest }
@@ -202,17 +203,20 @@ func (s *session) intended(i *state.Intent) *message {
 	for _, f := range s.newLocal {
 		switch {
 		case f.done || !slices.Contains(f.content.Digests(), i.Digest):
+		case slices.ContainsFunc(s.intents, func(j *state.Intent) bool {
+			return j.Kind == state.IntentAppend && j.Digest == i.Digest && began(j, f) && (!began(i, f) || f.sentBy(j) && !f.sentBy(i))
+		}):
 		case began(i, f):
 			return f
-		case slices.ContainsFunc(s.intents, func(j *state.Intent) bool {
-			return j.Kind == state.IntentAppend && j.Digest == i.Digest && began(j, f)
-		}):
 		case found == nil || asSent(f) && !asSent(found) || asSent(f) == asSent(found) && f.file.Base() == i.Base:
 			found = f
 		}
 	}
 	return found
 }
+
+// sentBy reports whether a file has the flags that an upload gave the server.
+func (m *message) sentBy(i *state.Intent) bool { return m.item.Local.Flags.Equal(i.Delta.Add) }
 
 // wasUploading reports whether an interrupted run was uploading that content.
 func (s *session) wasUploading(d mail.Digest) bool {
