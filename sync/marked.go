@@ -2,6 +2,7 @@ package sync
 
 import (
 	"context"
+	"slices"
 
 	"satchel/sync/mail"
 	"satchel/sync/plan"
@@ -37,7 +38,7 @@ func (s *session) waitingRemovals(ctx context.Context, ops []plan.Op) (func(*pla
 			}
 			s.log.Debug("marked messages not asked for", "mailbox", op.Mailbox, "err", err)
 		}
-		if waits[op.Mailbox] = len(stayMarked(marked, ops, op.Mailbox)) > 0; waits[op.Mailbox] {
+		if waits[op.Mailbox] = len(stayMarked(marked, ops, op.Mailbox)) > 0 || comesMarked(ops, op.Mailbox); waits[op.Mailbox] {
 			s.sayWaits(op.Mailbox)
 		}
 	}
@@ -67,6 +68,23 @@ func stayMarked(marked mail.UIDSet, ops []plan.Op, mailbox string) mail.UIDSet {
 		}
 	}
 	return marked.Union(mail.UIDSetOf(more)).Minus(mail.UIDSetOf(gone))
+}
+
+// comesMarked reports whether something comes to a mailbox with that mark. All that comes
+// does so before EXPUNGE.
+func comesMarked(ops []plan.Op, mailbox string) bool {
+	deleted := mail.Flags{System: mail.Deleted}
+	return slices.ContainsFunc(ops, func(op plan.Op) bool {
+		switch op.Kind {
+		case plan.Upload:
+			return op.Mailbox == mailbox && op.Item.Local.Flags.Has(deleted)
+		case plan.RemoteCopy:
+			return op.To == mailbox && op.Source.Remote.Flags.Has(deleted)
+		case plan.RemoteMove:
+			return op.To == mailbox && op.Item.Remote.Flags.Has(deleted)
+		}
+		return false
+	})
 }
 
 // sayWaits tells people of removals that wait.

@@ -63,3 +63,30 @@ func TestPlanOfWhatWaits(t *testing.T) {
 		})
 	}
 }
+
+// TestPlanOfWhatComesMarked: nor does a plan name removals that wait for what the run
+// itself puts there with that mark.
+func TestPlanOfWhatComesMarked(t *testing.T) {
+	for name, comes := range map[string]func(w *world, d diskSide, marked handle){
+		"uploaded": func(w *world, d diskSide, _ handle) { d.deliver("INBOX", w.message(), []string{`\Deleted`}) },
+		"copied":   func(_ *world, d diskSide, marked handle) { d.copy(marked, "INBOX") },
+		"moved":    func(_ *world, d diskSide, marked handle) { d.move(marked, "INBOX") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, imaptest.Options{Caps: imaptest.DefaultCaps.Without(imaptest.CapUIDPlus)})
+			must(w, w.srv.CreateMailbox("Work"))
+			w.srv.Append("INBOX", nil, time.Now(), w.message())
+			w.srv.Append("Work", []string{`\Deleted`}, time.Now(), w.message())
+			w.sync()
+			disk := diskSide{w, rand.New(rand.NewPCG(1, 2))}
+			disk.remove(disk.list("INBOX")[0])
+			comes(w, disk, disk.list("Work")[0])
+			plan, err := w.trySync(mailsync.Request{DryRun: true})
+			must(w, err)
+			rep := w.sync()
+			if plan.Counts["remote-remove"] != 0 || rep.Counts["remote-remove"] != 0 || !noticeAbout(plan.Notices, "waits") {
+				t.Errorf("the plan named %v and says %v, the run did %v", plan.Counts, plan.Notices, rep.Counts)
+			}
+		})
+	}
+}
