@@ -218,6 +218,15 @@ func (w *World) unmark() {
 	})
 	for _, x := range marked {
 		w.setFlag(x, `\Deleted`, false)
+		if t := w.model.tokens[x.token]; t == nil || !t.voided {
+			continue
+		}
+		// Nothing proves that it was taken off: it would come back from the disk.
+		for _, f := range w.mine() {
+			if f.token == x.token {
+				w.setFile(f, `\Deleted`, false)
+			}
+		}
 	}
 }
 
