@@ -21,6 +21,7 @@ func configExclude(w *World, e Event) bool {
 			}
 		}
 		t.hidden = t.hidden || slices.Contains(t.places[Server], box) && !slices.Contains(t.base, box)
+		t.away = t.away || slices.Contains(t.places[Disk], box) && !slices.Contains(t.base, box)
 		if slices.Contains(t.left[Disk], box) && w.model.trash {
 			t.most++ // then its original goes to the trash
 			t.excused = "its original went to the trash"
@@ -69,6 +70,7 @@ func (w *World) unseenMove(s Side, n int, from, to string) {
 		return
 	}
 	t.hidden = t.hidden || s == Server && !w.wanted(to)
+	t.away = t.away || s == Disk && !w.wanted(to)
 	if w.wanted(from) {
 		return
 	}

@@ -318,7 +318,7 @@ func (w *World) flags(s snapshot) *Violation {
 			_, undone := t.undone[f]
 			want := t.flags[f]
 			switch {
-			case t.unread && keyword(f) || undone:
+			case t.meaningless(f) || undone:
 				continue
 			case sset && dset && sv != dv:
 				continue // each changed it more than once

@@ -57,6 +57,7 @@ type token struct {
 	homes  []string        // mailboxes that the disk took it out of since then, also those that a run had brought it to
 	unseen [2]bool         // a side moved it out of a mailbox that was left out, where no run saw it go
 	hidden bool            // the server moved it into such a mailbox
+	away   bool            // the disk did
 	when   [2][2]int       // by side, before which run it touched it first and last
 	set    [2]map[string]bool
 }
@@ -151,6 +152,13 @@ func (m *model) moved(s Side, n int, from, to string) {
 // unreadable notes that the letters of a message lost their meaning before any run
 // could read them.
 func (m *model) unreadable(s Side, n int) { m.begin(s, n).unread = true }
+
+// meaningless reports whether no run can know what the letter of a flag means. None
+// does of what was moved here to where no run looks, and removed there: that is gone from
+// both sides, and the letters of a file that comes to a folder say nothing there.
+func (t *token) meaningless(flag string) bool {
+	return keyword(flag) && (t.unread || t.away && (t.took[Server] || t.hidden))
+}
 
 // undo notes that a flag may be as it was or as a side set it.
 func (t *token) undo(flag string) {
@@ -300,7 +308,7 @@ func (m *model) agreed(s snapshot) {
 			t.flags[f] = true
 		}
 		t.touch, t.took, t.places, t.left, t.when, t.set = [2]bool{}, [2]bool{}, [2][]string{}, [2][]string{}, [2][2]int{}, [2]map[string]bool{{}, {}}
-		t.excused, t.voided, t.saved, t.unread, t.undone, t.homes, t.unseen, t.hidden = "", false, false, false, nil, nil, [2]bool{}, false
+		t.excused, t.voided, t.saved, t.unread, t.undone, t.homes, t.unseen, t.hidden, t.away = "", false, false, false, nil, nil, [2]bool{}, false, false
 		// A removal was carried out or overruled; what is there is what must stay.
 		t.most, t.least, t.removals = len(where[n]), len(where[n]), 0
 	}
