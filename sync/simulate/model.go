@@ -206,11 +206,13 @@ func (m *model) disturbed(s Side, boxes ...string) {
 	}
 }
 
-// voids notes that the UIDs of a mailbox, and of those below it, are void.
+// voids notes that the UIDs of a mailbox, whatever it was called at the last agreement,
+// and of those below it, are void.
 func (m *model) voids(box string) {
 	in := func(name string) bool { return name == box || strings.HasPrefix(name, box+"/") }
+	before := m.calledBefore(Server, box)
 	for _, t := range m.tokens {
-		if slices.ContainsFunc(slices.Concat(t.base, t.places[Server], t.places[Disk], t.left[Server], t.left[Disk]), in) {
+		if slices.Contains(t.base, before) || slices.ContainsFunc(slices.Concat(t.base, t.places[Server], t.places[Disk], t.left[Server], t.left[Disk]), in) {
 			t.voided = true
 		}
 		// What a run may have seen where it is no more may come back from there.
