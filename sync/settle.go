@@ -27,11 +27,14 @@ func (s *session) settle(ctx context.Context, p *plan.Plan) error {
 			mb.row.MailboxID = mb.remote.MailboxID
 		}
 		if ch := mb.changes; ch != nil {
-			if !mb.holdCursor && !p.HoldsRemote(name) {
+			switch seen := ch.Cursor.HighestModSeq; {
+			case !mb.holdCursor && !p.HoldsRemote(name):
 				mb.row.Cursor = ch.Cursor
 				if !s.windowed(mb) {
 					mb.remote.Status = ch.Cursor
 				}
+			case seen > 0 && seen < mb.row.Cursor.HighestModSeq && ch.Cursor.UIDValidity == mb.row.Cursor.UIDValidity:
+				mb.row.Cursor.HighestModSeq = seen // the flags that were taken over are those of then
 			}
 			s.learnPermanent(mb)
 			if ch.MailboxID != "" {

@@ -97,9 +97,12 @@ func (w *World) setFlag(x onServer, flag string, on bool) bool {
 // new mailbox did not store, or one that somebody cleared since the run looked: nothing
 // tells, so it may be set again, as the README says.
 func (w *World) onItsWay(x onServer) bool {
+	if !w.model.during {
+		return false
+	}
 	t := w.model.tokens[x.token]
 	came := slices.Contains(t.places[Disk], x.box) && !slices.Contains(w.lag.past.UIDs(w.onWire(x.box)), x.msg.UID)
-	return w.model.during && (came || slices.Contains(t.left[Disk], x.box))
+	return came || slices.Contains(t.left[Disk], x.box)
 }
 
 func serverFlag(w *World, e Event) bool {
