@@ -135,14 +135,17 @@ func settles(ops []plan.Op, it *plan.Item) (folder string, is bool) {
 			continue
 		}
 		switch op := &ops[i]; op.Kind {
-		case plan.RemoteFlags, plan.SettleLocal, plan.RemoteMove:
+		case plan.RemoteFlags, plan.SettleLocal:
 			local = true
 		case plan.LocalFlags, plan.SettleRemote:
 			rem = true
-		case plan.LocalMove:
-			rem, folder = true, op.To
-		case plan.Adopt:
+		case plan.LocalMove, plan.RemoteMove, plan.Adopt: // then both know its place, also where both had moved it
 			known = true
+			local = local || it.Local.Flags.Equal(it.Local.Base)
+			rem = rem || it.Remote.Flags.Equal(it.Remote.Base)
+			if op.Kind == plan.LocalMove {
+				folder = op.To
+			}
 		case plan.LocalLetters:
 		default:
 			return "", false
