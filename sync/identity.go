@@ -14,30 +14,37 @@ import (
 
 // identify asks the server for identities that its overview did not give: of
 // mailboxes that the base does not know by one, or knows as another
-// generation. So a run with nothing to do asks for none.
-func identify(ctx context.Context, c *remote.Conn, f *finding, wanted func(string) bool) error {
+// generation. Where a mailbox of the base is not under its name, it may have
+// one that is left out now, so these are asked for as well, but for those that
+// are known to end the session. A run with nothing to do asks for none.
+func (s *session) identify(ctx context.Context, c *remote.Conn, f *finding) error {
 	known := make(map[string]*state.Mailbox, len(f.rows))
 	missing := false
 	for _, r := range f.rows {
 		known[r.Name] = r
-		missing = missing || f.boxes[r.Name] == nil
+		missing = missing || r.MailboxID != "" && s.wanted(r.Name) && !mayStandFor(f.boxes[r.Name], r)
 	}
-	var ask []string
+	var ask []*remote.Mailbox
 	for name, b := range f.boxes {
 		r := known[name]
 		switch {
 		case !b.Selectable || b.MailboxID != "":
 		case r != nil && r.MailboxID != "" && r.Cursor.UIDValidity == b.Status.UIDValidity:
 			b.MailboxID = r.MailboxID
-		case wanted(name) || missing:
-			ask = append(ask, name)
+		case s.wanted(name), missing && s.since(fault{name, faultEnds}).IsZero():
+			ask = append(ask, b)
 		}
 	}
-	ids, err := c.MailboxIDs(ctx, ask)
-	for name, id := range ids {
-		f.boxes[name].MailboxID = id
+	return c.Identify(ctx, ask)
+}
+
+// mayStandFor reports whether a mailbox of the server, nil for none, may be the one that a row
+// tells of, for what its overview says.
+func mayStandFor(b *remote.Mailbox, r *state.Mailbox) bool {
+	if b == nil || !b.Selectable || b.MailboxID != "" && b.MailboxID != r.MailboxID {
+		return false
 	}
-	return err
+	return b.Status.UIDValidity == 0 || b.Status.UIDValidity == r.Cursor.UIDValidity
 }
 
 // remotePlaces returns where the server has the mailboxes of the base now, by

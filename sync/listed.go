@@ -66,7 +66,7 @@ func (s *session) secondLook(ctx context.Context, f *finding) error {
 	}
 	s.merge(f, list, found)
 	s.disownOthers(f, found) // the second list has them again
-	return identify(ctx, c, f, s.wanted)
+	return s.identify(ctx, c, f)
 }
 
 // disownOthers takes a name from the mailbox that only came to it because the

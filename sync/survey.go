@@ -83,7 +83,7 @@ func (s *session) survey(ctx context.Context) error {
 		for i := range list {
 			f.boxes[list[i].Name] = &list[i]
 		}
-		return identify(gctx, c, f, s.wanted)
+		return s.identify(gctx, c, f)
 	})
 	g.Go(func() (err error) {
 		if f.folders, f.skipped, err = s.store.Survey(gctx, stamps(rows)); err != nil {

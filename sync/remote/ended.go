@@ -102,6 +102,13 @@ func (cl *Client) asks(mailbox string) bool {
 	return !cl.aside[mailbox] && (cl.opts.Wanted == nil || cl.opts.Wanted(mailbox))
 }
 
+// isAside reports whether asking for the state of a mailbox ended a connection.
+func (cl *Client) isAside(mailbox string) bool {
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	return cl.aside[mailbox]
+}
+
 // ListStatus is the capability of the state of all mailboxes in the list (RFC
 // 5819), of which one may be damaged, whether it is wanted or not.
 const ListStatus = "LIST-STATUS"

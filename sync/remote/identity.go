@@ -17,6 +17,9 @@ const (
 	itemGUID    = "X-GUID"
 )
 
+// itemMailboxID is the STATUS item for the identity of a mailbox (RFC 8474 §4.3).
+const itemMailboxID = "MAILBOXID"
+
 // identityItem returns the FETCH item for the identity, or "".
 func (c *Conn) identityItem() string {
 	switch {

@@ -6,40 +6,43 @@ import (
 	"satchel/sync/remote/wire"
 )
 
-// MailboxIDs asks for the identities of mailboxes, which stay the same when a
-// mailbox is renamed. Where OBJECTID is offered, [Conn.Overview] has them
-// already. Dovecot has them, as it has those of messages, without announcing
-// it: STATUS (X-GUID). What a server does not tell is not in the result.
-func (c *Conn) MailboxIDs(ctx context.Context, names []string) (map[string]string, error) {
-	if c.Has("OBJECTID") || !c.cl.isDovecot() || c.cl.identityRefused() || len(names) == 0 {
-		return nil, nil
+// Identify asks for the identities of mailboxes, which stay the same when a
+// mailbox is renamed, and fills in what the server tells. Where OBJECTID is
+// offered, [Conn.Overview] has them already, but for mailboxes that are left
+// out of it. Dovecot has them, as it has those of messages, without announcing
+// it: STATUS (X-GUID). The UIDs say whether an identity can be believed.
+func (c *Conn) Identify(ctx context.Context, boxes []*Mailbox) error {
+	objectID := c.Has("OBJECTID")
+	item := itemMailboxID
+	if !objectID {
+		if item = itemGUID; !c.cl.isDovecot() || c.cl.identityRefused() {
+			return nil
+		}
 	}
 	defer c.guard(ctx)()
 	li := &listing{statuses: map[string]wire.Status{}}
-	wires := make(map[string]string, len(names))
 	var list []inquired
-	for _, name := range names {
-		w, err := c.cl.mailboxNames().toWire(name)
-		if err != nil || !c.cl.asks(name) {
-			continue // LIST would not have named it, or it ends the connection
+	for _, m := range boxes {
+		told := objectID && (c.listsStatus() || c.cl.asks(m.Name))
+		if quoted, ok := quotedWire(m.Wire); ok && !told && !c.cl.isAside(m.Name) {
+			line := "STATUS " + quoted + " (UIDNEXT UIDVALIDITY " + item + ")"
+			list = append(list, inquired{m.Name, &command{line: line, free: true, untagged: li.take}})
 		}
-		quoted, ok := quotedWire(w)
+	}
+	if err := c.askEach(opIdentity, list); err != nil {
+		return err
+	}
+	for _, m := range boxes {
+		st, ok := li.statuses[inboxFold(m.Wire)]
 		if !ok {
 			continue
 		}
-		wires[name] = w
-		list = append(list, inquired{name, &command{line: "STATUS " + quoted + " (" + itemGUID + ")", free: true, untagged: li.take}})
-	}
-	if err := c.askEach(opIdentity, list); err != nil {
-		return nil, err
-	}
-	ids := make(map[string]string, len(names))
-	for name, w := range wires {
-		if st, ok := li.statuses[inboxFold(w)]; ok && st.MailboxID != "" {
-			ids[name] = st.MailboxID
+		m.MailboxID = st.MailboxID
+		if m.Status.UIDValidity == 0 {
+			m.Status = st.Cursor
 		}
 	}
-	return ids, nil
+	return nil
 }
 
 // Pretend makes this side's mailbox from, and those below it, answer to the

@@ -227,7 +227,7 @@ func (c *Conn) statusItems() string {
 		items += " HIGHESTMODSEQ"
 	}
 	if c.Has("OBJECTID") {
-		items += " MAILBOXID"
+		items += " " + itemMailboxID
 	}
 	if c.Has("APPENDLIMIT") { // without a value: it depends on the mailbox
 		items += " APPENDLIMIT"
