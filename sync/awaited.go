@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"satchel/state"
@@ -15,7 +16,7 @@ import (
 // nothing, or a replica may be behind. Copied again in the second case, the message
 // would be there twice. So such a copy is awaited, for as long as an upload
 // (unsettled.go), and then made again. Of an emulated MOVE the original stays
-// meanwhile.
+// meanwhile. What got no answer is awaited as well, while the server is known to be behind.
 
 // errAwaited is a copy that the server said OK to and does not show.
 var errAwaited = fmt.Errorf("the server does not show the copy: %w", mail.ErrChanged)
@@ -129,16 +130,60 @@ func (s *session) awaitMove(ctx context.Context, i *state.Intent, m *message) (*
 		note.Sent = sent
 		return note, nil
 	}
-	s.waiting = append(s.waiting, i)
-	home := s.byID[m.row.MailboxID].name
-	s.hold(true, home)
-	s.hold(false, home, i.Mailbox)
-	m.item.Awaited = m.item.Local.State == plan.Moved || m.item.Local.State == plan.Removed
+	home := s.awaitOriginal(i, m)
 	s.unplaced = append(s.unplaced, refusal{home, uidKey(m.uid), errNotShown(i.Mailbox, s.tooEarly(since))})
 	if note.Sent = sent - 1; since.IsZero() || since.After(s.now()) {
 		return note, nil
 	}
 	return nil, nil
+}
+
+// awaitUnanswered leaves alone what an interrupted run was sending when it got no
+// answer, where the server is behind: it may have arrived, and cannot be shown yet.
+// Where the server is not known to be behind, what it does not show did not arrive.
+func (s *session) awaitUnanswered(ctx context.Context) error {
+	for _, i := range s.intents {
+		if i.Confirmed || slices.Contains(s.explained, i) || slices.Contains(s.waiting, i) {
+			continue
+		}
+		switch i.Kind {
+		case state.IntentAppend:
+			if f := s.uploaded(i); f != nil {
+				s.awaitUpload(i, f)
+				s.unplaced = append(s.unplaced, refusal{i.Mailbox, f.file.Name, errUnanswered(i.Mailbox)})
+			}
+		case state.IntentRemoteMove, state.IntentTrash:
+			m, err := s.messageOf(ctx, i)
+			if err != nil {
+				return err
+			}
+			if m != nil && m.item.Remote.State.Present() && m.item.Remote.Mailbox != i.Mailbox {
+				home := s.awaitOriginal(i, m)
+				s.unplaced = append(s.unplaced, refusal{home, uidKey(m.uid), errUnanswered(i.Mailbox)})
+			}
+		}
+	}
+	s.newLocal = slices.DeleteFunc(s.newLocal, func(f *message) bool { return f.done })
+	return nil
+}
+
+// awaitOriginal leaves the message m of an emulated move where it is, and returns its
+// mailbox.
+func (s *session) awaitOriginal(i *state.Intent, m *message) (home string) {
+	s.waiting = append(s.waiting, i)
+	home = s.byID[m.row.MailboxID].name
+	s.hold(true, home)
+	s.hold(false, home, i.Mailbox)
+	m.item.Awaited = m.item.Local.State == plan.Moved || m.item.Local.State == plan.Removed
+	return home
+}
+
+// errUnanswered says that what was sent without an answer waits for a server that is
+// behind.
+func errUnanswered(to string) error {
+	return &mail.Error{Op: "send to " + to, Kind: mail.KindMessage,
+		Err:  errors.New("a run ended before the server answered, and the server does not show all that it has; it is not sent again"),
+		Hint: "it may be there; sync again when the server shows its messages"}
 }
 
 // errNotShown says that a copy is awaited; after: from when on --full makes it again.

@@ -60,12 +60,7 @@ func (s *session) settleUploads(ctx context.Context) error {
 		if f.content != nil && (since.IsZero() || since.After(s.now())) {
 			note(sent - 1) // it waits from now on
 		}
-		s.waiting = append(s.waiting, i)
-		f.unsettled = true
-		s.hold(false, f.file.Folder)
-		if f.row == nil {
-			f.done = true
-		}
+		s.awaitUpload(i, f)
 		why := errUnsettled(i.Mailbox, came, s.tooEarly(since))
 		if missing {
 			why = errSentOften(i.Mailbox, sent)
@@ -75,6 +70,16 @@ func (s *session) settleUploads(ctx context.Context) error {
 	s.newLocal = slices.DeleteFunc(s.newLocal, func(f *message) bool { return f.done })
 	s.newRemote = slices.DeleteFunc(s.newRemote, func(n *message) bool { return n.done })
 	return s.noteWaiting(ctx, notes)
+}
+
+// awaitUpload leaves the file of an upload alone, which may be on the server.
+func (s *session) awaitUpload(i *state.Intent, f *message) {
+	s.waiting = append(s.waiting, i)
+	f.unsettled = true
+	s.hold(false, f.file.Folder)
+	if f.row == nil {
+		f.done = true
+	}
 }
 
 // noteWaiting remembers since when an upload is looked for, and what goes up again
