@@ -44,6 +44,29 @@ func (s *session) hasID(m, f *message) bool {
 	return ok && id != "" && (!m.hasMessageID || m.messageID == id)
 }
 
+// showsAltered reports whether a new message where i led to has the date and the Message-ID
+// of the file f, and a content that nobody knows: it is what the server made of f. A message
+// elsewhere with just the content of f is a copy then, or was there before.
+func (s *session) showsAltered(i *state.Intent, f *message) bool {
+	if isCopy(i) {
+		return false // what COPY makes is what the original is
+	}
+	return slices.ContainsFunc(s.newRemote, func(n *message) bool {
+		return n.item.Remote.Mailbox == i.Mailbox && !n.done && n.hasMeta && n.replaces == 0 && s.after(i, n) && n.date == f.date &&
+			n.hasMessageID && s.hasID(n, f) && aboutAsLarge(i.Size, n.item.Size) && !s.recognised(n)
+	})
+}
+
+// recognised reports whether a new message is proven to have a content that is known.
+func (s *session) recognised(n *message) bool {
+	for d, list := range s.proven {
+		if !d.IsZero() && slices.Contains(list, n) {
+			return true
+		}
+	}
+	return false
+}
+
 // announcedHere reports whether the journal knows of the upload of a file to the mailbox
 // that the message is in.
 func (a *resemblance) announcedHere(f *message) bool {

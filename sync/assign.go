@@ -294,8 +294,10 @@ func (s *session) inherit(n, f *message, digests ...mail.Digest) {
 // uploadedBefore returns the intent and the new file of an interrupted upload
 // that n is the outcome of, unless both are still where the upload led: those
 // are paired like any two. In another mailbox than the upload led to, n is only
-// believed to be it when something left that one, or nobody could have copied it
-// there, no other upload led to where it is, and no message was there before.
+// believed to be it when something left that one, or that one could not be looked at
+// and nobody could have copied it from there; when no other upload led to where it is,
+// and no message was there before; and when the server does not show it altered in the
+// mailbox that it was sent to.
 func (s *session) uploadedBefore(ctx context.Context, sus *suspect) (*state.Intent, *message, error) {
 	name, d := sus.m.item.Remote.Mailbox, sus.digest
 	var here, elsewhere []*state.Intent
@@ -327,7 +329,7 @@ func (s *session) uploadedBefore(ctx context.Context, sus *suspect) (*state.Inte
 	for _, sure := range []bool{true, false} {
 		for _, i := range elsewhere {
 			f := s.intended(i)
-			if f == nil || f.file.Folder == name || sure && !s.wentOn(i) {
+			if f == nil || f.file.Folder == name || s.showsAltered(i, f) || sure != s.wentOn(i) || !sure && s.lookedAt(i.Mailbox) {
 				continue
 			}
 			if sure {

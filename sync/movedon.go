@@ -91,6 +91,12 @@ func (s *session) gapsFrom(ctx context.Context, mb *mailbox, from mail.UID) (int
 // wentOn reports whether what i put on the server may be elsewhere by now.
 func (s *session) wentOn(i *state.Intent) bool { return s.gaps[i.Mailbox] > 0 }
 
+// lookedAt reports whether a mailbox was looked at, so that what left it would have shown.
+func (s *session) lookedAt(name string) bool {
+	mb := s.mailboxes[name]
+	return s.wanted(name) && mb != nil && !mb.blindRemote
+}
+
 // unusedUID returns a UID that no message of the mailbox has or will have, for a
 // row whose message is elsewhere.
 func (s *session) unusedUID(ctx context.Context, mb *mailbox) (mail.UID, error) {
