@@ -3,7 +3,6 @@ package sync
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"satchel/maildir"
 	"satchel/state"
@@ -165,7 +164,7 @@ func (a *applier) commitMailboxes(ctx context.Context) error {
 
 // deletes removes mailboxes, after one more look at whether they are empty.
 func (a *applier) deletes(ctx context.Context, ops []plan.Op) error {
-	var left map[string]uint32 // messages by mailbox, as of now
+	var left map[string]bool // the mailboxes that the server has
 	for i := range ops {
 		op := &ops[i]
 		if op.Kind.Stage() != plan.StageDelete {
@@ -193,7 +192,7 @@ func (a *applier) deletes(ctx context.Context, ops []plan.Op) error {
 			}
 		case plan.DeleteRemote:
 			if left == nil {
-				if left, err = a.remoteCounts(ctx); err != nil {
+				if left, err = a.remaining(ctx); err != nil {
 					return err
 				}
 			}
@@ -217,8 +216,8 @@ func (a *applier) deletes(ctx context.Context, ops []plan.Op) error {
 	return nil
 }
 
-// remoteCounts asks how many messages each mailbox of the server has now.
-func (a *applier) remoteCounts(ctx context.Context) (map[string]uint32, error) {
+// remaining asks which mailboxes the server has now.
+func (a *applier) remaining(ctx context.Context) (map[string]bool, error) {
 	c, err := a.pool.first(ctx)
 	if err != nil {
 		return nil, err
@@ -227,30 +226,21 @@ func (a *applier) remoteCounts(ctx context.Context) (map[string]uint32, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := make(map[string]uint32, len(boxes))
+	is := make(map[string]bool, len(boxes))
 	for _, b := range boxes {
-		if b.Selectable {
-			n[b.Name] = b.Status.Messages
-		}
+		is[b.Name] = b.Selectable
 	}
-	return n, nil
+	return is, nil
 }
 
-func (a *applier) deleteRemote(ctx context.Context, name string, left map[string]uint32) error {
-	n, exists := left[name]
-	if !exists {
+// deleteRemote removes a mailbox that is there and empty.
+func (a *applier) deleteRemote(ctx context.Context, name string, left map[string]bool) error {
+	if !left[name] {
 		return nil
-	}
-	if n > 0 {
-		return &mail.Error{Op: "delete mailbox", Mailbox: name, Kind: mail.KindMailbox,
-			Err: fmt.Errorf("%w: it holds %d messages", mail.ErrChanged, n)}
 	}
 	c, err := a.pool.first(ctx)
 	if err != nil {
 		return err
 	}
-	if err := c.Subscribe(ctx, name, false); err != nil && fatal(ctx, err) {
-		return err
-	}
-	return c.Delete(ctx, name)
+	return c.DeleteEmpty(ctx, name)
 }

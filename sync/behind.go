@@ -324,5 +324,5 @@ func (s *session) postponeDeletes(p *plan.Plan) {
 
 // sayStays tells of a mailbox that such a server keeps, though its folder was removed.
 func (s *session) sayStays(name string) {
-	s.rep.notice("%s: its folder is gone, and the server did not show all that it has within a day; so the mailbox stays there until a day has passed", name)
+	s.rep.notice("%s: its folder is gone; the mailbox stays on the server for a day, since the server did not show all that it has", name)
 }

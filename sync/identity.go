@@ -14,9 +14,9 @@ import (
 
 // identify asks the server for identities that its overview did not give: of
 // mailboxes that the base does not know by one, or knows as another
-// generation. Where a mailbox of the base is not under its name, it may have
-// one that is left out now, so these are asked for as well, but for those that
-// are known to end the session. A run with nothing to do asks for none.
+// generation. A mailbox of the base that is not under its name may have an
+// excluded name now. So excluded mailboxes are asked for as well then, except those
+// that are known to end the session. A run with nothing to do asks for none.
 func (s *session) identify(ctx context.Context, c *remote.Conn, f *finding) error {
 	known := make(map[string]*state.Mailbox, len(f.rows))
 	missing := false

@@ -51,6 +51,7 @@ const (
 	opChanges  = "changes"
 	opMessages = "list messages"
 	opStatus   = "status"
+	opDelete   = "delete mailbox"
 	opLookup   = "look for mailbox"
 	opIdentity = "ask for the identity of mailboxes"
 )

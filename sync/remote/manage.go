@@ -2,8 +2,10 @@ package remote
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
+	"satchel/sync/mail"
 	"satchel/sync/remote/wire"
 )
 
@@ -18,11 +20,47 @@ func (c *Conn) Delete(ctx context.Context, name string) error {
 	if err := c.leave(); err != nil {
 		return err
 	}
-	err = c.runThrough("delete mailbox", name, &command{line: "DELETE " + quoted}, func() { c.imap.Delete(name) })
+	err = c.runThrough(opDelete, name, &command{line: "DELETE " + quoted}, func() { c.imap.Delete(name) })
 	if err == nil {
 		c.cl.mailboxNames().forget(name)
 	}
 	return err
+}
+
+// DeleteEmpty removes a mailbox that holds no message, and the subscription to it. DELETE
+// has no condition (RFC 3501 §6.3.4), so it follows at once on the answer that says so:
+// what comes in between goes with the mailbox. errors.Is(err, mail.ErrChanged) tells of one
+// that holds messages, or of which the server does not say.
+func (c *Conn) DeleteEmpty(ctx context.Context, name string) error {
+	quoted, err := c.quotedName(name) // Delete forgets how it is spelled
+	if err != nil {
+		return err
+	}
+	now, err := c.lastLook(ctx, name)
+	switch {
+	case err != nil:
+		return err
+	case now.UIDValidity == 0:
+		return mailboxError(opDelete, name, fmt.Errorf("%w: the server does not say whether it is empty", mail.ErrChanged))
+	case now.Messages > 0:
+		return mailboxError(opDelete, name, fmt.Errorf("%w: it holds %d messages", mail.ErrChanged, now.Messages))
+	}
+	if err := c.Delete(ctx, name); err != nil {
+		return err
+	}
+	if err := c.subscribe(ctx, name, quoted, false); isDead(err) {
+		return err
+	}
+	return nil
+}
+
+// lastLook asks what a mailbox holds, and leaves the one that is selected.
+func (c *Conn) lastLook(ctx context.Context, name string) (mail.Cursor, error) {
+	defer c.guard(ctx)()
+	if err := c.leave(); err != nil {
+		return mail.Cursor{}, err
+	}
+	return c.status(opDelete, name, "MESSAGES UIDVALIDITY")
 }
 
 // leave closes the mailbox that is selected, without expunging. Dovecot ends
@@ -95,11 +133,15 @@ func (c *Conn) Rename(ctx context.Context, from, to string) error {
 // takes it off. A refusal is none when the mailbox is on that list already, or
 // not on it: some servers say so with NO.
 func (c *Conn) Subscribe(ctx context.Context, name string, on bool) error {
-	defer c.guard(ctx)()
 	quoted, err := c.quotedName(name)
 	if err != nil {
 		return err
 	}
+	return c.subscribe(ctx, name, quoted, on)
+}
+
+func (c *Conn) subscribe(ctx context.Context, name, quoted string, on bool) error {
+	defer c.guard(ctx)()
 	verb, call := "SUBSCRIBE ", func() { c.imap.Subscribe(name) }
 	if !on {
 		verb, call = "UNSUBSCRIBE ", func() { c.imap.Unsubscribe(name) }

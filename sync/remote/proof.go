@@ -23,7 +23,7 @@ type portrait struct {
 
 // copyProven copies messages and finds out which copies are there.
 func (s *Selection) copyProven(uids []mail.UID, dest string) (MoveResult, error) {
-	before, err := s.c.cursorOf(dest)
+	before, err := s.c.status("copy", dest, "UIDNEXT UIDVALIDITY")
 	if err != nil {
 		return MoveResult{}, err
 	}
@@ -75,20 +75,21 @@ func mayCome(named, before, next mail.UID, shown int) bool {
 	return named < before && uint64(next)-min(uint64(next), uint64(before)) <= uint64(shown)
 }
 
-// cursorOf asks for UIDVALIDITY and UIDNEXT of a mailbox that is not open.
-func (c *Conn) cursorOf(mailbox string) (cursor mail.Cursor, err error) {
+// status asks for items of the state of a mailbox that is not open; what is not told
+// stays zero.
+func (c *Conn) status(op, mailbox, items string) (cursor mail.Cursor, err error) {
 	quoted, err := c.quotedName(mailbox)
 	if err != nil {
 		return cursor, err
 	}
-	cmd := &command{line: "STATUS " + quoted + " (UIDNEXT UIDVALIDITY)", lists: true, untagged: func(r wire.Response) {
+	cmd := &command{line: "STATUS " + quoted + " (" + items + ")", lists: true, untagged: func(r wire.Response) {
 		if r.Kind == "STATUS" {
 			if st, ok := wire.ParseStatus(r.Rest); ok {
 				cursor = st.Cursor
 			}
 		}
 	}}
-	err = c.run("copy", mailbox, cmd)
+	err = c.run(op, mailbox, cmd)
 	return cursor, err
 }
 

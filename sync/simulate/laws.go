@@ -188,7 +188,7 @@ func unseen(res result) bool {
 		return slices.ContainsFunc(with, func(end string) bool { return strings.HasSuffix(text, end) })
 	}
 	return slices.ContainsFunc(res.rep.Notices, func(text string) bool {
-		return ends(text, "so the mailbox stays there until a day has passed")
+		return ends(text, "stays on the server for a day, since the server did not show all that it has")
 	}) || slices.ContainsFunc(res.rep.Problems, func(p mailsync.Problem) bool {
 		return ends(p.Error, "it is not sent again", "has no mailbox that is called so; nothing is sent there")
 	})
