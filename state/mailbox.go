@@ -44,7 +44,8 @@ const LettersUnknown = "?"
 // cost does not depend on the number of messages.
 func (db *DB) Mailboxes(ctx context.Context) ([]*Mailbox, error) {
 	rows, err := db.read.QueryContext(ctx, `SELECT id, name, uidvalidity, uidnext, highestmodseq, messages, mailboxid,
-		permanent, permanent_any, read_only, dir_mtime, cur_mtime, new_mtime, inode, files+1, names, refused, letters, former FROM mailbox ORDER BY name`)
+		permanent, permanent_any, read_only, dir_mtime, cur_mtime, new_mtime, inode, files+1, names, refused, letters, former
+		FROM mailbox ORDER BY name`)
 	if err != nil {
 		return nil, db.unread("read mailboxes", err)
 	}
@@ -55,7 +56,8 @@ func (db *DB) Mailboxes(ctx context.Context) ([]*Mailbox, error) {
 		var modseq, inode, names int64
 		var permanent, refused string
 		if err := rows.Scan(&m.ID, &m.Name, &m.Cursor.UIDValidity, &m.Cursor.UIDNext, &modseq, &m.Cursor.Messages,
-			&m.MailboxID, &permanent, &m.PermanentAny, &m.ReadOnly, &m.DirMTime, &m.CurMTime, &m.NewMTime, &inode, &m.Files, &names, &refused, &m.Letters, &m.Former); err != nil {
+			&m.MailboxID, &permanent, &m.PermanentAny, &m.ReadOnly, &m.DirMTime, &m.CurMTime, &m.NewMTime, &inode, &m.Files, &names,
+			&refused, &m.Letters, &m.Former); err != nil {
 			return nil, db.unread("read mailboxes", err)
 		}
 		m.Cursor.HighestModSeq, m.Inode = mail.ModSeq(modseq), uint64(inode)
@@ -73,9 +75,11 @@ func (db *DB) Mailboxes(ctx context.Context) ([]*Mailbox, error) {
 func (t *Tx) PutMailbox(m *Mailbox) error {
 	c := m.Cursor
 	if m.ID != 0 {
-		_, err := t.exec(`UPDATE mailbox SET former=CASE WHEN uidvalidity IN (0, ?) THEN former ELSE uidvalidity END, name=?, uidvalidity=?, uidnext=?, highestmodseq=?, messages=?, mailboxid=?, permanent=?, permanent_any=?, read_only=?,
+		_, err := t.exec(`UPDATE mailbox SET former=CASE WHEN uidvalidity IN (0, ?) THEN former ELSE uidvalidity END,
+			name=?, uidvalidity=?, uidnext=?, highestmodseq=?, messages=?, mailboxid=?, permanent=?, permanent_any=?, read_only=?,
 			dir_mtime=?, cur_mtime=?, new_mtime=?, inode=?, files=?, names=?, refused=?, letters=? WHERE id=?`,
-			c.UIDValidity, m.Name, c.UIDValidity, c.UIDNext, int64(c.HighestModSeq), c.Messages, m.MailboxID, encodeFlags(m.Permanent), m.PermanentAny, m.ReadOnly,
+			c.UIDValidity,
+			m.Name, c.UIDValidity, c.UIDNext, int64(c.HighestModSeq), c.Messages, m.MailboxID, encodeFlags(m.Permanent), m.PermanentAny, m.ReadOnly,
 			m.DirMTime, m.CurMTime, m.NewMTime, int64(m.Inode), m.Files-1, int64(m.Names), encodeFlags(m.Refused), m.Letters, m.ID)
 		return err
 	}

@@ -10,9 +10,10 @@ import (
 	"satchel/sync/plan"
 )
 
-// assign decides what a recognised message is, if it is not what half a move left
-// (followStrays), in this order: an interrupted upload, nothing as long as the server is behind, a message that
-// moved with its file, the other half of a new file, a message that moved, a copy.
+// assign decides what a recognised message is. What half a move left is known by then
+// (followStrays). The rest is, in this order: an interrupted upload; nothing, as long as the
+// server is behind; a message that moved with its file; the other half of a new file; a
+// message that moved; a copy.
 func (s *session) assign(ctx context.Context, sus *suspect) error {
 	n := sus.m
 	if n.replaces != 0 {
@@ -293,11 +294,13 @@ func (s *session) inherit(n, f *message, digests ...mail.Digest) {
 
 // uploadedBefore returns the intent and the new file of an interrupted upload
 // that n is the outcome of, unless both are still where the upload led: those
-// are paired like any two. In another mailbox than the upload led to, n is only
-// believed to be it when something left that one, or that one could not be looked at
-// and nobody could have copied it from there; when no other upload led to where it is,
-// and no message was there before; and when the server does not show it altered in the
-// mailbox that it was sent to.
+// are paired like any two. In another mailbox than the upload led to, n is believed to
+// be it only if
+//
+//   - something left the mailbox that the upload led to, or that one could not be looked
+//     at and nobody could have copied n from there
+//   - no other upload led to where n is, and no message was there before
+//   - the server does not show it altered in the mailbox that it was sent to
 func (s *session) uploadedBefore(ctx context.Context, sus *suspect) (*state.Intent, *message, error) {
 	name, d := sus.m.item.Remote.Mailbox, sus.digest
 	var here, elsewhere []*state.Intent

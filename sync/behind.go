@@ -54,7 +54,8 @@ func (s *session) keepUnshown(ctx context.Context) error {
 			s.sayBehind(mb)
 		case stale[mb]:
 			s.hold(true, name)
-			s.rep.notice("%s: the server still shows messages that have left it; they are left alone until it shows them no more, for a day at most", name)
+			s.rep.notice("%s: the server still shows messages that have left it; they are left alone until it shows them no more, "+
+				"for a day at most", name)
 		case mb.changes != nil:
 			s.absolve(fault{name, faultBehind}) // it has caught up
 		}
@@ -67,8 +68,8 @@ func (s *session) keepUnshown(ctx context.Context) error {
 
 // sayBehind tells people of a mailbox that is behind; after a day, what they can do.
 func (s *session) sayBehind(mb *mailbox) {
-	text := fmt.Sprintf("the server shows it as it was before %d of its messages came (UIDNEXT is %d); they stay as they are until it shows them",
-		mb.behind, mb.changes.ToldNext)
+	text := fmt.Sprintf("the server shows it as it was before %d of its messages came (UIDNEXT is %d); "+
+		"they stay as they are until it shows them", mb.behind, mb.changes.ToldNext)
 	if s.start.Sub(s.since(fault{mb.name, faultBehind})) < believeBehind {
 		s.rep.notice("%s: %s", mb.name, text)
 		return

@@ -78,7 +78,7 @@ func (c *checker) shown(f *folderCheck, row *state.Message, file maildir.File) {
 // them has stays so only where the other cannot hold it: nothing would ever
 // bring it there.
 func (c *checker) together(f *folderCheck, row *state.Message) {
-	if row.Pending || row.Info == infoUnknown || row.Info == infoAway || row.LocalFlags.Equal(row.RemoteFlags) {
+	if row.Pending || namesNoFile(row.Info) || row.LocalFlags.Equal(row.RemoteFlags) {
 		return
 	}
 	mb := f.mb

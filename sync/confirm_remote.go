@@ -76,18 +76,16 @@ func (s *session) confirmCopies(ctx context.Context) error {
 func (s *session) movedMeanwhile(ctx context.Context) (map[string][]origin, error) {
 	origins := map[string][]origin{}
 	var came []*message
-	var sizes []int64
 	for _, m := range s.newRemote {
 		listed := s.boxes[m.item.Remote.Mailbox]
 		if late := listed == nil || m.uid >= listed.Status.UIDNext; late && m.hasMeta && m.replaces == 0 && m.item.CopyOf == nil {
-			came, sizes = append(came, m), append(sizes, m.item.Size)
+			came = append(came, m)
 		}
 	}
 	if len(came) == 0 {
 		return origins, nil
 	}
-	slices.Sort(sizes)
-	rows, err := s.db.BySizes(ctx, slices.Compact(sizes))
+	rows, err := s.rowsBySize(ctx, came)
 	if err != nil {
 		return nil, err
 	}

@@ -132,6 +132,9 @@ const infoUnknown = "/"
 // that again, and may be elsewhere; see plan.Item.Away. It names no file either.
 const infoAway = "//"
 
+// namesNoFile reports whether what a row has of a name is one of these.
+func namesNoFile(info string) bool { return strings.HasPrefix(info, infoUnknown) }
+
 // place notes in the row where the file is.
 func (m *message) place(mailboxID int64, f maildir.File) {
 	if m.noteName(m.row, f) {

@@ -71,10 +71,10 @@ func (u *undoing) locate(ctx context.Context, r *state.Removal) (m RemovedMessag
 		if home == r.Mailbox {
 			return m, true, nil
 		}
-		f := maildir.File{Folder: home, New: row.New, Name: row.Base + row.Info}
-		if row.Info == infoUnknown {
+		if namesNoFile(row.Info) {
 			continue // the next sync knows its name
 		}
+		f := maildir.File{Folder: home, New: row.New, Name: row.Base + row.Info}
 		if there, err := u.store.Exists(f); err != nil || !there {
 			continue // renamed or removed since; the next sync sees to it
 		}

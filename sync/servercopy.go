@@ -22,16 +22,13 @@ func (s *session) suspectCopies(ctx context.Context, list []*suspect) ([]*suspec
 	for _, sus := range list {
 		of[sus.m] = sus
 	}
-	var sizes []int64
 	var ask []*message
 	for _, m := range s.newRemote {
 		if m.hasMeta && m.replaces == 0 && m.emailID == "" && m.item.Size >= copyWorth {
 			ask = append(ask, m)
-			sizes = append(sizes, m.item.Size)
 		}
 	}
-	slices.Sort(sizes)
-	rows, err := s.db.BySizes(ctx, slices.Compact(sizes))
+	rows, err := s.rowsBySize(ctx, ask)
 	if err != nil {
 		return nil, err
 	}
@@ -55,4 +52,14 @@ func (s *session) suspectCopies(ctx context.Context, list []*suspect) ([]*suspec
 		}
 	}
 	return list, nil
+}
+
+// rowsBySize returns rows that have the size of one of these messages, by size and date.
+func (s *session) rowsBySize(ctx context.Context, list []*message) (map[state.SizeDate][]*state.Message, error) {
+	sizes := make([]int64, len(list))
+	for i, m := range list {
+		sizes[i] = m.item.Size
+	}
+	slices.Sort(sizes)
+	return s.db.BySizes(ctx, slices.Compact(sizes))
 }

@@ -39,10 +39,13 @@ func (s *session) unfinished(i *state.Intent) *message {
 	return m
 }
 
-// strayed reports whether n is the original of the move that i tells of, if it
-// has the content: in the mailbox of before, of which all UIDs are void, or which got
-// another name; or beside its copy, and marked by us, or not removed yet; or elsewhere, and
-// marked by us.
+// strayed reports whether n is the original of the move that i tells of, if it has the
+// content. An original may be
+//
+//   - in its own mailbox, all UIDs of which are void
+//   - in its own mailbox, which got another name
+//   - beside its copy, marked by us or not removed yet
+//   - in any other mailbox, marked by us
 func (s *session) strayed(i *state.Intent, m, n *message) bool {
 	home, mb := s.byID[m.row.MailboxID], s.mailboxes[n.item.Remote.Mailbox]
 	switch {

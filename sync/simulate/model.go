@@ -212,7 +212,8 @@ func (m *model) voids(box string) {
 	in := func(name string) bool { return name == box || strings.HasPrefix(name, box+"/") }
 	before := m.calledBefore(Server, box)
 	for _, t := range m.tokens {
-		if slices.Contains(t.base, before) || slices.ContainsFunc(slices.Concat(t.base, t.places[Server], t.places[Disk], t.left[Server], t.left[Disk]), in) {
+		boxes := slices.Concat(t.base, t.places[Server], t.places[Disk], t.left[Server], t.left[Disk])
+		if slices.Contains(t.base, before) || slices.ContainsFunc(boxes, in) {
 			t.voided = true
 		}
 		// What a run may have seen where it is no more may come back from there.
@@ -310,7 +311,8 @@ func (m *model) agreed(s snapshot) {
 			t.flags[f] = true
 		}
 		t.touch, t.took, t.places, t.left, t.when, t.set = [2]bool{}, [2]bool{}, [2][]string{}, [2][]string{}, [2][2]int{}, [2]map[string]bool{{}, {}}
-		t.excused, t.voided, t.saved, t.unread, t.undone, t.homes, t.unseen, t.hidden, t.away = "", false, false, false, nil, nil, [2]bool{}, false, false
+		t.excused, t.voided, t.saved, t.unread, t.undone, t.homes = "", false, false, false, nil, nil
+		t.unseen, t.hidden, t.away = [2]bool{}, false, false
 		// A removal was carried out or overruled; what is there is what must stay.
 		t.most, t.least, t.removals = len(where[n]), len(where[n]), 0
 	}
