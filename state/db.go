@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"modernc.org/sqlite" // registers the driver "sqlite"
@@ -46,6 +47,8 @@ type DB struct {
 
 	metaMu sync.Mutex
 	meta   map[string]string // nil: to be read; guarded by metaMu
+
+	lastIntent atomic.Int64 // the largest ID of an entry of the journal that was read or written
 }
 
 // Open opens the state file, or makes it (0600). A file of a newer satchel,

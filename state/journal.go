@@ -78,21 +78,30 @@ type Intent struct {
 
 const intentValues = `kind, message_id, mailbox, home, uid, base, flags_add, flags_del, digest, size, confirmed`
 
-// AddIntents writes intents and sets their IDs.
+// AddIntents writes intents and sets their IDs. An ID that this process has seen is not
+// given again: who ends an entry once more would end another one.
 func (t *Tx) AddIntents(list []*Intent) error {
 	for batch := range slices.Chunk(list, rowsAtOnce) {
 		var args []any
-		for _, i := range batch {
-			args = append(args, string(i.Kind), i.Message, i.Mailbox, i.Home, i.UID, i.Base,
+		var id any // SQLite chooses
+		if last := t.db.lastIntent.Load(); last > 0 {
+			id = last + 1
+		}
+		for k, i := range batch {
+			if k > 0 {
+				id = nil // one more than the one before
+			}
+			args = append(args, id, string(i.Kind), i.Message, i.Mailbox, i.Home, i.UID, i.Base,
 				encodeFlags(i.Delta.Add), encodeFlags(i.Delta.Remove), i.Digest[:], i.Size, i.Confirmed)
 		}
-		first, err := t.insertAll("intent", intentValues, len(batch), args)
+		first, err := t.insertAll("intent", "id, "+intentValues, len(batch), args)
 		if err != nil {
 			return err
 		}
 		for k, i := range batch {
 			i.ID = first + int64(k)
 		}
+		t.db.sawIntent(batch[len(batch)-1].ID)
 	}
 	return nil
 }
@@ -135,5 +144,16 @@ func (db *DB) Intents(ctx context.Context) ([]*Intent, error) {
 	if err := rows.Err(); err != nil {
 		return nil, db.unread("read journal", err)
 	}
+	if len(list) > 0 {
+		db.sawIntent(list[len(list)-1].ID)
+	}
 	return list, nil
+}
+
+// sawIntent notes that an entry of the journal has this ID.
+func (db *DB) sawIntent(id int64) {
+	last := db.lastIntent.Load()
+	for last < id && !db.lastIntent.CompareAndSwap(last, id) {
+		last = db.lastIntent.Load()
+	}
 }
