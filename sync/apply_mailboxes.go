@@ -113,6 +113,7 @@ func (a *applier) startAnew(ctx context.Context, mb *mailbox) error {
 		}
 	}
 	mb.row.Cursor = mail.Cursor{}
+	mb.row.Refused = mail.Flags{}          // was said of the mailbox of before, or by a replica that was behind
 	mb.row.MailboxID = mb.remote.MailboxID // another mailbox; an identity that LIST does not tell is asked for by the next run
 	mb.row.LookAgain()
 	delete(a.put, mb.row.ID)
