@@ -1,6 +1,7 @@
 package sync
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -15,7 +16,7 @@ import (
 
 // tellTrash names what follows a move to the trash of the server: the message
 // comes down to the trash that is here, or is copied there from a mailbox that has
-// the same one. The run sees that when it has moved it.
+// the same one, or gets it by this plan. The run sees that when it has moved it.
 func (s *session) tellTrash(ctx context.Context, ops []plan.Op) error {
 	type moved struct {
 		mailbox string
@@ -27,6 +28,7 @@ func (s *session) tellTrash(ctx context.Context, ops []plan.Op) error {
 			planned[moved{p.Mailbox, p.UID}] = p
 		}
 	}
+	comes := comingDown(ops)
 	for i := range ops {
 		op := &ops[i]
 		if op.Kind != plan.RemoteTrash || s.req.Push || !s.asked(op.To) {
@@ -46,6 +48,11 @@ func (s *session) tellTrash(ctx context.Context, ops []plan.Op) error {
 		if err != nil {
 			return err
 		}
+		if id := m.row.EmailID; source == "" && id != "" {
+			if source = comes[id]; source == "" {
+				comes[id] = op.To
+			}
+		}
 		if source != "" {
 			kind = plan.LocalCopy
 			o.Op, o.Mailbox, o.To, o.Bytes = kind.String(), source, op.To, 0
@@ -55,6 +62,19 @@ func (s *session) tellTrash(ctx context.Context, ops []plan.Op) error {
 		s.rep.Operations = append(s.rep.Operations, o)
 	}
 	return nil
+}
+
+// comingDown returns, by the server's identity, a mailbox in which a message is on disk
+// once the operations are done.
+func comingDown(ops []plan.Op) map[string]string {
+	to := map[string]string{}
+	for i := range ops {
+		op := &ops[i]
+		if op.Kind == plan.Download || op.Kind == plan.LocalCopy {
+			to[ref(op.Item).emailID] = cmp.Or(op.To, op.Mailbox)
+		}
+	}
+	return to
 }
 
 // sameElsewhere returns a mailbox that has the same message on disk, "" if none
