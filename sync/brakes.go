@@ -54,7 +54,7 @@ func (s *session) tallyRemovals(ctx context.Context) error {
 	}
 	s.lately = make(map[string]plan.Lost, len(lost))
 	for name, l := range lost {
-		s.lately[name] = plan.Lost{Run: l.Run, Held: l.Held, Local: l.Local, Remote: l.Remote}
+		s.lately[s.nameNow(name)] = plan.Lost{Run: l.Run, Held: l.Held, Local: l.Local, Remote: l.Remote}
 	}
 	return nil
 }

@@ -47,7 +47,7 @@ func (s *session) recallUnsent(ctx context.Context) error {
 	}
 	s.unsentFiles = make(map[fileKey]*state.Unsent, len(list))
 	for _, u := range list {
-		s.unsentFiles[fileKey{u.Mailbox, u.Base}] = u
+		s.unsentFiles[fileKey{s.nameNow(u.Mailbox), u.Base}] = u
 	}
 	return nil
 }

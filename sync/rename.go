@@ -306,7 +306,7 @@ func (s *session) pretend(f *finding, step *plan.RenameStep) {
 		s.pool.client.Pretend(op.Mailbox, op.To)
 		renameBoxes(f.boxes, &op)
 	}
-	f.rename(step.Base)
+	s.renameBase(f, step.Base)
 	s.addConflicts(step.Conflicts)
 	s.follow(step)
 }

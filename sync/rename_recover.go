@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"satchel/maildir"
@@ -81,9 +82,10 @@ func (s *session) recoverRename(ctx context.Context, f *finding) (again bool, er
 	}
 	if s.req.DryRun {
 		if renamedThere(f, begun) {
-			f.rename(base)
+			s.renameBase(f, base)
+			f.here, err = folderProof{s.db, s.store, s.restored}.places(ctx, f.rows, f.folders)
 		}
-		return false, nil
+		return false, err
 	}
 	var done bool
 	if begun.Kind == state.IntentLocalRename {
@@ -116,9 +118,31 @@ func renamedThere(f *finding, i *state.Intent) bool {
 	return !has(i.Home) && has(i.Mailbox)
 }
 
-// rename gives mailboxes of the base other names, for a dry run.
-func (f *finding) rename(base [][2]string) {
-	to := map[string]string{}
+// renameBase gives mailboxes of the base other names, for a dry run: in what was read of
+// it and of the journal, and in what is read later, by nameNow.
+func (s *session) renameBase(f *finding, base [][2]string) {
+	to := f.rename(base)
+	now := map[string]string{}
+	maps.Copy(now, to)
+	for name, was := range s.pretended {
+		now[name] = cmp.Or(to[was], was)
+	}
+	s.pretended = now
+	for _, i := range s.intents {
+		i.Home, i.Mailbox = cmp.Or(to[i.Home], i.Home), cmp.Or(to[i.Mailbox], i.Mailbox)
+	}
+	for k, y := range s.sentYoung {
+		s.sentYoung[k].Mailbox = cmp.Or(to[y.Mailbox], y.Mailbox)
+	}
+}
+
+// nameNow returns what a mailbox of the base is called, if a dry run goes on as if it
+// had renamed it.
+func (s *session) nameNow(name string) string { return cmp.Or(s.pretended[name], name) }
+
+// rename gives them these names in what was found, and returns the names as a map.
+func (f *finding) rename(base [][2]string) (to map[string]string) {
+	to = map[string]string{}
 	for _, pair := range base {
 		to[pair[0]] = pair[1]
 	}
@@ -136,6 +160,7 @@ func (f *finding) rename(base [][2]string) {
 		}
 	}
 	f.here = here
+	return to
 }
 
 // finishLocalRename renames again: in Maildir++ children have directories of

@@ -35,6 +35,8 @@ type session struct {
 	braked     map[string]error // by mailbox, what a safety brake stopped
 	said       map[string]bool  // notices that are this run's to tell
 	unrenamed  map[string]bool  // renames that failed in this run
+	// pretended are the names that a dry run goes on with, by those that the base has
+	pretended map[string]string
 	// What is known of names; see listed.go.
 	namespaces string            // as the state has them; see [remote.Client.Namespace]
 	spellings  map[string]string // of mailboxes of the base, where they are not those that satchel would choose
