@@ -34,10 +34,12 @@ func (s *session) assign(ctx context.Context, sus *suspect) error {
 		return nil
 	}
 	// One with other line ends than the server's message, or with lines that a
-	// program added, comes last, and one of another date behind one of the same.
+	// program added, comes last, and one of another date behind one of the same. Of
+	// files that are alike in all this, it is rather the one with the same flags.
 	putFirst(sus.candidates, func(c *message) bool {
 		return c.content != nil && (c.content.Digest == sus.digest || c.content.RawDigest == sus.digest)
 	})
+	putFirst(sus.candidates, func(c *message) bool { return c.row == nil && c.flaggedAs(n) })
 	putFirst(sus.candidates, func(c *message) bool { return c.date == n.date })
 	if from := s.movedAlong(sus); from != nil {
 		s.movedTo(from, n)
@@ -81,15 +83,15 @@ func (sus *suspect) meetsAtDate() bool {
 // message, it would leave the known one without any, and so without its file.
 func (s *session) movedAlong(sus *suspect) *message {
 	name := sus.m.item.Remote.Mailbox
-	if s.sentTo(name, sus.digest) {
-		return nil // the new file may have gone up as this message
-	}
 	var from *message
 	for _, c := range sus.candidates {
 		if c.row != nil && c.digest() == sus.digest && c.item.Remote.State == plan.Removed && c.onDisk() && c.item.Local.State == plan.Moved &&
 			c.item.Local.Mailbox == name && !s.stays(c, sus.m) && (from == nil || s.betterOrigin(c, from, sus.m)) {
 			from = c
 		}
+	}
+	if from != nil && s.sentRather(from, sus.m) {
+		return nil // the new file may have gone up as this message
 	}
 	return from
 }
@@ -210,9 +212,7 @@ func (s *session) doubtsFlags(from, n *message) bool {
 // sentTo reports whether a message of that content was sent to a mailbox, and it is
 // not noted yet where it went.
 func (s *session) sentTo(mailbox string, d mail.Digest) bool {
-	return slices.ContainsFunc(s.intents, func(i *state.Intent) bool {
-		return i.Kind == state.IntentAppend && i.Mailbox == mailbox && i.Digest == d
-	})
+	return slices.ContainsFunc(s.intendedAppends(mailbox), func(i *state.Intent) bool { return i.Digest == d })
 }
 
 // copyOf makes n a copy of a candidate.

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"satchel/maildir"
+	"satchel/state"
 	"satchel/sync/mail"
 	"satchel/sync/plan"
 )
@@ -54,6 +55,7 @@ func (s *session) matchRemote(ctx context.Context) error {
 		s.proven[sus.digest] = append(s.proven[sus.digest], sus.m)
 	}
 	putFirst(suspects, (*suspect).meetsAtDate)
+	putFirst(suspects, (*suspect).meetsAlike)
 	// Originals of half moves are found first, then their copies, then others. Of
 	// those, messages that stayed in their mailbox go first, or they would lose
 	// their rows to copies elsewhere, and ahead of these the ones that have their UIDs.
@@ -89,6 +91,25 @@ func (s *session) matchRemote(ctx context.Context) error {
 	s.newRemote = slices.DeleteFunc(s.newRemote, func(m *message) bool { return m.done })
 	s.newLocal = slices.DeleteFunc(s.newLocal, func(m *message) bool { return m.done })
 	return nil
+}
+
+// meetsAlike reports whether a new file has the content, the date and the flags of the
+// message.
+func (sus *suspect) meetsAlike() bool {
+	return slices.ContainsFunc(sus.candidates, func(c *message) bool { return c.date == sus.m.date && c.flaggedAs(sus.m) && c.mayMeet(sus) })
+}
+
+// flaggedAs reports whether a file has the flags of a message on the server.
+func (c *message) flaggedAs(n *message) bool { return c.item.Local.Flags.Equal(n.item.Remote.Flags) }
+
+// sentRather reports whether n may be what was sent to its mailbox, rather than the
+// message from, which both sides moved there. Their flags tell where only those of from
+// are the same.
+func (s *session) sentRather(from, n *message) bool {
+	flags := n.item.Remote.Flags
+	return slices.ContainsFunc(s.intendedAppends(n.item.Remote.Mailbox), func(i *state.Intent) bool {
+		return i.Digest == from.row.Digest && (i.Delta.Add.Equal(flags) || !from.row.RemoteFlags.Equal(flags))
+	})
 }
 
 // leaveSuspect leaves a message alone that may be one whose file could not be looked
