@@ -374,8 +374,10 @@ func (s *session) completeUpload(ctx context.Context, i *state.Intent, n, f *mes
 	m.item = plan.Item{InBase: true, Size: row.Size, Ref: m,
 		Local:  plan.Side{State: plan.Same, Mailbox: f.file.Folder, Key: f.item.Local.Key, Flags: f.item.Local.Flags, Base: common},
 		Remote: plan.Side{State: plan.Same, Mailbox: n.item.Remote.Mailbox, Key: n.item.Remote.Key, Flags: n.item.Remote.Flags, Base: row.RemoteFlags}}
+	if !s.readFrom(home, m) {
+		m.place(home.row.ID, f.file) // what the file shows beyond the base is still to be seen
+	}
 	m.refresh(home.name)
-	m.place(home.row.ID, f.file) // what the file shows beyond the base is still to be seen
 	if s.req.DryRun || home.detached {
 		s.rowLater(m)
 		return nil

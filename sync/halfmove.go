@@ -112,8 +112,8 @@ func (s *session) splitMove(ctx context.Context, i *state.Intent, n, from *messa
 	}
 	row := *from.row
 	row.ID, row.MailboxID, row.UID, row.EmailID = 0, to.row.ID, n.uid, n.emailID
-	if from.onDisk() {
-		from.noteName(&row, from.file)
+	if from.onDisk() && from.noteName(&row, from.file) && from.file.Folder != to.name {
+		row.Info = infoUnknown // it has the letters of another folder
 	}
 	if s.pool.shares() {
 		return s.keptMove(ctx, n, from, &row)
@@ -145,6 +145,7 @@ func (s *session) splitMove(ctx context.Context, i *state.Intent, n, from *messa
 	}
 	m.file, m.reading, m.content = from.file, from.reading, from.content
 	m.item.Local = from.item.Local
+	s.readFrom(to, m)
 	if m.item.Local.State == plan.Removed {
 		m.item.Local.Mailbox = to.name
 	}

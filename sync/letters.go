@@ -81,6 +81,20 @@ func (s *session) readMoved(row *state.Message, f *message, by matchBy) maildir.
 	return here.table.Moved(f.file, was, old)
 }
 
+// readFrom reads the name of a file that went on from a mailbox in which the base has
+// its message from now on: its letters may be those of that folder. How it was called
+// there is not known. It reports whether the file is elsewhere.
+func (s *session) readFrom(home *mailbox, m *message) bool {
+	here := s.mailboxes[m.file.Folder]
+	if !m.onDisk() || here == nil || here == home || here.listing == nil {
+		return false
+	}
+	m.row.Info = infoUnknown
+	m.reading = s.readMoved(m.row, m, byContent)
+	m.item.Local.Flags = m.reading.Flags
+	return true
+}
+
 // readCopy reads the name of a new file that is a copy of a known one: of that
 // as it is now, or as the base has it.
 func (s *session) readCopy(f, origin *message) {

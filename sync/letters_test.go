@@ -120,6 +120,33 @@ func TestKeywordsOfCopiedFile(t *testing.T) {
 	}
 }
 
+// TestKeywordsOfUploadMovedOn: so does a file that went on before the run heard that its
+// upload had arrived.
+func TestKeywordsOfUploadMovedOn(t *testing.T) {
+	for _, x := range []struct{ name, archive, letters, want string }{
+		{"no table there", "", ":2,Sa", `\Seen todo`},
+		{"the letter is another's there", "0 work\n", ":2,Sa", `\Seen todo`},
+		{"a program that knows and sets one", "0 work\n1 todo\n", ":2,Sab", `\Seen todo work`},
+		{"and clears it", "0 work\n1 todo\n", ":2,S", `\Seen`},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			w := newBroken(t, 0)
+			must(w.world, w.srv.CreateMailbox("Archive"))
+			w.sync()
+			w.letters("INBOX", "0 todo\n")
+			w.letters("Archive", x.archive)
+			w.srv.Append("INBOX", []string{"todo"}, time.Now(), w.message()) // now the server says that it keeps it
+			w.sync()
+			file := maildir.File{Folder: "INBOX", Name: "1.up.x:2,Sa"}
+			must(w.world, os.WriteFile(w.path(file), []byte(strings.ReplaceAll(string(w.message()), "\r", "")), 0o600))
+			w.fail("APPEND", imaptest.Action{Fault: imaptest.DropAfter})
+			must(w.world, os.Rename(w.path(file), w.path(maildir.File{Folder: "Archive", Name: "1.up.x" + x.letters})))
+			w.sync()
+			w.holds("Archive", x.want)
+		})
+	}
+}
+
 // TestKeywordTableLost: whatever becomes of a folder's table, no keyword is
 // taken off or set because of that, and the letters in use get their meaning
 // back.

@@ -135,6 +135,7 @@ func (s *session) recoverRemoteMoves(ctx context.Context) error {
 		if m.item.Local.State.Present() {
 			m.row.Base = m.file.Base()
 		}
+		s.readFrom(to, m)
 		m.refresh(to.name)
 		return true
 	})
