@@ -38,8 +38,9 @@ func (a *applier) base(ctx context.Context, ops []plan.Op) error {
 		mb := a.mailboxes[n]
 		return mb.frozen() || mb.changes == nil || mb.row == nil || mb.row.Cursor.UIDValidity != 0
 	})
+	evicted := a.evictions()
 	rows, parked, err := a.agreed(silent)
-	if err != nil || len(silent)+len(rows)+len(detached)+len(unknown)+len(a.evicted)+len(a.explained)+len(a.withRows) == 0 {
+	if err != nil || len(silent)+len(rows)+len(detached)+len(unknown)+len(evicted)+len(a.explained)+len(a.withRows) == 0 {
 		return err
 	}
 	err = a.commit(ctx, func(tx *state.Tx) error {
@@ -57,7 +58,7 @@ func (a *applier) base(ctx context.Context, ops []plan.Op) error {
 				n.over(i)
 			}
 		}
-		if err := tx.DeleteMessages(a.evicted...); err != nil {
+		if err := tx.DeleteMessages(evicted...); err != nil {
 			return err
 		}
 		// UIDs may change places, and no two rows may have one at any time.
@@ -97,6 +98,15 @@ func (a *applier) base(ctx context.Context, ops []plan.Op) error {
 		}
 	}
 	return err
+}
+
+// evictions are the rows that go because their UID is another message's or none's. A
+// mailbox that is left alone keeps its rows: no other message gets one there either.
+func (a *applier) evictions() []int64 {
+	return slices.DeleteFunc(slices.Clone(a.evicted), func(id int64) bool {
+		m := a.messages[id]
+		return m != nil && a.byID[m.row.MailboxID].frozen()
+	})
 }
 
 // startPairing drops the rows of mailboxes that are paired anew.
