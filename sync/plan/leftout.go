@@ -11,8 +11,8 @@ func (p *maker) leftOut(o Op) bool {
 	if p.in.Pull && o.Kind.Remote() || p.in.Push && o.Kind.Local() {
 		return true
 	}
-	if p.in.LocalBlind && (o.Kind == DeleteRemote || o.Item != nil && o.Item.Local.State == Removed) ||
-		p.in.RemoteBlind && (o.Kind == DeleteLocal || o.Item != nil && o.Item.Remote.State == Removed) {
+	if p.in.LocalBlind && (o.Kind == DeleteRemote || o.misses(Download, func(it *Item) *Side { return &it.Local })) ||
+		p.in.RemoteBlind && (o.Kind == DeleteLocal || o.misses(Upload, func(it *Item) *Side { return &it.Remote })) {
 		return true
 	}
 	places := o.places()
@@ -23,6 +23,16 @@ func (p *maker) leftOut(o Op) bool {
 	// That both sides have a message is learned wherever it is seen: the copy that
 	// this run asked for may be in a mailbox that nobody named.
 	return slices.ContainsFunc(places, frozen) || len(p.in.Only) > 0 && !slices.ContainsFunc(places, named) && !learns
+}
+
+// misses reports whether the message of an operation seems to be missing on a side, or
+// what a transfer to that side could be a copy of. Both may be in another mailbox.
+func (o Op) misses(transfer Kind, on func(*Item) *Side) bool {
+	if o.Item == nil {
+		return false
+	}
+	src := o.Item.CopyOf
+	return on(o.Item).State == Removed || o.Kind == transfer && src != nil && on(src).State == Removed
 }
 
 // place is a mailbox to be made on one side.
