@@ -38,8 +38,11 @@ func (s *session) settleUploads(ctx context.Context) error {
 			sent, since = u.Sent+1, u.Tried
 		}
 		note := func(sent int) {
-			notes = append(notes, &state.Unsent{Mailbox: i.Mailbox, Base: f.file.Base(), Digest: i.Digest, MTime: f.content.ModTime,
-				Inode: f.content.Inode, Tried: s.now(), Sent: sent})
+			u := &state.Unsent{Mailbox: i.Mailbox, Base: f.file.Base(), Digest: i.Digest, Tried: s.now(), Sent: sent}
+			if f.content != nil { // else it is a message that was to come back
+				u.MTime, u.Inode = f.content.ModTime, f.content.Inode
+			}
+			notes = append(notes, u)
 		}
 		came := s.mayHaveCome(mb, i, f)
 		if isCopy(i) && !came {
@@ -53,11 +56,11 @@ func (s *session) settleUploads(ctx context.Context) error {
 		if missing = missing && !came; err != nil {
 			return err
 		}
-		if missing && f.content != nil && (sent < maxSent || s.req.Full) {
+		if missing && (sent < maxSent || s.req.Full) {
 			note(sent)
 			continue
 		}
-		if f.content != nil && (since.IsZero() || since.After(s.now())) {
+		if since.IsZero() || since.After(s.now()) {
 			note(sent - 1) // it waits from now on
 		}
 		s.awaitUpload(i, f)
