@@ -138,16 +138,11 @@ func (s *session) unknownPlace(sus *suspect) bool {
 // showsFormer reports whether the server shows a mailbox under the UIDVALIDITY that it
 // had before the present one. That one is over (RFC 3501 §2.3.1.1: what follows is
 // greater), so the server is behind: paired anew, what came since would go up again.
-// A mailbox of the base that has it may have got this name.
+// What somebody renamed, and then renamed back, looks the same, and waits as well.
 func (s *session) showsFormer(mb *mailbox, ch *remote.Changes) bool {
 	v := ch.Cursor.UIDValidity
 	if mb.row == nil || v != mb.row.Former || v >= mb.row.Cursor.UIDValidity {
 		return false
-	}
-	for _, other := range s.byID {
-		if other != mb && other.row.Cursor.UIDValidity == v {
-			return false
-		}
 	}
 	if !s.maybeBehind(mb.name) {
 		return false
