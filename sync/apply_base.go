@@ -2,6 +2,7 @@ package sync
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"satchel/state"
@@ -38,9 +39,9 @@ func (a *applier) base(ctx context.Context, ops []plan.Op) error {
 		mb := a.mailboxes[n]
 		return mb.frozen() || mb.changes == nil || mb.row == nil || mb.row.Cursor.UIDValidity != 0
 	})
-	evicted := a.evictions()
+	evicted, unlisted := a.evictions(), a.unlisted()
 	rows, parked, err := a.agreed(silent)
-	if err != nil || len(silent)+len(rows)+len(detached)+len(unknown)+len(evicted)+len(a.explained)+len(a.withRows) == 0 {
+	if err != nil || len(silent)+len(rows)+len(detached)+len(unknown)+len(unlisted)+len(evicted)+len(a.explained)+len(a.withRows) == 0 {
 		return err
 	}
 	err = a.commit(ctx, func(tx *state.Tx) error {
@@ -49,7 +50,7 @@ func (a *applier) base(ctx context.Context, ops []plan.Op) error {
 				return err
 			}
 		}
-		if err := a.startPairing(tx, detached); err != nil {
+		if err := errors.Join(a.startPairing(tx, detached), a.listAnew(tx, unlisted)); err != nil {
 			return err
 		}
 		var n notes
@@ -107,6 +108,30 @@ func (a *applier) evictions() []int64 {
 		m := a.messages[id]
 		return m != nil && a.byID[m.row.MailboxID].frozen()
 	})
+}
+
+// unlisted returns the mailboxes of the base that the server does not have, and that are
+// to be listed anew if it shows them again.
+func (a *applier) unlisted() []*mailbox {
+	var list []*mailbox
+	for _, name := range a.names {
+		if mb := a.mailboxes[name]; mb.row != nil && mb.remote == nil && !mb.frozen() && mb.row.Cursor.UIDNext != 0 {
+			list = append(list, mb)
+		}
+	}
+	return list
+}
+
+// listAnew sets the cursors of mailboxes back, before messages lose their rows there. A
+// server that was behind shows them again as they were, under the same UIDVALIDITY.
+func (a *applier) listAnew(tx *state.Tx, list []*mailbox) error {
+	for _, mb := range list {
+		mb.row.Cursor = mail.Cursor{UIDValidity: mb.row.Cursor.UIDValidity} // all is reported anew
+		if err := tx.PutMailbox(mb.row); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // startPairing drops the rows of mailboxes that are paired anew.
