@@ -2,6 +2,7 @@ package sync
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"satchel/state"
@@ -43,7 +44,8 @@ func (s *session) recallDistrust(ctx context.Context) error {
 	defer s.mu.Unlock()
 	s.distrust = map[fault]time.Time{}
 	for _, d := range list {
-		again := s.req.Full && d.Fault != faultBehind // time mends that, and not another way of asking
+		// Time mends these, and not another way of asking.
+		again := s.req.Full && d.Fault != faultBehind && !strings.HasPrefix(d.Fault, faultRenamed)
 		if again || s.start.Sub(d.Since) > distrustFor {
 			continue
 		}

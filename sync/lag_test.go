@@ -283,3 +283,36 @@ func TestBehindAndFewer(t *testing.T) {
 		})
 	}
 }
+
+// TestRenamedBackThere: a mailbox that got another name here, and is back under the old
+// one there, may be shown by a replica that is behind. So nothing is concluded for a day,
+// and then it has the old name on both sides; at once where MAILBOXID proves it.
+func TestRenamedBackThere(t *testing.T) {
+	for name, caps := range map[string]imaptest.Caps{"unproven": imaptest.DefaultCaps, "proven": imaptest.DefaultCaps.With(imaptest.CapObjectID)} {
+		t.Run(name, func(t *testing.T) {
+			w := renameWorld(t, imaptest.Options{Caps: caps}, maildir.Nested)
+			defer w.close()
+			now := time.Now()
+			w.opts.Now = func() time.Time { return now }
+			before := w.agree()
+			w.mv("A", "Z")
+			w.sync()
+			w.mvServer("Z", "A")
+			if name == "unproven" {
+				rep, err := w.trySync(mailsync.Request{})
+				if err != nil || len(rep.Counts) > 0 || len(rep.Problems) != 1 {
+					t.Errorf("the same day: %v, did %v, problems %v", err, rep.Counts, rep.Problems)
+				}
+				now = now.Add(25 * time.Hour)
+			}
+			rep := w.sync()
+			if rep.Counts["upload"]+rep.Counts["download"] > 0 {
+				t.Errorf("did %v", rep.Counts)
+			}
+			if d := diff(before, w.agree()); d != "" {
+				t.Error(d)
+			}
+			w.quiet()
+		})
+	}
+}

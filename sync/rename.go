@@ -275,7 +275,7 @@ func (s *session) renamed(ctx context.Context, base [][2]string, conflicts []con
 				return err
 			}
 		}
-		return tx.DeleteRenameIntents()
+		return errors.Join(s.noteRenamed(tx, base), tx.DeleteRenameIntents())
 	})
 	if err == nil {
 		s.addConflicts(conflicts)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"satchel/maildir"
 	"satchel/state"
@@ -41,6 +42,55 @@ func (s *session) awaitRename(f *finding, begun *state.Intent, base [][2]string)
 	return true
 }
 
+// faultRenamed and a name is what is remembered of a mailbox that had that name.
+const faultRenamed = "renamed:"
+
+// noteRenamed remembers the names that mailboxes had, with the renames of the base.
+func (s *session) noteRenamed(tx *state.Tx, base [][2]string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, names := range base {
+		f := fault{names[1], faultRenamed + names[0]}
+		s.distrust[f] = s.start
+		if err := tx.PutDistrust(state.Distrust{Mailbox: f.mailbox, Fault: f.what, Since: s.start}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// awaitRenamed awaits what the server shows under the name that it had until a rename
+// of the same day. A replica that is behind does so: taken for moved there, messages would
+// leave the place that they have by now. Somebody may as well have renamed the mailbox
+// back, which nothing but MAILBOXID tells.
+func (s *session) awaitRenamed(f *finding) {
+	before := s.calledToday()
+	for _, r := range f.rows {
+		for _, name := range before[r.Name] {
+			old := f.boxes[name]
+			if old == nil || !old.Selectable || !slices.Contains([]mail.UIDValidity{r.Cursor.UIDValidity, r.Former}, old.Status.UIDValidity) {
+				continue
+			}
+			if remotePlaces(f)[r.Name] == "" && s.maybeBehind(r.Name) {
+				s.renaming = append(s.renaming, name, r.Name, cmp.Or(f.here[r.Name], r.Name))
+			}
+		}
+	}
+}
+
+// calledToday returns the names that mailboxes had within a day before the present one.
+func (s *session) calledToday() map[string][]string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before := map[string][]string{}
+	for f, since := range s.distrust {
+		if name, ok := strings.CutPrefix(f.what, faultRenamed); ok && s.start.Sub(since) < believeBehind {
+			before[f.mailbox] = append(before[f.mailbox], name)
+		}
+	}
+	return before
+}
+
 // freezeRenaming leaves the mailboxes of an awaited rename as they are. Their folders
 // are looked at, for what may have been moved there.
 func (s *session) freezeRenaming() {
@@ -50,7 +100,7 @@ func (s *session) freezeRenaming() {
 		case mb == nil:
 		case i == 0:
 			s.freeze(mb, false, &mail.Error{Op: "rename mailbox", Mailbox: name, Kind: mail.KindMailbox,
-				Err:  fmt.Errorf("by its answer the server has it as %s, and it lists the old name only", s.renaming[1]),
+				Err:  fmt.Errorf("the server had it as %s, and it lists the old name only", s.renaming[1]),
 				Hint: "what is in it waits until the server lists the new name, for a day at most"})
 		default:
 			mb.blindRemote = true
@@ -65,6 +115,7 @@ func (s *session) recoverRename(ctx context.Context, f *finding) (again bool, er
 		return i.Kind == state.IntentLocalRename || i.Kind == state.IntentRemoteRename
 	})
 	if i < 0 {
+		s.awaitRenamed(f)
 		return false, nil
 	}
 	begun := s.intents[i]
