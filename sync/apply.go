@@ -167,23 +167,21 @@ func (a *applier) done(op *plan.Op) {
 	a.log.Debug("done", "op", op.String())
 }
 
-// leaveForLater leaves an operation for later: what led to it must be seen again.
+// leaveForLater leaves an operation for later: what led to it must be seen again. So
+// must it that a message left its place on either side: it is taken for one that is
+// still there otherwise, and for a new one where it is.
 func (a *applier) leaveForLater(op *plan.Op) {
 	places := []string{op.Mailbox, op.To}
+	leftHere, leftThere := false, false
 	if op.Item != nil {
 		places = append(places, op.Item.Local.Mailbox, op.Item.Remote.Mailbox)
 		places = append(places, ref(op.Item).home)
+		leftHere, leftThere = op.Item.Local.State.Left(), op.Item.Remote.State.Left()
 	}
-	if !op.Kind.Remote() {
+	if !op.Kind.Remote() || leftThere {
 		a.hold(true, places...)
 	}
-	if (op.Kind == plan.Upload || op.Kind == plan.RemoteCopy) && ref(op.Item).row != nil {
-		// That it is gone from its old place must be seen again, or it would
-		// not be recognised where this brought it.
-		a.hold(true, ref(op.Item).home)
-	}
-	restores := op.Kind == plan.Download && op.Item.Local.State == plan.Removed // what is missing here must be seen again
-	if !op.Kind.Local() || restores {
+	if !op.Kind.Local() || leftHere {
 		a.hold(false, places...)
 	}
 }

@@ -27,6 +27,9 @@ func (s State) String() string {
 // Present reports whether the side holds the message now.
 func (s State) Present() bool { return s == Same || s == Edited || s == Moved || s == New }
 
+// Left reports whether the message is not where the base has it on this side.
+func (s State) Left() bool { return s == Removed || s == Moved }
+
 // Side is one side's view of a message. Mailbox and Key say where the message
 // is now; when it was removed, they say where it was.
 type Side struct {
