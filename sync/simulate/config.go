@@ -1,6 +1,10 @@
 package simulate
 
-import "satchel/conflict"
+import (
+	"slices"
+
+	"satchel/conflict"
+)
 
 // configOther has the runs from now on use another configuration than the last
 // one did.
@@ -35,4 +39,9 @@ func capsDiffer(w *World, e Event) bool {
 	}
 	w.note("the server is without %v", w.acct.WithoutCaps)
 	return true
+}
+
+// lacks reports whether the server is without a capability, for what the present run knows.
+func (w *World) lacks(name string) bool {
+	return slices.Contains(w.h.Setting.Without, name) || slices.Contains(w.acct.WithoutCaps, name)
 }

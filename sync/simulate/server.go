@@ -156,7 +156,7 @@ func (w *World) move(x onServer, to string) bool {
 	}
 	w.model.moved(Server, x.token, x.box, to)
 	w.unseenMove(Server, x.token, x.box, to)
-	if t := w.model.tokens[x.token]; w.model.during && t.touch[Disk] && slices.Contains(w.h.Setting.Without, "MOVE") {
+	if t := w.model.tokens[x.token]; w.model.during && t.touch[Disk] && w.lacks("MOVE") {
 		t.most++ // a run may just have copied it to where the disk has it
 	}
 	w.note("server: %d moved from %s to %s", x.token, x.box, to)
