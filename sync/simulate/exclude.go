@@ -20,7 +20,9 @@ func configExclude(w *World, e Event) bool {
 				t.outUnseen(s)
 			}
 		}
-		t.hidden = t.hidden || slices.Contains(t.places[Server], box) && !slices.Contains(t.base, box)
+		if slices.Contains(t.places[Server], box) && !slices.Contains(t.base, box) {
+			t.hide()
+		}
 		t.away = t.away || slices.Contains(t.places[Disk], box) && !slices.Contains(t.base, box)
 		if slices.Contains(t.left[Disk], box) && w.model.trash {
 			t.most++ // then its original goes to the trash
@@ -69,7 +71,9 @@ func (w *World) unseenMove(s Side, n int, from, to string) {
 	if t == nil {
 		return
 	}
-	t.hidden = t.hidden || s == Server && !w.wanted(to)
+	if s == Server && !w.wanted(to) {
+		t.hide()
+	}
 	t.away = t.away || s == Disk && !w.wanted(to)
 	if w.wanted(from) {
 		return
@@ -91,13 +95,21 @@ func (t *token) outUnseen(s Side) {
 	}
 }
 
+// hide: the server moved it to where no run looks. Where only a half of it had gone up,
+// the half may stay there.
+func (t *token) hide() {
+	t.hidden, t.halved = true, t.halved || t.half > 0
+}
+
 // most is how many there may be of a message. There is one more where no run saw the whole
 // of a move, since one of the mailboxes was left out: out of one, or into one on the server.
 // It counts as removed then, and comes back where the other side edited or moved it, unless
 // the configuration says that removals win, or where its UID is void. What went into one
-// comes back also where its mailbox went.
+// comes back also where its mailbox went, and where its file has grown since a half of it
+// went up: the server never had the whole.
 func (w *World) most(t *token) int {
-	again := t.hidden && !w.model.stable(Disk, slices.Concat(t.base, t.left[Server]))
+	grown := t.half > 0 && !t.known
+	again := t.hidden && (grown || !w.model.stable(Disk, slices.Concat(t.base, t.left[Server])))
 	for _, s := range []Side{Server, Disk} {
 		o := s.other()
 		kept := w.acct.Policy.EditVsDelete != conflict.Delete && (t.edited(o, false) || len(t.left[o]) > 0)
