@@ -130,6 +130,7 @@ func (s *session) awaitMove(ctx context.Context, i *state.Intent, m *message) (*
 		note.Sent = sent
 		return note, nil
 	}
+	s.unshown = s.unshown || s.lookedAt(i.Mailbox)
 	home := s.awaitOriginal(i, m)
 	s.unplaced = append(s.unplaced, refusal{home, uidKey(m.uid), errNotShown(i.Mailbox, s.tooEarly(since))})
 	if note.Sent = sent - 1; since.IsZero() || since.After(s.now()) {
@@ -142,6 +143,9 @@ func (s *session) awaitMove(ctx context.Context, i *state.Intent, m *message) (*
 // answer, where the server is behind: it may have arrived, and cannot be shown yet.
 // Where the server is not known to be behind, what it does not show did not arrive.
 func (s *session) awaitUnanswered(ctx context.Context) error {
+	if !s.unshown {
+		return nil
+	}
 	for _, i := range s.intents {
 		if i.Confirmed || slices.Contains(s.explained, i) || slices.Contains(s.waiting, i) {
 			continue

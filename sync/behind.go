@@ -34,7 +34,7 @@ const parkedUIDs = mail.UID(0xF0000000)
 
 // keepUnshown takes back that messages went, where the server is behind. What has no
 // file any more is removed once the server shows it.
-func (s *session) keepUnshown(ctx context.Context) error {
+func (s *session) keepUnshown(context.Context) error {
 	for _, m := range s.messages {
 		mb := s.byID[m.row.MailboxID]
 		if m.item.Remote.State == plan.Removed && !m.detached && mb != nil && mb.changes != nil && !mb.detached &&
@@ -44,10 +44,10 @@ func (s *session) keepUnshown(ctx context.Context) error {
 		}
 	}
 	stale := s.leaveStale()
-	behind := len(stale) > 0
+	s.unshown = s.unshown || len(stale) > 0
 	for _, name := range s.names {
 		mb := s.mailboxes[name]
-		behind = behind || mb.behind > 0
+		s.unshown = s.unshown || mb.behind > 0
 		switch {
 		case mb.behind > 0:
 			s.hold(true, name)
@@ -60,10 +60,7 @@ func (s *session) keepUnshown(ctx context.Context) error {
 			s.absolve(fault{name, faultBehind}) // it has caught up
 		}
 	}
-	if !behind {
-		return nil
-	}
-	return s.awaitUnanswered(ctx)
+	return nil
 }
 
 // sayBehind tells people of a mailbox that is behind; after a day, what they can do.

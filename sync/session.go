@@ -220,6 +220,7 @@ func (s *session) look(ctx context.Context) error {
 		s.postponeUndescribed,
 		s.keepUnshown,
 		s.awaitMoves,
+		s.awaitUnanswered,
 		s.recoverRemoteMoves,
 		s.uniteRestored,
 		s.settleStumps,

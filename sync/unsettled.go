@@ -63,6 +63,7 @@ func (s *session) settleUploads(ctx context.Context) error {
 		if since.IsZero() || since.After(s.now()) {
 			note(sent - 1) // it waits from now on
 		}
+		s.unshown = s.unshown || !came && !missing && s.lookedAt(i.Mailbox)
 		s.awaitUpload(i, f)
 		why := errUnsettled(i.Mailbox, came, s.tooEarly(since))
 		if missing {

@@ -32,6 +32,7 @@ type view struct {
 	astray    map[*state.Intent]bool       // half moves that have one
 	begun     []*state.Intent              // those that know of marks which are ours
 	withRows  []func(*state.Tx) error      // to be noted together with the rows of mailboxes that are paired from the start
+	unshown   bool                         // the server is behind: it does not show what is known, or what it said OK to
 	renaming  []string                     // the mailboxes of an awaited rename, by their old and new names in turn
 	evicted   []int64                      // rows whose UID turned out to be another message's
 	// What seems to be missing on a side may have moved meanwhile, on the server
