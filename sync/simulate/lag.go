@@ -12,6 +12,7 @@ type lag struct {
 	now  *imaptest.Moment // what it shows; nil: the server answers itself
 	ran  *imaptest.Moment // what it showed to the last run, nil: that one saw the server
 	past *imaptest.Moment // the server when the last run began
+	told *imaptest.Moment // the server when a run ended last that was not stopped; nil: none did
 	// since is when it fell behind, as far as the runs could see; zero: they saw the server.
 	since time.Time
 }
@@ -50,6 +51,38 @@ func (w *World) begins() {
 	if w.lag.now == nil {
 		w.lag.since = time.Time{}
 	}
+	w.unanswered()
+}
+
+// unanswered takes into account that a run sends again what a stopped run sent and had no
+// answer to, where a replica does not show it and shows all else that the runs knew of: it
+// gives no sign that it is behind, and looks like a server that got nothing.
+func (w *World) unanswered() {
+	if w.lag.now == nil || !w.stopped {
+		return
+	}
+	var again []*token
+	for _, x := range w.there() {
+		switch t := w.model.tokens[x.token]; {
+		case t == nil || !w.hidden(x):
+		case w.lag.told != nil && slices.Contains(w.lag.told.UIDs(w.onWire(x.box)), x.msg.UID):
+			return
+		default:
+			again = append(again, t)
+		}
+	}
+	for _, t := range again {
+		t.resent++
+	}
+}
+
+// tooMany is the law that a message breaks which is there more often than it was made. What
+// went up again beside such a replica is a known fault, and breaks a law of its own.
+func (t *token) tooMany(by int) string {
+	if by <= t.resent {
+		return "resent"
+	}
+	return "doubled"
 }
 
 // vouched takes into account that a person says that what a replica does not show is

@@ -259,8 +259,8 @@ func (w *World) numbers(s snapshot) *Violation {
 	for _, t := range w.model.sorted() {
 		n := len(where[t.n])
 		switch most := w.most(t); {
-		case n > most:
-			return broken("doubled", "message %d is there %d times, in %v; it was made %d times (base %v)", t.n, n, where[t.n], most, t.base)
+		case n > most && !slices.Contains(w.o.Ignore, t.tooMany(n-most)):
+			return broken(t.tooMany(n-most), "message %d is there %d times, in %v; it was made %d times (base %v)", t.n, n, where[t.n], most, t.base)
 		case n == 0 && t.least-t.removals > 0:
 			return broken("lost", "message %d is gone from both sides; nobody removed it (base %v)", t.n, t.base)
 		}
@@ -287,7 +287,7 @@ func (w *World) places(s snapshot) *Violation {
 			}
 		}
 		want = slices.Sorted(slices.Values(want))
-		if t.voided && len(want) < len(where[t.n]) {
+		if (t.voided || t.resent > 0) && len(want) < len(where[t.n]) {
 			continue
 		}
 		if w.model.stable(by, want) && w.model.stable(by, where[t.n]) && !slices.Equal(want, where[t.n]) {

@@ -32,6 +32,7 @@ type token struct {
 	most, removals int
 	// least is how many there were when nobody had removed any.
 	least   int
+	resent  int       // how often it may have gone up again since the last agreement, because a replica did not show it
 	copied  bool      // dates of copies are the copying program's
 	saved   bool      // a program wrote it into another file since the last agreement
 	took    [2]bool   // by side: one of it was removed there since then
@@ -314,7 +315,7 @@ func (m *model) agreed(s snapshot) {
 		t.excused, t.voided, t.saved, t.unread, t.undone, t.homes = "", false, false, false, nil, nil
 		t.unseen, t.hidden, t.away = [2]bool{}, false, false
 		// A removal was carried out or overruled; what is there is what must stay.
-		t.most, t.least, t.removals = len(where[n]), len(where[n]), 0
+		t.most, t.least, t.removals, t.resent = len(where[n]), len(where[n]), 0, 0
 	}
 	m.unstable = [2]map[string]bool{{}, {}}
 	m.renames = [2][]renamed{}

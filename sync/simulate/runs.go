@@ -93,6 +93,9 @@ func (w *World) run(req mailsync.Request, f fault, actors map[int]func()) (res r
 	w.trip.arm(f, actors)
 	res.rep, res.err = e.Sync(context.Background(), req)
 	w.stopped = w.stopped || res.err != nil
+	if res.err == nil {
+		w.lag.told = w.srv.Remember()
+	}
 	w.blurred = w.blurred || f.kind == "shortlist"
 	w.trip.mu.Lock()
 	res.where, res.steps, res.effects = w.trip.where, w.trip.n, w.trip.shown
