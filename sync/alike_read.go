@@ -54,6 +54,7 @@ func (s *session) readCards(ctx context.Context, list []*resemblance) error {
 	return err
 }
 
+// logFailed logs why the server did not tell what identifies messages, by mailbox.
 func (s *session) logFailed(what string, failed map[string]error) {
 	for name, err := range failed {
 		s.log.Warn(what+" not read", "mailbox", name, "err", err)

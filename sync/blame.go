@@ -22,9 +22,9 @@ import (
 // no run tried for longest.
 
 const (
-	// maxEnded is how many connections a run may lose at what it reads, and
-	// maxEndedIn how many of them in one mailbox.
-	maxEnded   = 32
+	// maxEnded is how many connections a run may lose at what it reads.
+	maxEnded = 32
+	// maxEndedIn is how many of them it may lose in one mailbox.
 	maxEndedIn = 12
 	// maxKnown is how many messages of which an earlier run knows that they end
 	// the session a run tries again.
@@ -49,6 +49,7 @@ const (
 	faultMessage = "message "
 )
 
+// messageFault is the fault of a message that ends the session.
 func messageFault(key asideKey) fault {
 	return fault{key.mailbox, fmt.Sprintf("%s%d/%d", faultMessage, key.validity, key.uid)}
 }

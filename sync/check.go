@@ -63,7 +63,7 @@ type Finding struct {
 
 // checker is one check of one account.
 type checker struct {
-	*Engine
+	*env
 	req   CheckRequest
 	db    *state.DB
 	store *maildir.Store
@@ -106,10 +106,15 @@ func (e *Engine) Check(ctx context.Context, req CheckRequest) (rep *CheckReport,
 		return rep, err
 	}
 	defer done()
-	c := &checker{Engine: e, req: req, db: db, store: store, rep: rep, mends: map[int64]*mending{}, here: newOnDisk()}
-	return rep, c.run(ctx)
+	return rep, newChecker(e.env, req, db, store, rep).run(ctx)
 }
 
+// newChecker returns a check of what db remembers, which writes its findings into rep.
+func newChecker(e *env, req CheckRequest, db *state.DB, store *maildir.Store, rep *CheckReport) *checker {
+	return &checker{env: e, req: req, db: db, store: store, rep: rep, mends: map[int64]*mending{}, here: newOnDisk()}
+}
+
+// run compares the state with both sides.
 func (c *checker) run(ctx context.Context) error {
 	if err := c.state(ctx); err != nil {
 		return err
@@ -147,8 +152,7 @@ func (c *checker) run(ctx context.Context) error {
 }
 
 func (c *checker) wanted(name string) bool {
-	s := session{Engine: c.Engine}
-	return s.wanted(name)
+	return c.account.wanted(name)
 }
 
 // found reports damage and returns its place in the report. The row may be

@@ -96,13 +96,13 @@ func (c *checker) nameless(ctx context.Context, client *remote.Client, boxes []r
 			c.leftOut(boxes[i].Name, err.Error())
 		}
 	}
-	s := session{Engine: c.Engine, distrust: map[fault]time.Time{}}
+	known := map[fault]time.Time{}
 	list, err := c.db.Distrusts(ctx)
 	if err != nil {
 		return err
 	}
 	for _, d := range list {
-		s.distrust[fault{d.Mailbox, d.Fault}] = d.Since
+		known[fault{d.Mailbox, d.Fault}] = d.Since
 	}
 	for _, name := range c.newOnDisk {
 		if there[name] != nil {
@@ -110,7 +110,7 @@ func (c *checker) nameless(ctx context.Context, client *remote.Client, boxes []r
 		}
 		err := client.Nameable(name)
 		if err == nil {
-			err = s.aliasOf(there, name)
+			err = knownAlias(known, time.Time{}, there, name)
 		}
 		if err != nil {
 			c.leftOut(name, err.Error())

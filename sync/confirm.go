@@ -316,6 +316,7 @@ func errOvertold(mailbox string, told int, holds uint32) error {
 		Hint: "nothing was lost; the next sync tries again"}
 }
 
+// errUndescribed says that the server lists messages of a mailbox and tells nothing about them.
 func errUndescribed(mailbox string) error {
 	return &mail.Error{Op: "fetch", Mailbox: mailbox, Kind: mail.KindMailbox,
 		Err:  errors.New("the server lists messages and sends nothing of them, and they may be ones that are here already"),

@@ -9,16 +9,16 @@ import (
 	"satchel/sync/remote"
 )
 
-// A server that was caught saying what is not so is asked in another way, at
-// once in the next run, until distrustFor has passed: it may have been mended,
-// and then the better way is worth having again. --full gives it its chance now.
+// distrustFor is how long a server that was caught saying what is not so is asked in another
+// way: it may have been mended, and then the better way is worth having again. --full gives it
+// its chance now.
 const distrustFor = 30 * 24 * time.Hour
 
 // fault is something that a server gets wrong; an empty mailbox is the server
 // as a whole.
 type fault struct{ mailbox, what string }
 
-// What is remembered of mailboxes, by its name in the state.
+// doubtNames is what is remembered of mailboxes, by its name in the state.
 func doubtNames() map[remote.Doubts]string {
 	return map[remote.Doubts]string{remote.DoubtVanished: "vanished", remote.DoubtModSeq: "modseq",
 		remote.DoubtUIDNext: "uidnext", remote.DoubtSearch: "search"}
@@ -64,7 +64,7 @@ func (s *session) since(f fault) time.Time {
 	return s.distrust[f]
 }
 
-// suspectOf notes a fault of the server, and reports whether it is news.
+// convict notes a fault of the server, and reports whether it is news.
 func (s *session) convict(f fault) (news bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -25,6 +25,7 @@ type place struct {
 	changed int64
 }
 
+// appendPlace adds a place that the list does not have yet.
 func appendPlace(list []place, p place) []place {
 	if slices.ContainsFunc(list, func(o place) bool { return o.dir == p.dir }) {
 		return list

@@ -30,7 +30,10 @@ const (
 
 // Engine syncs one account. Its methods may be called one after the other; a
 // lock file keeps several processes apart.
-type Engine struct {
+type Engine struct{ *env }
+
+// env is what all runs on an account have in common: what it is, and how the world is reached.
+type env struct {
 	account Account
 	log     *slog.Logger
 	notify  func(Progress)
@@ -75,9 +78,9 @@ func New(a Account, o Options) (*Engine, error) {
 	if a.UndoDays == 0 {
 		a.UndoDays = defaultUndoDays
 	}
-	e := &Engine{account: a, log: o.Logger, notify: o.Progress, now: o.Now, sleep: o.Sleep,
+	e := &Engine{&env{account: a, log: o.Logger, notify: o.Progress, now: o.Now, sleep: o.Sleep,
 		fs: o.FS, process: o.Process, host: o.Host, stateOptions: o.State, searchGain: o.SearchGain,
-		afterUpload: cmp.Or(o.AfterUpload, afterUpload), window: cmp.Or(o.Window, windowMessages)}
+		afterUpload: cmp.Or(o.AfterUpload, afterUpload), window: cmp.Or(o.Window, windowMessages)}}
 	if e.log == nil {
 		e.log = slog.New(slog.DiscardHandler)
 	}
@@ -103,11 +106,13 @@ func composed(patterns []string) []string {
 // Close is there for symmetry; an Engine holds nothing between runs.
 func (e *Engine) Close() error { return nil }
 
-func (e *Engine) statePath() string {
+// statePath is the file of the state.
+func (e *env) statePath() string {
 	return filepath.Join(e.account.StateDir, e.account.Name+".db")
 }
 
-func (e *Engine) maildirOptions() maildir.Options {
+// maildirOptions is how the Maildir of the account is opened.
+func (e *env) maildirOptions() maildir.Options {
 	return maildir.Options{
 		Layout: e.account.Layout,
 
@@ -122,7 +127,8 @@ func (e *Engine) maildirOptions() maildir.Options {
 	}
 }
 
-func (e *Engine) remoteOptions() remote.Options {
+// remoteOptions is how the server of the account is reached.
+func (e *env) remoteOptions() remote.Options {
 	a := e.account
 	return remote.Options{
 		Host: a.Host, Port: a.Port, TLS: a.TLS, RootCA: a.TLSCA, Fingerprint: a.TLSFingerprint,
@@ -178,7 +184,7 @@ func (e *Engine) sync(ctx context.Context, req Request, rep *Report) (err error)
 	if err != nil {
 		return err
 	}
-	s := newSession(e, req, db, store, client, rep)
+	s := newSession(e.env, req, db, store, client, rep)
 	defer s.close()
 	if err := s.checkGeneration(ctx); err != nil {
 		return err
@@ -275,7 +281,7 @@ func (e *Engine) notOurs(have string, db *state.DB) error {
 
 // afresh says how to go on with another Maildir, or none. Without a state the
 // messages are paired again, and nothing is removed on either side.
-func (e *Engine) afresh(db *state.DB) string {
+func (e *env) afresh(db *state.DB) string {
 	return fmt.Sprintf("to start afresh with what is there, which removes nothing: mv %s %s && satchel sync %s",
 		mail.ShellWord(db.Path()), mail.ShellWord(db.Path()+".old"), e.account.Name)
 }

@@ -62,6 +62,7 @@ func (s *session) fileAdded(f maildir.File) {
 	s.changeExpected(f.Folder, func(p *maildir.Fingerprint) { p.Add(f) })
 }
 
+// fileRemoved notes that this run took a file out of its folder. Called by workers.
 func (s *session) fileRemoved(f maildir.File) {
 	s.changeExpected(f.Folder, func(p *maildir.Fingerprint) { p.Remove(f) })
 }

@@ -168,6 +168,7 @@ func (s *session) halfFolder(f *maildir.Folder, known bool) bool {
 	return true
 }
 
+// notHeld reports whether nothing holds the message back yet.
 func (m *message) notHeld() bool { return m.item.Held == "" }
 
 // holdAll holds back those of the messages that are not yet.

@@ -44,6 +44,7 @@ func (a *applier) unverified(x *laneChange) error {
 		Hint: "the change stays in the Maildir and is tried again; the server may have the message damaged"}
 }
 
+// errUnseen is why: the server does not say what flags a message has.
 var errUnseen = errors.New("the server answered OK, and refuses to say what flags the message has now")
 
 // describeHeld says in pm what the server keeps in the mailbox. What EXAMINE
@@ -114,6 +115,7 @@ func (a *applier) refuse(ctx context.Context, mb *mailbox, flags mail.Flags) err
 	})
 }
 
+// noticeUnheld says, once, which keywords a mailbox of the server does not store.
 func (s *session) noticeUnheld(mailbox string, flags mail.Flags) {
 	s.rep.notice("%s: the server does not store %s; it stays in the Maildir", mailbox, flags)
 }

@@ -36,6 +36,7 @@ func (l Level) without(caps []string) []string {
 	return caps
 }
 
+// validate returns an error of [mail.KindConfig] for a level that is none.
 func (l Level) validate() error {
 	switch l {
 	case LevelAuto, LevelQResync, LevelCondstore, LevelPlain:

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"satchel/maildir"
 	"satchel/state"
@@ -223,16 +224,22 @@ func (s *session) holdsAny(mailbox string, folders []string) bool {
 }
 
 // aliasOf returns why a folder is not made on the server, when it is known
-// that the server has no mailbox of that name. What is known holds for as long
-// as the mailbox that the name leads to is there.
+// that the server has no mailbox of that name.
 func (s *session) aliasOf(boxes map[string]*remote.Mailbox, name string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for f, since := range s.distrust {
+	return knownAlias(s.distrust, s.start, boxes, name)
+}
+
+// knownAlias says so by the faults that the server is known for. What is known holds for as
+// long as the mailbox that the name leads to is there; that the server did not show a mailbox
+// that it had made holds for the run that began at start.
+func knownAlias(known map[fault]time.Time, start time.Time, boxes map[string]*remote.Mailbox, name string) error {
+	for f, since := range known {
 		if f.mailbox != name {
 			continue
 		}
-		if f.what == faultVanished && !since.Before(s.start) {
+		if f.what == faultVanished && !since.Before(start) {
 			return aliasError(name, "")
 		}
 		if other, ok := strings.CutPrefix(f.what, faultAlias); ok && (other == "" || boxes[other] != nil) {
@@ -242,6 +249,7 @@ func (s *session) aliasOf(boxes map[string]*remote.Mailbox, name string) error {
 	return nil
 }
 
+// aliasError says that the server has no mailbox of just this name, and which one it takes it for.
 func aliasError(name, other string) error {
 	err := errors.New("the server takes the name and has no mailbox that is called so; nothing is sent there")
 	if other != "" {

@@ -39,6 +39,7 @@ type lookahead struct {
 	looks map[string]*folderLook // valid when done is closed
 }
 
+// start reads beside what the caller does.
 func (l *lookahead) start(read func() map[string]*folderLook) {
 	l.wait()
 	done := make(chan struct{})

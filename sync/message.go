@@ -60,6 +60,7 @@ func (s *session) message(row *state.Message) *message {
 	return m
 }
 
+// uidKey is a UID as the planner has it.
 func uidKey(uid mail.UID) string { return strconv.FormatUint(uint64(uid), 10) }
 
 // refresh derives the states of a message from its place and flags against

@@ -22,7 +22,7 @@ func (e *Engine) offline(ctx context.Context, db *state.DB, store *maildir.Store
 	if err != nil {
 		return nil, err
 	}
-	s := newSession(e, req, db, store, client, newReport(e.account.Name, true, e.now()))
+	s := newSession(e.env, req, db, store, client, newReport(e.account.Name, true, e.now()))
 	s.alone = true
 	if err := s.bindNames(ctx); err != nil {
 		return nil, err
@@ -30,7 +30,7 @@ func (e *Engine) offline(ctx context.Context, db *state.DB, store *maildir.Store
 	client.Recall()
 	s.rep.Cycles, s.named = 2, true // the first one asks the server, which knows the names
 	s.startCycle()
-	s.view = view{messages: map[int64]*message{}}
+	s.begin()
 	s.boxes = map[string]*remote.Mailbox{}
 	rows, err := db.Mailboxes(ctx)
 	if err != nil {

@@ -35,6 +35,7 @@ type patience struct {
 	closed int // connections that were closed without a word
 }
 
+// newPatience returns a back-off that starts small and stays below timeout.
 func newPatience(left time.Duration, sleep func(context.Context, time.Duration) error, log *slog.Logger) *patience {
 	if left <= 0 {
 		left = time.Minute

@@ -60,6 +60,7 @@ type job struct {
 	narrow func(error) bool
 }
 
+// newPool returns a pool of up to maxConns connections, none of which is made yet.
 func newPool(client *remote.Client, maxConns int, patience *patience, log *slog.Logger) *pool {
 	return &pool{client: client, max: maxConns, patience: patience, log: log}
 }
@@ -295,6 +296,7 @@ func (p *pool) put(c *remote.Conn) {
 	p.extra = append(p.extra, c)
 }
 
+// close ends the connections. The pool makes new ones when it is asked for one.
 func (p *pool) close() {
 	if p.abandon != nil {
 		p.abandon() // what was opened does not depend on it

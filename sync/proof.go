@@ -16,7 +16,7 @@ import (
 // scope says what a run on the whole account covers, in all the directions that the
 // account goes; a run on less has none. A configuration that includes other
 // mailboxes, or goes other ways, has another one.
-func (e *Engine) scope() string {
+func (e *env) scope() string {
 	s := fmt.Sprintf("include %q exclude %q", e.account.Include, e.account.Exclude)
 	if d := e.account.Direction; d == Pull || d == Push {
 		s += " " + string(d)

@@ -130,6 +130,7 @@ type MailboxStatus struct {
 	Level        string `json:"level"` // how changes on the server are found: qresync, condstore or plain
 }
 
+// newReport returns the report of a run that begins now.
 func newReport(account string, dry bool, now time.Time) *Report {
 	return &Report{Account: account, DryRun: dry, Started: now, Counts: map[string]int{},
 		perMailbox: map[string]map[string]int{}, Mailbox: []MailboxReport{},

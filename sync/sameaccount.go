@@ -21,7 +21,7 @@ import (
 const metaIdentity = "identity"
 
 // identity names the account on its server.
-func (e *Engine) identity() string {
+func (e *env) identity() string {
 	a := e.account
 	if a.Tunnel != "" {
 		return strings.ToLower(a.User) + " through " + a.Tunnel

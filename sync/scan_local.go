@@ -72,6 +72,7 @@ func (s *session) folderGone(ctx context.Context, mb *mailbox) error {
 	})
 }
 
+// removeLocal notes that no file of the message is on disk.
 func (m *message) removeLocal() {
 	m.item.Local.State = plan.Removed
 	m.file = maildir.File{}

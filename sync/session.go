@@ -19,7 +19,7 @@ const maxCycles = 6
 
 // session is one run on one account.
 type session struct {
-	*Engine
+	*env
 	req   Request
 	db    *state.DB
 	store *maildir.Store
@@ -85,8 +85,8 @@ type session struct {
 	limits      limits
 }
 
-func newSession(e *Engine, req Request, db *state.DB, store *maildir.Store, client *remote.Client, rep *Report) *session {
-	return &session{Engine: e, req: req, db: db, store: store, rep: rep, start: e.now(), said: map[string]bool{}, expected: map[int64]maildir.Fingerprint{}, put: map[int64]*ours{}, unheld: map[string]mail.Flags{}, unlettered: map[string]bool{}, braked: map[string]error{}, notThere: map[string]bool{},
+func newSession(e *env, req Request, db *state.DB, store *maildir.Store, client *remote.Client, rep *Report) *session {
+	return &session{env: e, req: req, db: db, store: store, rep: rep, start: e.now(), said: map[string]bool{}, expected: map[int64]maildir.Fingerprint{}, put: map[int64]*ours{}, unheld: map[string]mail.Flags{}, unlettered: map[string]bool{}, braked: map[string]error{}, notThere: map[string]bool{},
 		compared: map[string]bool{}, copied: map[string]bool{}, distrust: map[fault]time.Time{},
 		pool: newPool(client, e.account.Connections, newPatience(e.account.Timeout, e.sleep, e.log), e.log), progress: Progress{Account: e.account.Name}}
 }
@@ -153,8 +153,7 @@ func (s *session) cycles(ctx context.Context) error {
 // when it changed anything: that one sees our own changes, confirms them, and
 // moves cursors and stamps past them.
 func (s *session) cycle(ctx context.Context) (again bool, err error) {
-	s.view = view{messages: map[int64]*message{}}
-	s.moved, s.open = false, open{}
+	s.begin()
 	defer func() { s.ahead.wait() }()
 	if err := s.look(ctx); err != nil {
 		return false, err
@@ -191,6 +190,12 @@ func (s *session) cycle(ctx context.Context) (again bool, err error) {
 	s.remember(p)
 	s.leftOpen(p, did || s.moved)
 	return did || s.moved, nil
+}
+
+// begin empties the view.
+func (s *session) begin() {
+	s.view = view{messages: map[int64]*message{}}
+	s.moved, s.open = false, open{}
 }
 
 // look finds out what changed on both sides since the base.
@@ -291,6 +296,7 @@ func (s *session) finish(ctx context.Context, err error) error {
 	})
 }
 
+// phase tells what the run does now.
 func (s *session) phase(p Phase) {
 	s.mu.Lock()
 	s.progress.Phase = p

@@ -179,10 +179,9 @@ func (q *statusQuery) withoutMaildir(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s := session{Engine: q.Engine}
 	q.here = false
 	for _, r := range rows {
-		if s.wanted(r.Name) {
+		if q.account.wanted(r.Name) {
 			q.add(MailboxStatus{Name: r.Name, LocalUnknown: true}, r)
 		}
 	}
@@ -218,7 +217,7 @@ func (q *statusQuery) add(ms MailboxStatus, row *state.Mailbox) {
 // missing.
 func (q *statusQuery) complete() {
 	for name, n := range q.seen {
-		if !(&session{Engine: q.Engine}).wanted(name) {
+		if !q.account.wanted(name) {
 			continue
 		}
 		q.st.Missing += int(n)

@@ -268,6 +268,7 @@ func (s *session) dirtyRemote(mb *mailbox) bool {
 // wanted applies include and exclude.
 func (s *session) wanted(name string) bool { return s.account.wanted(name) }
 
+// wanted applies include and exclude to the canonical name of a mailbox.
 func (a *Account) wanted(name string) bool {
 	match := func(pattern string) bool { return matchPattern(pattern, name) }
 	return (len(a.Include) == 0 || slices.ContainsFunc(a.Include, match)) && !slices.ContainsFunc(a.Exclude, match)

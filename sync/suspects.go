@@ -177,6 +177,7 @@ func (s *session) sameIdentity(ctx context.Context) (map[string][]*message, erro
 	return same, nil
 }
 
+// onDisk reports whether the message has a file now.
 func (m *message) onDisk() bool { return m.file.Name != "" }
 
 // wantsDeepProof reports whether it matters to recognise a vanished message

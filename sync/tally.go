@@ -14,7 +14,8 @@ import (
 // answers are cut.
 
 const (
-	mostListed = 200     // problems, or notices
+	// mostListed is how many problems, or notices, a report has at most.
+	mostListed = 200
 	mostText   = 2 << 10 // bytes of one text
 )
 

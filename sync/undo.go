@@ -62,19 +62,27 @@ func (e *Engine) UndoRuns(ctx context.Context) (runs []UndoRun, err error) {
 	if _, err := os.Stat(e.account.Maildir); !exists && errors.Is(err, os.ErrNotExist) {
 		return []UndoRun{}, nil // never synced
 	}
-	u := &undoing{}
-	if u.store, err = maildir.Open(e.account.Maildir, e.maildirOptions()); err != nil {
+	store, err := maildir.Open(e.account.Maildir, e.maildirOptions())
+	if err != nil {
 		return nil, err
 	}
+	var db *state.DB
 	if exists {
-		if u.db, err = state.Open(ctx, e.statePath(), e.stateOptions); err != nil {
+		if db, err = state.Open(ctx, e.statePath(), e.stateOptions); err != nil {
 			return nil, err
 		}
-		defer func() { err = errors.Join(err, u.db.Close()) }()
+		defer func() { err = errors.Join(err, db.Close()) }()
 	}
-	return u.runs(ctx)
+	return newUndoing(db, store).runs(ctx)
 }
 
+// newUndoing looks at what is in the undo folder of store, and at what db remembers unless that
+// is nil.
+func newUndoing(db *state.DB, store *maildir.Store) *undoing {
+	return &undoing{db: db, store: store}
+}
+
+// runs lists what syncs removed, the newest run first.
 func (u *undoing) runs(ctx context.Context) ([]UndoRun, error) {
 	names, err := u.store.UndoRuns()
 	if err != nil {
@@ -123,20 +131,22 @@ func (e *Engine) Restore(ctx context.Context, run string, files []string) (back 
 		return nil, err
 	}
 	defer unlock()
-	u := &undoing{}
 	exists, err := state.Exists(e.statePath())
 	if err != nil {
 		return nil, err
 	}
+	var db *state.DB
 	if exists {
-		if u.db, err = state.Open(ctx, e.statePath(), e.stateOptions); err != nil {
+		if db, err = state.Open(ctx, e.statePath(), e.stateOptions); err != nil {
 			return nil, err
 		}
-		defer func() { err = errors.Join(err, u.db.Close()) }()
+		defer func() { err = errors.Join(err, db.Close()) }()
 	}
-	if u.store, err = e.knownMaildir(ctx, u.db); err != nil {
+	store, err := e.knownMaildir(ctx, db)
+	if err != nil {
 		return nil, err
 	}
+	u := newUndoing(db, store)
 	runs, err := u.runs(ctx)
 	if err != nil {
 		return nil, err

@@ -47,8 +47,8 @@ func (s *session) divisible() bool {
 	if slices.ContainsFunc(s.intents, func(i *state.Intent) bool { return i.Kind != state.IntentExpunge }) {
 		return false // what was begun may be found anywhere
 	}
-	for _, look := range s.ahead.wait() {
-		if look.err != nil || look.listing.Unsettled || len(look.fresh) > 0 || look.removed > 0 {
+	for _, seen := range s.ahead.wait() {
+		if seen.err != nil || seen.listing.Unsettled || len(seen.fresh) > 0 || seen.removed > 0 {
 			return false
 		}
 	}
@@ -97,6 +97,7 @@ func (w *window) cut(n int) {
 	w.left = max(w.left-n, 0)
 }
 
+// done reports whether all of the mailbox is listed.
 func (w *window) done() bool { return w.next >= w.mb.remote.Status.UIDNext }
 
 // windowed reports whether the mailbox is listed in parts.
