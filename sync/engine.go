@@ -9,17 +9,42 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"time"
 
-	"golang.org/x/text/unicode/norm"
-
-	"satchel/conflict"
 	"satchel/maildir"
 	"satchel/state"
+	"satchel/sync/account"
 	"satchel/sync/mail"
 	"satchel/sync/remote"
+	"satchel/sync/report"
+	"satchel/sync/run"
+	"satchel/sync/survey"
 )
+
+// Options are what a caller of the engine may want beside the account.
+type Options struct {
+	Logger   *slog.Logger          // nil: discard
+	Progress func(report.Progress) // nil: none; called from several goroutines, must be quick
+	Now      func() time.Time
+	// Sleep waits for a server that has too much to do; nil: a timer.
+	Sleep func(context.Context, time.Duration) error
+	// FS and State let tests stop the engine dead, or fail, at any step.
+	FS maildir.FS
+	// Process and Host stand in the names of files that come down; zero and
+	// empty are those of this process and this machine.
+	Process int
+	Host    string
+	// AfterUpload is how long a run waits that finds an upload cut off, for
+	// the server to end it; 0: a second.
+	AfterUpload time.Duration
+	// Window is how many new messages of the server are planned and fetched
+	// together; 0 means 4096, and bounds the memory of a first sync.
+	Window int
+	State  state.Options
+	// SearchGain is how many bytes it must save to search for flags instead of
+	// fetching them, where the server does not say what changed; 0: 16 KB.
+	SearchGain int
+}
 
 // Defaults of [Account] (SPEC §3).
 const (
@@ -28,143 +53,35 @@ const (
 	defaultUndoDays     = 30
 )
 
-// Engine syncs one account. Its methods may be called one after the other; a
-// lock file keeps several processes apart.
-type Engine struct{ *env }
-
-// env is what all runs on an account have in common: what it is, and how the world is reached.
-type env struct {
-	account Account
-	log     *slog.Logger
-	notify  func(Progress)
-	now     func() time.Time
-	sleep   func(context.Context, time.Duration) error
-
-	fs           maildir.FS
-	process      int
-	host         string
-	afterUpload  time.Duration
-	window       int
-	stateOptions state.Options
-	searchGain   int
-}
-
-// New validates the account. It does no I/O.
-func New(a Account, o Options) (*Engine, error) {
-	if !regexp.MustCompile(`^[A-Za-z0-9._-]+$`).MatchString(a.Name) || a.Name[0] == '.' {
-		return nil, &mail.Error{Op: fmt.Sprintf("account name %q", a.Name), Kind: mail.KindConfig,
-			Err: errors.New("only letters, digits, '.', '_' and '-', and no dot in front")}
-	}
-	if !filepath.IsAbs(a.Maildir) || !filepath.IsAbs(a.StateDir) {
-		return nil, &mail.Error{Op: "account " + a.Name, Kind: mail.KindConfig,
-			Err: errors.New("maildir and state folder must be absolute paths")}
-	}
-	if err := a.Level.validate(); err != nil {
-		return nil, err
-	}
-	if err := a.Direction.Allows(Request{}); err != nil {
-		return nil, err
-	}
-	if _, err := maildir.NewNaming(a.Layout, a.UTF7Folders, a.Separator, a.Folders); err != nil {
-		return nil, &mail.Error{Op: "account " + a.Name, Kind: mail.KindConfig, Err: err}
-	}
-	a.Include, a.Exclude = composed(a.Include), composed(a.Exclude)
-	if a.Connections <= 0 {
-		a.Connections = defaultConnections
-	}
-	if a.MaxDeletePct <= 0 {
-		a.MaxDeletePct = defaultMaxDeletePct
-	}
-	if a.UndoDays == 0 {
-		a.UndoDays = defaultUndoDays
-	}
-	e := &Engine{&env{account: a, log: o.Logger, notify: o.Progress, now: o.Now, sleep: o.Sleep,
-		fs: o.FS, process: o.Process, host: o.Host, stateOptions: o.State, searchGain: o.SearchGain,
-		afterUpload: cmp.Or(o.AfterUpload, afterUpload), window: cmp.Or(o.Window, windowMessages)}}
-	if e.log == nil {
-		e.log = slog.New(slog.DiscardHandler)
-	}
-	e.log = e.log.With("account", a.Name)
-	if e.notify == nil {
-		e.notify = func(Progress) {}
-	}
-	if e.now == nil {
-		e.now = time.Now
-	}
-	return e, nil
-}
-
-// composed writes patterns as names of mailboxes are: letters composed.
-func composed(patterns []string) []string {
-	list := slices.Clone(patterns)
-	for i, p := range list {
-		list[i] = norm.NFC.String(p)
-	}
-	return list
-}
-
 // Close is there for symmetry; an Engine holds nothing between runs.
 func (e *Engine) Close() error { return nil }
-
-// statePath is the file of the state.
-func (e *env) statePath() string {
-	return filepath.Join(e.account.StateDir, e.account.Name+".db")
-}
-
-// maildirOptions is how the Maildir of the account is opened.
-func (e *env) maildirOptions() maildir.Options {
-	return maildir.Options{
-		Layout: e.account.Layout,
-
-		UTF7: e.account.UTF7Folders, Separator: e.account.Separator, Folders: e.account.Folders,
-		NoFsync: e.account.NoFsync,
-		Undo:    filepath.Join(e.account.StateDir, e.account.Name+".undo"),
-		FS:      e.fs,
-		Now:     e.now,
-		Logger:  e.log,
-		Process: e.process,
-		Host:    e.host,
-	}
-}
-
-// remoteOptions is how the server of the account is reached.
-func (e *env) remoteOptions() remote.Options {
-	a := e.account
-	return remote.Options{
-		Host: a.Host, Port: a.Port, TLS: a.TLS, RootCA: a.TLSCA, Fingerprint: a.TLSFingerprint,
-		AllowCleartext: a.AllowCleartext, Certificate: a.Certificate, User: a.User, Password: a.Password, Token: a.Token,
-		Auth: a.Auth, LoginHint: a.LoginHint, Tunnel: a.Tunnel,
-		Compress: a.Compress, ReadOnly: a.Direction == Pull, Timeout: a.Timeout, Dial: a.Dial, Without: a.Level.without(a.WithoutCaps), Logger: e.log,
-		Wanted: a.wanted,
-	}
-}
 
 // Sync makes both sides agree, or with Request.DryRun says what it would do.
 // The report is never nil and holds what was done even when an error, the one
 // that stopped the account, comes with it. The error carries a [mail.Kind].
-func (e *Engine) Sync(ctx context.Context, req Request) (*Report, error) {
-	rep := newReport(e.account.Name, req.DryRun, e.now())
+func (e *Engine) Sync(ctx context.Context, req account.Request) (*report.Report, error) {
+	rep := report.New(e.Account.Name, req.DryRun, e.Now())
 	err := e.sync(ctx, req, rep)
 	e.conclude(rep, err)
 	return rep, err
 }
 
 // conclude ends a report with the error that stopped the account, if one did.
-func (e *Engine) conclude(rep *Report, err error) {
+func (e *Engine) conclude(rep *report.Report, err error) {
 	if err != nil {
-		rep.ended(err)
+		rep.Ended(err)
 	}
-	rep.finish(e.now())
+	rep.Finish(e.Now())
 	if err != nil {
-		e.notify(Progress{Account: e.account.Name, Phase: PhaseFailed})
+		e.Notify(report.Progress{Account: e.Account.Name, Phase: report.PhaseFailed})
 	}
 }
 
-func (e *Engine) sync(ctx context.Context, req Request, rep *Report) (err error) {
-	if req, err = e.account.Direction.narrow(req); err != nil {
+func (e *Engine) sync(ctx context.Context, req account.Request, rep *report.Report) (err error) {
+	if req, err = e.Account.Direction.Narrow(req); err != nil {
 		return err
 	}
-	unlock, err := lock(filepath.Join(e.account.StateDir, e.account.Name+".lock"))
+	unlock, err := lock(filepath.Join(e.Account.StateDir, e.Account.Name+".lock"))
 	if err != nil {
 		return err
 	}
@@ -180,11 +97,11 @@ func (e *Engine) sync(ctx context.Context, req Request, rep *Report) (err error)
 		return err
 	}
 	defer done()
-	client, err := remote.New(e.remoteOptions())
+	client, err := remote.New(e.RemoteOptions())
 	if err != nil {
 		return err
 	}
-	s := newSession(e.env, req, db, store, client, rep)
+	s := newSession(e.Env, req, db, store, client, rep)
 	defer s.close()
 	if err := s.checkGeneration(ctx); err != nil {
 		return err
@@ -195,7 +112,7 @@ func (e *Engine) sync(ctx context.Context, req Request, rep *Report) (err error)
 // openState opens the state file; a dry run of an account that has none works
 // on an empty one that is thrown away.
 func (e *Engine) openState(ctx context.Context, dry bool) (*state.DB, func() error, error) {
-	path := e.statePath()
+	path := e.StatePath()
 	remove := func() error { return nil }
 	if dry {
 		exists, err := state.Exists(path)
@@ -211,7 +128,7 @@ func (e *Engine) openState(ctx context.Context, dry bool) (*state.DB, func() err
 			remove = func() error { return os.RemoveAll(dir) }
 		}
 	}
-	db, err := state.Open(ctx, path, e.stateOptions)
+	db, err := state.Open(ctx, path, e.StateOptions)
 	if err != nil {
 		return nil, nil, errors.Join(err, remove())
 	}
@@ -227,7 +144,7 @@ func (e *Engine) openMaildir(ctx context.Context, db *state.DB, dry bool) (*mail
 	if err != nil {
 		return nil, nil, err
 	}
-	root := e.account.Maildir
+	root := e.Account.Maildir
 	if want == "" && dry {
 		if _, err := os.Stat(root); errors.Is(err, os.ErrNotExist) {
 			// Nothing is there yet and nothing may be made: plan against
@@ -236,7 +153,7 @@ func (e *Engine) openMaildir(ctx context.Context, db *state.DB, dry bool) (*mail
 			if err != nil {
 				return nil, nil, fmt.Errorf("make an empty Maildir: %w", err)
 			}
-			store, err := maildir.Open(dir, e.maildirOptions())
+			store, err := maildir.Open(dir, e.MaildirOptions())
 			return store, func() { _ = os.RemoveAll(dir) }, err
 		}
 	}
@@ -245,16 +162,16 @@ func (e *Engine) openMaildir(ctx context.Context, db *state.DB, dry bool) (*mail
 		if dry {
 			open = maildir.Open
 		}
-		store, err := open(root, e.maildirOptions())
+		store, err := open(root, e.MaildirOptions())
 		if err != nil {
 			return nil, nil, err
 		}
 		return store, nothing, e.adoptRoot(ctx, db, store, dry)
 	}
-	store, err := maildir.Open(root, e.maildirOptions())
+	store, err := maildir.Open(root, e.MaildirOptions())
 	var brake *mail.Error
 	if _, lerr := os.Lstat(root); errors.As(err, &brake) && errors.Is(lerr, os.ErrNotExist) {
-		brake.Hint += "; " + e.afresh(db)
+		brake.Hint += "; " + e.Afresh(db)
 	}
 	if err != nil {
 		return nil, nil, err
@@ -275,15 +192,8 @@ func (e *Engine) notOurs(have string, db *state.DB) error {
 	if have == "" {
 		reason = "it has no .satchel.json, so it is not the Maildir that was synced before"
 	}
-	return &mail.Error{Op: "open Maildir " + e.account.Maildir, Kind: mail.KindBrake, Err: errors.New(reason),
-		Hint: "if a disk is not mounted, mount it; " + e.afresh(db)}
-}
-
-// afresh says how to go on with another Maildir, or none. Without a state the
-// messages are paired again, and nothing is removed on either side.
-func (e *env) afresh(db *state.DB) string {
-	return fmt.Sprintf("to start afresh with what is there, which removes nothing: mv %s %s && satchel sync %s",
-		mail.ShellWord(db.Path()), mail.ShellWord(db.Path()+".old"), e.account.Name)
+	return &mail.Error{Op: "open Maildir " + e.Account.Maildir, Kind: mail.KindBrake, Err: errors.New(reason),
+		Hint: "if a disk is not mounted, mount it; " + e.Afresh(db)}
 }
 
 // adoptRoot ties a new state to the root.
@@ -305,23 +215,68 @@ func (e *Engine) adoptRoot(ctx context.Context, db *state.DB, store *maildir.Sto
 }
 
 // Conflicts returns the remembered conflicts, the newest first.
-func (e *Engine) Conflicts(ctx context.Context) (list []ConflictEntry, err error) {
-	exists, err := state.Exists(e.statePath())
+func (e *Engine) Conflicts(ctx context.Context) (list []report.ConflictEntry, err error) {
+	exists, err := state.Exists(e.StatePath())
 	if err != nil || !exists {
 		return nil, err
 	}
-	db, err := state.Open(ctx, e.statePath(), e.stateOptions)
+	db, err := state.Open(ctx, e.StatePath(), e.StateOptions)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 	rows, err := db.Conflicts(ctx)
 	for _, c := range rows {
-		list = append(list, ConflictEntry{Mailbox: c.Mailbox, Message: c.Message, Kind: c.Kind, Outcome: c.Outcome, Time: c.Time})
+		list = append(list, report.ConflictEntry{Mailbox: c.Mailbox, Message: c.Message, Kind: c.Kind, Outcome: c.Outcome, Time: c.Time})
 	}
 	return list, err
 }
 
-func conflictEntry(c conflict.Conflict, at time.Time) ConflictEntry {
-	return ConflictEntry{Mailbox: c.Mailbox, Message: c.Message, Kind: c.Kind.String(), Outcome: c.Outcome, Time: at}
+// Engine syncs one account. Its methods may be called one after the other; a
+// lock file keeps several processes apart.
+type Engine struct{ *run.Env }
+
+// New validates the account. It does no I/O.
+func New(a account.Account, o Options) (*Engine, error) {
+	if !regexp.MustCompile(`^[A-Za-z0-9._-]+$`).MatchString(a.Name) || a.Name[0] == '.' {
+		return nil, &mail.Error{Op: fmt.Sprintf("account name %q", a.Name), Kind: mail.KindConfig,
+			Err: errors.New("only letters, digits, '.', '_' and '-', and no dot in front")}
+	}
+	if !filepath.IsAbs(a.Maildir) || !filepath.IsAbs(a.StateDir) {
+		return nil, &mail.Error{Op: "account " + a.Name, Kind: mail.KindConfig,
+			Err: errors.New("maildir and state folder must be absolute paths")}
+	}
+	if err := a.Level.Validate(); err != nil {
+		return nil, err
+	}
+	if err := a.Direction.Allows(account.Request{}); err != nil {
+		return nil, err
+	}
+	if _, err := maildir.NewNaming(a.Layout, a.UTF7Folders, a.Separator, a.Folders); err != nil {
+		return nil, &mail.Error{Op: "account " + a.Name, Kind: mail.KindConfig, Err: err}
+	}
+	a.Include, a.Exclude = account.Composed(a.Include), account.Composed(a.Exclude)
+	if a.Connections <= 0 {
+		a.Connections = defaultConnections
+	}
+	if a.MaxDeletePct <= 0 {
+		a.MaxDeletePct = defaultMaxDeletePct
+	}
+	if a.UndoDays == 0 {
+		a.UndoDays = defaultUndoDays
+	}
+	e := &Engine{&run.Env{Account: a, Log: o.Logger, Notify: o.Progress, Now: o.Now, Sleep: o.Sleep,
+		FS: o.FS, Process: o.Process, Host: o.Host, StateOptions: o.State, SearchGain: o.SearchGain,
+		AfterUpload: cmp.Or(o.AfterUpload, survey.AfterUpload), Window: cmp.Or(o.Window, windowMessages)}}
+	if e.Log == nil {
+		e.Log = slog.New(slog.DiscardHandler)
+	}
+	e.Log = e.Log.With("account", a.Name)
+	if e.Notify == nil {
+		e.Notify = func(report.Progress) {}
+	}
+	if e.Now == nil {
+		e.Now = time.Now
+	}
+	return e, nil
 }

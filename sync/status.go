@@ -8,18 +8,21 @@ import (
 
 	"satchel/maildir"
 	"satchel/state"
+	"satchel/sync/quirk"
 	"satchel/sync/remote"
+	"satchel/sync/report"
+	"satchel/sync/run"
 )
 
 // Status says what is known without the network. What is not proven is not said:
 // a number that is not known is called so.
-func (e *Engine) Status(ctx context.Context) (st *Status, err error) {
-	st = &Status{Account: e.account.Name, Mailboxes: []MailboxStatus{}}
-	exists, err := state.Exists(e.statePath())
+func (e *Engine) Status(ctx context.Context) (st *report.Status, err error) {
+	st = &report.Status{Account: e.Account.Name, Mailboxes: []report.MailboxStatus{}}
+	exists, err := state.Exists(e.StatePath())
 	if err != nil || !exists {
 		return st, err
 	}
-	db, err := state.Open(ctx, e.statePath(), e.stateOptions)
+	db, err := state.Open(ctx, e.StatePath(), e.StateOptions)
 	if err != nil {
 		return st, err
 	}
@@ -37,7 +40,7 @@ func (e *Engine) Status(ctx context.Context) (st *Status, err error) {
 type statusQuery struct {
 	*Engine
 	db   *state.DB
-	st   *Status
+	st   *report.Status
 	here bool // the last run behind which all mail was here covered what is configured now
 
 	counts map[int64]int
@@ -64,7 +67,7 @@ func (q *statusQuery) runs(ctx context.Context) error {
 	case !last.Agreed:
 		q.problem("the last sync left changes that wait")
 	}
-	q.here = runs.Here != nil && runs.Here.Scope == q.scope() && !last.Finished.IsZero()
+	q.here = runs.Here != nil && runs.Here.Scope == q.Scope() && !last.Finished.IsZero()
 	return nil
 }
 
@@ -104,15 +107,15 @@ func (e *Engine) levels(ctx context.Context, server string, db *state.DB, rows [
 	}
 	doubts := map[string]remote.Doubts{}
 	for _, d := range list {
-		for one, name := range doubtNames() {
-			if name == d.Fault && e.now().Sub(d.Since) <= distrustFor {
+		for one, name := range run.DoubtNames() {
+			if name == d.Fault && e.Now().Sub(d.Since) <= run.DistrustFor {
 				doubts[d.Mailbox] |= one
 			}
 		}
 	}
 	levels := map[string]string{}
 	for _, r := range rows {
-		levels[r.Name] = levelOf(server, r, doubts[r.Name])
+		levels[r.Name] = quirk.LevelOf(server, r, doubts[r.Name])
 	}
 	return levels, nil
 }
@@ -128,17 +131,17 @@ func (q *statusQuery) mailboxes(ctx context.Context) error {
 		q.problem(err.Error())
 		return q.withoutMaildir(ctx)
 	}
-	for _, p := range s.rep.Problems {
+	for _, p := range s.Rep.Problems {
 		q.problem(strings.TrimPrefix(p.Mailbox+": "+p.Error, ": "))
 	}
-	for _, err := range s.braked {
+	for _, err := range s.Braked {
 		q.problem(err.Error())
 	}
-	for _, name := range s.names {
-		mb := s.mailboxes[name]
-		ms := MailboxStatus{Name: name, LocalChanges: changes[name], LocalUnknown: mb.blindLocal}
+	for _, name := range s.Names {
+		mb := s.Mailboxes[name]
+		ms := report.MailboxStatus{Name: name, LocalChanges: changes[name], LocalUnknown: mb.LocalIncomplete}
 		delete(changes, name)
-		q.add(ms, mb.row)
+		q.add(ms, mb.Row)
 	}
 	for _, n := range changes { // of mailboxes that have another name now
 		q.st.LocalChanges += n
@@ -153,7 +156,7 @@ func (q *statusQuery) look(ctx context.Context) (*session, map[string]int, error
 	if err != nil {
 		return nil, nil, err
 	}
-	store, err := maildir.Open(q.account.Maildir, q.maildirOptions())
+	store, err := maildir.Open(q.Account.Maildir, q.MaildirOptions())
 	if err != nil {
 		return nil, nil, err
 	}
@@ -181,8 +184,8 @@ func (q *statusQuery) withoutMaildir(ctx context.Context) error {
 	}
 	q.here = false
 	for _, r := range rows {
-		if q.account.wanted(r.Name) {
-			q.add(MailboxStatus{Name: r.Name, LocalUnknown: true}, r)
+		if q.Account.Wanted(r.Name) {
+			q.add(report.MailboxStatus{Name: r.Name, LocalUnknown: true}, r)
 		}
 	}
 	q.complete()
@@ -191,7 +194,7 @@ func (q *statusQuery) withoutMaildir(ctx context.Context) error {
 }
 
 // add tells what is known of a mailbox. The row is nil when only the disk has it.
-func (q *statusQuery) add(ms MailboxStatus, row *state.Mailbox) {
+func (q *statusQuery) add(ms report.MailboxStatus, row *state.Mailbox) {
 	if row != nil {
 		ms.Messages, ms.Level = q.counts[row.ID], q.levels[row.Name]
 	} else {
@@ -217,13 +220,13 @@ func (q *statusQuery) add(ms MailboxStatus, row *state.Mailbox) {
 // missing.
 func (q *statusQuery) complete() {
 	for name, n := range q.seen {
-		if !q.account.wanted(name) {
+		if !q.Account.Wanted(name) {
 			continue
 		}
 		q.st.Missing += int(n)
-		q.st.Mailboxes = append(q.st.Mailboxes, MailboxStatus{Name: name, Missing: int(n), Unknown: n == 0})
+		q.st.Mailboxes = append(q.st.Mailboxes, report.MailboxStatus{Name: name, Missing: int(n), Unknown: n == 0})
 	}
-	slices.SortFunc(q.st.Mailboxes, func(a, b MailboxStatus) int { return strings.Compare(a.Name, b.Name) })
-	q.st.Complete = q.here && !slices.ContainsFunc(q.st.Mailboxes, func(m MailboxStatus) bool { return !m.Complete })
+	slices.SortFunc(q.st.Mailboxes, func(a, b report.MailboxStatus) int { return strings.Compare(a.Name, b.Name) })
+	q.st.Complete = q.here && !slices.ContainsFunc(q.st.Mailboxes, func(m report.MailboxStatus) bool { return !m.Complete })
 	q.st.Unknown = !q.st.Complete && q.st.Missing == 0
 }

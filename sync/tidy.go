@@ -3,26 +3,28 @@ package sync
 import (
 	"context"
 	"time"
+
+	"satchel/sync/run"
 )
 
 // tidy removes what earlier runs left: messages that were kept long enough,
 // files in tmp that a stopped run was writing, and folders that it was making.
 // They do not show in the stamps of a folder, so after such a run all are looked at.
 func (s *session) tidy(ctx context.Context) error {
-	interrupted, err := s.db.Interrupted(ctx, s.runID)
+	interrupted, err := s.DB.Interrupted(ctx, s.runID)
 	if err != nil {
 		return err
 	}
-	for _, name := range s.names {
-		if mb := s.mailboxes[name]; mb.folder == nil || mb.listing == nil && !interrupted {
+	for _, name := range s.Names {
+		if mb := s.Mailboxes[name]; mb.Folder == nil || mb.Listing == nil && !interrupted {
 			continue
 		}
-		if err := s.store.SweepTmp(ctx, name, s.start); err != nil {
-			s.log.Debug("sweep tmp", "mailbox", name, "err", err)
+		if err := s.Store.SweepTmp(ctx, name, s.Start); err != nil {
+			s.Log.Debug("sweep tmp", "mailbox", name, "err", err)
 		}
 	}
-	if interrupted || s.store.Unfinished() { // a run may have died before it was in the history
-		s.store.SweepRoot(s.start)
+	if interrupted || s.Store.Unfinished() { // a run may have died before it was in the history
+		s.Store.SweepRoot(s.Start)
 	}
 	return s.forgetUndo(ctx)
 }
@@ -31,24 +33,24 @@ func (s *session) tidy(ctx context.Context) error {
 // runs that the state knows: what else is in the undo folder is not satchel's,
 // or belongs to a state that was lost.
 func (s *session) forgetUndo(ctx context.Context) error {
-	runs, err := s.store.UndoRuns()
+	runs, err := s.Store.UndoRuns()
 	if err != nil {
 		return err
 	}
-	kept := s.start.Add(-time.Duration(max(0, s.account.UndoDays)) * 24 * time.Hour)
+	kept := s.Start.Add(-time.Duration(max(0, s.Account.UndoDays)) * 24 * time.Hour)
 	for _, r := range runs {
-		t, err := time.Parse(undoLayout, r)
+		t, err := time.Parse(run.UndoLayout, r)
 		if err != nil || t.After(kept) {
 			continue
 		}
-		if ours, err := s.db.Ran(ctx, t); err != nil {
+		if ours, err := s.DB.Ran(ctx, t); err != nil {
 			return err
 		} else if !ours {
 			continue
 		}
-		if err := s.store.ForgetRun(ctx, r); err != nil {
+		if err := s.Store.ForgetRun(ctx, r); err != nil {
 			return err
 		}
 	}
-	return s.db.ForgetAside(ctx, kept)
+	return s.DB.ForgetAside(ctx, kept)
 }

@@ -1,0 +1,152 @@
+package apply
+
+import (
+	"errors"
+	"slices"
+
+	"satchel/state"
+	"satchel/sync/mail"
+	"satchel/sync/plan"
+	"satchel/sync/quirk"
+	"satchel/sync/remote"
+	"satchel/sync/view"
+)
+
+// noteRemote brings the base up to what was done. After an error of the
+// connection, operations whose outcome is unknown keep their intent.
+func (a *applier) noteRemote(tx *state.Tx, changes []*laneChange, fatal error) error {
+	var n notes
+	for _, x := range changes {
+		if fatal != nil && x.err != nil {
+			continue
+		}
+		if errors.Is(x.err, errWaits) || errors.Is(x.err, errKept) {
+			note := a.notePostponed
+			if errors.Is(x.err, errKept) {
+				note = a.noteKept
+			}
+			note(&n, x)
+			continue
+		}
+		if x.op.Kind == plan.RemoteMove || x.op.Kind == plan.RemoteCopy {
+			if taken, err := a.taken(tx, a.Mailboxes[x.op.To], x); err != nil {
+				return err
+			} else if taken {
+				x.uid, x.err = 0, mail.ErrChanged
+			}
+		}
+		// A copy or move whose end is unknown is recognised by its intent, and
+		// so is the \Deleted of a message that the server would not expunge, and
+		// a copy whose original stayed, whatever the reason.
+		changed := errors.Is(x.err, mail.ErrChanged)
+		copied := x.err != nil && x.byHalves || remote.NotDone(x.err) != nil && x.op.Kind != plan.RemoteFlags
+		keep := copied || x.err != nil && (changed && (x.op.Kind == plan.RemoteCopy || x.op.Kind == plan.RemoteMove || x.op.Kind == plan.RemoteTrash) ||
+			errors.Is(x.err, quirk.ErrRefused) || errors.Is(x.err, quirk.ErrUnverified) || errors.Is(x.err, quirk.ErrUnseen) || !changed && x.op.Kind == plan.RemoteRemove)
+		if !keep && (x.err == nil || !slices.Contains(a.OwnDeletions, x.intent)) {
+			n.over(x.intent)
+		}
+		if x.err == nil {
+			if err := a.noteRemoteChange(tx, &n, x); err != nil {
+				return err
+			}
+		}
+	}
+	return errors.Join(n.write(tx), a.noteAwaited(tx, changes))
+}
+
+func (a *applier) noteRemoteChange(tx *state.Tx, n *notes, x *laneChange) error {
+	m := x.m
+	if left := x.op.Kind == plan.RemoteRemove || x.op.Kind == plan.RemoteTrash || x.op.Kind == plan.RemoteMove; left && !x.kept {
+		a.look.NoteRemoved(a.Mailboxes[x.op.Mailbox], m.UID)
+	}
+	switch x.op.Kind {
+	case plan.RemoteRemove, plan.RemoteTrash:
+		if i := a.PostponedBefore(m.Row.ID); i != nil {
+			n.over(i)
+		}
+		if !x.kept {
+			a.noteRemoval(n, x.op, x.uid)
+		}
+		a.leave(n, x)
+		return nil
+	case plan.RemoteFlags:
+		m.Applied(x.op, x.unheld)
+		m.Item.Remote.Flags = m.Item.Remote.Flags.Apply(x.op.Delta).Minus(x.unheld)
+		if m.OnDisk() && a.ByID[m.Row.MailboxID].Name == m.File.Folder {
+			m.Place(m.Row.MailboxID, m.File)
+		}
+	case plan.RemoteMove:
+		if merged, err := a.merged(tx, n, a.Mailboxes[x.op.To], x, m.Row); err != nil || merged {
+			a.leave(n, x)
+			return err
+		}
+		if x.kept {
+			// The row goes with the file; what stays is another message.
+			a.leave(n, x)
+			row := *m.Row
+			row.ID = 0
+			m.Row = &row
+		}
+		m.UID = x.uid
+		m.Row.MailboxID, m.Row.UID = a.Mailboxes[x.op.To].Row.ID, x.uid
+		m.Place(a.Mailboxes[x.op.To].Row.ID, m.File)
+		// What somebody cleared on the server, and this run left at that, did not come along.
+		a.look.NoteCreated(a.Mailboxes[x.op.To], m.Row, true, m.Row.RemoteFlags.Minus(m.Item.Remote.Flags))
+	case plan.RemoteCopy:
+		if merged, err := a.merged(tx, n, a.Mailboxes[x.op.To], x, m.Row); err != nil || merged {
+			return err
+		}
+		// The copy has the flags of its source; how the file differs from
+		// them is a change like any other, which the next cycle carries
+		// over.
+		src := view.Ref(x.op.Source)
+		m.UID, m.Date, m.EmailID = x.uid, src.Date, "" // the next cycle is told
+		row := a.NewRow(a.Mailboxes[x.op.To], m, m)
+		if m.Row != nil {
+			row.ID = m.Row.ID // it was elsewhere, and is gone there
+		}
+		m.Row = row
+		m.Row.LocalFlags, m.Row.RemoteFlags = src.Item.Remote.Flags.Minus(m.Cannot), src.Item.Remote.Flags
+		m.Place(m.Row.MailboxID, m.File)
+		a.Hold(false, x.op.To)
+		a.follows(a.Mailboxes[x.op.To], x.uid)
+		a.look.NoteCreated(a.Mailboxes[x.op.To], m.Row, true, mail.Flags{})
+	}
+	n.put(m.Row)
+	return nil
+}
+
+// noteRemoval remembers, in the transaction that forgets the row, what was
+// removed.
+func (s *Apply) noteRemoval(n *notes, op *plan.Op, trashUID mail.UID) {
+	if op.Item.Left {
+		return
+	}
+	m := view.Ref(op.Item)
+	r := state.Removal{Time: s.Now(), Side: state.Remote, Mailbox: m.Home, Fate: state.FateExpunged, Message: m.Row.ID,
+		Digest: m.Row.Digest, Size: m.Row.Size, Date: m.Row.Date, Base: m.Row.Base}
+	switch op.Kind {
+	case plan.LocalRemove:
+		r.Side, r.Fate = state.Local, state.FateUndo
+	case plan.RemoteTrash:
+		r.Fate, r.Trash, r.TrashUID = state.FateTrash, op.To, trashUID
+	}
+	n.losses, n.held = append(n.losses, r), s.decide.Before
+}
+
+// replacesStump notes, with the row of a message that is there as a whole now, that its
+// stump is to go.
+func (s *Apply) replacesStump(n *notes, m *view.Message, mb *view.Mailbox) {
+	st := s.match.StumpOf(m.File)
+	if st == nil || m.Row == st.Message.Row {
+		return
+	}
+	n.grownUp = append(n.grownUp, st.Young)
+	n.announced = append(n.announced, &state.Intent{Kind: state.IntentExpunge, Message: st.Message.Row.ID, Mailbox: mb.Name, Home: mb.Name,
+		UID: st.Message.UID, Base: m.File.Base()})
+	s.Hold(false, mb.Name)
+	s.look.Unexpected(mb.Name)
+	s.Mu.Lock()
+	defer s.Mu.Unlock()
+	s.Moved = true // the next cycle removes it
+}

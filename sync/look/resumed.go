@@ -1,0 +1,59 @@
+package look
+
+import (
+	"context"
+	"slices"
+
+	"satchel/state"
+	"satchel/sync/mail"
+	"satchel/sync/remote"
+	"satchel/sync/view"
+)
+
+// among calls f with the rows of a mailbox that have one of these UIDs, as the
+// recovery left them: what it finds is written by a run, and not by a dry run.
+func (s *Look) among(ctx context.Context, mb *view.Mailbox, uids mail.UIDSet, f func(*state.Message) error) error {
+	err := s.DB.Among(ctx, mb.Row.ID, uids, func(row *state.Message) error {
+		if m := s.Messages[row.ID]; s.Req.DryRun && m != nil && (m.Row.MailboxID != row.MailboxID || m.Row.UID != row.UID) {
+			return nil // it has followed its file
+		}
+		return f(row)
+	})
+	if err != nil || !s.Req.DryRun {
+		return err
+	}
+	for _, m := range mb.Resumed {
+		if uids.Contains(m.Row.UID) {
+			if err := f(m.Row); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// resumedGone returns the UIDs of rows that came to a mailbox after the server
+// was asked, and whose messages it has no more. Its answer does not tell: a
+// message beyond the cursor is not said to have vanished unless it was asked
+// for. What it listed anew is there.
+func (s *Look) resumedGone(ctx context.Context, mb *view.Mailbox) (mail.UIDSet, error) {
+	var uids []mail.UID
+	for _, m := range mb.Resumed {
+		if uid := m.Row.UID; !slices.ContainsFunc(mb.Changes.New, func(n remote.NewMessage) bool { return n.UID == uid }) {
+			uids = append(uids, uid)
+		}
+	}
+	if len(uids) == 0 {
+		return nil, nil
+	}
+	open := mail.UIDSetOf(uids)
+	c, err := s.Pool.First(ctx)
+	if err != nil {
+		return nil, err
+	}
+	there, err := c.There(ctx, mb.Name, mb.Changes.Cursor.UIDValidity, open)
+	if err != nil {
+		return nil, err
+	}
+	return open.Minus(there), nil
+}
