@@ -12,7 +12,7 @@ import (
 
 	"satchel/conflict"
 	mailsync "satchel/sync"
-	"satchel/sync/remote/imaptest"
+	"satchel/sync/imaptest"
 )
 
 // growth runs a few times and fails the test unless each run ends, the server

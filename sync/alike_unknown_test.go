@@ -12,7 +12,7 @@ import (
 
 	"satchel/maildir/faultfs"
 	mailsync "satchel/sync"
-	"satchel/sync/remote/imaptest"
+	"satchel/sync/imaptest"
 )
 
 // withheld suppresses FETCH responses while it is told to.

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	mailsync "satchel/sync"
-	"satchel/sync/remote/imaptest/dovecot"
+	"satchel/sync/imaptest/dovecot"
 )
 
 // TestDovecotAlters: Dovecot drops the CR at the end of a message and a CR before

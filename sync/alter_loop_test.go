@@ -11,7 +11,7 @@ import (
 	"time"
 
 	mailsync "satchel/sync"
-	"satchel/sync/remote/imaptest"
+	"satchel/sync/imaptest"
 )
 
 // appends counts the commands that store a message.

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	mailsync "satchel/sync"
-	"satchel/sync/remote/imaptest"
+	"satchel/sync/imaptest"
 )
 
 // alters makes a world beside a server that alters what it stores, or is sent.

@@ -12,8 +12,8 @@ import (
 
 	"satchel/state"
 	mailsync "satchel/sync"
+	"satchel/sync/imaptest"
 	"satchel/sync/mail"
-	"satchel/sync/remote/imaptest"
 )
 
 // crowded is a world with n messages in INBOX that both sides hold. Its parts

@@ -11,8 +11,8 @@ import (
 	"time"
 
 	mailsync "satchel/sync"
+	"satchel/sync/imaptest"
 	"satchel/sync/mail"
-	"satchel/sync/remote/imaptest"
 )
 
 // bothHands are the sides on which mail may be removed.

@@ -12,8 +12,8 @@ import (
 
 	"satchel/state"
 	mailsync "satchel/sync"
+	"satchel/sync/imaptest"
 	"satchel/sync/mail"
-	"satchel/sync/remote/imaptest"
 )
 
 // swapUIDs makes the state believe that two messages of INBOX changed places,

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	mailsync "satchel/sync"
-	"satchel/sync/remote/imaptest"
+	"satchel/sync/imaptest"
 )
 
 // TestCheckNamesWhatItLeavesOut: a mailbox that has no name here, such as one

@@ -13,8 +13,8 @@ import (
 
 	"satchel/state"
 	mailsync "satchel/sync"
+	"satchel/sync/imaptest"
 	"satchel/sync/mail"
-	"satchel/sync/remote/imaptest"
 )
 
 func (w *world) check(req mailsync.CheckRequest) *mailsync.CheckReport {

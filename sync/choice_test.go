@@ -5,8 +5,8 @@ import (
 	"testing"
 
 	mailsync "satchel/sync"
+	"satchel/sync/imaptest"
 	"satchel/sync/mail"
-	"satchel/sync/remote/imaptest"
 )
 
 // TestIncludeOfNothing: a configuration that chooses no mailbox is wrong, and says

@@ -8,7 +8,7 @@ import (
 
 	"satchel/maildir/faultfs"
 	mailsync "satchel/sync"
-	"satchel/sync/remote/imaptest"
+	"satchel/sync/imaptest"
 )
 
 // TestOneClock: a run takes its time, its process and its machine from its

@@ -9,7 +9,7 @@ import (
 
 	"satchel/conflict"
 	mailsync "satchel/sync"
-	"satchel/sync/remote/imaptest"
+	"satchel/sync/imaptest"
 )
 
 // TestCopyThatLies: a server without MOVE, or with one that moves nothing, says

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"satchel/sync/remote/imaptest"
+	"satchel/sync/imaptest"
 )
 
 // cost is what one whole run may take, from login to logout. It is counted on

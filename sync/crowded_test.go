@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	mailsync "satchel/sync"
-	"satchel/sync/remote/imaptest"
+	"satchel/sync/imaptest"
 )
 
 // TestUploadsInEachOthersWay: a server that cannot take messages over several

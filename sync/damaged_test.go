@@ -8,8 +8,8 @@ import (
 	"time"
 
 	mailsync "satchel/sync"
+	"satchel/sync/imaptest"
 	"satchel/sync/mail"
-	"satchel/sync/remote/imaptest"
 )
 
 // damages are the ways in which a server shows that something is broken.

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	mailsync "satchel/sync"
-	"satchel/sync/remote/imaptest"
+	"satchel/sync/imaptest"
 )
 
 // TestOneWayCountsAsGood: for an account that goes one way, a run that carried

@@ -11,8 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	mailsync "satchel/sync"
+	"satchel/sync/imaptest"
 	"satchel/sync/mail"
-	"satchel/sync/remote/imaptest"
 )
 
 // verbs notes what a server is asked to do.

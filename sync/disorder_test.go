@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"satchel/sync/remote/imaptest"
+	"satchel/sync/imaptest"
 )
 
 // TestAnswersOutOfOrder: where answers to several commands come out of order, one

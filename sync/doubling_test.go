@@ -9,8 +9,8 @@ import (
 	"time"
 
 	mailsync "satchel/sync"
+	"satchel/sync/imaptest"
 	"satchel/sync/mail"
-	"satchel/sync/remote/imaptest"
 )
 
 // otherForm is a message of the same Message-ID that nothing proves to be the same.

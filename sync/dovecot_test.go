@@ -9,10 +9,10 @@ import (
 	"time"
 
 	mailsync "satchel/sync"
+	"satchel/sync/imaptest"
+	"satchel/sync/imaptest/dovecot"
 	"satchel/sync/mail"
 	"satchel/sync/remote"
-	"satchel/sync/remote/imaptest"
-	"satchel/sync/remote/imaptest/dovecot"
 )
 
 // onDovecot is a world whose server is a Dovecot; w.srv stays idle.

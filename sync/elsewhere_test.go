@@ -9,7 +9,7 @@ import (
 
 	"satchel/maildir"
 	mailsync "satchel/sync"
-	"satchel/sync/remote/imaptest"
+	"satchel/sync/imaptest"
 )
 
 // excludedWorld has n messages in INBOX, and a mailbox Private that is not synced.

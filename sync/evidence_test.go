@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"satchel/sync/remote/imaptest"
+	"satchel/sync/imaptest"
 )
 
 // TestLostStateBesideOddParts: a part of a message that comes under another

@@ -14,8 +14,8 @@ import (
 
 	"satchel/conflict"
 	mailsync "satchel/sync"
+	"satchel/sync/imaptest"
 	"satchel/sync/mail"
-	"satchel/sync/remote/imaptest"
 )
 
 // withoutKeywords is a snapshot without the keywords that Exchange does not store.

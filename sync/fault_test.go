@@ -10,7 +10,7 @@ import (
 	"satchel/maildir/faultfs"
 	"satchel/state"
 	mailsync "satchel/sync"
-	"satchel/sync/remote/imaptest"
+	"satchel/sync/imaptest"
 )
 
 // failing lets the nth call that matches fail, once.

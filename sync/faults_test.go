@@ -12,8 +12,8 @@ import (
 
 	"satchel/maildir"
 	mailsync "satchel/sync"
+	"satchel/sync/imaptest"
 	"satchel/sync/mail"
-	"satchel/sync/remote/imaptest"
 )
 
 // liarWorld has forty messages in INBOX and five in Archive, synced before the

@@ -10,8 +10,8 @@ import (
 
 	"satchel/state"
 	mailsync "satchel/sync"
+	"satchel/sync/imaptest"
 	"satchel/sync/mail"
-	"satchel/sync/remote/imaptest"
 )
 
 // mixedEnds is a message as a file with line ends that no server has to keep,

@@ -6,9 +6,9 @@ import (
 	"testing"
 
 	mailsync "satchel/sync"
+	"satchel/sync/imaptest"
+	"satchel/sync/imaptest/dovecot"
 	"satchel/sync/remote"
-	"satchel/sync/remote/imaptest"
-	"satchel/sync/remote/imaptest/dovecot"
 )
 
 // A mailbox that was deleted, and that the server still lists because there is

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"satchel/conflict"
-	"satchel/sync/remote/imaptest"
+	"satchel/sync/imaptest"
 )
 
 // gmailWorld is a world on a server in the manner of Gmail, with two labels.

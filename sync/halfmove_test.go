@@ -12,7 +12,7 @@ import (
 	"satchel/conflict"
 	"satchel/maildir/faultfs"
 	mailsync "satchel/sync"
-	"satchel/sync/remote/imaptest"
+	"satchel/sync/imaptest"
 )
 
 // half has a run move a message from INBOX to Work on a server without MOVE,

@@ -13,7 +13,7 @@ import (
 
 	"satchel/maildir"
 	mailsync "satchel/sync"
-	"satchel/sync/remote/imaptest"
+	"satchel/sync/imaptest"
 )
 
 // heldWorld has one message that both sides hold, and a hand for the Maildir.

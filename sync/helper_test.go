@@ -12,9 +12,9 @@ import (
 
 	"satchel/maildir"
 	mailsync "satchel/sync"
+	"satchel/sync/imaptest"
 	"satchel/sync/mail"
 	"satchel/sync/remote"
-	"satchel/sync/remote/imaptest"
 )
 
 // world is a server in memory, a Maildir in a temporary folder, and what is

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"satchel/maildir"
-	"satchel/sync/remote/imaptest"
+	"satchel/sync/imaptest"
 )
 
 // side is one half of a random history; both halves can do the same things.

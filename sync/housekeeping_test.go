@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"satchel/maildir"
-	"satchel/sync/remote/imaptest"
+	"satchel/sync/imaptest"
 )
 
 // saved is what mutt makes of a message that it saves: it drops what it wrote

@@ -17,7 +17,7 @@ import (
 
 	"satchel/maildir/faultfs"
 	mailsync "satchel/sync"
-	"satchel/sync/remote/imaptest"
+	"satchel/sync/imaptest"
 )
 
 // effort is what a piece of work asks of the machine, in numbers that do not

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"satchel/maildir"
-	"satchel/sync/remote/imaptest"
+	"satchel/sync/imaptest"
 )
 
 // TestIncludedLater: the folder of a mailbox that was excluded from the first run on

@@ -17,9 +17,9 @@ import (
 	"time"
 
 	mailsync "satchel/sync"
+	"satchel/sync/imaptest/dovecot"
 	"satchel/sync/mail"
 	"satchel/sync/remote"
-	"satchel/sync/remote/imaptest/dovecot"
 )
 
 // imapSide changes a real server as another client would.

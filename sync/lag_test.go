@@ -11,7 +11,7 @@ import (
 
 	"satchel/maildir"
 	mailsync "satchel/sync"
-	"satchel/sync/remote/imaptest"
+	"satchel/sync/imaptest"
 )
 
 // lagging shows INBOX as it was when it had fewer messages, in all that it says

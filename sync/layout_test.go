@@ -10,8 +10,8 @@ import (
 
 	"satchel/maildir"
 	mailsync "satchel/sync"
+	"satchel/sync/imaptest"
 	"satchel/sync/mail"
-	"satchel/sync/remote/imaptest"
 )
 
 // plantFile puts a message into a directory of the Maildir, whatever its layout.

@@ -9,8 +9,8 @@ import (
 
 	"satchel/maildir/faultfs"
 	mailsync "satchel/sync"
+	"satchel/sync/imaptest"
 	"satchel/sync/mail"
-	"satchel/sync/remote/imaptest"
 )
 
 // A lock that is a link is refused: nobody else decides what is written there.

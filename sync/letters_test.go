@@ -10,7 +10,7 @@ import (
 
 	"satchel/maildir"
 	mailsync "satchel/sync"
-	"satchel/sync/remote/imaptest"
+	"satchel/sync/imaptest"
 )
 
 // letterWorld has one message in INBOX with these keywords, an empty Archive,

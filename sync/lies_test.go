@@ -10,7 +10,7 @@ import (
 	"time"
 
 	mailsync "satchel/sync"
-	"satchel/sync/remote/imaptest"
+	"satchel/sync/imaptest"
 )
 
 // levels are the three ways to bring a mailbox up to date, as capabilities.

@@ -6,7 +6,7 @@ import (
 	"net"
 	"sync"
 
-	"satchel/sync/remote/imaptest"
+	"satchel/sync/imaptest"
 )
 
 // lines makes the connections to a server, so that a test can see and break

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	mailsync "satchel/sync"
-	"satchel/sync/remote/imaptest"
+	"satchel/sync/imaptest"
 )
 
 // TestPlanOfWhatWaits: where EXPUNGE takes all that is marked, a plan does not name

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"satchel/sync/remote/imaptest"
+	"satchel/sync/imaptest"
 )
 
 // What a run put on the server, and could not note, is moved on by others before

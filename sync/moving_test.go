@@ -11,7 +11,7 @@ import (
 
 	"satchel/maildir/faultfs"
 	mailsync "satchel/sync"
-	"satchel/sync/remote/imaptest"
+	"satchel/sync/imaptest"
 )
 
 // TestMovesOn: another client moves a message on each time that its mailbox is

@@ -14,7 +14,7 @@ import (
 
 	"satchel/maildir"
 	mailsync "satchel/sync"
-	"satchel/sync/remote/imaptest"
+	"satchel/sync/imaptest"
 )
 
 // canonical is a server's mailbox by satchel's name for it.

@@ -12,7 +12,7 @@ import (
 	"satchel/maildir"
 	"satchel/maildir/faultfs"
 	mailsync "satchel/sync"
-	"satchel/sync/remote/imaptest"
+	"satchel/sync/imaptest"
 )
 
 // What else there may be in a Maildir: entries that are no mail, or that cannot

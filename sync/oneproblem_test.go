@@ -7,7 +7,7 @@ import (
 	"time"
 
 	mailsync "satchel/sync"
-	"satchel/sync/remote/imaptest"
+	"satchel/sync/imaptest"
 )
 
 // TestRevokedShare: a mailbox that cannot be opened or changed any more makes

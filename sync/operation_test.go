@@ -8,7 +8,7 @@ import (
 	"time"
 
 	mailsync "satchel/sync"
-	"satchel/sync/remote/imaptest"
+	"satchel/sync/imaptest"
 )
 
 // TestPlanSpeaksOfMail: a plan names messages by subject and sender, wherever they

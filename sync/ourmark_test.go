@@ -8,7 +8,7 @@ import (
 
 	"satchel/conflict"
 	"satchel/maildir"
-	"satchel/sync/remote/imaptest"
+	"satchel/sync/imaptest"
 )
 
 // halfRemoved has a run that removes a message from INBOX die when it is marked

@@ -13,7 +13,7 @@ import (
 
 	"satchel/maildir"
 	mailsync "satchel/sync"
-	"satchel/sync/remote/imaptest"
+	"satchel/sync/imaptest"
 )
 
 // What an unpacked archive, or a neighbour on the machine, may have put beside

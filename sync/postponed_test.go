@@ -14,7 +14,7 @@ import (
 	"satchel/conflict"
 	"satchel/maildir"
 	mailsync "satchel/sync"
-	"satchel/sync/remote/imaptest"
+	"satchel/sync/imaptest"
 )
 
 // postponed returns the messages that are marked \Deleted on the server and

@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"satchel/sync/imaptest"
 	"satchel/sync/mail"
-	"satchel/sync/remote/imaptest"
 )
 
 // TestPrivateState: a state folder that is not ours alone, and a link or a fifo

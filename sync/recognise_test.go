@@ -10,7 +10,7 @@ import (
 
 	"satchel/conflict"
 	"satchel/maildir"
-	"satchel/sync/remote/imaptest"
+	"satchel/sync/imaptest"
 )
 
 // manyMessages puts n messages of size bytes into a mailbox and syncs.

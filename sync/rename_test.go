@@ -12,7 +12,7 @@ import (
 
 	"satchel/maildir"
 	mailsync "satchel/sync"
-	"satchel/sync/remote/imaptest"
+	"satchel/sync/imaptest"
 )
 
 // renameWorld is a world of a few mailboxes with mail in them, ready to be renamed.

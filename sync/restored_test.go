@@ -7,7 +7,7 @@ import (
 	"time"
 
 	mailsync "satchel/sync"
-	"satchel/sync/remote/imaptest"
+	"satchel/sync/imaptest"
 )
 
 // TestMaildirBroughtBack: mail that arrived after a backup was made is not

@@ -10,7 +10,7 @@ import (
 	"satchel/maildir/faultfs"
 	"satchel/state"
 	mailsync "satchel/sync"
-	"satchel/sync/remote/imaptest"
+	"satchel/sync/imaptest"
 )
 
 // What a run that died had told the base, or had not.

@@ -10,7 +10,7 @@ import (
 	"satchel/maildir"
 	"satchel/maildir/faultfs"
 	mailsync "satchel/sync"
-	"satchel/sync/remote/imaptest"
+	"satchel/sync/imaptest"
 )
 
 // A run dies in an upload, and the file, which is shorter on disk than what was

@@ -15,7 +15,7 @@ import (
 	"satchel/maildir/faultfs"
 	"satchel/state"
 	mailsync "satchel/sync"
-	"satchel/sync/remote/imaptest"
+	"satchel/sync/imaptest"
 )
 
 // What the harnesses found, as small as it gets.

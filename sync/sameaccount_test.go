@@ -6,8 +6,8 @@ import (
 	"time"
 
 	mailsync "satchel/sync"
+	"satchel/sync/imaptest"
 	"satchel/sync/mail"
-	"satchel/sync/remote/imaptest"
 )
 
 // TestAnotherAccount: mail of one account does not go to another one, and a host

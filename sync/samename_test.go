@@ -11,7 +11,7 @@ import (
 	"satchel/maildir"
 	"satchel/maildir/faultfs"
 	mailsync "satchel/sync"
-	"satchel/sync/remote/imaptest"
+	"satchel/sync/imaptest"
 )
 
 // put writes a message under that very name.

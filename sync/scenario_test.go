@@ -13,7 +13,7 @@ import (
 	"satchel/conflict"
 	"satchel/maildir"
 	mailsync "satchel/sync"
-	"satchel/sync/remote/imaptest"
+	"satchel/sync/imaptest"
 )
 
 // scenario makes the same world each time: both sides with a past in which

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"satchel/sync/remote/imaptest"
+	"satchel/sync/imaptest"
 )
 
 // TestMoveSeenByHalves: another client moves a message between two mailboxes of which

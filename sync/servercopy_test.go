@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"satchel/sync/remote/imaptest"
+	"satchel/sync/imaptest"
 )
 
 // TestCopiesWithoutIdentity: what another client copies on a server that has no

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"satchel/sync/remote/imaptest"
+	"satchel/sync/imaptest"
 )
 
 // TestStampsLie: a file is gone and the time stamps of its folder are those of before,

@@ -15,8 +15,8 @@ import (
 
 	"satchel/maildir/faultfs"
 	mailsync "satchel/sync"
+	"satchel/sync/imaptest"
 	"satchel/sync/mail"
-	"satchel/sync/remote/imaptest"
 )
 
 // statusWorld has three mailboxes with forty messages in all. Unless it is told

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"satchel/conflict"
-	"satchel/sync/remote/imaptest"
+	"satchel/sync/imaptest"
 )
 
 // Another client renames the mailbox that half a move was made out of, or moves the

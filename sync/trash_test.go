@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	mailsync "satchel/sync"
-	"satchel/sync/remote/imaptest"
+	"satchel/sync/imaptest"
 )
 
 // trashWorld has 4 messages in INBOX and in Work, and a trash under some name.

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"satchel/sync/remote/imaptest"
+	"satchel/sync/imaptest"
 )
 
 // twin returns one of two messages that agree in Message-ID, size and date,

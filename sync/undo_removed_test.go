@@ -10,8 +10,8 @@ import (
 
 	"satchel/conflict"
 	mailsync "satchel/sync"
+	"satchel/sync/imaptest"
 	"satchel/sync/mail"
-	"satchel/sync/remote/imaptest"
 )
 
 // TestUndoOfRemovalsHere: what a person removed here by mistake, so that the sync

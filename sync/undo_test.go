@@ -13,8 +13,8 @@ import (
 
 	"satchel/conflict"
 	mailsync "satchel/sync"
+	"satchel/sync/imaptest"
 	"satchel/sync/mail"
-	"satchel/sync/remote/imaptest"
 )
 
 // at is an engine at a time of its own.

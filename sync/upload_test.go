@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	mailsync "satchel/sync"
-	"satchel/sync/remote/imaptest"
+	"satchel/sync/imaptest"
 )
 
 // ofSizes delivers n files of different sizes.

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"satchel/sync/remote/imaptest"
+	"satchel/sync/imaptest"
 )
 
 // A first sync in small windows ends as one in a single window does, and

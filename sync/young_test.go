@@ -16,7 +16,7 @@ import (
 	"satchel/maildir/faultfs"
 	"satchel/state"
 	mailsync "satchel/sync"
-	"satchel/sync/remote/imaptest"
+	"satchel/sync/imaptest"
 )
 
 // growing is a file that a program is writing under its name in cur.

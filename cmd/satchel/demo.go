@@ -12,8 +12,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"satchel/sync/imaptest"
 	"satchel/sync/mail"
-	"satchel/sync/remote/imaptest"
 )
 
 func newDemoCommand(d *deps) *cobra.Command {

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"satchel/sync/remote/imaptest"
+	"satchel/sync/imaptest"
 )
 
 // sample is one message of the demo.

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"slices"
 
+	"satchel/sync/imaptest"
 	"satchel/sync/mail"
-	"satchel/sync/remote/imaptest"
 )
 
 // verify compares every byte and flag of both sides, and returns what

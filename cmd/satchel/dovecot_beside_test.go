@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"satchel/sync/remote/imaptest/dovecot"
-	"satchel/sync/remote/imaptest/talk"
+	"satchel/sync/imaptest/dovecot"
+	"satchel/sync/imaptest/talk"
 )
 
 // besides runs sync after sync while others work on both sides, until it is

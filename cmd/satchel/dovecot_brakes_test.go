@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"satchel/sync/remote/imaptest/dovecot"
+	"satchel/sync/imaptest/dovecot"
 )
 
 // testBrakes: each brake stops before anything is removed, says what it saw,

@@ -9,9 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"satchel/sync/remote/imaptest"
-	"satchel/sync/remote/imaptest/dovecot"
-	"satchel/sync/remote/imaptest/talk"
+	"satchel/sync/imaptest"
+	"satchel/sync/imaptest/dovecot"
+	"satchel/sync/imaptest/talk"
 )
 
 // imapClient is the other client of an account, without any of the code under

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"satchel/sync/remote/imaptest/dovecot"
+	"satchel/sync/imaptest/dovecot"
 )
 
 // testQuota: an account that is full takes nothing more. What was not taken

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"satchel/sync/remote/imaptest/dovecot"
+	"satchel/sync/imaptest/dovecot"
 )
 
 // oddMessages are what no mail program should write, and some do.

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"satchel/sync/remote/imaptest/dovecot"
+	"satchel/sync/imaptest/dovecot"
 )
 
 // terminal is a person at a terminal, by way of a tmux server of the test's own.

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"satchel/sync/remote/imaptest/dovecot"
+	"satchel/sync/imaptest/dovecot"
 )
 
 // testRenames: a mailbox renamed on one side is renamed on the other, for each

@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"satchel/sync/remote/imaptest/dovecot"
-	"satchel/sync/remote/imaptest/netsim"
+	"satchel/sync/imaptest/dovecot"
+	"satchel/sync/imaptest/netsim"
 )
 
 // testTraffic counts what crosses the line.

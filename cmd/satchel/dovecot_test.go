@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"satchel/sync/remote/imaptest/dovecot"
+	"satchel/sync/imaptest/dovecot"
 )
 
 // TestDovecot runs the real program against a real Dovecot, which another client

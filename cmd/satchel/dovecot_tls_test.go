@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"satchel/sync/remote/imaptest/dovecot"
+	"satchel/sync/imaptest/dovecot"
 )
 
 // testTLS connects in all the ways that a person may have configured.

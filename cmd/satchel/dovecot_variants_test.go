@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"satchel/sync/remote/imaptest/dovecot"
+	"satchel/sync/imaptest/dovecot"
 )
 
 // How long the histories on variants of Dovecot are; the short form is part of

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"satchel/sync/remote/imaptest"
+	"satchel/sync/imaptest"
 )
 
 // TestHostile runs the real program on servers that mean no good: it ends in

@@ -20,8 +20,8 @@ import (
 
 	"satchel/cmd/config"
 	mailsync "satchel/sync"
-	"satchel/sync/remote/imaptest"
-	"satchel/sync/remote/imaptest/dovecot"
+	"satchel/sync/imaptest"
+	"satchel/sync/imaptest/dovecot"
 )
 
 // idProvider plays an OAuth server: what the token endpoint answers next, and

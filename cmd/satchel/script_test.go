@@ -15,7 +15,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"satchel/sync/remote/imaptest"
+	"satchel/sync/imaptest"
 )
 
 func TestMain(m *testing.M) {

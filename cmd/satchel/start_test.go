@@ -16,7 +16,7 @@ import (
 
 	"satchel/cmd/config"
 	mailsync "satchel/sync"
-	"satchel/sync/remote/imaptest"
+	"satchel/sync/imaptest"
 )
 
 // satchelCommand is this test's own binary under the name that makes it satchel

@@ -9,8 +9,8 @@ import (
 	"strings"
 	"time"
 
-	"satchel/sync/remote/imaptest"
-	"satchel/sync/remote/imaptest/talk"
+	"satchel/sync/imaptest"
+	"satchel/sync/imaptest/talk"
 )
 
 // connection fills an account, changes it and reads it again.

@@ -16,7 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"satchel/sync/remote/imaptest/netsim"
+	"satchel/sync/imaptest/netsim"
 )
 
 // account is one on the server, and what it must hold.

@@ -9,8 +9,8 @@ import (
 	"strings"
 	"time"
 
-	"satchel/sync/remote/imaptest"
-	"satchel/sync/remote/imaptest/talk"
+	"satchel/sync/imaptest"
+	"satchel/sync/imaptest/talk"
 )
 
 // client is the second client of an account. It implements simulate.Mail on a

@@ -5,7 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"satchel/sync/remote/imaptest"
+	"satchel/sync/imaptest"
 	"satchel/sync/simulate"
 )
 

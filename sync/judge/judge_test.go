@@ -10,8 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"satchel/sync/imaptest/dovecot"
 	"satchel/sync/judge"
-	"satchel/sync/remote/imaptest/dovecot"
 	"satchel/sync/simulate"
 )
 

@@ -10,9 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"satchel/sync/imaptest"
+	"satchel/sync/imaptest/dovecot"
 	"satchel/sync/mail"
-	"satchel/sync/remote/imaptest"
-	"satchel/sync/remote/imaptest/dovecot"
 )
 
 func compressing(t *testing.T, o imaptest.Options) (*imaptest.Server, Options) {

@@ -16,8 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"satchel/sync/imaptest"
 	"satchel/sync/mail"
-	"satchel/sync/remote/imaptest"
 )
 
 func listening(t *testing.T, o imaptest.Options) (*imaptest.Server, Options) {

@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"satchel/sync/imaptest"
 	"satchel/sync/mail"
-	"satchel/sync/remote/imaptest"
 )
 
 // TestDeleteEmpty: a mailbox goes only right behind an answer that says that it holds

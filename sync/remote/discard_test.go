@@ -4,8 +4,8 @@ import (
 	"slices"
 	"testing"
 
+	"satchel/sync/imaptest"
 	"satchel/sync/mail"
-	"satchel/sync/remote/imaptest"
 )
 
 // What did not change goes, in one turn; what somebody else changed, and what

@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"satchel/sync/imaptest/dovecot"
 	"satchel/sync/mail"
-	"satchel/sync/remote/imaptest/dovecot"
 )
 
 // introspection answers what an OAuth server knows of a token (RFC 7662).

@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"satchel/sync/imaptest/dovecot"
 	"satchel/sync/mail"
-	"satchel/sync/remote/imaptest/dovecot"
 )
 
 func dovecotOptions(srv *dovecot.Server, user string) Options {

@@ -8,8 +8,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"satchel/sync/imaptest"
 	"satchel/sync/mail"
-	"satchel/sync/remote/imaptest"
 	"satchel/sync/remote/wire"
 )
 

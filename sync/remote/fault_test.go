@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"satchel/sync/imaptest"
 	"satchel/sync/mail"
-	"satchel/sync/remote/imaptest"
 )
 
 func readFull(r io.Reader, p []byte) (int, error) { return io.ReadFull(r, p) }

@@ -6,8 +6,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"satchel/sync/imaptest"
 	"satchel/sync/mail"
-	"satchel/sync/remote/imaptest"
 )
 
 // TestHeaders: whole headers and single lines, of several mailboxes in one flight,

@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"satchel/sync/imaptest"
 	"satchel/sync/mail"
-	"satchel/sync/remote/imaptest"
 	"satchel/sync/remote/wire"
 )
 

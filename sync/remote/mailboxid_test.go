@@ -4,8 +4,8 @@ import (
 	"slices"
 	"testing"
 
+	"satchel/sync/imaptest"
 	"satchel/sync/mail"
-	"satchel/sync/remote/imaptest"
 )
 
 // leavingOut lists the mailboxes and asks for the identity of one that is left out.

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"satchel/sync/remote/imaptest"
+	"satchel/sync/imaptest"
 )
 
 // TestNamespaceNotJudged: where the mailboxes that are known cannot be learned, a

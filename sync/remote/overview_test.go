@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"testing"
 
+	"satchel/sync/imaptest"
 	"satchel/sync/mail"
-	"satchel/sync/remote/imaptest"
 )
 
 func TestOverview(t *testing.T) {

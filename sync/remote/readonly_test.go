@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"satchel/sync/imaptest"
 	"satchel/sync/mail"
-	"satchel/sync/remote/imaptest"
 )
 
 // TestReadOnly: no method gets a change through, and what only reads works.

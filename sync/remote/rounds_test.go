@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"satchel/sync/imaptest"
 	"satchel/sync/mail"
-	"satchel/sync/remote/imaptest"
 )
 
 // TestRefusedIdentityInEachRound: a mailbox whose identity question is refused in

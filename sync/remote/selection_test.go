@@ -7,8 +7,8 @@ import (
 
 	"github.com/emersion/go-imap/v2"
 
+	"satchel/sync/imaptest"
 	"satchel/sync/mail"
-	"satchel/sync/remote/imaptest"
 )
 
 // A selection sends nothing once its connection has another mailbox open,

@@ -13,9 +13,9 @@ import (
 	"testing"
 	"time"
 
+	"satchel/sync/imaptest"
+	"satchel/sync/imaptest/dovecot"
 	"satchel/sync/mail"
-	"satchel/sync/remote/imaptest"
-	"satchel/sync/remote/imaptest/dovecot"
 )
 
 // TestTunnelEnd is no test: it is the other end of the tunnels of the tests

@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"satchel/sync/imaptest"
 	"satchel/sync/mail"
-	"satchel/sync/remote/imaptest"
 )
 
 // A verification that is refused proves nothing; what can be asked about the

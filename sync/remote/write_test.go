@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"satchel/sync/imaptest"
 	"satchel/sync/mail"
-	"satchel/sync/remote/imaptest"
 )
 
 func selectBox(t *testing.T, c *Conn, name string) *Selection {

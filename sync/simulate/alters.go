@@ -6,7 +6,7 @@ import (
 	"slices"
 	"sync"
 
-	"satchel/sync/remote/imaptest"
+	"satchel/sync/imaptest"
 )
 
 // altered says which alterations the server made of which messages, while clients

@@ -1,7 +1,7 @@
 package simulate
 
 import (
-	"satchel/sync/remote/imaptest"
+	"satchel/sync/imaptest"
 )
 
 // serverDamage breaks a message in the store: whoever asks for its content loses

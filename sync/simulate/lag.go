@@ -4,7 +4,7 @@ import (
 	"slices"
 	"time"
 
-	"satchel/sync/remote/imaptest"
+	"satchel/sync/imaptest"
 )
 
 // lag is a replica that is behind, which answers in place of the server.

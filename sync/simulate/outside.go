@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"satchel/sync/remote/imaptest"
+	"satchel/sync/imaptest"
 )
 
 // Mail is an account as a second client works on it. Mailboxes go by the names

@@ -14,7 +14,7 @@ import (
 	"satchel/maildir/faultfs"
 	"satchel/state"
 	mailsync "satchel/sync"
-	"satchel/sync/remote/imaptest"
+	"satchel/sync/imaptest"
 )
 
 // runKinds are the ways to run; run all is what cron does.

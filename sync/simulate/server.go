@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"satchel/sync/remote/imaptest"
+	"satchel/sync/imaptest"
 )
 
 // onServer is one message there.

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"satchel/sync/remote/imaptest"
+	"satchel/sync/imaptest"
 )
 
 // A name may be spelled in several ways: in upper or lower case, which are two mailboxes,

@@ -9,7 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"satchel/sync/remote/imaptest"
+	"satchel/sync/imaptest"
 )
 
 var errDead = errors.New("the process is dead")

@@ -15,8 +15,8 @@ import (
 	"satchel/conflict"
 	"satchel/maildir"
 	mailsync "satchel/sync"
+	"satchel/sync/imaptest"
 	"satchel/sync/remote"
-	"satchel/sync/remote/imaptest"
 )
 
 // World is one account with all that surrounds it.

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"satchel/sync/remote/imaptest"
+	"satchel/sync/imaptest"
 )
 
 // ErrNo is an answer that is not OK, over a connection that works.

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"satchel/sync/remote/imaptest"
+	"satchel/sync/imaptest"
 )
 
 // Reply is one response; its literals are taken out of the text.

@@ -45,7 +45,7 @@ func TestFindNamed(t *testing.T) {
 
 func TestRepository(t *testing.T) {
 	root := repository()
-	if _, err := os.Stat(filepath.Join(root, "sync/remote/imaptest/dovecot/doc.go")); root == "" || err != nil {
+	if _, err := os.Stat(filepath.Join(root, "sync/imaptest/dovecot/doc.go")); root == "" || err != nil {
 		t.Errorf("got %q, %v", root, err)
 	}
 	t.Chdir(t.TempDir())

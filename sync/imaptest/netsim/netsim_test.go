@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"satchel/sync/remote/imaptest/netsim"
+	"satchel/sync/imaptest/netsim"
 )
 
 // server starts a TCP server that runs serve for each connection.

@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"satchel/sync/remote/imaptest"
-	"satchel/sync/remote/imaptest/talk"
+	"satchel/sync/imaptest"
+	"satchel/sync/imaptest/talk"
 )
 
 // TestTalk: what is appended is read again, names come back as they were given, and a

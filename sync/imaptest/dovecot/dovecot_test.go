@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"satchel/sync/remote/imaptest/dovecot"
+	"satchel/sync/imaptest/dovecot"
 )
 
 // client is just enough IMAP to see that the server is there.
