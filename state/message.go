@@ -72,6 +72,14 @@ func (m *Message) Differs() bool {
 	return m.read != saved{true, m.place(), m.name(), m.content()}
 }
 
+// AsItIs returns a copy of the row for a write that comes later. The row itself counts as not
+// read from now on, so that whatever is written of it behind that is written whole.
+func (m *Message) AsItIs() *Message {
+	now := *m
+	m.read = saved{}
+	return &now
+}
+
 func (m *Message) place() place { return place{m.MailboxID, m.UID, m.Base, m.Pending} }
 func (m *Message) name() name   { return name{m.New, m.Info, m.LocalFlags, m.RemoteFlags} }
 func (m *Message) content() content {

@@ -115,25 +115,55 @@ func (s *session) cycle(ctx context.Context) (again bool, err error) {
 	return did || s.Moved, nil
 }
 
-// compare finds out what changed on both sides since the base.
+// compare finds out what changed on both sides since the base, and what it means. It writes
+// nothing, but for a mailbox that has another name on one side: everything behind the survey goes by
+// names. Each phase needs what the ones before it found.
 func (s *session) compare(ctx context.Context) error {
 	s.Phase(report.PhaseConnect)
 	if err := s.survey.Survey(ctx); err != nil {
 		return err
 	}
 	s.Phase(report.PhaseScan)
-	for _, step := range []func(context.Context) error{
+	return inTurn(ctx, s.readFiles, s.readMessages, s.identify, s.recover, s.doubtAbsence, s.prepare)
+}
+
+// inTurn takes steps until one of them fails.
+func inTurn(ctx context.Context, steps ...func(context.Context) error) error {
+	for _, step := range steps {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readFiles compares the folders with the base, and recognises files. What a dead run had moved
+// here is known before the server's side is compared: its UIDs went along.
+func (s *session) readFiles(ctx context.Context) error {
+	return inTurn(ctx,
 		s.look.AskRemote, // network first: what follows is decided on one picture
 		s.look.ScanLocal,
 		s.match.MatchLocal,
 		s.match.FindStumps,
-		s.recovery.RecoverLocal,
-		s.match.ScanRemote,
-		s.listRest,
-		s.recovery.RecoverRemoteFlags,
-		s.absence.ConfirmNowhere,
-		s.absence.FindUnpaired,
-		s.match.MatchRemote,
+		s.recovery.RecoverLocal)
+}
+
+// readMessages compares the server's mailboxes with the base. All of them are listed at once after
+// all, where something that is missing may be anywhere.
+func (s *session) readMessages(ctx context.Context) error {
+	return inTurn(ctx, s.match.ScanRemote, s.listRest, s.recovery.RecoverRemoteFlags)
+}
+
+// identify recognises messages. Files that seem to be nowhere are looked for first, or a message
+// could be taken for a copy of one that only moved.
+func (s *session) identify(ctx context.Context) error {
+	return inTurn(ctx, s.absence.ConfirmNowhere, s.absence.FindUnpaired, s.match.MatchRemote)
+}
+
+// recover finds out what interrupted runs had done. Uploads are settled by what matching found,
+// moves last: that a message is not there must not be believed of a server that is behind.
+func (s *session) recover(ctx context.Context) error {
+	return inTurn(ctx,
 		s.recovery.ResolveUploads,
 		s.recovery.LeaveEmpty,
 		s.look.ConfirmMass,
@@ -144,20 +174,17 @@ func (s *session) compare(ctx context.Context) error {
 		s.recovery.AwaitMoves,
 		s.recovery.AwaitUnanswered,
 		s.recovery.RecoverRemoteMoves,
-		s.match.UniteRestored,
-		s.absence.ConfirmStumps,
-		s.absence.ConfirmRemoved,
-		s.absence.HoldHidden,
-		s.absence.ConfirmVanished,
-		s.match.FindSources,
-		s.decide.FindTrash,
-		s.decide.TallyRemovals,
-	} {
-		if err := step(ctx); err != nil {
-			return err
-		}
-	}
-	return nil
+		s.match.UniteRestored)
+}
+
+// doubtAbsence looks once more for what is in no place where it is looked for.
+func (s *session) doubtAbsence(ctx context.Context) error {
+	return inTurn(ctx, s.absence.ConfirmStumps, s.absence.ConfirmRemoved, s.absence.HoldHidden, s.absence.ConfirmVanished)
+}
+
+// prepare finds what the planner needs to know beside the messages.
+func (s *session) prepare(ctx context.Context) error {
+	return inTurn(ctx, s.match.FindSources, s.decide.FindTrash, s.decide.TallyRemovals)
 }
 
 // maxOutcome bounds what the history keeps of an error, in characters.

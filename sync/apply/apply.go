@@ -37,6 +37,11 @@ func (s *Apply) Apply(ctx context.Context, p *plan.Plan) (bool, error) {
 	s.announce(all)
 	ctx, done := run.Graceful(ctx)
 	defer done()
+	waits, err := a.resolve(ctx)
+	if err != nil {
+		return a.did.Load(), err
+	}
+	all = slices.DeleteFunc(all, func(o plan.Op) bool { return waits[o.Item] })
 	if err := a.creates(ctx, all); err != nil {
 		return a.did.Load(), err
 	}
@@ -56,7 +61,7 @@ func (s *Apply) Apply(ctx context.Context, p *plan.Plan) (bool, error) {
 			return a.did.Load(), context.Cause(a.stop)
 		}
 	}
-	err := a.deletes(ctx, all)
+	err = a.deletes(ctx, all)
 	return a.did.Load(), err
 }
 

@@ -46,10 +46,8 @@ func (s *Decide) FindTrash(ctx context.Context) error {
 		s.Trash = known
 		return nil
 	}
-	if s.Req.DryRun {
-		return nil
-	}
-	return s.DB.Update(ctx, func(tx *state.Tx) error { return tx.SetMeta(state.MetaTrash, "") })
+	s.Resolve(func(tx *state.Tx) error { return tx.SetMeta(state.MetaTrash, "") })
+	return nil
 }
 
 // removesOnServer reports whether a message is gone from disk alone.

@@ -131,13 +131,13 @@ func (s *Look) claimedGone(ctx context.Context, mb *view.Mailbox) (mail.UIDSet, 
 	if ch.HasPresent {
 		return s.notPresent(ctx, mb, ch.Present)
 	}
-	var claimed mail.UIDSet
+	var claimed []mail.UID
 	// A range may reach to 4294967295.
-	if err := s.DB.Among(ctx, mb.Row.ID, ch.Vanished, func(m *state.Message) error { claimed = mail.AppendUID(claimed, m.UID); return nil }); err != nil {
+	if err := s.among(ctx, mb, ch.Vanished, func(m *state.Message) error { claimed = append(claimed, m.UID); return nil }); err != nil {
 		return nil, err
 	}
 	late, err := s.resumedGone(ctx, mb)
-	return claimed.Union(late), err
+	return mail.UIDSetOf(claimed).Union(late), err
 }
 
 // confirmGone finds out what is really gone. Unless the numbers add up the
@@ -215,7 +215,7 @@ func (s *Look) FoundUnknown(ctx context.Context, mb *view.Mailbox, present mail.
 	ch := mb.Changes
 	var known mail.UIDSet
 	if mb.Row != nil && !mb.UIDsVoid {
-		if err := s.DB.UIDs(ctx, mb.Row.ID, 0, func(uid mail.UID) { known = mail.AppendUID(known, uid) }); err != nil {
+		if err := s.KnownUIDs(ctx, mb, 0, func(uid mail.UID) { known = mail.AppendUID(known, uid) }); err != nil {
 			return err
 		}
 	}
@@ -289,7 +289,7 @@ func ErrUndescribed(mailbox string) error {
 // notPresent returns the UIDs of the base that are not in the server's list.
 func (s *Look) notPresent(ctx context.Context, mb *view.Mailbox, present mail.UIDSet) (mail.UIDSet, error) {
 	var gone mail.UIDSet
-	err := s.DB.UIDs(ctx, mb.Row.ID, 0, func(uid mail.UID) {
+	err := s.KnownUIDs(ctx, mb, 0, func(uid mail.UID) {
 		if !present.Contains(uid) {
 			gone = mail.AppendUID(gone, uid)
 		}

@@ -11,15 +11,15 @@ import (
 )
 
 // among calls f with the rows of a mailbox that have one of these UIDs, as the
-// recovery left them: what it finds is written by a run, and not by a dry run.
+// recovery left them: what it finds is written when the plan is carried out.
 func (s *Look) among(ctx context.Context, mb *view.Mailbox, uids mail.UIDSet, f func(*state.Message) error) error {
 	err := s.DB.Among(ctx, mb.Row.ID, uids, func(row *state.Message) error {
-		if m := s.Messages[row.ID]; s.Req.DryRun && m != nil && (m.Row.MailboxID != row.MailboxID || m.Row.UID != row.UID) {
+		if m := s.Messages[row.ID]; m != nil && (m.Row.MailboxID != row.MailboxID || m.Row.UID != row.UID) {
 			return nil // it has followed its file
 		}
 		return f(row)
 	})
-	if err != nil || !s.Req.DryRun {
+	if err != nil {
 		return err
 	}
 	for _, m := range mb.Resumed {
@@ -28,6 +28,32 @@ func (s *Look) among(ctx context.Context, mb *view.Mailbox, uids mail.UIDSet, f 
 				return err
 			}
 		}
+	}
+	return nil
+}
+
+// KnownUIDs calls f with the UIDs that the base has of a mailbox, from one on and in order, as the
+// recovery left them.
+func (s *Look) KnownUIDs(ctx context.Context, mb *view.Mailbox, from mail.UID, f func(mail.UID)) error {
+	if len(mb.Left)+len(mb.Resumed) == 0 {
+		return s.DB.UIDs(ctx, mb.Row.ID, from, f)
+	}
+	var known []mail.UID
+	if err := s.DB.UIDs(ctx, mb.Row.ID, from, func(uid mail.UID) {
+		if !slices.Contains(mb.Left, uid) {
+			known = append(known, uid)
+		}
+	}); err != nil {
+		return err
+	}
+	for _, m := range mb.Resumed {
+		if m.Row.UID >= from {
+			known = append(known, m.Row.UID)
+		}
+	}
+	slices.Sort(known)
+	for _, uid := range slices.Compact(known) {
+		f(uid)
 	}
 	return nil
 }

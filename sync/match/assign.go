@@ -56,8 +56,8 @@ func (s *Match) assign(ctx context.Context, sus *unidentified) error {
 			return nil
 		}
 	}
-	if done, err := s.resumeMove(ctx, sus); done || err != nil {
-		return err
+	if s.resumeMove(sus) {
+		return nil
 	}
 	if from := s.movedFrom(sus); from != nil {
 		i := s.explainUpload(from, n)
@@ -350,12 +350,34 @@ func (s *Match) uploadedBefore(ctx context.Context, sus *unidentified) (*state.I
 }
 
 // rowLater has the row of m written together with those of a mailbox that is
-// paired from the start; not at all in a dry run. Until then it goes by a number
-// that no row has.
+// paired from the start.
 func (s *Match) rowLater(m *view.Message) {
 	m.Row.ID, m.UIDVoid = 0, true
-	s.Messages[-int64(len(s.Messages))-1] = m
+	s.rowless(m)
 	s.Touched = append(s.Touched, m)
+}
+
+// rowFirst has the row of m, as it is now, written before anything else is done.
+func (s *Match) rowFirst(m *view.Message) {
+	key, now := s.rowless(m), m.Row.AsItIs()
+	s.Resolve(func(tx *state.Tx) error {
+		err := tx.PutMessage(now)
+		delete(s.Messages, key)
+		m.Row.ID, m.ID = now.ID, now.ID
+		s.Messages[now.ID] = m
+		return err
+	})
+}
+
+// rowless takes a message into the view that has no row yet, and returns the key by which it
+// goes until then: one that no row has.
+func (s *Match) rowless(m *view.Message) (key int64) {
+	key = -1
+	for s.Messages[key] != nil {
+		key--
+	}
+	s.Messages[key] = m
+	return key
 }
 
 // completeUpload makes an interrupted upload part of the base, as if it had
@@ -381,7 +403,7 @@ func (s *Match) completeUpload(ctx context.Context, i *state.Intent, n, f *view.
 		m.Place(home.Row.ID, f.File) // what the file shows beyond the base is still to be seen
 	}
 	m.Refresh(home.Name)
-	if s.Req.DryRun || home.UIDsVoid {
+	if home.UIDsVoid {
 		s.rowLater(m)
 		return nil
 	}
@@ -393,11 +415,9 @@ func (s *Match) completeUpload(ctx context.Context, i *state.Intent, n, f *view.
 			return err
 		}
 	}
-	if err := s.DB.Update(ctx, func(tx *state.Tx) error {
-		return errors.Join(s.LearnValidity(tx, home, s.Validity(home)), tx.PutMessage(row), tx.DeleteIntents(i.ID))
-	}); err != nil {
-		return err
-	}
-	s.Messages[row.ID] = m
+	s.rowFirst(m)
+	s.Resolve(func(tx *state.Tx) error {
+		return errors.Join(s.LearnValidity(tx, home, s.Validity(home)), tx.DeleteIntents(i.ID))
+	})
 	return nil
 }

@@ -24,4 +24,7 @@
 // Content decides, and it is asked for by degrees (identify.go): an identity that
 // the server gives, size and date, Message-ID, a part, all of it. What stays
 // unknown waits (alike_unknown.go); it never counts as new on a guess.
+//
+// It writes nothing: what it finds out about dead runs is handed on
+// ([view.View.Resolve], [view.Carry]).
 package match

@@ -1,15 +1,12 @@
 package match
 
 import (
-	"context"
 	"errors"
 	"slices"
 
 	"satchel/state"
 	"satchel/sync/mail"
 	"satchel/sync/plan"
-	"satchel/sync/remote"
-	"satchel/sync/remote/pool"
 	"satchel/sync/view"
 )
 
@@ -55,7 +52,7 @@ func (s *Match) awaited(sus *unidentified) bool {
 }
 
 // resumeMove takes up the move of which a proven message is the first half.
-func (s *Match) resumeMove(ctx context.Context, sus *unidentified) (bool, error) {
+func (s *Match) resumeMove(sus *unidentified) bool {
 	n := sus.m
 	for _, i := range s.Intents {
 		c := s.movedHalfway(i, n)
@@ -64,27 +61,30 @@ func (s *Match) resumeMove(ctx context.Context, sus *unidentified) (bool, error)
 		}
 		if c.Rowless {
 			s.putOff(i, n)
-			return true, nil
+			return true
 		}
 		if i.Mailbox != n.Item.Remote.Mailbox && s.mayHaveLeft(i) {
 			s.uidGaps[i.Mailbox]--
 		}
 		if i.Mailbox != n.Item.Remote.Mailbox && s.Mailboxes[n.Item.Remote.Mailbox].Row == nil {
 			s.putOff(i, n)
-			return true, nil
+			return true
 		}
 		if i.Kind == state.IntentTrash && c.OnDisk() {
-			return true, s.unmark(ctx, c)
+			s.unmark(c)
+			return true
 		}
 		if c.Marked() {
 			c.Item.Remote.Flags.System &^= mail.Deleted // our own doing
 		}
 		if i.Kind == state.IntentRemoteMove {
-			return true, s.adoptCopy(ctx, i, n, c)
+			s.adoptCopy(i, n, c)
+			return true
 		}
-		return true, s.expungeLater(ctx, i, n, c)
+		s.expungeLater(i, n, c)
+		return true
 	}
-	return false, nil
+	return false
 }
 
 // putOff leaves the rest of an interrupted move to the next cycle, since the
@@ -102,10 +102,10 @@ func (s *Match) putOff(i *state.Intent, n *view.Message) {
 // adoptCopy completes the first half of a move on a server that copies and
 // removes: the copy takes over the file, the original is left without one and
 // so is removed.
-func (s *Match) adoptCopy(ctx context.Context, i *state.Intent, n, from *view.Message) error {
+func (s *Match) adoptCopy(i *state.Intent, n, from *view.Message) {
 	to := s.Mailboxes[n.Item.Remote.Mailbox]
 	if to == nil || to.Row == nil {
-		return nil
+		return
 	}
 	row := *from.Row
 	row.ID, row.MailboxID, row.UID, row.EmailID = 0, to.Row.ID, n.UID, n.EmailID
@@ -113,7 +113,8 @@ func (s *Match) adoptCopy(ctx context.Context, i *state.Intent, n, from *view.Me
 		row.Info = view.InfoUnknown // it has the letters of another folder
 	}
 	if s.Pool.Shares() {
-		return s.keptMove(ctx, n, from, &row)
+		s.keptMove(n, from, &row)
+		return
 	}
 	if d := s.toCarry(n, from); !d.IsEmpty() {
 		if s.Req.Pull {
@@ -122,24 +123,18 @@ func (s *Match) adoptCopy(ctx context.Context, i *state.Intent, n, from *view.Me
 			home.RemoteIncomplete = true
 			s.Hold(true, home.Name)
 			s.putOff(i, n)
-			return nil
+			return
 		}
-		if err := s.Carry(ctx, n, d); err != nil {
-			return err
-		}
-	}
-	rows := []*state.Message{&row}
-	if to.UIDsVoid {
-		rows = nil
-	}
-	if err := s.expungeLater(ctx, i, n, from, rows...); err != nil {
-		return err
+		s.Carry(view.Carry{Original: from, Copy: n, Delta: d})
 	}
 	m := s.Message(&row)
-	if s.Req.DryRun || to.UIDsVoid {
-		delete(s.Messages, row.ID)
+	delete(s.Messages, row.ID)
+	if to.UIDsVoid {
 		s.rowLater(m)
+	} else {
+		s.rowFirst(m)
 	}
+	s.expungeLater(i, n, from)
 	m.File, m.Reading, m.Content = from.File, from.Reading, from.Content
 	m.Item.Local = from.Item.Local
 	s.ReadFrom(to, m)
@@ -154,13 +149,12 @@ func (s *Match) adoptCopy(ctx context.Context, i *state.Intent, n, from *view.Me
 	from.RemoveLocal()
 	from.Item.Local.Mailbox = s.ByID[from.Row.MailboxID].Name // its file never was anywhere else
 	n.Done = true
-	return nil
 }
 
 // toCarry returns what another client changed of the original since the copy n was
 // made, or what would go with the original.
 func (s *Match) toCarry(n, from *view.Message) mail.Delta {
-	if !from.OnDisk() || s.Req.DryRun {
+	if !from.OnDisk() {
 		return mail.Delta{}
 	}
 	d := from.Item.Remote.Flags.Diff(from.Item.Remote.Base)
@@ -169,38 +163,18 @@ func (s *Match) toCarry(n, from *view.Message) mail.Delta {
 	return d
 }
 
-// Carry makes the change d of the original to the copy n, too. It does so before the
-// base takes what the original shows for its own: a run that dies behind it finds
-// it on the copy.
-func (s *Match) Carry(ctx context.Context, n *view.Message, d mail.Delta) error {
-	mb := s.Mailboxes[n.Item.Remote.Mailbox]
-	c, err := s.Pool.First(ctx)
-	if err != nil {
-		return err
-	}
-	var results []remote.StoreResult
-	sel, err := c.Select(ctx, mb.Name, s.Validity(mb))
-	if err == nil && !sel.ReadOnly() {
-		results, err = sel.Store(ctx, []remote.StoreRequest{{UIDs: []mail.UID{n.UID}, Delta: d}})
-	}
-	if err != nil && pool.Fatal(ctx, err) {
-		return err
-	}
-	if len(results) == 0 || err != nil || results[0].Err != nil || len(results[0].NotDone)+len(results[0].Gone)+len(results[0].Unknown) > 0 {
-		s.Log.Debug("flags not carried", "mailbox", mb.Name, "uid", n.UID, "err", err)
-		return nil
-	}
-	d.Add = d.Add.Minus(results[0].Refused)
-	n.Item.Remote.Flags = n.Item.Remote.Flags.Apply(d)
-	s.Moved = true // the next cycle sees it there
-	return nil
+// Carry makes a change of the original to the copy, too, when the plan is carried out. The view has
+// the copy as it is then.
+func (s *Match) Carry(c view.Carry) {
+	s.Carries = append(s.Carries, c)
+	c.Copy.Item.Remote.Flags = c.Copy.Item.Remote.Flags.Apply(c.Delta)
 }
 
 // expungeLater has the journal say, in place of i, that only the removal of an
-// original is left to do: its copy n is found, and row is that of the copy, if
-// it has one. The flags that the original has went with the copy, so they become
-// its base: a run after a further death would take them for an edit, and keep it.
-func (s *Match) expungeLater(ctx context.Context, i *state.Intent, n, from *view.Message, row ...*state.Message) error {
+// original is left to do: its copy n is found. The flags that the original has went with the
+// copy, so they become its base: a run after a further death would take them for an edit, and
+// keep it.
+func (s *Match) expungeLater(i *state.Intent, n, from *view.Message) {
 	r := &from.Item.Remote
 	from.Item.Unlike = !r.Flags.Equal(n.Item.Remote.Flags)
 	r.State, r.Base = plan.Same, r.Flags
@@ -208,32 +182,31 @@ func (s *Match) expungeLater(ctx context.Context, i *state.Intent, n, from *view
 	from.Item.Trashed, from.Item.Left = true, i.Kind == state.IntentRemoteMove // it goes to no trash
 	rest := &state.Intent{Kind: state.IntentExpunge, Message: from.Row.ID, Mailbox: n.Item.Remote.Mailbox, Home: r.Mailbox, UID: from.UID, Delta: i.Delta}
 	s.Intents[slices.Index(s.Intents, i)] = rest
-	if s.Req.DryRun {
-		return nil
-	}
-	to := s.Mailboxes[n.Item.Remote.Mailbox]
+	to, original := s.Mailboxes[n.Item.Remote.Mailbox], from.Row
 	note := func(tx *state.Tx) error {
-		if to.UIDsVoid && to.Frozen() {
+		return errors.Join(tx.DeleteIntents(i.ID), tx.AddIntents([]*state.Intent{rest}),
+			s.LearnValidity(tx, to, s.Validity(to)), tx.PutMessage(original))
+	}
+	if !to.UIDsVoid {
+		original = from.Row.AsItIs()
+		s.Resolve(note)
+		return
+	}
+	s.WithRows = append(s.WithRows, func(tx *state.Tx) error { // of the copy
+		if to.Frozen() {
 			return nil
 		}
-		return errors.Join(tx.DeleteIntents(i.ID), tx.AddIntents([]*state.Intent{rest}),
-			s.LearnValidity(tx, to, s.Validity(to)), tx.PutMessages(append(row, from.Row)))
-	}
-	if to.UIDsVoid {
-		s.WithRows = append(s.WithRows, note) // of the copy
-		return nil
-	}
-	return s.DB.Update(ctx, note)
+		return note(tx)
+	})
 }
 
 // unmark has \Deleted come off an original again whose file the user brought
 // back: then the mark was the base's, and the file has it no more.
-func (s *Match) unmark(ctx context.Context, m *view.Message) error {
+func (s *Match) unmark(m *view.Message) {
 	ours := mail.Delta{Add: mail.Flags{System: mail.Deleted}}
-	if !m.Rebase(ours, m.Item.Remote, nil) || s.Req.DryRun {
-		return nil
+	if m.Rebase(ours, m.Item.Remote, nil) {
+		s.ResolveRow(m.Row)
 	}
-	return s.DB.Update(ctx, func(tx *state.Tx) error { return tx.PutMessage(m.Row) })
 }
 
 // WaitsForExpunge reports whether a message is what an emulated move left: its copy has
@@ -246,19 +219,19 @@ func (s *Match) WaitsForExpunge(m *view.Message) bool {
 // keptMove is adoptCopy where messages have several places: the original is
 // not one half of a move, but a place that the server keeps. It is delivered
 // there again.
-func (s *Match) keptMove(ctx context.Context, n, from *view.Message, row *state.Message) error {
+func (s *Match) keptMove(n, from *view.Message, row *state.Message) {
 	n.Done = true
 	s.Hold(true, n.Item.Remote.Mailbox)
 	if s.Req.DryRun {
-		return nil
+		return // the run names the delivery in its second cycle
 	}
-	kept := *from.Row
+	kept := from.Row.AsItIs()
 	kept.Pending = true
 	s.Moved = true
 	delete(s.Messages, kept.ID)
 	s.Hold(false, from.Item.Local.Mailbox, s.ByID[kept.MailboxID].Name)
-	return s.DB.Update(ctx, func(tx *state.Tx) error {
+	s.Resolve(func(tx *state.Tx) error {
 		to := s.Mailboxes[n.Item.Remote.Mailbox]
-		return errors.Join(s.LearnValidity(tx, to, s.Validity(to)), tx.PutMessage(&kept), tx.PutMessage(row))
+		return errors.Join(s.LearnValidity(tx, to, s.Validity(to)), tx.PutMessage(kept), tx.PutMessage(row))
 	})
 }

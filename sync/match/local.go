@@ -59,7 +59,8 @@ func (s *Match) MatchLocal(ctx context.Context) error {
 		return err
 	}
 	s.NewLocal = slices.DeleteFunc(s.NewLocal, func(f *view.Message) bool { return f.Done })
-	return s.dropUndelivered(ctx)
+	s.dropUndelivered()
+	return nil
 }
 
 // rejoin takes a new file for that of a message that was missing.
@@ -225,7 +226,7 @@ func (s *Match) leftSince(m *view.Message) bool {
 // dropUndelivered forgets rows that were written ahead of a delivery that did
 // not happen; the server's message is new again. What an older Maildir does not
 // have waits for its delivery as well, which may be another run's.
-func (s *Match) dropUndelivered(ctx context.Context) error {
+func (s *Match) dropUndelivered() {
 	var drop, delivered []*view.Message
 	var dropIDs, deliveredIDs, awaitedIDs []int64
 	for _, m := range s.Messages {
@@ -245,28 +246,19 @@ func (s *Match) dropUndelivered(ctx context.Context) error {
 		}
 	}
 	if len(drop)+len(delivered) == 0 {
-		return nil
+		return
 	}
-	note := func(tx *state.Tx) error {
+	s.Resolve(func(tx *state.Tx) error {
 		return errors.Join(tx.Awaited(awaitedIDs...), tx.DeleteMessages(dropIDs...), tx.Delivered(deliveredIDs...))
-	}
-	if !s.Req.DryRun {
-		if err := s.DB.Update(ctx, note); err != nil {
-			return err
-		}
-	}
+	})
 	for _, m := range delivered {
 		m.Row.Pending = false
 	}
 	for _, m := range drop {
 		delete(s.Messages, m.Row.ID)
 		mb := s.ByID[m.Row.MailboxID]
-		if !s.passed(m) && !s.Req.DryRun { // which leaves the row where it is
-			m.Row.ID = 0
-		}
 		mb.Undelivered = append(mb.Undelivered, m.Row)
 	}
-	return nil
 }
 
 // seenOnDisk reports whether this cycle saw the file, and does not just

@@ -25,9 +25,7 @@ func (s *Match) ScanRemote(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := s.redeliver(ctx, mb); err != nil {
-			return err
-		}
+		s.redeliver(mb)
 	}
 	return nil
 }
@@ -43,10 +41,9 @@ func (s *Match) passed(m *view.Message) bool {
 }
 
 // stands returns the row that stands for a message until it is delivered, 0 where
-// the row is dropped because the server reports the message again. A dry run drops
-// none, and looks at the message in the same way.
+// the row is dropped.
 func stands(mb *view.Mailbox, row *state.Message) int64 {
-	if row.UID >= mb.CursorOf().UIDNext {
+	if mb.Drops(row) {
 		return 0
 	}
 	return row.ID
@@ -55,9 +52,9 @@ func stands(mb *view.Mailbox, row *state.Message) int64 {
 // redeliver makes such messages new again, unless the server reported them
 // anyway or they are gone. Where UIDVALIDITY changed, their UIDs are void: all
 // messages of the mailbox are reported, and none is one of these by its number.
-func (s *Match) redeliver(ctx context.Context, mb *view.Mailbox) error {
+func (s *Match) redeliver(mb *view.Mailbox) {
 	if len(mb.Undelivered) == 0 {
-		return nil
+		return
 	}
 	var gone []int64
 	reported := map[mail.UID]*view.Message{}
@@ -78,10 +75,9 @@ func (s *Match) redeliver(ctx context.Context, mb *view.Mailbox) error {
 			s.NewRemote[len(s.NewRemote)-1].Replaces = stands(mb, row)
 		}
 	}
-	if len(gone) == 0 || s.Req.DryRun {
-		return nil
+	if len(gone) > 0 {
+		s.Resolve(func(tx *state.Tx) error { return tx.DeleteMessages(gone...) })
 	}
-	return s.DB.Update(ctx, func(tx *state.Tx) error { return tx.DeleteMessages(gone...) })
 }
 
 // again describes a message of the server as the row knows it. Without an

@@ -116,7 +116,7 @@ func (s *Match) followMovedSources(ctx context.Context, suspects []*unidentified
 			}
 			i, m, err := s.original(ctx, n, sus.digest)
 			if err == nil && m != nil {
-				err = s.followMovedSource(ctx, i, m, n)
+				s.followMovedSource(i, m, n)
 			}
 			if err != nil {
 				return err
@@ -185,11 +185,11 @@ func (s *Match) accountedFor(m *view.Message, mb *view.Mailbox) bool {
 
 // followMovedSource makes the base and the journal know of the original m where it is now,
 // as n. Where its mailbox has no row yet, all of that move waits for one.
-func (s *Match) followMovedSource(ctx context.Context, i *state.Intent, m, n *view.Message) error {
+func (s *Match) followMovedSource(i *state.Intent, m, n *view.Message) {
 	home, to := s.ByID[m.Row.MailboxID], s.Mailboxes[n.Item.Remote.Mailbox]
 	if home == to {
 		s.movedTo(m, n) // its row is written anew, and the journal follows that
-		return nil
+		return
 	}
 	n.Done = true
 	m.Item.Remote.State = plan.Same
@@ -197,12 +197,10 @@ func (s *Match) followMovedSource(ctx context.Context, i *state.Intent, m, n *vi
 		m.Rowless, m.UID = true, m.Row.UID
 		home.RemoteIncomplete = true
 		s.putOff(i, n)
-		return nil
+		return
 	}
-	home.BaseCount--
-	to.BaseCount++
-	m.UID, m.UIDVoid = n.UID, false
-	m.Row.MailboxID, m.Row.UID, m.Row.EmailID = to.Row.ID, n.UID, n.EmailID
+	to.TakeRow(home, m, n.UID)
+	m.UID, m.UIDVoid, m.Row.EmailID = n.UID, false, n.EmailID
 	r := &m.Item.Remote
 	r.Mailbox, r.Key, r.Flags = to.Name, n.Item.Remote.Key, n.Item.Remote.Flags
 	if m.Item.Local.State == plan.Removed {
@@ -226,10 +224,8 @@ func (s *Match) followMovedSource(ctx context.Context, i *state.Intent, m, n *vi
 		over, now = append(over, j.ID), append(now, &x)
 		s.Intents[k] = &x
 	}
-	if s.Req.DryRun {
-		return nil
-	}
-	return s.DB.Update(ctx, func(tx *state.Tx) error {
-		return errors.Join(s.LearnValidity(tx, to, s.Validity(to)), tx.PutMessage(m.Row), tx.DeleteIntents(over...), tx.AddIntents(now))
+	row := m.Row.AsItIs()
+	s.Resolve(func(tx *state.Tx) error {
+		return errors.Join(s.LearnValidity(tx, to, s.Validity(to)), tx.PutMessage(row), tx.DeleteIntents(over...), tx.AddIntents(now))
 	})
 }

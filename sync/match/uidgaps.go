@@ -66,7 +66,7 @@ func (s *Match) uidGapsFrom(ctx context.Context, mb *view.Mailbox, from mail.UID
 	if !ch.HasPresent {
 		var uids []mail.UID
 		if mb.Row != nil {
-			if err := s.DB.UIDs(ctx, mb.Row.ID, from, func(uid mail.UID) { uids = append(uids, uid) }); err != nil {
+			if err := s.look.KnownUIDs(ctx, mb, from, func(uid mail.UID) { uids = append(uids, uid) }); err != nil {
 				return 0, err
 			}
 		}

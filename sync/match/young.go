@@ -200,11 +200,11 @@ func (s *Match) movedStump(ctx context.Context, y state.Young, m *view.Message) 
 			f.Item.Local.Flags, f.Item.CopyOf = m.Item.Local.Flags, nil
 			y.Base = f.File.Base()
 			s.Stumps = append(s.Stumps, &view.Stump{Young: y, Message: m, File: f})
-			if named || s.Req.DryRun {
-				return nil
+			if !named {
+				// Once the message has followed, the file is known by this name.
+				s.Resolve(func(tx *state.Tx) error { return tx.PutYoung([]state.Young{y}) })
 			}
-			// Once the message has followed, the file is known by this name.
-			return s.DB.Update(ctx, func(tx *state.Tx) error { return tx.PutYoung([]state.Young{y}) })
+			return nil
 		}
 	}
 	return nil

@@ -68,7 +68,8 @@ func (s *Recovery) AwaitMoves(ctx context.Context) error {
 			notes = append(notes, note)
 		}
 	}
-	return s.noteWaiting(ctx, notes)
+	s.noteWaiting(notes)
+	return nil
 }
 
 // awaitMove does so for the message m of i, whose copy may come to be shown or not,
@@ -167,8 +168,11 @@ func (s *Recovery) messageOf(ctx context.Context, i *state.Intent) (*view.Messag
 		return m, nil
 	}
 	row, err := s.DB.Get(ctx, i.Message)
-	if err != nil || row == nil || s.ByID[row.MailboxID] == nil {
+	if err != nil || row == nil {
 		return nil, err
+	}
+	if mb := s.ByID[row.MailboxID]; mb == nil || mb.Drops(row) {
+		return nil, nil
 	}
 	return s.Message(row), nil
 }

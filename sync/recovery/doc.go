@@ -13,6 +13,7 @@
 //	removal        the row goes                        our \Deleted is not a person's
 //	upload, copy   the message found is it (match)     awaited, and sent again only where it is proven missing (unsettled.go)
 //
+// It writes nothing itself: apply writes what was resolved before anything else.
 // What a server said OK to and does not show is awaited (awaited.go); what it
 // refused is remembered, so that it is not sent in every run (refused.go).
 package recovery

@@ -45,34 +45,23 @@ func (s *Recovery) carryOver(ctx context.Context, i *state.Intent, m *view.Messa
 	}
 	to := s.Mailboxes[n.Item.Remote.Mailbox]
 	want := mail.Delta{Add: s.quirks.PermanentFlags(to).Stores(d.Add).Minus(n.Item.Remote.Flags), Remove: d.Remove.Intersect(n.Item.Remote.Flags)}
-	waits := s.Req.Pull || to.Frozen() || n.UIDVoid
-	switch {
-	case waits || want.IsEmpty():
-	case s.Req.DryRun:
-		n.Item.Remote.Flags = n.Item.Remote.Flags.Apply(want)
-	default:
-		if err := s.match.Carry(ctx, n, want); err != nil {
-			return err
-		}
-		s.Mu.Lock()
-		to.RemoteDirty = true
-		s.Mu.Unlock()
-		waits = !n.Item.Remote.Flags.Equal(n.Item.Remote.Flags.Apply(want))
-	}
 	home := s.ByID[m.Row.MailboxID]
-	if waits {
+	if s.Req.Pull || to.Frozen() || n.UIDVoid {
 		home.RemoteIncomplete = true
 		s.Hold(true, home.Name)
 		return nil
 	}
-	n.Refresh(s.ByID[n.Row.MailboxID].Name)
 	m.Item.Remote.Base = m.Item.Remote.Base.Apply(d)
 	m.Row.RemoteFlags = m.Item.Remote.Base
 	m.Refresh(home.Name)
-	if s.Req.DryRun {
+	if want.IsEmpty() {
+		s.ResolveRow(m.Row)
 		return nil
 	}
-	return s.DB.Update(ctx, func(tx *state.Tx) error { return tx.PutMessage(m.Row) })
+	row := m.Row.AsItIs()
+	s.match.Carry(view.Carry{Original: m, Copy: n, Delta: want, Done: func(tx *state.Tx) error { return tx.PutMessage(row) }})
+	n.Refresh(s.ByID[n.Row.MailboxID].Name)
+	return nil
 }
 
 // copyOfLeft returns the copy of what a move left behind: the message of its

@@ -16,7 +16,7 @@ import (
 // intent that was not carried out needs nothing, since the change that led to
 // it is still seen.
 //
-// A dry run changes no state; it looks at the sides as they are.
+// None of it is written here: a plan that is carried out begins with it.
 
 // RecoverLocal completes intents on the Maildir.
 func (s *Recovery) RecoverLocal(ctx context.Context) error {
@@ -28,10 +28,7 @@ func (s *Recovery) RecoverLocal(ctx context.Context) error {
 			if to == nil || to.Row == nil || to.UIDsVoid || m.Item.Local.State != plan.Moved || m.Item.Local.Mailbox != i.Mailbox {
 				return flags
 			}
-			s.ByID[m.Row.MailboxID].BaseCount--
-			to.BaseCount++
-			m.Row.MailboxID, m.Row.UID = to.Row.ID, i.UID
-			to.Resumed = append(to.Resumed, m)
+			to.TakeRow(s.ByID[m.Row.MailboxID], m, i.UID)
 			m.Row.Base = m.File.Base()
 			m.UID = i.UID
 			if m.UIDVoid { // it is in a mailbox whose UIDs hold
@@ -80,7 +77,8 @@ func (s *Recovery) RecoverRemoteMoves(ctx context.Context) error {
 			s.Explained = append(s.Explained, i)
 			return false
 		}
-		m.Row.MailboxID, m.Row.UID, m.UIDVoid = to.Row.ID, m.UID, false
+		to.TakeRow(s.ByID[m.Row.MailboxID], m, m.UID)
+		m.UIDVoid = false
 		m.Row.RemoteFlags = s.look.Shown(to, m.Row.RemoteFlags, m.Item.Remote.Flags)
 		m.Item.Remote.Base = s.look.Shown(to, m.Item.Remote.Base, m.Item.Remote.Flags)
 		if m.Item.Local.State.Present() {
@@ -98,7 +96,8 @@ func (s *Recovery) RecoverRemoteMoves(ctx context.Context) error {
 	}
 	s.recoverPostponed()
 	s.ignoreOwnDeleted()
-	return s.dropIntents(ctx)
+	s.dropIntents()
+	return nil
 }
 
 // recover calls f for the intents about messages that the base still has, and
@@ -111,13 +110,13 @@ func (s *Recovery) recover(ctx context.Context, f func(*state.Intent, *view.Mess
 			return err
 		}
 		if m != nil && f(i, m) {
-			changed = append(changed, m.Row)
+			changed = append(changed, m.Row.AsItIs())
 		}
 	}
-	if len(changed) == 0 || s.Req.DryRun {
+	if len(changed) == 0 {
 		return nil
 	}
-	return s.DB.Update(ctx, func(tx *state.Tx) error {
+	s.Resolve(func(tx *state.Tx) error {
 		for _, row := range changed {
 			mb := s.ByID[row.MailboxID]
 			if err := s.LearnValidity(tx, mb, s.Validity(mb)); err != nil {
@@ -126,23 +125,30 @@ func (s *Recovery) recover(ctx context.Context, f func(*state.Intent, *view.Mess
 		}
 		return tx.PutMessages(changed)
 	})
+	return nil
 }
 
 // dropIntents empties the journal of what was there when the cycle began,
 // except for mailboxes that could not be compared. What an intent explains is
 // noted by [applier.base], together with its end.
-func (s *Recovery) dropIntents(ctx context.Context) error {
-	if s.Req.DryRun || len(s.Intents) == 0 {
-		return nil
-	}
-	var over []int64
+func (s *Recovery) dropIntents() {
+	var over []*state.Intent
 	stay := slices.Concat(s.OwnDeletions, s.Explained, s.Waiting)
 	for _, i := range s.Intents {
 		if !s.Frozen(i) && !s.stillPostponed(i) && !slices.Contains(stay, i) {
-			over = append(over, i.ID)
+			over = append(over, i)
 		}
 	}
-	return s.DB.Update(ctx, func(tx *state.Tx) error { return tx.DeleteIntents(over...) })
+	if len(over) == 0 {
+		return
+	}
+	s.Resolve(func(tx *state.Tx) error { // they may get their numbers in the same transaction
+		var ids []int64
+		for _, i := range over {
+			ids = append(ids, i.ID)
+		}
+		return tx.DeleteIntents(ids...)
+	})
 }
 
 // Frozen reports whether a mailbox that the intent speaks of could not be

@@ -175,7 +175,7 @@ func (s *Recovery) WouldHoldBack(op *plan.Op) bool {
 
 // LeaveEmpty leaves new files alone that are empty: an empty file is no message, and
 // a program may be about to write it. It is said once.
-func (s *Recovery) LeaveEmpty(ctx context.Context) error {
+func (s *Recovery) LeaveEmpty(context.Context) error {
 	for _, f := range s.NewLocal {
 		if f.Done || f.Guessed || f.Content == nil || f.Content.DiskSize > 0 || f.Item.CopyOf != nil {
 			continue
@@ -187,12 +187,7 @@ func (s *Recovery) LeaveEmpty(ctx context.Context) error {
 		}
 		s.Rep.Problem(f.File.Folder, f.File.Name, &mail.Error{Op: "upload", Mailbox: f.File.Folder, Kind: mail.KindMessage,
 			Err: errors.New("the file is empty, which is no message"), Hint: "remove it; it is sent once there is something in it"})
-		if s.Req.DryRun {
-			continue
-		}
-		if err := s.DB.Update(ctx, func(tx *state.Tx) error { return s.noteUnsent(tx, f.File.Folder, f, 0, "empty") }); err != nil {
-			return err
-		}
+		s.Resolve(func(tx *state.Tx) error { return s.noteUnsent(tx, f.File.Folder, f, 0, "empty") })
 	}
 	s.NewLocal = slices.DeleteFunc(s.NewLocal, func(f *view.Message) bool { return f.Done })
 	return nil

@@ -76,7 +76,8 @@ func (s *Recovery) ResolveUploads(ctx context.Context) error {
 	}
 	s.NewLocal = slices.DeleteFunc(s.NewLocal, func(f *view.Message) bool { return f.Done })
 	s.NewRemote = slices.DeleteFunc(s.NewRemote, func(n *view.Message) bool { return n.Done })
-	return s.noteWaiting(ctx, notes)
+	s.noteWaiting(notes)
+	return nil
 }
 
 // awaitUpload leaves the file of an upload alone, which may be on the server.
@@ -91,11 +92,11 @@ func (s *Recovery) awaitUpload(i *state.Intent, f *view.Message) {
 
 // noteWaiting remembers since when an upload is looked for, and what goes up again
 // because it did not get there.
-func (s *Recovery) noteWaiting(ctx context.Context, list []*state.Unsent) error {
-	if len(list) == 0 || s.Req.DryRun {
-		return nil
+func (s *Recovery) noteWaiting(list []*state.Unsent) {
+	if len(list) == 0 {
+		return
 	}
-	return s.DB.Update(ctx, func(tx *state.Tx) error {
+	s.Resolve(func(tx *state.Tx) error {
 		for _, u := range list {
 			if err := tx.PutUnsent(u); err != nil {
 				return err
@@ -178,7 +179,7 @@ func (s *Recovery) explains(ctx context.Context, mb *view.Mailbox, first, next m
 	for _, n := range s.NewRemote {
 		known[n.UID] = known[n.UID] || n.Item.Remote.Mailbox == mb.Name
 	}
-	if err := s.DB.UIDs(ctx, mb.Row.ID, first, func(uid mail.UID) { known[uid] = true }); err != nil {
+	if err := s.look.KnownUIDs(ctx, mb, first, func(uid mail.UID) { known[uid] = true }); err != nil {
 		return false, err
 	}
 	for _, m := range s.Paired {

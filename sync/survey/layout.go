@@ -37,10 +37,8 @@ func (s *Survey) checkLayout(ctx context.Context, f *finding) error {
 	case was != "":
 		err = s.movedFolders(f, was, now)
 	}
-	if err != nil || s.Req.DryRun {
-		return err
-	}
-	return s.DB.Update(ctx, func(tx *state.Tx) error { return tx.SetMeta(state.MetaNaming, now) })
+	s.Resolve(func(tx *state.Tx) error { return tx.SetMeta(state.MetaNaming, now) })
+	return err
 }
 
 // recognise is the brake before a first sync.

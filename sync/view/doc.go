@@ -14,5 +14,8 @@
 //	absence        Held of items, LocalBlind and RemoteBlind
 //	apply          rows, files and UIDs, as things are done
 //
+// What is resolved before a plan exists is collected here ([View.Resolve],
+// [Carry]) and written when the plan is carried out.
+//
 // A row that is not in a transaction is changed by one goroutine only.
 package view

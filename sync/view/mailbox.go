@@ -37,6 +37,8 @@ type Mailbox struct {
 	// Undelivered are rows whose delivery was begun by an interrupted run
 	// and did not happen; the server need not report them again.
 	Undelivered []*state.Message
+	// Left are the UIDs of rows that recovery took out of the mailbox.
+	Left []mail.UID
 	// Resumed are messages whose rows came here after the server was asked, with
 	// files that an interrupted run had moved.
 	Resumed []*Message
@@ -110,6 +112,21 @@ func (mb *Mailbox) Came() uint64 {
 		return uint64(now.Messages)
 	}
 	return uint64(now.UIDNext - known.UIDNext)
+}
+
+// Drops reports whether the row of a message that is delivered again goes, because the server
+// reports the message once more: the cursor is not beyond it.
+func (mb *Mailbox) Drops(row *state.Message) bool {
+	return row.UID >= mb.CursorOf().UIDNext && mb.Redelivers(row)
+}
+
+// TakeRow makes the row of m one of this mailbox; it was in from.
+func (mb *Mailbox) TakeRow(from *Mailbox, m *Message, uid mail.UID) {
+	from.Left = append(from.Left, m.Row.UID)
+	from.BaseCount--
+	mb.BaseCount++
+	mb.Resumed = append(mb.Resumed, m)
+	m.Row.MailboxID, m.Row.UID = mb.Row.ID, uid
 }
 
 // Redelivers reports whether the message of the row is to be delivered again.

@@ -24,9 +24,11 @@ type View struct {
 	Explained    []*state.Intent         // those of them whose message was found
 	Waiting      []*state.Intent         // those whose file may be on its way between two folders, or cannot be read now
 	OwnDeletions []*state.Intent         // those that know of marks which are ours
-	WithRows     []func(*state.Tx) error // to be noted together with the rows of mailboxes that are paired from the start
-	Unshown      bool                    // the server is behind: it does not show what is known, or what it said OK to
-	DroppedPairs []int64                 // rows whose UID turned out to be another message's
+	Resolved     []func(*state.Tx) error // see Resolve
+	WithRows     []func(*state.Tx) error // to be noted together with new rows, which have their numbers then
+	Carries      []Carry
+	Unshown      bool    // the server is behind: it does not show what is known, or what it said OK to
+	DroppedPairs []int64 // rows whose UID turned out to be another message's
 	// What seems to be missing on a side may have moved meanwhile, on the server
 	// also to a mailbox that could not be looked at.
 	LocalIncomplete, RemoteIncomplete bool
@@ -107,6 +109,26 @@ type Place struct {
 type OddEntry struct {
 	File maildir.File
 	Err  error
+}
+
+// Carry is a change of flags that the server is to make before anything else: what somebody
+// changed of the original of an emulated move goes to its copy.
+type Carry struct {
+	Original, Copy *Message
+	Delta          mail.Delta
+	// Done is noted once the server has it; nil: new rows say it.
+	Done func(*state.Tx) error
+}
+
+// Resolve has the state say what was found out about dead runs, and about what waits. It is
+// written before the first effect of the plan, in the order of the calls; where there is no
+// effect, as in a dry run, it is found out again.
+func (v *View) Resolve(note func(*state.Tx) error) { v.Resolved = append(v.Resolved, note) }
+
+// ResolveRow has the state say what the row says now.
+func (v *View) ResolveRow(row *state.Message) {
+	now := row.AsItIs()
+	v.Resolve(func(tx *state.Tx) error { return tx.PutMessage(now) })
 }
 
 // Window is the part of a mailbox that is not listed yet.
