@@ -142,6 +142,16 @@ func (a *applier) touches(names ...string) {
 	}
 }
 
+// touchesFolders notes that folders are changed by this cycle, so that their stamps are
+// not taken for what was seen.
+func (a *applier) touchesFolders(names ...string) {
+	a.Mu.Lock()
+	defer a.Mu.Unlock()
+	for _, n := range names {
+		a.Mailboxes[n].LocalDirty = true
+	}
+}
+
 // done counts an operation that was carried out.
 func (a *applier) done(op *plan.Op) {
 	if !a.completes(op) && !a.match.EndsStump(op) {
@@ -208,9 +218,14 @@ func (a *applier) skip(op *plan.Op, err error) {
 // what belongs to all of them.
 func (a *applier) broken(ops []*plan.Op) func(error) {
 	return func(err error) {
-		for _, op := range ops {
-			a.skip(op, errors.Join(mail.ErrChanged, err))
-		}
+		a.skipAll(ops, errors.Join(mail.ErrChanged, err))
+	}
+}
+
+// skipAll leaves operations for later that one thing keeps from being carried out.
+func (a *applier) skipAll(ops []*plan.Op, err error) {
+	for _, op := range ops {
+		a.skip(op, err)
 	}
 }
 

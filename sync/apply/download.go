@@ -243,17 +243,37 @@ func (dl *download) leave(mailbox string, err error) {
 // left then.
 func (dl *download) fetch(ctx context.Context, c *remote.Conn, group []*plan.Op) (refused, err error) {
 	a := dl.a
-	wanted := map[string]map[mail.UID]*plan.Op{}
+	wanted := view.ByUID[*plan.Op]{}
 	for _, op := range group {
-		if wanted[op.Mailbox] == nil {
-			wanted[op.Mailbox] = map[mail.UID]*plan.Op{}
-		}
-		wanted[op.Mailbox][view.Ref(op.Item).UID] = op
+		wanted.Put(op.Mailbox, view.Ref(op.Item).UID, op)
 	}
-	var doubtful []*delivery
-	defer func() { a.abort(doubtful) }()
+	doubtful, refused, err := dl.ask(ctx, c, wanted)
+	if err != nil {
+		a.abort(doubtful)
+		return nil, err
+	}
+	if err := a.confirmSizes(ctx, c, doubtful, dl.d); err != nil {
+		return nil, err
+	}
+	for _, x := range doubtful {
+		dl.over[x.op] = true // if only by being set aside
+	}
+	if err := a.unsent(ctx, c, wanted); err != nil {
+		return nil, err
+	}
+	for _, ops := range wanted {
+		for _, op := range ops {
+			dl.over[op] = true
+		}
+	}
+	return refused, nil
+}
+
+// ask asks for messages, and once more for those that the server left out, and takes
+// out of wanted what came. It returns what is not as long as the server says.
+func (dl *download) ask(ctx context.Context, c *remote.Conn, wanted view.ByUID[*plan.Op]) (doubtful []*delivery, refused, err error) {
 	for range 2 {
-		reqs := a.bodyRequests(wanted)
+		reqs := run.Bodies(dl.a.Run, wanted)
 		if len(reqs) == 0 {
 			break
 		}
@@ -264,7 +284,7 @@ func (dl *download) fetch(ctx context.Context, c *remote.Conn, group []*plan.Op)
 				return err
 			}
 			delete(wanted[b.Mailbox], b.UID)
-			x, err := a.receive(ctx, op, b)
+			x, err := dl.a.receive(ctx, op, b)
 			switch {
 			case err != nil:
 				return err
@@ -278,35 +298,18 @@ func (dl *download) fetch(ctx context.Context, c *remote.Conn, group []*plan.Op)
 			return dl.add(ctx, x)
 		})
 		if err != nil {
-			return nil, err
+			return doubtful, nil, err
 		}
 		if err := dl.refusal(wanted, failed); err != nil {
 			refused = err
 		}
 	}
-	if list := doubtful; len(list) > 0 {
-		doubtful = nil // confirmSizes sees to them
-		if err := a.confirmSizes(ctx, c, list, dl.d); err != nil {
-			return nil, err
-		}
-		for _, x := range list {
-			dl.over[x.op] = true // if only by being set aside
-		}
-	}
-	if err := a.unsent(ctx, c, wanted); err != nil {
-		return nil, err
-	}
-	for _, ops := range wanted {
-		for _, op := range ops {
-			dl.over[op] = true
-		}
-	}
-	return refused, nil
+	return doubtful, refused, nil
 }
 
 // refusal takes out of wanted what a refusal left, and returns it. One that is
 // about the mailbox, or a limit, is told of each message.
-func (dl *download) refusal(wanted map[string]map[mail.UID]*plan.Op, failed map[string]error) (refused error) {
+func (dl *download) refusal(wanted view.ByUID[*plan.Op], failed map[string]error) (refused error) {
 	for name, err := range failed {
 		var re *remote.ResponseError
 		limit, _ := remote.LimitOf(err)

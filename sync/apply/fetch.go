@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"slices"
 	"sync"
 	"time"
 
@@ -14,7 +13,6 @@ import (
 	"satchel/state"
 	"satchel/sync/mail"
 	"satchel/sync/plan"
-	"satchel/sync/remote"
 	"satchel/sync/remote/pool"
 	"satchel/sync/view"
 )
@@ -22,23 +20,6 @@ import (
 // fetchMessages bounds a fetch job: long enough to hide a round trip, short
 // enough to share the work between connections.
 const fetchMessages = 512
-
-// bodyRequests asks for what is still open.
-func (a *applier) bodyRequests(open map[string]map[mail.UID]*plan.Op) []remote.BodyRequest {
-	var reqs []remote.BodyRequest
-	for _, name := range a.Names {
-		if len(open[name]) == 0 {
-			continue
-		}
-		r := remote.BodyRequest{Mailbox: name, UIDValidity: a.Validity(a.Mailboxes[name])}
-		for uid := range open[name] {
-			r.UIDs = append(r.UIDs, uid)
-		}
-		slices.Sort(r.UIDs)
-		reqs = append(reqs, r)
-	}
-	return reqs
-}
 
 // trackedReader tells an error of the connection from one of the disk.
 type trackedReader struct {
@@ -61,9 +42,10 @@ type delivery struct {
 	spooled *maildir.Spooled
 	flags   mail.Flags
 	date    mail.Date
-	unheld  mail.Flags
+	target  maildir.File
 	row     *state.Message
 	mark    *state.Intent // by which we marked it \Deleted on the server
+	err     error         // why it did not get its name
 }
 
 // A delivery batch shares two transactions and, on Linux, one syncfs. What
@@ -165,75 +147,104 @@ func (d *deliverer) discard() {
 	}
 }
 
+// deliver makes a batch durable, gives it its names and confirms its rows.
 func (d *deliverer) deliver(ctx context.Context, batch []*delivery) error {
 	a := d.a
-	// What got no name is fetched again; each run would leave another set.
-	defer func() {
-		for _, x := range batch {
-			a.Store.Abort(x.spooled) // does nothing to what was published
-		}
-	}()
-	pubs := make([]maildir.Publication, 0, len(batch))
-	spooled := make([]*maildir.Spooled, 0, len(batch))
+	// What got no name is fetched again; each run would leave another set. This does
+	// nothing to what was published.
+	defer a.abort(batch)
+	ready, err := a.prepareDeliveries(ctx, batch)
+	if err != nil {
+		return err
+	}
+	if err := a.writeAhead(ctx, ready); err != nil {
+		return err
+	}
+	if err := a.publish(ctx, ready); err != nil {
+		return err
+	}
+	if err := a.commit(ctx, func(tx *state.Tx) error { return noteDelivered(tx, ready) }); err != nil {
+		return err
+	}
+	return a.concludeDeliveries(ctx, ready)
+}
+
+// prepareDeliveries works out names and rows. It leaves for later what has no place, and
+// returns the rest.
+func (a *applier) prepareDeliveries(ctx context.Context, batch []*delivery) ([]*delivery, error) {
 	ready := make([]*delivery, 0, len(batch))
 	for _, x := range batch {
-		target, err := a.target(x)
-		if err != nil {
-			if err = diskFull(err); pool.Fatal(ctx, err) {
-				return err
+		if err := diskFull(a.target(x)); err != nil {
+			if pool.Fatal(ctx, err) {
+				return nil, err
 			}
 			a.skip(x.op, err)
 			continue
 		}
 		ready = append(ready, x)
-		spooled = append(spooled, x.spooled)
-		pubs = append(pubs, maildir.Publication{Spooled: x.spooled, Target: target})
+	}
+	return ready, nil
+}
+
+// writeAhead makes the content durable, and the pending rows by which a later run knows
+// the files that got their names. The one does not wait for the other; names wait for
+// both.
+func (a *applier) writeAhead(ctx context.Context, ready []*delivery) error {
+	spooled := make([]*maildir.Spooled, 0, len(ready))
+	rows := make([]*state.Message, 0, len(ready))
+	for _, x := range ready {
+		spooled, rows = append(spooled, x.spooled), append(rows, x.row)
 	}
 	var g errgroup.Group
 	g.Go(func() error { return diskFull(a.Store.Flush(ctx, spooled)) })
-	g.Go(func() error {
-		rows := make([]*state.Message, 0, len(ready))
-		for _, x := range ready {
-			rows = append(rows, x.row)
-		}
-		return a.commit(ctx, func(tx *state.Tx) error { return tx.PutMessages(rows) })
-	})
-	if err := g.Wait(); err != nil {
-		return err
+	g.Go(func() error { return a.commit(ctx, func(tx *state.Tx) error { return tx.PutMessages(rows) }) })
+	return g.Wait()
+}
+
+// publish gives the files their names, durably.
+func (a *applier) publish(ctx context.Context, ready []*delivery) error {
+	pubs := make([]maildir.Publication, 0, len(ready))
+	for _, x := range ready {
+		pubs = append(pubs, maildir.Publication{Spooled: x.spooled, Target: x.target})
 	}
-	if err := a.Store.Publish(ctx, pubs); err != nil {
-		return diskFull(err)
-	}
-	err := a.commit(ctx, func(tx *state.Tx) error {
-		var n notes
-		for i, x := range ready {
-			if pubs[i].Err == nil {
-				n.deliver(x.row)
-				if x.mark != nil {
-					n.over(x.mark)
-				}
-			} else if x.m.Replaces == 0 { // else it stays pending
-				n.remove(x.row)
-			}
-		}
-		return n.write(tx)
-	})
-	if err != nil {
-		return err
-	}
+	err := a.Store.Publish(ctx, pubs)
 	for i, x := range ready {
-		a.Mu.Lock()
-		a.Mailboxes[x.op.Mailbox].LocalDirty = true
-		a.Mu.Unlock()
-		if pubs[i].Err != nil {
-			if err := diskFull(pubs[i].Err); pool.Fatal(ctx, err) {
+		x.err = pubs[i].Err
+	}
+	return diskFull(err)
+}
+
+// noteDelivered confirms the rows of files that have their names, and drops those of
+// others. The row of a message whose file is awaited stays pending.
+func noteDelivered(tx *state.Tx, ready []*delivery) error {
+	var n notes
+	for _, x := range ready {
+		switch {
+		case x.err == nil:
+			n.deliver(x.row)
+			if x.mark != nil {
+				n.over(x.mark)
+			}
+		case x.m.Replaces == 0:
+			n.remove(x.row)
+		}
+	}
+	return n.write(tx)
+}
+
+// concludeDeliveries counts what was delivered, and leaves the rest for later.
+func (a *applier) concludeDeliveries(ctx context.Context, ready []*delivery) error {
+	for _, x := range ready {
+		a.touchesFolders(x.op.Mailbox)
+		if x.err != nil {
+			if err := diskFull(x.err); pool.Fatal(ctx, err) {
 				return fmt.Errorf("deliver: %w", err)
 			}
 			a.look.Unexpected(x.op.Mailbox)
-			a.skip(x.op, pubs[i].Err)
+			a.skip(x.op, x.err)
 			continue
 		}
-		a.look.FileAdded(pubs[i].Target)
+		a.look.FileAdded(x.target)
 		a.quirks.SawSize(x.op.Item.Size, x.spooled.Size)
 		x.op.Item.Size = x.spooled.Size
 		a.done(x.op)
@@ -242,10 +253,10 @@ func (d *deliverer) deliver(ctx context.Context, batch []*delivery) error {
 }
 
 // target works out the name of the file and the row that goes with it.
-func (a *applier) target(x *delivery) (maildir.File, error) {
+func (a *applier) target(x *delivery) error {
 	mb := a.Mailboxes[x.op.Mailbox]
 	if mb == nil || mb.Row == nil {
-		return maildir.File{}, mail.ErrGone
+		return mail.ErrGone
 	}
 	row := &state.Message{ID: x.m.Replaces}
 	if x.m.Row != nil {
@@ -257,7 +268,7 @@ func (a *applier) target(x *delivery) (maildir.File, error) {
 	}
 	k, waits, err := a.letters(mb.Name, flags)
 	if err != nil {
-		return maildir.File{}, err
+		return err
 	}
 	base := x.spooled.Base
 	f, unheld := k.Name(maildir.File{Folder: mb.Name, New: true, Name: base}, flags, base)
@@ -272,6 +283,6 @@ func (a *applier) target(x *delivery) (maildir.File, error) {
 		a.Hold(false, mb.Name)
 		a.look.Unexpected(mb.Name)
 	}
-	x.row, x.unheld = row, unheld
-	return f, nil
+	x.target, x.row = f, row
+	return nil
 }

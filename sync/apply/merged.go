@@ -67,9 +67,7 @@ func (a *applier) dropMerged(ctx context.Context, changes []*laneChange) error {
 		if !x.merged || !x.m.OnDisk() {
 			continue
 		}
-		a.Mu.Lock()
-		a.Mailboxes[x.m.File.Folder].LocalDirty = true
-		a.Mu.Unlock()
+		a.touchesFolders(x.m.File.Folder)
 		a.look.Unexpected(x.m.File.Folder)
 		err := diskFull(a.Store.Discard(ctx, x.m.File, a.UndoRun()))
 		if err == nil {

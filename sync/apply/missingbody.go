@@ -8,6 +8,7 @@ import (
 	"satchel/sync/plan"
 	"satchel/sync/remote"
 	"satchel/sync/remote/pool"
+	"satchel/sync/view"
 )
 
 // unsent settles what to say of messages that the server was asked for and did
@@ -15,7 +16,7 @@ import (
 // an error, so the likely reason is that another client removed or moved
 // them since they were listed; then there is nothing to report. A message that
 // the server's own list still has is one that it should have sent.
-func (a *applier) unsent(ctx context.Context, c *remote.Conn, open map[string]map[mail.UID]*plan.Op) error {
+func (a *applier) unsent(ctx context.Context, c *remote.Conn, open view.ByUID[*plan.Op]) error {
 	for _, name := range a.Names {
 		if len(open[name]) == 0 {
 			continue

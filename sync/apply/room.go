@@ -5,7 +5,6 @@ import (
 	"satchel/sync/decide"
 	"satchel/sync/keyword"
 	"satchel/sync/look"
-	"satchel/sync/mail"
 	"satchel/sync/match"
 	"satchel/sync/quirk"
 	"satchel/sync/recovery"
@@ -28,16 +27,16 @@ type Apply struct {
 	absence  *absence.Absence
 	decide   *decide.Decide
 
-	aside   map[view.AsideKey]error      // what the server could not give
-	given   map[string]map[mail.UID]bool // by mailbox, the UIDs that APPENDUID and COPYUID named in this run
-	landed  map[view.Landing]bool        // uploads and copies whose flags follow by STORE
-	copied  map[string]bool              // copies on the server that this run asked for
-	planned report.Progress              // the totals of what was planned, without what is not listed yet
+	aside   map[view.AsideKey]error // what the server could not give
+	given   view.ByUID[bool]        // the UIDs that APPENDUID and COPYUID named in this run
+	landed  map[view.Landing]bool   // uploads and copies whose flags follow by STORE
+	copied  map[string]bool         // copies on the server that this run asked for
+	planned report.Progress         // the totals of what was planned, without what is not listed yet
 }
 
 // New returns what carries out the plans of a run.
 func New(r *run.Run, q *quirk.Quirks, k *keyword.Keywords, l *look.Look, sv *survey.Survey, m *match.Match,
 	rc *recovery.Recovery, ab *absence.Absence, d *decide.Decide) *Apply {
 	return &Apply{Run: r, quirks: q, keyword: k, look: l, survey: sv, match: m, recovery: rc, absence: ab, decide: d,
-		copied: map[string]bool{}}
+		given: view.ByUID[bool]{}, copied: map[string]bool{}}
 }

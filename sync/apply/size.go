@@ -105,13 +105,10 @@ type second struct {
 // askAgainFor asks the server for the size, for the whole message, and for what
 // is behind the end of what came.
 func (a *applier) askAgainFor(ctx context.Context, c *remote.Conn, list []*delivery, d *deliverer) error {
-	open := map[string]map[mail.UID]*delivery{}
+	open := view.ByUID[*delivery]{}
 	said := map[*delivery]*second{}
 	for _, x := range list {
-		if open[x.op.Mailbox] == nil {
-			open[x.op.Mailbox] = map[mail.UID]*delivery{}
-		}
-		open[x.op.Mailbox][x.m.UID] = x
+		open.Put(x.op.Mailbox, x.m.UID, x)
 		said[x] = &second{}
 	}
 	for _, name := range a.Names {

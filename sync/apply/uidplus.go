@@ -29,14 +29,8 @@ func (a *applier) acceptUID(mb *view.Mailbox, uid mail.UID) bool {
 	if uid >= mb.NextUID() && uid != ^mail.UID(0) {
 		a.Mu.Lock()
 		defer a.Mu.Unlock()
-		if a.given == nil {
-			a.given = map[string]map[mail.UID]bool{}
-		}
-		if a.given[mb.Name] == nil {
-			a.given[mb.Name] = map[mail.UID]bool{}
-		}
 		if !a.given[mb.Name][uid] {
-			a.given[mb.Name][uid] = true
+			a.given.Put(mb.Name, uid, true)
 			return true
 		}
 	}
