@@ -20,5 +20,17 @@
 //	move                  an intent              MOVE, or COPY, STORE, EXPUNGE the row's place; expunged later where UIDPLUS is missing
 //	removal               an intent              EXPUNGE, or into undo         the row goes, the removal is remembered
 //
+// Each batch goes through the same steps. A run that dies between two of them is
+// recognised by what the step before left:
+//
+//	step      on the server                       on disk                     downloads
+//	prepare   prepareUploads, remoteIntent        prepareBatch                prepareDeliveries
+//	announce  announceChanges                     announceLocal               writeAhead
+//	act       sendUploads, changeRemote           changeFolders, syncFolders  publish
+//	note      noteUploads, noteRemote             noteLocal                   noteDelivered
+//	conclude  concludeUploads, concludeRemote     concludeLocal               concludeDeliveries
+//
+// What both sides agree on already needs no intent: base.go notes it in one transaction.
+//
 // It never looks at what a plan was made of, and never plans.
 package apply

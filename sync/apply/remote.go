@@ -71,9 +71,7 @@ func (a *applier) lane(ctx context.Context, c *remote.Conn, mb *view.Mailbox, op
 		if pool.Fatal(ctx, err) {
 			return err
 		}
-		for _, op := range ops {
-			a.skip(op, err)
-		}
+		a.skipAll(ops, err)
 		return nil
 	}
 	flags := map[*plan.Item]mail.Delta{}
@@ -111,6 +109,7 @@ type laneChange struct {
 	unmarked bool
 }
 
+// laneBatch carries out some operations in one mailbox of the server.
 func (a *applier) laneBatch(ctx context.Context, c *remote.Conn, sel *remote.Selection, mb *view.Mailbox, ops []*plan.Op, flags map[*plan.Item]mail.Delta) error {
 	changes := make([]*laneChange, 0, len(ops))
 	byHalves := c.MovesByHalves()
@@ -134,22 +133,26 @@ func (a *applier) laneBatch(ctx context.Context, c *remote.Conn, sel *remote.Sel
 	if err := a.dropMerged(ctx, changes); err != nil {
 		return err
 	}
+	a.concludeRemote(changes)
+	return nil
+}
+
+// concludeRemote counts what was carried out, and leaves the rest for later.
+func (a *applier) concludeRemote(changes []*laneChange) {
 	for _, x := range changes {
-		if errors.Is(x.err, errWaits) {
+		switch {
+		case errors.Is(x.err, errWaits):
 			a.postponed(x)
-			continue
-		}
-		if x.err != nil {
+		case x.err != nil:
 			a.placed(x)
 			a.skip(x.op, x.err)
-			continue
+		default:
+			if x.op.Kind == plan.RemoteCopy || x.op.Kind == plan.RemoteMove {
+				a.setDate(x.m, x.m.Date) // COPY and MOVE keep it
+			}
+			a.done(x.op)
 		}
-		if x.op.Kind == plan.RemoteCopy || x.op.Kind == plan.RemoteMove {
-			a.setDate(x.m, x.m.Date) // COPY and MOVE keep it
-		}
-		a.done(x.op)
 	}
-	return nil
 }
 
 // errPlaced is a message that the server took without saying as what: the next

@@ -3,6 +3,7 @@ package apply
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 
 	"satchel/state"
@@ -37,18 +38,59 @@ func (a *applier) uploadJobs(ops []plan.Op) []pool.Job {
 func (a *applier) upload(ctx context.Context, c *remote.Conn, ops []*plan.Op) error {
 	mb := a.Mailboxes[ops[0].Mailbox]
 	a.touches(mb.Name)
+	if err := a.takesNothing(mb); err != nil {
+		a.skipAll(ops, err)
+		return nil
+	}
+	changes, reqs := a.prepareUploads(ctx, mb, ops)
+	if len(changes) == 0 {
+		return nil
+	}
+	if err := a.announceChanges(ctx, changes); err != nil {
+		return err
+	}
+	// An error of the connection ends the job, but what was answered until then
+	// is noted first.
+	validity, err := a.sendUploads(ctx, c, mb, changes, reqs)
+	if err == nil {
+		err = a.sentForms(ctx, c, mb, changes)
+	}
+	if nerr := a.commit(ctx, func(tx *state.Tx) error { return a.noteUploads(tx, mb, validity, changes) }); nerr != nil {
+		return nerr
+	}
+	a.sizesWanted(mb, changes)
+	if err != nil {
+		if pool.Fatal(ctx, err) {
+			return err
+		}
+		for _, x := range changes {
+			if errors.Is(x.err, errUnanswered) {
+				x.err = err
+			}
+		}
+	}
+	if err := a.dropMerged(ctx, changes); err != nil {
+		return err
+	}
+	a.concludeUploads(changes)
+	return nil
+}
+
+// takesNothing returns why no file can go up to a mailbox; nil as a rule.
+func (a *applier) takesNothing(mb *view.Mailbox) error {
 	if mb.Row == nil {
-		for _, op := range ops {
-			a.skip(op, mail.ErrGone)
-		}
-		return nil
+		return mail.ErrGone
 	}
-	if err := a.NoRoom(); err != nil {
-		for _, op := range ops {
-			a.skip(op, err)
-		}
-		return nil
-	}
+	return a.NoRoom()
+}
+
+// errUnanswered is an upload that the server has not answered. The message may be
+// there, so its intent stays, as that of any upload does whose end is unknown.
+var errUnanswered = fmt.Errorf("the server did not answer: %w", mail.ErrChanged)
+
+// prepareUploads reads what is to go up, and makes an intent and a request for each
+// file that can go up now; the others are left for later.
+func (a *applier) prepareUploads(ctx context.Context, mb *view.Mailbox, ops []*plan.Op) ([]*laneChange, []remote.AppendRequest) {
 	changes := make([]*laneChange, 0, len(ops))
 	reqs := make([]remote.AppendRequest, 0, len(ops))
 	for _, op := range ops {
@@ -65,22 +107,20 @@ func (a *applier) upload(ctx context.Context, c *remote.Conn, ops []*plan.Op) er
 			continue
 		}
 		reqs = append(reqs, a.appendRequest(mb, m))
-		changes = append(changes, &laneChange{op: op, m: m, intent: &state.Intent{Kind: state.IntentAppend, Mailbox: mb.Name, Home: mb.Name, UID: a.nextIn(mb.Name),
-			Base: m.File.Base(), Digest: m.Content.Digest, Size: m.Content.Size, Delta: mail.Delta{Add: m.Sent}}})
+		changes = append(changes, &laneChange{op: op, m: m, err: errUnanswered,
+			intent: &state.Intent{Kind: state.IntentAppend, Mailbox: mb.Name, Home: mb.Name, UID: a.nextIn(mb.Name),
+				Base: m.File.Base(), Digest: m.Content.Digest, Size: m.Content.Size, Delta: mail.Delta{Add: m.Sent}}})
 	}
-	if len(changes) == 0 {
-		return nil
-	}
-	if err := a.announceChanges(ctx, changes); err != nil {
-		return err
-	}
-	answered := make([]bool, len(changes))
+	return changes, reqs
+}
+
+// sendUploads sends the messages and takes the answers. It returns the UIDVALIDITY
+// that they name, 0 for none. A UID that cannot be the message's is not believed.
+func (a *applier) sendUploads(ctx context.Context, c *remote.Conn, mb *view.Mailbox, changes []*laneChange, reqs []remote.AppendRequest) (learned mail.UIDValidity, err error) {
 	known := a.Validity(mb)
-	var learned mail.UIDValidity
-	err := c.Append(ctx, mb.Name, reqs, func(i int, uid mail.UID, v mail.UIDValidity, err error) {
+	err = c.Append(ctx, mb.Name, reqs, func(i int, uid mail.UID, v mail.UIDValidity, err error) {
 		x := changes[i]
 		learned = max(learned, v)
-		answered[i] = true
 		if errors.Is(err, remote.ErrUnstable) {
 			err = errors.Join(mail.ErrChanged, err) // it is still being written
 		}
@@ -89,59 +129,58 @@ func (a *applier) upload(ctx context.Context, c *remote.Conn, ops []*plan.Op) er
 			x.uid, x.err = 0, errPlaced
 		}
 	})
-	if err == nil {
-		err = a.sentForms(ctx, c, mb, changes)
-	}
-	nerr := a.commit(ctx, func(tx *state.Tx) error {
-		if err := a.LearnValidity(tx, mb, learned); err != nil {
-			return err
-		}
-		var n notes
-		for i, x := range changes {
-			if taken, err := a.taken(tx, mb, x); err != nil {
-				return err
-			} else if taken {
-				x.uid, x.err = 0, mail.ErrChanged
-			}
-			if !answered[i] || errors.Is(x.err, mail.ErrChanged) {
-				continue // keeps its intent
-			}
-			n.over(x.intent)
-			if x.err == nil {
-				if err := a.uploaded(tx, &n, mb, x); err != nil {
-					return err
-				}
-			}
-		}
-		return errors.Join(n.write(tx), a.noteAnswers(tx, mb, changes))
-	})
-	if nerr != nil {
-		return nerr
-	}
-	a.sizesWanted(mb, changes)
-	if err != nil {
-		if pool.Fatal(ctx, err) {
-			return err
-		}
-		for i, x := range changes {
-			if !answered[i] {
-				x.err = err
-			}
-		}
-	}
-	if err := a.dropMerged(ctx, changes); err != nil {
+	return learned, err
+}
+
+// noteUploads brings the base up to what the server answered. An upload whose end is
+// unknown keeps its intent, by which the next cycle or run finds the message.
+func (a *applier) noteUploads(tx *state.Tx, mb *view.Mailbox, validity mail.UIDValidity, changes []*laneChange) error {
+	if err := a.LearnValidity(tx, mb, validity); err != nil {
 		return err
 	}
+	var n notes
 	for _, x := range changes {
-		if x.err != nil {
-			a.placed(x)
-			if !a.crowdedOut(x.op, x.err) {
-				a.skip(x.op, x.err)
+		if taken, err := a.taken(tx, mb, x); err != nil {
+			return err
+		} else if taken {
+			x.uid, x.err = 0, mail.ErrChanged
+		}
+		if errors.Is(x.err, mail.ErrChanged) {
+			continue
+		}
+		n.over(x.intent)
+		if x.err == nil {
+			if err := a.uploaded(tx, &n, mb, x); err != nil {
+				return err
 			}
-		} else {
-			a.done(x.op)
 		}
 	}
+	return errors.Join(n.write(tx), a.noteAnswers(tx, mb, changes))
+}
+
+// uploaded notes the row of what was uploaded.
+func (a *applier) uploaded(tx *state.Tx, n *notes, mb *view.Mailbox, x *laneChange) error {
+	m := x.m
+	if merged, err := a.merged(tx, n, mb, x, m.Row); err != nil || merged {
+		return err
+	}
+	m.UID = x.uid
+	m.EmailID = "" // the server gave it a new one; the next cycle is told
+	row := a.NewRow(mb, m, m)
+	if m.Row != nil {
+		row.ID = m.Row.ID
+	}
+	row.LocalFlags, row.RemoteFlags = m.Item.Local.Flags.Minus(m.Later), m.Sent
+	m.Row = row
+	a.replacesStump(n, m, mb)
+	if !m.Later.IsEmpty() {
+		a.follows(mb, x.uid)
+		m.Place(mb.Row.ID, m.File)
+		a.Hold(false, mb.Name)
+		a.look.Unexpected(mb.Name)
+	}
+	a.look.NoteCreated(mb, row, false, mail.Flags{})
+	n.put(row)
 	return nil
 }
 
@@ -179,6 +218,20 @@ func (a *applier) sizesWanted(mb *view.Mailbox, changes []*laneChange) {
 	}
 	if len(uids) > 0 {
 		a.look.WantSizes(mb, uids)
+	}
+}
+
+// concludeUploads counts the uploads that were carried out, and leaves the others for later.
+func (a *applier) concludeUploads(changes []*laneChange) {
+	for _, x := range changes {
+		if x.err == nil {
+			a.done(x.op)
+			continue
+		}
+		a.placed(x)
+		if !a.crowdedOut(x.op, x.err) {
+			a.skip(x.op, x.err)
+		}
 	}
 }
 
@@ -234,30 +287,4 @@ func (a *applier) appendRequest(mb *view.Mailbox, m *view.Message) remote.Append
 		begun = true
 		return a.Store.OpenServerForm(m.File, m.Content.Form)
 	}}
-}
-
-// uploaded notes the row of what was uploaded.
-func (a *applier) uploaded(tx *state.Tx, n *notes, mb *view.Mailbox, x *laneChange) error {
-	m := x.m
-	if merged, err := a.merged(tx, n, mb, x, m.Row); err != nil || merged {
-		return err
-	}
-	m.UID = x.uid
-	m.EmailID = "" // the server gave it a new one; the next cycle is told
-	row := a.NewRow(mb, m, m)
-	if m.Row != nil {
-		row.ID = m.Row.ID
-	}
-	row.LocalFlags, row.RemoteFlags = m.Item.Local.Flags.Minus(m.Later), m.Sent
-	m.Row = row
-	a.replacesStump(n, m, mb)
-	if !m.Later.IsEmpty() {
-		a.follows(mb, x.uid)
-		m.Place(mb.Row.ID, m.File)
-		a.Hold(false, mb.Name)
-		a.look.Unexpected(mb.Name)
-	}
-	a.look.NoteCreated(mb, row, false, mail.Flags{})
-	n.put(row)
-	return nil
 }
