@@ -11,95 +11,141 @@ import (
 	"satchel/sync/view"
 )
 
+// agreement is what the base learns before anything is done: what both sides agree on
+// already, and what was found out about rows and mailboxes.
+type agreement struct {
+	silent     []*plan.Op              // operations that only change the base
+	unnumbered []*view.Mailbox         // that have no UIDVALIDITY yet
+	detached   []*view.Mailbox         // that are paired anew
+	unlisted   []*view.Mailbox         // that are to be listed anew
+	evicted    []int64                 // rows that go
+	void       map[int64]*view.Message // by their old rows, messages that get new ones
+	parked     []*state.Message        // rows that get another UID
+	rows       []*state.Message        // that say something new
+}
+
 // base notes what both sides agree on already: one transaction.
 func (a *applier) base(ctx context.Context, ops []plan.Op) error {
-	var silent []*plan.Op
+	g, err := a.agree(ops)
+	if err != nil || g.isEmpty() && len(a.Explained)+len(a.WithRows) == 0 {
+		return err
+	}
+	if err := a.commit(ctx, func(tx *state.Tx) error { return a.writeAgreement(tx, g) }); err != nil {
+		return err
+	}
+	for _, mb := range g.detached {
+		mb.Released = true
+	}
+	for _, op := range g.silent {
+		m := view.Ref(op.Item)
+		m.ID, m.Home = m.Row.ID, a.ByID[m.Row.MailboxID].Name
+	}
+	for _, m := range a.Touched {
+		m.ID = m.Row.ID
+	}
+	return nil
+}
+
+// agree gathers what the base is to learn, and makes rows say it.
+func (a *applier) agree(ops []plan.Op) (g *agreement, err error) {
+	g = &agreement{evicted: a.evictions(), void: a.void()}
 	for i := range ops {
 		if ops[i].Kind.Stage() == plan.StageBase {
-			silent = append(silent, &ops[i])
+			g.silent = append(g.silent, &ops[i])
 		}
 	}
-	detached := slices.DeleteFunc(slices.Clone(a.Names), func(n string) bool {
-		mb := a.Mailboxes[n]
-		return !mb.UIDsVoid || mb.Released || mb.Frozen() || mb.Row == nil
-	})
-	for _, op := range silent {
+	for _, op := range g.silent {
 		if op.Kind == plan.Adopt {
 			a.setDate(view.Ref(op.Item), view.Ref(op.Item).Date)
 		}
 	}
-	void := map[int64]*view.Message{} // by row
+	for _, name := range a.Names {
+		mb := a.Mailboxes[name]
+		if mb.Row == nil || mb.Frozen() {
+			continue
+		}
+		if mb.Changes != nil && mb.Row.Cursor.UIDValidity == 0 {
+			g.unnumbered = append(g.unnumbered, mb)
+		}
+		if mb.UIDsVoid && !mb.Released {
+			g.detached = append(g.detached, mb)
+		}
+		// The server does not have it. If it shows it again, it may have been behind.
+		if mb.Remote == nil && mb.Row.Cursor.UIDNext != 0 {
+			g.unlisted = append(g.unlisted, mb)
+		}
+	}
+	g.rows, g.parked, err = a.agreed(g.silent)
+	return g, err
+}
+
+func (g *agreement) isEmpty() bool {
+	return len(g.silent)+len(g.unnumbered)+len(g.detached)+len(g.unlisted)+len(g.evicted)+len(g.rows) == 0
+}
+
+// writeAgreement writes it to the state. Mailboxes come first, for rows are told by their
+// UIDs; rows that go, and UIDs that change places, make way for others before these are
+// written; what speaks of messages by their rows follows them.
+func (a *applier) writeAgreement(tx *state.Tx, g *agreement) error {
+	for _, mb := range g.unnumbered {
+		if err := a.LearnValidity(tx, mb, a.Validity(mb)); err != nil {
+			return err
+		}
+	}
+	if err := errors.Join(a.startPairing(tx, g.detached), a.listAnew(tx, g.unlisted)); err != nil {
+		return err
+	}
+	if err := tx.DeleteMessages(g.evicted...); err != nil {
+		return err
+	}
+	// UIDs may change places, and no two rows may have one at any time.
+	if err := tx.ParkUIDs(g.parked...); err != nil {
+		return err
+	}
+	n := a.agreementNotes(g)
+	if err := n.write(tx); err != nil {
+		return err
+	}
+	if err := a.followRows(tx, g.void); err != nil {
+		return err
+	}
+	for _, note := range a.WithRows {
+		if err := note(tx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// agreementNotes are the rows, the intents whose message was found, and what is to be
+// remembered of files that are young, or have grown.
+func (a *applier) agreementNotes(g *agreement) *notes {
+	n := &notes{rows: g.rows}
+	for _, i := range a.Explained {
+		if !a.recovery.Frozen(i) {
+			n.over(i)
+		}
+	}
+	for _, op := range g.silent {
+		if m := view.Ref(op.Item); op.Kind == plan.Adopt && m.ID == 0 {
+			a.replacesStump(n, m, a.Mailboxes[op.Mailbox])
+			n.young = append(n.young, a.young(m)...)
+		}
+	}
+	return n
+}
+
+// void takes the messages out of their rows whose UIDs are void: they get new ones. It
+// returns them by their old rows.
+func (a *applier) void() map[int64]*view.Message {
+	void := map[int64]*view.Message{}
 	for _, m := range a.Messages {
 		if m.UIDVoid {
 			void[m.Row.ID] = m
-			m.Row.ID, m.ID = 0, 0 // it gets a new row
+			m.Row.ID, m.ID = 0, 0
 		}
 	}
-	// Rows will name the UIDs of these.
-	unknown := slices.DeleteFunc(slices.Clone(a.Names), func(n string) bool {
-		mb := a.Mailboxes[n]
-		return mb.Frozen() || mb.Changes == nil || mb.Row == nil || mb.Row.Cursor.UIDValidity != 0
-	})
-	evicted, unlisted := a.evictions(), a.unlisted()
-	rows, parked, err := a.agreed(silent)
-	if err != nil || len(silent)+len(rows)+len(detached)+len(unknown)+len(unlisted)+len(evicted)+len(a.Explained)+len(a.WithRows) == 0 {
-		return err
-	}
-	err = a.commit(ctx, func(tx *state.Tx) error {
-		for _, n := range unknown {
-			if err := a.LearnValidity(tx, a.Mailboxes[n], a.Validity(a.Mailboxes[n])); err != nil {
-				return err
-			}
-		}
-		if err := errors.Join(a.startPairing(tx, detached), a.listAnew(tx, unlisted)); err != nil {
-			return err
-		}
-		var n notes
-		for _, i := range a.Explained {
-			if !a.recovery.Frozen(i) {
-				n.over(i)
-			}
-		}
-		if err := tx.DeleteMessages(evicted...); err != nil {
-			return err
-		}
-		// UIDs may change places, and no two rows may have one at any time.
-		if err := tx.ParkUIDs(parked...); err != nil {
-			return err
-		}
-		n.rows = rows
-		for _, op := range silent {
-			if m := view.Ref(op.Item); op.Kind == plan.Adopt && m.ID == 0 {
-				a.replacesStump(&n, m, a.Mailboxes[op.Mailbox])
-				n.young = append(n.young, a.young(m)...)
-			}
-		}
-		if err := n.write(tx); err != nil {
-			return err
-		}
-		if err := a.followRows(tx, void); err != nil {
-			return err
-		}
-		for _, note := range a.WithRows {
-			if err := note(tx); err != nil {
-				return err
-			}
-		}
-		for _, op := range silent {
-			m := view.Ref(op.Item)
-			m.ID, m.Home = m.Row.ID, a.ByID[m.Row.MailboxID].Name
-		}
-		for _, m := range a.Touched {
-			m.ID = m.Row.ID
-		}
-		return nil
-	})
-	if err == nil {
-		for _, n := range detached {
-			a.Mailboxes[n].Released = true
-		}
-	}
-	return err
+	return void
 }
 
 // evictions are the rows that go because their UID is another message's or none's. A
@@ -109,18 +155,6 @@ func (a *applier) evictions() []int64 {
 		m := a.Messages[id]
 		return m != nil && a.ByID[m.Row.MailboxID].Frozen()
 	})
-}
-
-// unlisted returns the mailboxes of the base that the server does not have, and that are
-// to be listed anew if it shows them again.
-func (a *applier) unlisted() []*view.Mailbox {
-	var list []*view.Mailbox
-	for _, name := range a.Names {
-		if mb := a.Mailboxes[name]; mb.Row != nil && mb.Remote == nil && !mb.Frozen() && mb.Row.Cursor.UIDNext != 0 {
-			list = append(list, mb)
-		}
-	}
-	return list
 }
 
 // listAnew sets the cursors of mailboxes back, before messages lose their rows there. A
@@ -136,9 +170,8 @@ func (a *applier) listAnew(tx *state.Tx, list []*view.Mailbox) error {
 }
 
 // startPairing drops the rows of mailboxes that are paired anew.
-func (a *applier) startPairing(tx *state.Tx, names []string) error {
-	for _, n := range names {
-		mb := a.Mailboxes[n]
+func (a *applier) startPairing(tx *state.Tx, list []*view.Mailbox) error {
+	for _, mb := range list {
 		if err := tx.Detach(mb.Row.ID); err != nil {
 			return err
 		}
@@ -183,9 +216,7 @@ func (a *applier) agreed(silent []*plan.Op) (rows, parked []*state.Message, err 
 		default:
 			m.Applied(op, mail.Flags{})
 		}
-		if m.Row.MailboxID != 0 && m.OnDisk() && a.ByID[m.Row.MailboxID].Name == m.File.Folder {
-			m.Place(m.Row.MailboxID, m.File)
-		}
+		a.placeFile(m)
 		rows = append(rows, m.Row)
 	}
 	phantom := ^mail.UID(0)
@@ -206,9 +237,7 @@ func (a *applier) agreed(silent []*plan.Op) (rows, parked []*state.Message, err 
 		if m.Item.Remote.State.Present() && m.Item.Remote.Mailbox == home.Name {
 			m.Row.UID = m.UID
 		}
-		if m.OnDisk() && m.File.Folder == home.Name {
-			m.Place(home.Row.ID, m.File)
-		}
+		a.placeFile(m)
 		if m.Row.ID != 0 && m.Row.UID != uids[i] {
 			parked = append(parked, m.Row)
 		}
@@ -217,6 +246,14 @@ func (a *applier) agreed(silent []*plan.Op) (rows, parked []*state.Message, err 
 		}
 	}
 	return rows, parked, nil
+}
+
+// placeFile notes in the row of m how its file is called, if the file is in the folder
+// of the row. In another folder it has moved, and that is for a move to note.
+func (a *applier) placeFile(m *view.Message) {
+	if home := a.ByID[m.Row.MailboxID]; home != nil && m.OnDisk() && home.Name == m.File.Folder {
+		m.Place(m.Row.MailboxID, m.File)
+	}
 }
 
 // adopt makes the row say where both sides have the message.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"slices"
 
 	"satchel/maildir"
@@ -56,23 +57,48 @@ type localChange struct {
 	err    error
 }
 
+// localBatch carries out some operations on the Maildir.
 func (a *applier) localBatch(ctx context.Context, ops []*plan.Op) error {
-	var changes []*localChange
-	taken, err := a.spare(ctx, ops)
+	changes, err := a.prepareBatch(ctx, ops)
 	if err != nil {
 		return err
+	}
+	if err := a.announceLocal(ctx, changes); err != nil {
+		return err
+	}
+	folders := a.changeFolders(ctx, changes)
+	if err := a.syncFolders(ctx, folders); err != nil {
+		return err
+	}
+	if err := a.commit(ctx, func(tx *state.Tx) error { return a.noteLocal(tx, changes) }); err != nil {
+		return err
+	}
+	return a.concludeLocal(ctx, changes)
+}
+
+// prepareBatch works out the names of files. It leaves for later what gets none.
+func (a *applier) prepareBatch(ctx context.Context, ops []*plan.Op) (changes []*localChange, err error) {
+	taken, err := a.spare(ctx, ops)
+	if err != nil {
+		return nil, err
 	}
 	for _, op := range ops {
 		c, err := a.prepareLocal(op, taken[op])
 		if err != nil {
 			if pool.Fatal(ctx, err) {
-				return err
+				return nil, err
 			}
 			a.skip(op, err)
 			continue
 		}
 		changes = append(changes, c)
 	}
+	return changes, nil
+}
+
+// announceLocal writes the intents of changes on disk, and the rows of copies ahead of
+// their files.
+func (a *applier) announceLocal(ctx context.Context, changes []*localChange) error {
 	var intents []*state.Intent
 	var copies []*localChange
 	for _, c := range changes {
@@ -83,13 +109,15 @@ func (a *applier) localBatch(ctx context.Context, ops []*plan.Op) error {
 			copies = append(copies, c)
 		}
 	}
-	err = a.commit(ctx, func(tx *state.Tx) error {
+	return a.commit(ctx, func(tx *state.Tx) error {
 		expected, err := a.expectCopies(tx, copies)
 		return errors.Join(err, tx.AddIntents(intents), tx.PutMessages(expected))
 	})
-	if err != nil {
-		return err
-	}
+}
+
+// changeFolders makes the changes, and returns the folders that it touched. A run that
+// is being stopped leaves the rest.
+func (a *applier) changeFolders(ctx context.Context, changes []*localChange) []string {
 	folders := map[string]bool{}
 	for _, c := range changes {
 		if ctx.Err() != nil {
@@ -109,18 +137,23 @@ func (a *applier) localBatch(ctx context.Context, ops []*plan.Op) error {
 			}
 		}
 	}
-	for f := range folders {
-		a.Mu.Lock()
-		a.Mailboxes[f].LocalDirty = true
-		a.Mu.Unlock()
+	return slices.Sorted(maps.Keys(folders))
+}
+
+// syncFolders makes the changes in folders durable.
+func (a *applier) syncFolders(ctx context.Context, folders []string) error {
+	a.touchesFolders(folders...)
+	for _, f := range folders {
 		if err := a.Store.SyncFolders(ctx, f); err != nil && !errors.Is(err, mail.ErrGone) {
 			return diskFull(err)
 		}
 	}
-	if err := a.commit(ctx, func(tx *state.Tx) error { return a.noteLocal(tx, changes) }); err != nil {
-		return err
-	}
-	var first error
+	return nil
+}
+
+// concludeLocal counts what was done, and leaves the rest for later. It returns the
+// first error that ends the run.
+func (a *applier) concludeLocal(ctx context.Context, changes []*localChange) (first error) {
 	for _, c := range changes {
 		switch {
 		case c.err == nil:
@@ -311,9 +344,7 @@ func (a *applier) noteLocal(tx *state.Tx, changes []*localChange) error {
 			}
 			m.Row.RemoteFlags = seenAs(m.Row.RemoteFlags, c.unheld, c.waits)
 			m.File = c.target
-			if a.ByID[m.Row.MailboxID].Name == m.File.Folder {
-				m.Place(m.Row.MailboxID, m.File)
-			}
+			a.placeFile(m)
 			n.put(m.Row)
 		}
 	}

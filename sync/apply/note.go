@@ -20,12 +20,12 @@ func (a *applier) noteRemote(tx *state.Tx, changes []*laneChange, fatal error) e
 		if fatal != nil && x.err != nil {
 			continue
 		}
-		if errors.Is(x.err, errWaits) || errors.Is(x.err, errKept) {
-			note := a.notePostponed
-			if errors.Is(x.err, errKept) {
-				note = a.noteKept
-			}
-			note(&n, x)
+		switch {
+		case errors.Is(x.err, errKept):
+			a.noteKept(&n, x)
+			continue
+		case errors.Is(x.err, errWaits):
+			a.notePostponed(&n, x)
 			continue
 		}
 		if x.op.Kind == plan.RemoteMove || x.op.Kind == plan.RemoteCopy {
@@ -35,14 +35,7 @@ func (a *applier) noteRemote(tx *state.Tx, changes []*laneChange, fatal error) e
 				x.uid, x.err = 0, mail.ErrChanged
 			}
 		}
-		// A copy or move whose end is unknown is recognised by its intent, and
-		// so is the \Deleted of a message that the server would not expunge, and
-		// a copy whose original stayed, whatever the reason.
-		changed := errors.Is(x.err, mail.ErrChanged)
-		copied := x.err != nil && x.byHalves || remote.NotDone(x.err) != nil && x.op.Kind != plan.RemoteFlags
-		keep := copied || x.err != nil && (changed && (x.op.Kind == plan.RemoteCopy || x.op.Kind == plan.RemoteMove || x.op.Kind == plan.RemoteTrash) ||
-			errors.Is(x.err, quirk.ErrRefused) || errors.Is(x.err, quirk.ErrUnverified) || errors.Is(x.err, quirk.ErrUnseen) || !changed && x.op.Kind == plan.RemoteRemove)
-		if !keep && (x.err == nil || !slices.Contains(a.OwnDeletions, x.intent)) {
+		if !keepsIntent(x) && (x.err == nil || !slices.Contains(a.OwnDeletions, x.intent)) {
 			n.over(x.intent)
 		}
 		if x.err == nil {
@@ -54,64 +47,103 @@ func (a *applier) noteRemote(tx *state.Tx, changes []*laneChange, fatal error) e
 	return errors.Join(n.write(tx), a.noteAwaited(tx, changes))
 }
 
-func (a *applier) noteRemoteChange(tx *state.Tx, n *notes, x *laneChange) error {
-	m := x.m
-	if left := x.op.Kind == plan.RemoteRemove || x.op.Kind == plan.RemoteTrash || x.op.Kind == plan.RemoteMove; left && !x.kept {
-		a.look.NoteRemoved(a.Mailboxes[x.op.Mailbox], m.UID)
+// keepsIntent reports whether the journal goes on telling of an operation that was not
+// carried out. A copy or move whose end is unknown is recognised by its intent, and so is
+// the \Deleted of a message that the server would not expunge, and a copy whose original
+// stayed, whatever the reason.
+func keepsIntent(x *laneChange) bool {
+	kind := x.op.Kind
+	switch {
+	case x.err == nil:
+		return false
+	case x.byHalves, errors.Is(x.err, quirk.ErrRefused), errors.Is(x.err, quirk.ErrUnverified), errors.Is(x.err, quirk.ErrUnseen):
+		return true
+	case remote.NotDone(x.err) != nil:
+		return kind != plan.RemoteFlags
+	case errors.Is(x.err, mail.ErrChanged):
+		return kind == plan.RemoteCopy || kind == plan.RemoteMove || kind == plan.RemoteTrash
 	}
+	return kind == plan.RemoteRemove
+}
+
+// noteRemoteChange notes an operation that was carried out.
+func (a *applier) noteRemoteChange(tx *state.Tx, n *notes, x *laneChange) error {
 	switch x.op.Kind {
 	case plan.RemoteRemove, plan.RemoteTrash:
-		if i := a.PostponedBefore(m.Row.ID); i != nil {
-			n.over(i)
-		}
-		if !x.kept {
-			a.noteRemoval(n, x.op, x.uid)
-		}
-		a.leave(n, x)
+		a.noteRemoved(n, x)
 		return nil
-	case plan.RemoteFlags:
-		m.Applied(x.op, x.unheld)
-		m.Item.Remote.Flags = m.Item.Remote.Flags.Apply(x.op.Delta).Minus(x.unheld)
-		if m.OnDisk() && a.ByID[m.Row.MailboxID].Name == m.File.Folder {
-			m.Place(m.Row.MailboxID, m.File)
-		}
 	case plan.RemoteMove:
-		if merged, err := a.merged(tx, n, a.Mailboxes[x.op.To], x, m.Row); err != nil || merged {
-			a.leave(n, x)
-			return err
-		}
-		if x.kept {
-			// The row goes with the file; what stays is another message.
-			a.leave(n, x)
-			row := *m.Row
-			row.ID = 0
-			m.Row = &row
-		}
-		m.UID = x.uid
-		m.Row.MailboxID, m.Row.UID = a.Mailboxes[x.op.To].Row.ID, x.uid
-		m.Place(a.Mailboxes[x.op.To].Row.ID, m.File)
-		// What somebody cleared on the server, and this run left at that, did not come along.
-		a.look.NoteCreated(a.Mailboxes[x.op.To], m.Row, true, m.Row.RemoteFlags.Minus(m.Item.Remote.Flags))
+		return a.noteMoved(tx, n, x)
 	case plan.RemoteCopy:
-		if merged, err := a.merged(tx, n, a.Mailboxes[x.op.To], x, m.Row); err != nil || merged {
-			return err
-		}
-		// The copy has the flags of its source; how the file differs from
-		// them is a change like any other, which the next cycle carries
-		// over.
-		src := view.Ref(x.op.Source)
-		m.UID, m.Date, m.EmailID = x.uid, src.Date, "" // the next cycle is told
-		row := a.NewRow(a.Mailboxes[x.op.To], m, m)
-		if m.Row != nil {
-			row.ID = m.Row.ID // it was elsewhere, and is gone there
-		}
-		m.Row = row
-		m.Row.LocalFlags, m.Row.RemoteFlags = src.Item.Remote.Flags.Minus(m.Cannot), src.Item.Remote.Flags
-		m.Place(m.Row.MailboxID, m.File)
-		a.Hold(false, x.op.To)
-		a.follows(a.Mailboxes[x.op.To], x.uid)
-		a.look.NoteCreated(a.Mailboxes[x.op.To], m.Row, true, mail.Flags{})
+		return a.noteCopied(tx, n, x)
 	}
+	m := x.m
+	m.Applied(x.op, x.unheld)
+	m.Item.Remote.Flags = m.Item.Remote.Flags.Apply(x.op.Delta).Minus(x.unheld)
+	a.placeFile(m)
+	n.put(m.Row)
+	return nil
+}
+
+// noteRemoved notes that a message went, for good or to the trash.
+func (a *applier) noteRemoved(n *notes, x *laneChange) {
+	if i := a.PostponedBefore(x.m.Row.ID); i != nil {
+		n.over(i)
+	}
+	if !x.kept {
+		a.look.NoteRemoved(a.Mailboxes[x.op.Mailbox], x.m.UID)
+		a.noteRemoval(n, x.op, x.uid)
+	}
+	a.leave(n, x)
+}
+
+// noteMoved notes that a message is in another mailbox, where another one of the base may
+// have been the same.
+func (a *applier) noteMoved(tx *state.Tx, n *notes, x *laneChange) error {
+	m, to := x.m, a.Mailboxes[x.op.To]
+	if !x.kept {
+		a.look.NoteRemoved(a.Mailboxes[x.op.Mailbox], m.UID)
+	}
+	if merged, err := a.merged(tx, n, to, x, m.Row); err != nil || merged {
+		a.leave(n, x)
+		return err
+	}
+	if x.kept {
+		// The row goes with the file; what stays is another message.
+		a.leave(n, x)
+		row := *m.Row
+		row.ID = 0
+		m.Row = &row
+	}
+	m.UID = x.uid
+	m.Row.MailboxID, m.Row.UID = to.Row.ID, x.uid
+	m.Place(to.Row.ID, m.File)
+	// What somebody cleared on the server, and this run left at that, did not come along.
+	a.look.NoteCreated(to, m.Row, true, m.Row.RemoteFlags.Minus(m.Item.Remote.Flags))
+	n.put(m.Row)
+	return nil
+}
+
+// noteCopied notes that a file got its message by a copy. It has the flags of its source;
+// how the file differs from them is a change like any other, which the next cycle
+// carries over.
+func (a *applier) noteCopied(tx *state.Tx, n *notes, x *laneChange) error {
+	m, to := x.m, a.Mailboxes[x.op.To]
+	if merged, err := a.merged(tx, n, to, x, m.Row); err != nil || merged {
+		return err
+	}
+	src := view.Ref(x.op.Source)
+	m.UID, m.Date, m.EmailID = x.uid, src.Date, "" // the next cycle is told
+	row := a.NewRow(to, m, m)
+	if m.Row != nil {
+		row.ID = m.Row.ID // it was elsewhere, and is gone there
+	}
+	m.Row = row
+	m.Row.LocalFlags, m.Row.RemoteFlags = src.Item.Remote.Flags.Minus(m.Cannot), src.Item.Remote.Flags
+	m.Place(m.Row.MailboxID, m.File)
+	a.Hold(false, x.op.To)
+	a.follows(to, x.uid)
+	a.look.NoteCreated(to, m.Row, true, mail.Flags{})
 	n.put(m.Row)
 	return nil
 }
