@@ -173,60 +173,18 @@ func (s *Look) ask(ctx context.Context, reqs []remote.ChangesRequest) (again []r
 
 // CompareRemote turns one mailbox's answer into states of messages.
 func (s *Look) CompareRemote(ctx context.Context, mb *view.Mailbox) error {
-	ch := mb.Changes
-	if mb.Row != nil && mb.Row.Cursor.UIDValidity == 0 {
-		// Made again on the server by a run that was stopped: what has a row
-		// still is elsewhere by now; see startAnew.
-		if err := s.RemovedAmong(ctx, mb, mail.UIDSet{mail.AllUIDs()}); err != nil {
-			return err
-		}
-	}
-	known, err := s.RowsByUID(ctx, mb, ch)
+	known, err := s.RowsByUID(ctx, mb, mb.Changes)
 	if err != nil {
 		return err
 	}
-	if mb.Row != nil && !mb.UIDsVoid {
-		vanished, err := s.vanished(ctx, mb, known)
-		if err != nil || mb.RemoteIncomplete {
-			return err
-		}
-		if err := s.RemovedAmong(ctx, mb, vanished); err != nil {
-			return err
-		}
-	} else if err := s.listedAll(ctx, mb); err != nil || mb.RemoteIncomplete {
+	if err := s.compareGone(ctx, mb, known); err != nil || mb.RemoteIncomplete {
 		return err
 	}
-	undelivered := map[mail.UID]bool{}
-	for _, f := range ch.Flags {
-		quirk.SawSupported(mb, f.Flags)
-		if row := known[f.UID]; row != nil {
-			s.arrived(mb, row, f.Flags)
-			s.SawFlags(row, f.Flags)
-			continue
-		}
-		// Reported as old, but never delivered: an earlier run could not fetch it.
-		if undelivered[f.UID] {
-			continue
-		}
-		if undelivered[f.UID] = true; overtold(len(undelivered), ch.Cursor.Messages) {
-			s.Freeze(mb, false, errOvertold(mb.Name, len(undelivered), ch.Cursor.Messages))
-			return nil
-		}
-		s.NewMessage(mb, remote.NewMessage{UID: f.UID, Flags: f.Flags})
+	if s.compareOld(mb, known); mb.RemoteIncomplete {
+		return nil
 	}
-	var strangers []remote.NewMessage
-	for _, n := range ch.New {
-		quirk.SawSupported(mb, n.Flags)
-		if row := known[n.UID]; row != nil {
-			s.arrived(mb, row, n.Flags)
-			s.SawFlags(row, n.Flags)
-			s.SawIdentity(row, n.EmailID)
-		} else {
-			s.NewMessage(mb, n)
-			strangers = append(strangers, n)
-		}
-	}
-	for _, n := range ch.Named {
+	strangers := s.compareNew(mb, known)
+	for _, n := range mb.Changes.Named {
 		if row := known[n.UID]; row != nil {
 			s.SawIdentity(row, n.EmailID)
 		}
@@ -236,6 +194,69 @@ func (s *Look) CompareRemote(ctx context.Context, mb *view.Mailbox) error {
 		return err
 	}
 	return s.misplaced(ctx, mb, known, strangers)
+}
+
+// compareGone marks what went. Where the base has no UIDs that hold, it only looks
+// whether the answer has all messages.
+func (s *Look) compareGone(ctx context.Context, mb *view.Mailbox, known map[mail.UID]*state.Message) error {
+	if mb.Row != nil && mb.Row.Cursor.UIDValidity == 0 {
+		// Made again on the server by a run that was stopped: what has a row
+		// still is elsewhere by now; see startAnew.
+		if err := s.RemovedAmong(ctx, mb, mail.UIDSet{mail.AllUIDs()}); err != nil {
+			return err
+		}
+	}
+	if mb.Row == nil || mb.UIDsVoid {
+		return s.listedAll(ctx, mb)
+	}
+	vanished, err := s.vanished(ctx, mb, known)
+	if err != nil || mb.RemoteIncomplete {
+		return err
+	}
+	return s.RemovedAmong(ctx, mb, vanished)
+}
+
+// compareOld takes the flags of messages that the server reports as old. One that the
+// base does not have was never delivered: an earlier run could not fetch it.
+func (s *Look) compareOld(mb *view.Mailbox, known map[mail.UID]*state.Message) {
+	ch := mb.Changes
+	undelivered := map[mail.UID]bool{}
+	for _, f := range ch.Flags {
+		if s.sawKnown(mb, known[f.UID], f.Flags) || undelivered[f.UID] {
+			continue
+		}
+		if undelivered[f.UID] = true; overtold(len(undelivered), ch.Cursor.Messages) {
+			s.Freeze(mb, false, errOvertold(mb.Name, len(undelivered), ch.Cursor.Messages))
+			return
+		}
+		s.NewMessage(mb, remote.NewMessage{UID: f.UID, Flags: f.Flags})
+	}
+}
+
+// compareNew takes the messages that the server reports as new, and returns those that
+// the base does not have.
+func (s *Look) compareNew(mb *view.Mailbox, known map[mail.UID]*state.Message) (strangers []remote.NewMessage) {
+	for _, n := range mb.Changes.New {
+		if row := known[n.UID]; s.sawKnown(mb, row, n.Flags) {
+			s.SawIdentity(row, n.EmailID)
+			continue
+		}
+		s.NewMessage(mb, n)
+		strangers = append(strangers, n)
+	}
+	return strangers
+}
+
+// sawKnown takes the flags with which the server shows a message, and reports whether the
+// base has it.
+func (s *Look) sawKnown(mb *view.Mailbox, row *state.Message, flags mail.Flags) bool {
+	quirk.SawSupported(mb, flags)
+	if row == nil {
+		return false
+	}
+	s.arrived(mb, row, flags)
+	s.SawFlags(row, flags)
+	return true
 }
 
 // RowsByUID loads the rows of the messages that the server reported.

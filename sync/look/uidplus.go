@@ -2,6 +2,7 @@ package look
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"satchel/state"
@@ -26,19 +27,7 @@ import (
 // a message that is new in the mailbox, and that nobody expected, may be the one
 // that was put there: then at those of its size.
 func (s *Look) misplaced(ctx context.Context, mb *view.Mailbox, known map[mail.UID]*state.Message, strangers []remote.NewMessage) error {
-	var odd []*resized
-	told := func(uid mail.UID, has bool, size int64) {
-		if row := known[uid]; row != nil && has && size != row.Size {
-			odd = append(odd, &resized{row: row, told: size})
-		}
-	}
-	for _, n := range mb.Changes.Named {
-		told(n.UID, n.HasSize, n.Size)
-	}
-	// A mailbox that this run made is listed from the start, with what went up there.
-	for _, n := range mb.Changes.New {
-		told(n.UID, n.HasMeta, n.Size)
-	}
+	odd := resizedAmong(mb.Changes, known)
 	// What has a UID from before this run is none that the run put there.
 	strangers = slices.DeleteFunc(strangers, func(n remote.NewMessage) bool { return n.UID < mb.CursorOf().UIDNext })
 	if mb.Row == nil || mb.UIDsVoid || len(strangers)+len(odd) == 0 || s.Pool.Shares() {
@@ -51,36 +40,68 @@ func (s *Look) misplaced(ctx context.Context, mb *view.Mailbox, known map[mail.U
 	if err != nil {
 		return err
 	}
-	s.Mu.Lock()
-	var ours []mail.UID
-	if o := s.Created[mb.Row.ID]; o != nil {
-		ours = slices.Clone(o.UIDs)
+	rows, err := s.maybeMisplaced(ctx, mb, odd, others, strangers)
+	if err != nil || len(rows) == 0 {
+		return err
 	}
-	s.Mu.Unlock()
+	if err := s.dropOthers(ctx, mb, rows, others); err != nil || len(rows) == 0 {
+		return err
+	}
+	return s.dropAbsent(ctx, mb, rows)
+}
+
+// resizedAmong returns the known messages that have another size on the server than was
+// sent. A mailbox that this run made is listed from the start, with what went up there.
+func resizedAmong(ch *remote.Changes, known map[mail.UID]*state.Message) (odd []*resized) {
+	told := func(uid mail.UID, has bool, size int64) {
+		if row := known[uid]; row != nil && has && size != row.Size {
+			odd = append(odd, &resized{row: row, told: size})
+		}
+	}
+	for _, n := range ch.Named {
+		told(n.UID, n.HasSize, n.Size)
+	}
+	for _, n := range ch.New {
+		told(n.UID, n.HasMeta, n.Size)
+	}
+	return odd
+}
+
+// maybeMisplaced returns, of the rows that this run gave their UIDs, those that are to be
+// looked at. What is known to be what was put there, altered, is not among them.
+func (s *Look) maybeMisplaced(ctx context.Context, mb *view.Mailbox, odd []*resized, others map[mail.UID]bool, strangers []remote.NewMessage) (map[mail.UID]*state.Message, error) {
 	rows := map[mail.UID]*state.Message{}
-	var look mail.UIDSet
-	err = s.DB.Among(ctx, mb.Row.ID, mail.UIDSetOf(ours), func(row *state.Message) error {
+	err := s.DB.Among(ctx, mb.Row.ID, mail.UIDSetOf(s.createdUIDs(mb)), func(row *state.Message) error {
 		resized := slices.ContainsFunc(odd, func(r *resized) bool { return r.row.UID == row.UID })
 		if resized && s.quirks.Sizes != quirk.SizesInexact && !others[row.UID] {
-			return nil // it is what was put there, altered
+			return nil
 		}
 		if resized || slices.ContainsFunc(strangers, func(n remote.NewMessage) bool { return !n.HasMeta || s.quirks.MayHaveSize(row.Size, n.Size) }) {
 			rows[row.UID] = row
-			look = mail.AppendUID(look, row.UID)
 		}
 		return nil
 	})
-	if err != nil {
-		return err
+	return rows, err
+}
+
+// createdUIDs returns the UIDs of a mailbox that this run filled.
+func (s *Look) createdUIDs(mb *view.Mailbox) []mail.UID {
+	s.Mu.Lock()
+	defer s.Mu.Unlock()
+	if o := s.Created[mb.Row.ID]; o != nil {
+		return slices.Clone(o.UIDs)
 	}
-	if len(look) == 0 {
-		return nil
-	}
+	return nil
+}
+
+// dropOthers voids the rows whose UIDs the server describes as another message's, and takes
+// out of rows what it describes.
+func (s *Look) dropOthers(ctx context.Context, mb *view.Mailbox, rows map[mail.UID]*state.Message, others map[mail.UID]bool) error {
 	c, err := s.Pool.First(ctx)
 	if err != nil {
 		return err
 	}
-	found, err := c.Describe(ctx, mb.Name, mb.Changes.Cursor.UIDValidity, look)
+	found, err := c.Describe(ctx, mb.Name, mb.Changes.Cursor.UIDValidity, mail.UIDSetOf(slices.Sorted(maps.Keys(rows))))
 	if err != nil {
 		return err
 	}
@@ -97,14 +118,19 @@ func (s *Look) misplaced(ctx context.Context, mb *view.Mailbox, known map[mail.U
 			s.NewMessage(mb, n)
 		}
 	}
-	if len(rows) == 0 {
-		return nil
-	}
-	// There may be no such message, or FETCH left it out; uploaded once more it
-	// would be there twice.
+	return nil
+}
+
+// dropAbsent voids those of the rows whose UIDs the server does not list. There may be no
+// such message, or FETCH left it out; uploaded once more it would be there twice.
+func (s *Look) dropAbsent(ctx context.Context, mb *view.Mailbox, rows map[mail.UID]*state.Message) error {
 	present := mb.Changes.Present
 	if !mb.Changes.HasPresent {
 		s.Relisted = nil
+		c, err := s.Pool.First(ctx)
+		if err != nil {
+			return err
+		}
 		present, err = c.Present(ctx, mb.Name, mb.Changes.Cursor.UIDValidity)
 		if err != nil {
 			if pool.Fatal(ctx, err) {
@@ -114,9 +140,9 @@ func (s *Look) misplaced(ctx context.Context, mb *view.Mailbox, known map[mail.U
 			return nil
 		}
 	}
-	for uid, row := range rows {
+	for _, uid := range slices.Sorted(maps.Keys(rows)) {
 		if !present.Contains(uid) {
-			s.dropPair(row)
+			s.dropPair(rows[uid])
 		}
 	}
 	return nil
