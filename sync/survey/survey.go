@@ -43,76 +43,28 @@ func (f *finding) movedHere() bool {
 // LIST-STATUS, a few stats a folder, one small query. What it finds unchanged
 // is not looked at again.
 func (s *Survey) Survey(ctx context.Context) error {
-	rows, err := s.DB.Mailboxes(ctx)
+	rows, err := s.recall(ctx)
 	if err != nil {
-		return err
-	}
-	if s.Intents, err = s.DB.Intents(ctx); err != nil {
-		return err
-	}
-	if s.Pending, err = s.DB.PendingMailboxes(ctx); err != nil {
-		return err
-	}
-	if s.SentYoung, err = s.DB.Young(ctx); err != nil {
 		return err
 	}
 	if err := s.awaitServer(ctx); err != nil {
 		return err
 	}
 	f := &finding{rows: rows, boxes: s.Boxes}
-	g, gctx := errgroup.WithContext(ctx)
-	g.Go(func() error {
-		if f.boxes != nil && !s.Pool.Shares() {
-			// A later cycle only looks at what this run changed or left open;
-			// what else happens meanwhile is the next run's.
-			return nil
-		}
-		c, err := s.Pool.First(gctx)
-		if err != nil {
-			return err
-		}
-		list, err := c.Overview(gctx)
-		if err != nil {
-			return err
-		}
-		if err := s.StrikeNonexistent(gctx, c, list); err != nil {
-			return err
-		}
-		s.Rep.Level = c.Level().String()
-		f.boxes = make(map[string]*remote.Mailbox, len(list))
-		for i := range list {
-			f.boxes[list[i].Name] = &list[i]
-		}
-		return s.identify(gctx, c, f)
-	})
-	g.Go(func() (err error) {
-		if f.folders, f.skipped, err = s.Store.Survey(gctx, stamps(rows)); err != nil {
-			return err
-		}
-		if f.here, err = (folderProof{s.DB, s.Store, s.Restored}).places(gctx, rows, f.folders); err == nil && !f.movedHere() {
-			s.Ahead.Start(func() map[string]*view.FolderLook { return s.look.LookAhead(ctx, rows, f.folders) })
-		}
-		return err
-	})
-	if err := g.Wait(); err != nil {
+	if err := s.listBoth(ctx, f); err != nil {
 		return err
 	}
-	if err := s.sameAccount(ctx, f); err != nil {
-		return err
-	}
-	if err := s.checkLayout(ctx, f); err != nil {
-		return err
-	}
-	if err := s.secondLook(ctx, f); err != nil {
-		return err
+	for _, check := range []func(context.Context, *finding) error{s.sameAccount, s.checkLayout, s.secondLook} {
+		if err := check(ctx, f); err != nil {
+			return err
+		}
 	}
 	s.Boxes = f.boxes
 	s.listedAfterAll(f.boxes)
-	again, err := s.renames(ctx, f)
-	if err != nil {
+	switch again, err := s.renames(ctx, f); {
+	case err != nil:
 		return err
-	}
-	if again {
+	case again:
 		return s.Survey(ctx)
 	}
 	s.join(f.rows, f.folders, f.boxes)
@@ -125,6 +77,70 @@ func (s *Survey) Survey(ctx context.Context) error {
 	s.quirks.FreezeAside()
 	s.freezeRenaming()
 	return s.countBase(ctx)
+}
+
+// recall reads what the state has of mailboxes, and of what earlier runs left undone.
+func (s *Survey) recall(ctx context.Context) (rows []*state.Mailbox, err error) {
+	if rows, err = s.DB.Mailboxes(ctx); err != nil {
+		return nil, err
+	}
+	if s.Intents, err = s.DB.Intents(ctx); err != nil {
+		return nil, err
+	}
+	if s.Pending, err = s.DB.PendingMailboxes(ctx); err != nil {
+		return nil, err
+	}
+	s.SentYoung, err = s.DB.Young(ctx)
+	return rows, err
+}
+
+// listBoth lists both sides at the same time. Where no folder has another name than the
+// base knows, the folders themselves are read while the server is being asked.
+func (s *Survey) listBoth(ctx context.Context, f *finding) error {
+	g, gctx := errgroup.WithContext(ctx)
+	// A later cycle only looks at what this run changed or left open; what else
+	// happens meanwhile is the next run's.
+	if f.boxes == nil || s.Pool.Shares() {
+		g.Go(func() error { return s.listThere(gctx, f) })
+	}
+	g.Go(func() error {
+		if err := s.listHere(gctx, f); err != nil || f.movedHere() {
+			return err
+		}
+		s.Ahead.Start(func() map[string]*view.FolderLook { return s.look.LookAhead(ctx, f.rows, f.folders) })
+		return nil
+	})
+	return g.Wait()
+}
+
+// listThere lists the mailboxes of the server, with what identifies them.
+func (s *Survey) listThere(ctx context.Context, f *finding) error {
+	c, err := s.Pool.First(ctx)
+	if err != nil {
+		return err
+	}
+	list, err := c.Overview(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.StrikeNonexistent(ctx, c, list); err != nil {
+		return err
+	}
+	s.Rep.Level = c.Level().String()
+	f.boxes = make(map[string]*remote.Mailbox, len(list))
+	for i := range list {
+		f.boxes[list[i].Name] = &list[i]
+	}
+	return s.identify(ctx, c, f)
+}
+
+// listHere lists the folders of the Maildir, and finds those of the base among them.
+func (s *Survey) listHere(ctx context.Context, f *finding) (err error) {
+	if f.folders, f.skipped, err = s.Store.Survey(ctx, stamps(f.rows)); err != nil {
+		return err
+	}
+	f.here, err = (folderProof{s.DB, s.Store, s.Restored}).places(ctx, f.rows, f.folders)
+	return err
 }
 
 // AfterUpload is how long the first look waits after an upload that was cut
