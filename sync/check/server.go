@@ -3,7 +3,6 @@ package check
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"satchel/state"
@@ -32,20 +31,41 @@ func (c *Checker) server(ctx context.Context) error {
 	if err := c.nameless(ctx, client, boxes); err != nil {
 		return err
 	}
-	var reqs []remote.ChangesRequest
 	there := map[string]bool{}
 	for _, b := range boxes {
-		if !b.Selectable || !c.wanted(b.Name) {
-			continue
+		if b.Selectable && c.wanted(b.Name) {
+			there[b.Name] = true
 		}
-		there[b.Name] = true
-		if !slices.ContainsFunc(c.boxes, func(mb *state.Mailbox) bool { return mb.Name == b.Name }) {
-			c.rep.Waiting += 1 + int(b.Status.Messages) // new
+	}
+	if err := c.countUnpaired(ctx, boxes, there); err != nil {
+		return err
+	}
+	doubts, err := c.compareAll(ctx, conn, there)
+	if err != nil {
+		return err
+	}
+	for _, d := range doubts {
+		if err := c.resolve(ctx, conn, d); err != nil {
+			return err
 		}
 	}
 	for _, mb := range c.boxes {
+		if m := c.mends[mb.ID]; m != nil && len(m.altered) > 0 && there[mb.Name] {
+			if err := c.blame(ctx, conn, mb, m); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// countUnpaired counts what the next sync carries over with whole mailboxes: those that
+// are new on the server, and those that it does not have any more.
+func (c *Checker) countUnpaired(ctx context.Context, boxes []remote.Mailbox, there map[string]bool) error {
+	known := map[string]bool{}
+	for _, mb := range c.boxes {
+		known[mb.Name] = true
 		if there[mb.Name] {
-			reqs = append(reqs, remote.ChangesRequest{Mailbox: mb.Name, ReadOnly: true, ListNew: true, MessageIDs: mail.UIDSet{{Start: 1, Stop: mail.MaxUID}}})
 			continue
 		}
 		n, err := c.db.Count(ctx, mb.ID)
@@ -54,13 +74,31 @@ func (c *Checker) server(ctx context.Context) error {
 		}
 		c.rep.Waiting += n
 	}
-	var doubts []*doubt
+	for _, b := range boxes {
+		if there[b.Name] && !known[b.Name] {
+			c.rep.Waiting += 1 + int(b.Status.Messages)
+		}
+	}
+	return nil
+}
+
+// compareAll compares the mailboxes that are on the server, and returns what only content
+// decides.
+func (c *Checker) compareAll(ctx context.Context, conn *remote.Conn, there map[string]bool) (doubts []*doubt, err error) {
+	var reqs []remote.ChangesRequest
+	of := map[string]*state.Mailbox{}
+	for _, mb := range c.boxes {
+		if there[mb.Name] {
+			of[mb.Name] = mb
+			reqs = append(reqs, remote.ChangesRequest{Mailbox: mb.Name, ReadOnly: true, ListNew: true, MessageIDs: mail.UIDSet{{Start: 1, Stop: mail.MaxUID}}})
+		}
+	}
 	err = conn.Changes(ctx, reqs, func(ch *remote.Changes) error {
-		i := slices.IndexFunc(c.boxes, func(mb *state.Mailbox) bool { return mb.Name == ch.Mailbox })
-		if i < 0 {
+		mb := of[ch.Mailbox]
+		if mb == nil {
 			return nil
 		}
-		d := &doubt{mb: c.boxes[i], validity: ch.Cursor.UIDValidity}
+		d := &doubt{mb: mb, validity: ch.Cursor.UIDValidity}
 		if err := c.compare(ctx, d, ch); err != nil {
 			return err
 		}
@@ -69,17 +107,7 @@ func (c *Checker) server(ctx context.Context) error {
 		}
 		return nil
 	})
-	for _, d := range doubts {
-		if err == nil {
-			err = c.resolve(ctx, conn, d)
-		}
-	}
-	for _, mb := range c.boxes {
-		if m := c.mends[mb.ID]; err == nil && m != nil && len(m.altered) > 0 && there[mb.Name] {
-			err = c.blame(ctx, conn, mb, m)
-		}
-	}
-	return err
+	return doubts, err
 }
 
 // nameless names what cannot be compared for want of a name: mailboxes of the
