@@ -3,6 +3,7 @@ package sync
 import (
 	"context"
 	"maps"
+	"time"
 
 	"satchel/state"
 	"satchel/sync/plan"
@@ -14,54 +15,7 @@ import (
 // all of it), a stamp to what the folder looked like, when nothing seen there
 // waits. What this cycle itself changed is confirmed by the next one.
 func (s *session) commitCursors(ctx context.Context, p *plan.Plan) error {
-	var changed []*view.Mailbox
-	unknown, nameless := s.survey.UnknownFolders(), s.nameless()
-	for _, name := range s.Names {
-		mb := s.Mailboxes[name]
-		if mb.Row == nil || mb.Frozen() {
-			continue
-		}
-		before := *mb.Row
-		if mb.Remote != nil && mb.Remote.MailboxID != "" {
-			mb.Row.MailboxID = mb.Remote.MailboxID
-		}
-		if ch := mb.Changes; ch != nil {
-			switch seen := ch.Cursor.HighestModSeq; {
-			case !mb.HoldCursor && !p.HoldsRemote(name):
-				mb.Row.Cursor = ch.Cursor
-				if !s.Windowed(mb) {
-					mb.Remote.Status = ch.Cursor
-				}
-			case seen > 0 && seen < mb.Row.Cursor.HighestModSeq && ch.Cursor.UIDValidity == mb.Row.Cursor.UIDValidity:
-				mb.Row.Cursor.HighestModSeq = seen // the flags that were taken over are those of then
-			}
-			s.quirks.LearnPermanent(mb)
-			if ch.MailboxID != "" {
-				mb.Row.MailboxID = ch.MailboxID
-			}
-		}
-		switch {
-		case mb.Listing != nil && !mb.Table.Unread:
-			mb.Row.Letters = mb.Table.Use.Encode()
-		case mb.Given != nil:
-			mb.Row.Letters = mb.Given.Encode()
-		}
-		settled := !mb.HoldStamp && !p.HoldsLocal(name)
-		if mb.Listing != nil && settled && !mb.LocalDirty {
-			st := mb.Listing.Stamp
-			mb.Row.Files, mb.Row.Names = 0, 0
-			if mb.Expected != nil {
-				mb.Row.Files, mb.Row.Names = mb.Expected.Files+1, mb.Expected.Sum
-			}
-			mb.Row.DirMTime, mb.Row.CurMTime, mb.Row.NewMTime, mb.Row.Inode = st.Dir, st.Cur, st.New, st.Inode
-		}
-		if mb.Overtaken || mb.Folder != nil && mb.Folder.Hides || s.SayAgain && name == "INBOX" || s.survey.HoldsAny(name, unknown) || nameless[mb.Row.ID] {
-			mb.Row.DirMTime = 0
-		}
-		if *mb.Row != before {
-			changed = append(changed, mb)
-		}
-	}
+	changed := s.moveCursors(p)
 	s.holdWindows(p)
 	s.AddConflicts(p.Conflicts)
 	s.noteUnheld(p)
@@ -70,10 +24,10 @@ func (s *session) commitCursors(ctx context.Context, p *plan.Plan) error {
 		return nil
 	}
 	now := s.Now()
-	var fresh []string
-	err := s.DB.Update(context.WithoutCancel(ctx), func(tx *state.Tx) error {
-		for _, mb := range changed {
-			if err := tx.PutMailbox(mb.Row); err != nil {
+	fresh := []string{} // no null in JSON
+	err := s.DB.Update(context.WithoutCancel(ctx), func(tx *state.Tx) (err error) {
+		for _, row := range changed {
+			if err := tx.PutMailbox(row); err != nil {
 				return err
 			}
 		}
@@ -83,20 +37,93 @@ func (s *session) commitCursors(ctx context.Context, p *plan.Plan) error {
 				return err
 			}
 		}
-		for _, n := range s.Rep.Notices {
-			is, err := tx.Notice(n, now)
-			if err != nil {
-				return err
-			}
-			if is || s.Said[n] {
-				fresh = append(fresh, n)
-				s.Said[n] = true
-			}
-		}
-		return nil
+		fresh, err = s.sayOnce(tx, now)
+		return err
 	})
-	s.Rep.Notices = append([]string{}, fresh...)
+	s.Rep.Notices = fresh
 	return err
+}
+
+// moveCursors moves cursors and stamps in memory, and returns the rows that changed.
+func (s *session) moveCursors(p *plan.Plan) (changed []*state.Mailbox) {
+	unknown, nameless := s.survey.UnknownFolders(), s.nameless()
+	for _, name := range s.Names {
+		mb := s.Mailboxes[name]
+		if mb.Row == nil || mb.Frozen() {
+			continue
+		}
+		before := *mb.Row
+		s.moveCursor(mb, mb.HoldCursor || p.HoldsRemote(name))
+		switch {
+		case mb.Listing != nil && !mb.Table.Unread:
+			mb.Row.Letters = mb.Table.Use.Encode()
+		case mb.Given != nil:
+			mb.Row.Letters = mb.Given.Encode()
+		}
+		if mb.Listing != nil && !mb.LocalDirty && !mb.HoldStamp && !p.HoldsLocal(name) {
+			moveStamp(mb)
+		}
+		if mb.Overtaken || mb.Folder != nil && mb.Folder.Hides || s.SayAgain && name == "INBOX" || s.survey.HoldsAny(name, unknown) || nameless[mb.Row.ID] {
+			mb.Row.DirMTime = 0 // it is looked at again, however it looks
+		}
+		if *mb.Row != before {
+			changed = append(changed, mb.Row)
+		}
+	}
+	return changed
+}
+
+// moveCursor takes over what the server said of a mailbox. One that is held stays where
+// it is, unless the server is behind it.
+func (s *session) moveCursor(mb *view.Mailbox, held bool) {
+	if mb.Remote != nil && mb.Remote.MailboxID != "" {
+		mb.Row.MailboxID = mb.Remote.MailboxID
+	}
+	ch := mb.Changes
+	if ch == nil {
+		return
+	}
+	switch seen := ch.Cursor.HighestModSeq; {
+	case !held:
+		mb.Row.Cursor = ch.Cursor
+		if !s.Windowed(mb) {
+			mb.Remote.Status = ch.Cursor
+		}
+	case seen > 0 && seen < mb.Row.Cursor.HighestModSeq && ch.Cursor.UIDValidity == mb.Row.Cursor.UIDValidity:
+		mb.Row.Cursor.HighestModSeq = seen // the flags that were taken over are those of then
+	}
+	s.quirks.LearnPermanent(mb)
+	if ch.MailboxID != "" {
+		mb.Row.MailboxID = ch.MailboxID
+	}
+}
+
+// moveStamp takes over what a folder looked like, and the files that it holds if only
+// this run changes it.
+func moveStamp(mb *view.Mailbox) {
+	st := mb.Listing.Stamp
+	mb.Row.DirMTime, mb.Row.CurMTime, mb.Row.NewMTime, mb.Row.Inode = st.Dir, st.Cur, st.New, st.Inode
+	mb.Row.Files, mb.Row.Names = 0, 0
+	if mb.Expected != nil {
+		mb.Row.Files, mb.Row.Names = mb.Expected.Files+1, mb.Expected.Sum
+	}
+}
+
+// sayOnce returns the notices that are new, or that this run said before, and remembers
+// them.
+func (s *session) sayOnce(tx *state.Tx, now time.Time) (fresh []string, err error) {
+	fresh = []string{}
+	for _, n := range s.Rep.Notices {
+		is, err := tx.Notice(n, now)
+		if err != nil {
+			return fresh, err
+		}
+		if is || s.Said[n] {
+			fresh = append(fresh, n)
+			s.Said[n] = true
+		}
+	}
+	return fresh, nil
 }
 
 // nameless returns the mailboxes with a row that names no file: it has to be looked for
