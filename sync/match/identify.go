@@ -12,6 +12,7 @@ import (
 	"satchel/sync/mail"
 	"satchel/sync/quirk"
 	"satchel/sync/remote"
+	"satchel/sync/run"
 	"satchel/sync/view"
 )
 
@@ -157,56 +158,16 @@ func (s *Match) probe(ctx context.Context, suspects []*unidentified, where func(
 	if len(suspects) == 0 {
 		return nil
 	}
-	reqs := map[string]*remote.ProbeRequest{}
-	var order []string
-	at := map[string]map[mail.UID]*unidentified{}
-	for _, sus := range suspects {
-		name := sus.m.Item.Remote.Mailbox
-		r := reqs[name]
-		if r == nil {
-			r = &remote.ProbeRequest{Mailbox: name, UIDValidity: s.Mailboxes[name].Changes.Cursor.UIDValidity}
-			reqs[name] = r
-			at[name] = map[mail.UID]*unidentified{}
-			order = append(order, name)
-		}
-		off, n := where(sus.m.Item.Size)
-		r.Items = append(r.Items, remote.ProbeItem{UID: sus.m.UID, Offset: off, Length: n})
-		at[name][sus.m.UID] = sus
-	}
 	c, err := s.Pool.First(ctx)
 	if err != nil {
 		return err
 	}
-	list := make([]remote.ProbeRequest, 0, len(order))
-	for _, name := range order {
-		list = append(list, *reqs[name])
-	}
-	failed, err := c.Probe(ctx, list, func(mailbox string, p remote.Probe) error {
-		sus := at[mailbox][p.UID]
-		if sus == nil {
-			return nil
+	reqs, at := s.partsOf(suspects, where)
+	failed, err := c.Probe(ctx, reqs, func(mailbox string, p remote.Probe) error {
+		if sus := at[mailbox][p.UID]; sus != nil {
+			delete(at[mailbox], p.UID) // once, should the server answer twice
+			s.strikeOut(ctx, sus, where, p)
 		}
-		delete(at[mailbox], p.UID) // once, should the server answer twice
-		id := view.Bare(p.MessageID)
-		sus.noID = id == ""
-		sus.left = slices.DeleteFunc(slices.Clone(sus.left), func(c *view.Message) bool {
-			if !c.OnDisk() {
-				return false // its digest will tell
-			}
-			shows, err := s.shows(ctx, c, sus, where, id, p.Part)
-			if errors.Is(err, mail.ErrGone) && !c.Digest().IsZero() {
-				// Somebody gave it another name meanwhile; its digest is known.
-				sus.deep = true
-				return false
-			}
-			sus.unsure = sus.unsure || err != nil
-			if shows == unknown {
-				sus.doubt(c)
-			}
-			// No form of the file leads to what the server had.
-			sus.deep = sus.deep || shows != no && c.Row != nil && view.FormOf(c.Content, c.Row) == mail.FormApart
-			return shows == no
-		})
 		return nil
 	})
 	for _, unanswered := range at {
@@ -219,6 +180,49 @@ func (s *Match) probe(ctx context.Context, suspects []*unidentified, where func(
 		s.Log.Warn("probe failed", "mailboxes", len(failed), "mailbox", name, "err", failed[name])
 	}
 	return err
+}
+
+// partsOf asks for the part of each suspect that is there; at finds them again.
+func (s *Match) partsOf(suspects []*unidentified, where func(int64) (off, n int64)) (reqs []remote.ProbeRequest, at view.ByUID[*unidentified]) {
+	at = view.ByUID[*unidentified]{}
+	of := map[string]int{} // the place of a mailbox in reqs
+	for _, sus := range suspects {
+		mb := s.Mailboxes[sus.m.Item.Remote.Mailbox]
+		if at[mb.Name] == nil {
+			of[mb.Name] = len(reqs)
+			reqs = append(reqs, remote.ProbeRequest{Mailbox: mb.Name, UIDValidity: s.Validity(mb)})
+		}
+		off, n := where(sus.m.Item.Size)
+		r := &reqs[of[mb.Name]]
+		r.Items = append(r.Items, remote.ProbeItem{UID: sus.m.UID, Offset: off, Length: n})
+		at.Put(mb.Name, sus.m.UID, sus)
+	}
+	return reqs, at
+}
+
+// strikeOut leaves those of the candidates whose files have what p shows, or of which
+// that cannot be said.
+func (s *Match) strikeOut(ctx context.Context, sus *unidentified, where func(int64) (off, n int64), p remote.Probe) {
+	id := view.Bare(p.MessageID)
+	sus.noID = id == ""
+	sus.left = slices.DeleteFunc(slices.Clone(sus.left), func(c *view.Message) bool {
+		if !c.OnDisk() {
+			return false // its digest will tell
+		}
+		shows, err := s.shows(ctx, c, sus, where, id, p.Part)
+		if errors.Is(err, mail.ErrGone) && !c.Digest().IsZero() {
+			// Somebody gave it another name meanwhile; its digest is known.
+			sus.deep = true
+			return false
+		}
+		sus.unsure = sus.unsure || err != nil
+		if shows == unknown {
+			sus.doubt(c)
+		}
+		// No form of the file leads to what the server had.
+		sus.deep = sus.deep || shows != no && c.Row != nil && view.FormOf(c.Content, c.Row) == mail.FormApart
+		return shows == no
+	})
 }
 
 // evidence is what a look at something says.
@@ -292,20 +296,16 @@ func (s *Match) identifyWhole(ctx context.Context, suspects []*unidentified) err
 	if len(suspects) == 0 {
 		return nil
 	}
-	at := map[string]map[mail.UID]*unidentified{}
+	at := view.ByUID[*unidentified]{}
 	for _, sus := range suspects {
-		name := sus.m.Item.Remote.Mailbox
-		if at[name] == nil {
-			at[name] = map[mail.UID]*unidentified{}
-		}
-		at[name][sus.m.UID] = sus
+		at.Put(sus.m.Item.Remote.Mailbox, sus.m.UID, sus)
 	}
 	c, err := s.Pool.First(ctx)
 	if err != nil {
 		return err
 	}
 	for range 2 { // servers leave messages out, and send them when asked again
-		list := s.wholeRequests(at)
+		list := run.Bodies(s.Run, at)
 		if len(list) == 0 {
 			return nil
 		}
@@ -338,26 +338,9 @@ func (s *Match) identifyWhole(ctx context.Context, suspects []*unidentified) err
 	return nil
 }
 
-// wholeRequests asks for the messages that are still open.
-func (s *Match) wholeRequests(open map[string]map[mail.UID]*unidentified) []remote.BodyRequest {
-	var list []remote.BodyRequest
-	for _, name := range s.Names {
-		if len(open[name]) == 0 {
-			continue
-		}
-		r := remote.BodyRequest{Mailbox: name, UIDValidity: s.Mailboxes[name].Changes.Cursor.UIDValidity}
-		for uid := range open[name] {
-			r.UIDs = append(r.UIDs, uid)
-		}
-		slices.Sort(r.UIDs)
-		list = append(list, r)
-	}
-	return list
-}
-
 // unproven leaves mailboxes alone in which a message may be one that is here,
 // and the server does not send it: taken for another, it would become two.
-func (s *Match) unproven(open map[string]map[mail.UID]*unidentified) {
+func (s *Match) unproven(open view.ByUID[*unidentified]) {
 	for name, suspects := range open {
 		for _, sus := range suspects {
 			sus.unsure = true

@@ -1,6 +1,7 @@
 package match
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -34,10 +35,7 @@ func (s *Match) MatchRemote(ctx context.Context) error {
 		return nil
 	}
 	slices.SortFunc(s.NewRemote, func(a, b *view.Message) int {
-		if c := strings.Compare(a.Item.Remote.Mailbox, b.Item.Remote.Mailbox); c != 0 {
-			return c
-		}
-		return int(int64(a.UID) - int64(b.UID))
+		return cmp.Or(strings.Compare(a.Item.Remote.Mailbox, b.Item.Remote.Mailbox), cmp.Compare(a.UID, b.UID))
 	})
 	if err := s.findUIDGaps(ctx); err != nil {
 		return err
@@ -53,17 +51,7 @@ func (s *Match) MatchRemote(ctx context.Context) error {
 	for _, sus := range suspects {
 		s.proven[sus.digest] = append(s.proven[sus.digest], sus.m)
 	}
-	PutFirst(suspects, (*unidentified).meetsAtDate)
-	PutFirst(suspects, (*unidentified).meetsAlike)
-	// Originals of emulated moves are found first, then their copies, then others. Of
-	// those, messages that stayed in their mailbox go first, or they would lose
-	// their rows to copies elsewhere, and ahead of these the ones that have their UIDs.
-	for _, is := range []func(m, n *view.Message) bool{s.stayed, s.keptUID} {
-		PutFirst(suspects, func(sus *unidentified) bool {
-			return slices.ContainsFunc(sus.candidates, func(c *view.Message) bool { return c.Row != nil && is(c, sus.m) })
-		})
-	}
-	PutFirst(suspects, s.awaited)
+	s.rank(suspects)
 	if err := s.followMovedSources(ctx, suspects); err != nil {
 		return err
 	}
@@ -90,6 +78,21 @@ func (s *Match) MatchRemote(ctx context.Context) error {
 	s.NewRemote = slices.DeleteFunc(s.NewRemote, func(m *view.Message) bool { return m.Done })
 	s.NewLocal = slices.DeleteFunc(s.NewLocal, func(m *view.Message) bool { return m.Done })
 	return nil
+}
+
+// rank says which of the messages are given what they may be first: originals of emulated
+// moves, then their copies, then others. Of those, messages that stayed in their mailbox
+// go first, or they would lose their rows to copies elsewhere, and ahead of these the ones
+// that have their UIDs.
+func (s *Match) rank(suspects []*unidentified) {
+	PutFirst(suspects, (*unidentified).meetsAtDate)
+	PutFirst(suspects, (*unidentified).meetsAlike)
+	for _, is := range []func(m, n *view.Message) bool{s.stayed, s.keptUID} {
+		PutFirst(suspects, func(sus *unidentified) bool {
+			return slices.ContainsFunc(sus.candidates, func(c *view.Message) bool { return c.Row != nil && is(c, sus.m) })
+		})
+	}
+	PutFirst(suspects, s.awaited)
 }
 
 // meetsAlike reports whether a new file has the content, the date and the flags of the

@@ -15,23 +15,7 @@ import (
 // messages that vanished from elsewhere, by the server's own identity any
 // message at all.
 func (s *Match) unidentifiedMessages(ctx context.Context) ([]*unidentified, error) {
-	vanished := map[int64][]*view.Message{}
-	for _, m := range s.Messages {
-		if m.Item.Remote.State == plan.Removed && !s.Trashed(m) && !s.WaitsForExpunge(m) && (m.OnDisk() || s.LocalIncomplete || !m.NotHeld() || s.HiddenFile(m.Row.Base, m.Row.DiskSize) != "" || s.needsWhole(m)) {
-			vanished[m.Row.Size] = append(vanished[m.Row.Size], m)
-		}
-	}
-	newHere := map[string]map[int64][]*view.Message{}
-	for _, f := range s.NewLocal {
-		in := newHere[f.File.Folder]
-		if in == nil {
-			in = map[int64][]*view.Message{}
-			newHere[f.File.Folder] = in
-		}
-		for _, n := range f.Content.Sizes() {
-			in[n] = append(in[n], f)
-		}
-	}
+	vanished, newHere := s.vanishedBySize(), s.newFilesBySize()
 	same, err := s.sameIdentity(ctx)
 	if err != nil {
 		return nil, err
@@ -45,57 +29,95 @@ func (s *Match) unidentifiedMessages(ctx context.Context) ([]*unidentified, erro
 		if !m.HasMeta {
 			continue
 		}
-		if m.Replaces != 0 {
-			// It was here before, so it is nothing that moved.
-			if c := same[m.EmailID]; len(c) > 0 {
-				list = append(list, &unidentified{m: m, candidates: c})
-			}
-			continue
+		candidates := same[m.EmailID]
+		if m.Replaces == 0 { // else it was here before, so it is nothing that moved
+			candidates = s.candidatesFor(m, vanished[m.Item.Size], newHere[m.Item.Remote.Mailbox][m.Item.Size], candidates)
 		}
-		sus := &unidentified{m: m, candidates: slices.Clone(newHere[m.Item.Remote.Mailbox][m.Item.Size])}
-		for _, v := range vanished[m.Item.Size] {
-			// Another identity is no proof of another message: what an interrupted
-			// run uploaded again has a new one, and so has what is in a mailbox
-			// that was made anew.
-			if m.EmailID == "" || v.Row.EmailID == "" || m.EmailID == v.Row.EmailID || v.UIDVoid || s.wasUploading(v.Row.Digest) || s.StartsAnew(m) {
-				sus.candidates = append(sus.candidates, v)
-			}
-		}
-		for _, i := range s.Intents {
-			var c *view.Message
-			switch i.Kind {
-			case state.IntentAppend:
-				c = s.intended(i)
-			case state.IntentRemoteMove, state.IntentTrash:
-				c = s.movedHalfway(i, m)
-				if c == nil && s.sourceFound[i] && i.Mailbox == m.Item.Remote.Mailbox && s.after(i, m) {
-					c = s.Messages[i.Message]
-				}
-			}
-			if c != nil && c.MayHave(m.Item.Size) && !slices.Contains(sus.candidates, c) {
-				sus.candidates = append(sus.candidates, c)
-			}
-		}
-		for _, i := range s.maybeSourceOf[m] {
-			if c := s.Messages[i.Message]; !slices.Contains(sus.candidates, c) {
-				sus.candidates = append(sus.candidates, c)
-			}
-		}
-		if m.EmailID != "" {
-			for _, c := range same[m.EmailID] {
-				if !slices.Contains(sus.candidates, c) {
-					sus.candidates = append(sus.candidates, c)
-				}
-			}
-		}
-		if len(sus.candidates) > 0 {
-			list = append(list, sus)
+		if len(candidates) > 0 {
+			list = append(list, &unidentified{m: m, candidates: candidates})
 		}
 	}
 	if list, err = s.unidentifiedCopies(ctx, list); err != nil {
 		return nil, err
 	}
 	return s.byEstimate(s.unidentifiedUploads(list)), nil
+}
+
+// vanishedBySize returns the messages that the server has no more where they were, and
+// that are on disk, or may be, or are to be recognised all the same.
+func (s *Match) vanishedBySize() map[int64][]*view.Message {
+	vanished := map[int64][]*view.Message{}
+	for _, m := range s.Messages {
+		if m.Item.Remote.State == plan.Removed && !s.Trashed(m) && !s.WaitsForExpunge(m) && (m.OnDisk() || s.LocalIncomplete || !m.NotHeld() || s.HiddenFile(m.Row.Base, m.Row.DiskSize) != "" || s.needsWhole(m)) {
+			vanished[m.Row.Size] = append(vanished[m.Row.Size], m)
+		}
+	}
+	return vanished
+}
+
+// newFilesBySize returns the new files of each mailbox, by the sizes that they may have
+// on the server.
+func (s *Match) newFilesBySize() map[string]map[int64][]*view.Message {
+	files := map[string]map[int64][]*view.Message{}
+	for _, f := range s.NewLocal {
+		in := files[f.File.Folder]
+		if in == nil {
+			in = map[int64][]*view.Message{}
+			files[f.File.Folder] = in
+		}
+		for _, n := range f.Content.Sizes() {
+			in[n] = append(in[n], f)
+		}
+	}
+	return files
+}
+
+// candidatesFor returns what m may be: of the messages of its size that vanished, the new
+// files of its size in its mailbox, what the journal announced, and what has its identity.
+func (s *Match) candidatesFor(m *view.Message, vanished, newHere, same []*view.Message) []*view.Message {
+	list := slices.Clone(newHere)
+	for _, v := range vanished {
+		// Another identity is no proof of another message: what an interrupted
+		// run uploaded again has a new one, and so has what is in a mailbox
+		// that was made anew.
+		if m.EmailID == "" || v.Row.EmailID == "" || m.EmailID == v.Row.EmailID || v.UIDVoid || s.wasUploading(v.Row.Digest) || s.StartsAnew(m) {
+			list = append(list, v)
+		}
+	}
+	add := func(c *view.Message) {
+		if !slices.Contains(list, c) {
+			list = append(list, c)
+		}
+	}
+	for _, i := range s.Intents {
+		if c := s.announcedAs(i, m); c != nil && c.MayHave(m.Item.Size) {
+			add(c)
+		}
+	}
+	for _, i := range s.maybeSourceOf[m] {
+		add(s.Messages[i.Message])
+	}
+	for _, c := range same {
+		add(c)
+	}
+	return list
+}
+
+// announcedAs returns the message that m may be by the journal: what was sent or moved
+// to its mailbox. Nil if there is none.
+func (s *Match) announcedAs(i *state.Intent, m *view.Message) *view.Message {
+	switch i.Kind {
+	case state.IntentAppend:
+		return s.intended(i)
+	case state.IntentRemoteMove, state.IntentTrash:
+		if c := s.movedHalfway(i, m); c != nil {
+			return c
+		}
+		if s.sourceFound[i] && i.Mailbox == m.Item.Remote.Mailbox && s.after(i, m) {
+			return s.Messages[i.Message]
+		}
+	}
+	return nil
 }
 
 // unidentifiedUploads takes into account servers that tell a wrong RFC822.SIZE: an
