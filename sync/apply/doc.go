@@ -1,9 +1,9 @@
 // Package apply carries out a plan. It decides nothing: where a precondition does
 // not hold any more, it leaves the operation to the next cycle.
 //
-// Start with [Apply.Apply]: mailboxes are made, names show their keywords, what
-// already agrees is written (base.go); then changes and, when all of these are
-// done, removals. Within a stage the Maildir's operations run in one lane
+// Start with [Apply.Apply]: what was found out about dead runs is written (resolve.go),
+// mailboxes are made, names show their keywords, what already agrees is written
+// (base.go); then changes and, when all of these are done, removals. Within a stage the Maildir's operations run in one lane
 // (local.go), the server's on the pool of connections (remote.go, upload.go,
 // download.go), and deliveries through one goroutine that forms batches
 // (fetch.go).

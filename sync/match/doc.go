@@ -15,7 +15,7 @@
 //
 //	rank  a new message of the server is                         by
 //	1     the copy of an emulated move, or its original          emulatedmove.go, sourcemoved.go
-//	2     an upload or a copy that the journal announced there   assign.go
+//	2     an upload or a copy that the journal announced there   announced.go
 //	3     a new file of that content in the same mailbox         assign.go
 //	4     a message that vanished elsewhere: it moved            assign.go, uidgaps.go
 //	5     one that a side altered (other line ends, other words) alike.go
