@@ -3,12 +3,10 @@ package maildir
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"time"
 
 	"satchel/sync/mail"
 )
@@ -42,21 +40,6 @@ type Content struct {
 	MessageID    string // of the first Message-ID field; "" when there is none
 }
 
-// identify tells what identifies the message, of which so many bytes are
-// housekeeping lines; bare reads it without these.
-func (c *Content) identify(housekeeping int64, bare func() (mail.Digest, int64, error)) (err error) {
-	c.Housekeeping = housekeeping
-	switch {
-	case housekeeping > 0:
-		c.Essence, c.EssenceSize, err = bare()
-	case !c.TidyDigest.IsZero():
-		c.Essence, c.EssenceSize = c.TidyDigest, c.TidySize
-	default:
-		c.Essence, c.EssenceSize = c.Digest, c.Size
-	}
-	return err
-}
-
 // open opens a message. It returns ErrGone when nothing has this name, and
 // ErrLink, ErrNotRegular or ErrForeign for what is no message: a link may lead
 // to what nobody wants to send, and a fifo could block for ever.
@@ -85,76 +68,6 @@ func (s *Store) open(op string, f File) (Handle, Info, error) {
 		return nil, Info{}, failed(op, f.Folder, mail.KindMessage, errors.Join(err, h.Close()))
 	}
 	return h, i, nil
-}
-
-// Inspect reads a message and tells what is in it, in one pass and without
-// holding it in memory. It returns ErrGone when the name is not there.
-func (s *Store) Inspect(ctx context.Context, f File) (c Content, err error) {
-	h, i, err := s.open("read", f)
-	if err != nil {
-		return Content{}, err
-	}
-	defer func() { err = errors.Join(err, h.Close()) }()
-	buf := s.buffer()
-	defer s.release(buf)
-	// The lower half is read into, the upper half takes the lines with CRLF.
-	in := (*buf)[:bufferSize/4]
-	out := (*buf)[bufferSize/4:]
-
-	raw, conv := sha256.New(), sha256.New()
-	var head headScanner
-	header := mail.NewEssence(io.Discard)
-	var lf int64
-	var last byte
-	hasCRLF := false
-	var ends lineEnds
-	for {
-		if err := ctx.Err(); err != nil {
-			return Content{}, err
-		}
-		n, err := h.Read(in)
-		p := in[:n]
-		if n > 0 {
-			_, _ = raw.Write(p) // a hash never fails
-			ends.write(p)
-			head.write(p)
-			if !header.InBody() {
-				_, _ = header.Write(p) // nor does io.Discard
-			}
-			hasCRLF = hasCRLF || last == '\r' && p[0] == '\n' || bytes.Contains(p, []byte("\r\n"))
-			last = p[n-1]
-			if !hasCRLF {
-				lf += int64(bytes.Count(p, []byte{'\n'}))
-				_, _ = conv.Write(appendCRLF(out[:0], p))
-			}
-			c.DiskSize += int64(n)
-		}
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return Content{}, failed("read "+f.String()+" in", f.Folder, mail.KindMessage, err)
-		}
-	}
-	raw.Sum(c.RawDigest[:0])
-	c.Form, c.Size, c.Digest = mail.FormRaw, c.DiskSize, c.RawDigest
-	if lf > 0 && !hasCRLF {
-		c.Form, c.Size = mail.FormLF, c.DiskSize+lf
-		conv.Sum(c.Digest[:0])
-	}
-	if last == '\r' || hasCRLF && ends.broken {
-		if err := s.inspectTidy(ctx, f, &c); err != nil {
-			return Content{}, err
-		}
-	}
-	_ = header.Close() // it writes to io.Discard
-	if err := c.identify(header.Housekeeping(), func() (mail.Digest, int64, error) { return s.digestOf(ctx, f, mail.FormBare) }); err != nil {
-		return Content{}, err
-	}
-	c.ModTime = mail.DateOf(time.Unix(0, i.ModTime))
-	c.Inode = i.Inode
-	c.MessageID = head.messageID()
-	return c, nil
 }
 
 // Likeness reads the first n bytes of a file, as many as the message has, for what may
