@@ -3,13 +3,10 @@ package faultfs
 import (
 	"crypto/sha256"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync"
 	"time"
 
@@ -286,110 +283,4 @@ func (d *Disk) Pending() []string {
 		all = append(all, c.what)
 	}
 	return all
-}
-
-// Crash takes the folder back to what is durable and returns how many changes
-// of names were lost. With rng, a random part of what is not durable is kept:
-// changes of names one by one, contents as they are, torn, or not at all.
-func (d *Disk) Crash(rng *rand.Rand) (lost int, err error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for _, c := range d.pending {
-		if rng != nil && rng.IntN(2) == 0 {
-			c.apply()
-		} else {
-			lost++
-		}
-	}
-	d.pending = nil
-	if rng != nil {
-		d.walk(d.root, d.tree, func(path string, n *node) {
-			if n.dir || n.clean {
-				return
-			}
-			b, rerr := os.ReadFile(path)
-			if rerr != nil {
-				return
-			}
-			switch rng.IntN(3) {
-			case 0:
-				n.content = b
-			case 1:
-				n.content = b[:len(b)/2]
-			}
-		})
-	}
-	// Every file that has a name now goes aside, and is given back under
-	// the names that are durable.
-	aside, err := os.MkdirTemp(filepath.Dir(d.root), ".crash-")
-	if err != nil {
-		return lost, err
-	}
-	defer func() { _ = os.RemoveAll(aside) }()
-	parked := map[*node]string{}
-	var dirs []string
-	d.walk(d.root, d.tree, func(path string, n *node) {
-		if n.dir {
-			dirs = append(dirs, path)
-			return
-		}
-		if parked[n] == "" {
-			parked[n] = filepath.Join(aside, fmt.Sprint(len(parked)))
-			err = firstOf(err, os.Rename(path, parked[n]))
-		} else {
-			err = firstOf(err, os.Remove(path))
-		}
-	})
-	if err != nil {
-		return lost, err
-	}
-	// Directories that did not survive go, those that must come back come;
-	// all others keep their inode.
-	slices.SortFunc(dirs, func(a, b string) int { return len(b) - len(a) })
-	survivors := map[string]*node{}
-	var want func(string, *node)
-	want = func(path string, n *node) {
-		if n.dir {
-			survivors[path] = n
-			for name, c := range n.safe {
-				want(filepath.Join(path, name), c)
-			}
-		}
-	}
-	want(d.root, d.tree)
-	for _, p := range dirs {
-		if survivors[p] != d.find(p) {
-			_ = os.Remove(p)
-		}
-	}
-	return lost, d.restore(d.root, d.tree, parked)
-}
-
-func firstOf(a, b error) error {
-	if a != nil {
-		return a
-	}
-	return b
-}
-
-func (d *Disk) restore(path string, n *node, parked map[*node]string) error {
-	if !n.dir {
-		if at := parked[n]; at != "" && n.clean {
-			return os.Link(at, path)
-		}
-		if err := os.WriteFile(path, n.content, n.perm); err != nil {
-			return err
-		}
-		parked[n], n.clean = path, true // a second name leads to the same file
-		return os.Chtimes(path, time.Time{}, n.mtime)
-	}
-	if err := os.Mkdir(path, n.perm); err != nil && !os.IsExist(err) {
-		return err
-	}
-	for name, c := range n.safe {
-		if err := d.restore(filepath.Join(path, name), c, parked); err != nil {
-			return err
-		}
-	}
-	return os.Chtimes(path, time.Time{}, n.mtime)
 }
