@@ -18,10 +18,36 @@ import (
 // Engine turns a into what the engine wants. It reads the certificates and
 // looks at the password file, but asks nobody for the password yet.
 func (a Account) Engine(stateDir string) (mailsync.Account, error) {
+	out := a.plain(stateDir)
+	if len(a.sources()) > 0 {
+		a.credentials(&out)
+	}
+	if a.PasswordFile != "" {
+		if err := a.checkPasswordFile(); err != nil {
+			return mailsync.Account{}, err
+		}
+	}
+	var err error
+	if a.TLSCert != "" {
+		if out.Certificate, err = a.certificate(); err != nil {
+			return mailsync.Account{}, err
+		}
+	}
+	if a.TLSCA != "" {
+		if out.TLSCA, err = a.authority(); err != nil {
+			return mailsync.Account{}, err
+		}
+	}
+	return out, nil
+}
+
+// plain is what the file says, without what must be read or asked for elsewhere.
+func (a Account) plain(stateDir string) mailsync.Account {
 	out := mailsync.Account{
 		Name:           a.Name,
 		Host:           a.Host,
 		Port:           a.Port,
+		TLS:            a.tlsMode(),
 		TLSFingerprint: a.TLSFingerprint,
 		AllowCleartext: a.AllowCleartext,
 		User:           a.User,
@@ -31,6 +57,10 @@ func (a Account) Engine(stateDir string) (mailsync.Account, error) {
 		Connections:    a.Connections,
 		Compress:       remote.Compression(a.Compress),
 		Maildir:        a.Maildir,
+		Layout:         a.layout(),
+		UTF7Folders:    a.FolderNames == "utf-7",
+		Separator:      a.Separator,
+		Folders:        a.Folders,
 		Include:        a.Include,
 		Exclude:        a.Exclude,
 		NoFsync:        !a.Fsync,
@@ -39,9 +69,6 @@ func (a Account) Engine(stateDir string) (mailsync.Account, error) {
 		Direction:      mailsync.Direction(a.Direction),
 		MaxDeletePct:   a.MaxDeletePercent,
 		StateDir:       stateDir,
-	}
-	if len(a.sources()) > 0 {
-		a.credentials(&out)
 	}
 	if a.UndoDays == 0 {
 		out.UndoDays = -1 // to the engine, zero is "not said"
@@ -52,39 +79,20 @@ func (a Account) Engine(stateDir string) (mailsync.Account, error) {
 	if a.Level != "auto" {
 		out.Level = mailsync.Level(a.Level)
 	}
+	return out
+}
+
+// tlsMode is the word of the file; empty where it has none.
+func (a Account) tlsMode() remote.TLSMode {
 	switch a.TLS {
 	case "implicit":
-		out.TLS = remote.TLSImplicit
+		return remote.TLSImplicit
 	case "starttls":
-		out.TLS = remote.TLSStart
+		return remote.TLSStart
 	case "none":
-		out.TLS = remote.TLSNone
+		return remote.TLSNone
 	}
-	out.Layout, out.UTF7Folders, out.Separator, out.Folders = a.layout(), a.FolderNames == "utf-7", a.Separator, a.Folders
-	if a.PasswordFile != "" {
-		if err := a.checkPasswordFile(); err != nil {
-			return mailsync.Account{}, err
-		}
-	}
-	if a.TLSCert != "" {
-		cert, err := a.certificate()
-		if err != nil {
-			return mailsync.Account{}, err
-		}
-		out.Certificate = cert
-	}
-	if a.TLSCA != "" {
-		pem, _, err := readRegular(a.TLSCA, maxSize)
-		if err == nil && !x509.NewCertPool().AppendCertsFromPEM(pem) {
-			err = fmt.Errorf("%s holds no PEM certificate", a.TLSCA)
-		}
-		if err != nil {
-			return mailsync.Account{}, &mail.Error{Op: place(a.file, a.lines["tls_ca"]), Kind: mail.KindConfig,
-				Hint: "tls_ca is a PEM file with the certificate of an authority", Err: fmt.Errorf("tls_ca: %w", err)}
-		}
-		out.TLSCA = pem
-	}
-	return out, nil
+	return ""
 }
 
 func (a Account) layout() maildir.Layout {
@@ -157,4 +165,17 @@ func (a Account) certificate() (*tls.Certificate, error) {
 	}
 	return nil, &mail.Error{Op: place(a.file, a.lines[key]), Kind: mail.KindConfig,
 		Hint: "both must be PEM, and the key without a passphrase", Err: fmt.Errorf("%s: %w", key, err)}
+}
+
+// authority reads the certificates that are trusted besides those of the system.
+func (a Account) authority() ([]byte, error) {
+	pem, _, err := readRegular(a.TLSCA, maxSize)
+	if err == nil && !x509.NewCertPool().AppendCertsFromPEM(pem) {
+		err = fmt.Errorf("%s holds no PEM certificate", a.TLSCA)
+	}
+	if err != nil {
+		return nil, &mail.Error{Op: place(a.file, a.lines["tls_ca"]), Kind: mail.KindConfig,
+			Hint: "tls_ca is a PEM file with the certificate of an authority", Err: fmt.Errorf("tls_ca: %w", err)}
+	}
+	return pem, nil
 }
