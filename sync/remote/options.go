@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"encoding/hex"
@@ -75,9 +76,12 @@ type Options struct {
 }
 
 func (o *Options) validate() error {
-	bad := func(what, hint string) error {
-		return &mail.Error{Op: "account options", Kind: mail.KindConfig, Hint: hint, Err: errors.New(what)}
-	}
+	o.setDefaults()
+	return cmp.Or(o.checkAccount(), o.checkTLS(), o.checkAuth(), o.checkCompress(), o.checkFingerprint())
+}
+
+// setDefaults replaces the zero values by what they stand for.
+func (o *Options) setDefaults() {
 	if o.TLS == "" {
 		o.TLS = TLSImplicit
 		if o.Tunnel != "" {
@@ -90,57 +94,76 @@ func (o *Options) validate() error {
 			o.Port = 993
 		}
 	}
-	switch {
-	case o.Host == "" && (o.Tunnel == "" || o.TLS != TLSNone):
-		return bad("host is missing", "set host")
-	case o.Port < 1 || o.Port > 65535:
-		return bad("port is out of range", "use a port from 1 to 65535")
-	case o.Tunnel != "" || o.Certificate != nil:
-		// Both may be all that a login takes.
-	case o.User == "" || o.Password == nil && o.Token == nil:
-		return bad("user or password is missing", "set user and password_command")
-	}
-	switch o.TLS {
-	case TLSImplicit, TLSStart:
-	case TLSNone:
-		if !o.mayLeave() && !mail.Loopback(o.Host) {
-			return bad("tls = \"none\" would send the password in clear text",
-				"use tls = \"implicit\" or \"starttls\"; allow_cleartext = true overrides this")
-		}
-	default:
-		return bad("unknown tls mode "+strconv.Quote(string(o.TLS)), "use implicit, starttls or none")
-	}
-	if o.Auth == "" {
-		o.Auth = AuthAuto
-	}
-	switch {
-	case !slices.Contains(AuthValues(), o.Auth):
-		return bad("auth "+strconv.Quote(o.Auth)+" is not supported", "use one of "+strings.Join(AuthValues(), ", "))
-	case o.Auth == AuthExternal && o.Certificate == nil:
-		return bad("auth \"external\" needs a client certificate", "set tls_cert and tls_key")
-	case o.Certificate != nil && o.TLS == TLSNone:
-		return bad("a client certificate needs TLS", "use tls = \"implicit\" or \"starttls\"")
-	}
-	if o.LoginHint == "" {
-		o.LoginHint = "check user and password_command"
-	}
-	switch o.Compress {
-	case "":
-		o.Compress = CompressAuto
-	case CompressAuto, CompressAlways, CompressNever:
-	default:
-		return bad("unknown compress "+strconv.Quote(string(o.Compress)), "use auto, always or never")
-	}
-	if o.Fingerprint != "" {
-		if _, ok := parseFingerprint(o.Fingerprint); !ok {
-			return bad("tls_fingerprint is not \"sha256:\" and 64 hexadecimal digits", "copy the fingerprint from the error that names it")
-		}
-	}
+	o.Auth = cmp.Or(o.Auth, AuthAuto)
+	o.LoginHint = cmp.Or(o.LoginHint, "check user and password_command")
+	o.Compress = cmp.Or(o.Compress, CompressAuto)
 	if o.Timeout <= 0 {
 		o.Timeout = 60 * time.Second
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
+	}
+}
+
+// badOption is an option that cannot be used, and what to do about it.
+func badOption(what, hint string) error {
+	return &mail.Error{Op: "account options", Kind: mail.KindConfig, Hint: hint, Err: errors.New(what)}
+}
+
+func (o *Options) checkAccount() error {
+	switch {
+	case o.Host == "" && (o.Tunnel == "" || o.TLS != TLSNone):
+		return badOption("host is missing", "set host")
+	case o.Port < 1 || o.Port > 65535:
+		return badOption("port is out of range", "use a port from 1 to 65535")
+	case o.Tunnel != "" || o.Certificate != nil:
+		return nil // both may be all that a login takes
+	case o.User == "" || o.Password == nil && o.Token == nil:
+		return badOption("user or password is missing", "set user and password_command")
+	}
+	return nil
+}
+
+func (o *Options) checkTLS() error {
+	switch o.TLS {
+	case TLSImplicit, TLSStart:
+	case TLSNone:
+		if !o.mayLeave() && !mail.Loopback(o.Host) {
+			return badOption("tls = \"none\" would send the password in clear text",
+				"use tls = \"implicit\" or \"starttls\"; allow_cleartext = true overrides this")
+		}
+	default:
+		return badOption("unknown tls mode "+strconv.Quote(string(o.TLS)), "use implicit, starttls or none")
+	}
+	return nil
+}
+
+func (o *Options) checkAuth() error {
+	switch {
+	case !slices.Contains(AuthValues(), o.Auth):
+		return badOption("auth "+strconv.Quote(o.Auth)+" is not supported", "use one of "+strings.Join(AuthValues(), ", "))
+	case o.Auth == AuthExternal && o.Certificate == nil:
+		return badOption("auth \"external\" needs a client certificate", "set tls_cert and tls_key")
+	case o.Certificate != nil && o.TLS == TLSNone:
+		return badOption("a client certificate needs TLS", "use tls = \"implicit\" or \"starttls\"")
+	}
+	return nil
+}
+
+func (o *Options) checkCompress() error {
+	switch o.Compress {
+	case CompressAuto, CompressAlways, CompressNever:
+		return nil
+	}
+	return badOption("unknown compress "+strconv.Quote(string(o.Compress)), "use auto, always or never")
+}
+
+func (o *Options) checkFingerprint() error {
+	if o.Fingerprint != "" {
+		if _, ok := parseFingerprint(o.Fingerprint); !ok {
+			return badOption("tls_fingerprint is not \"sha256:\" and 64 hexadecimal digits",
+				"copy the fingerprint from the error that names it")
+		}
 	}
 	return nil
 }
