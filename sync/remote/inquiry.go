@@ -188,58 +188,24 @@ func (in *inquiry) left(of mail.UIDSet) uint64 {
 
 // finish waits for the answers and settles what may be believed.
 func (in *inquiry) finish(c *Conn) error {
-	if err := c.wait(in.sel.cmd); err != nil {
+	refused, err := in.await(c)
+	if err != nil {
 		return c.dead(opChanges, in.req.Mailbox, err)
 	}
-	var refused error
-	for i, cmd := range in.follow {
-		if err := c.wait(cmd); err != nil {
-			return c.dead(opChanges, in.req.Mailbox, err)
-		}
-		if refused == nil && i < in.needed {
-			refused = cmd.err()
-		}
-	}
-	err := c.settle(in.sel)
 	ch := &Changes{Mailbox: in.req.Mailbox}
 	in.changes = ch
-	if err != nil {
-		ch.Err = err
+	if ch.Err = c.settle(in.sel); ch.Err != nil {
 		return nil
 	}
-	ch.Cursor = in.sel.cursor
-	ch.Permanent, ch.PermanentAny = in.sel.permanent, in.sel.permanentAny
-	ch.ReadOnly, ch.NoModSeq, ch.MailboxID = in.sel.readOnly, in.sel.noModSeq, in.sel.mailboxID
-	if ch.Cursor.UIDValidity == 0 || in.sel.notSticky {
-		ch.Err = mailboxError("select", in.req.Mailbox, errors.New("the server keeps no UIDs for this mailbox"))
+	in.noteSelected(ch)
+	if in.noCursor(ch) || in.doubtCursor(ch) {
 		return nil
 	}
-	if in.known() && ch.Cursor.UIDValidity != in.req.Known.UIDValidity {
-		ch.UIDValidityChanged = true
-		return nil
-	}
-	if in.doubtCursor(ch) {
-		return nil
-	}
-	if in.sel.noModSeq && in.level > Plain && (refused != nil || in.known() && in.req.Known.HighestModSeq > 0) {
+	if in.mustAskPlain(refused) {
 		in.needsPlain = true
 		return nil
 	}
-	if refused != nil && in.searches != nil && in.req.Distrust&DoubtSearch == 0 {
-		// It may be a search that is refused; fetched it must be then.
-		in.req.Distrust |= DoubtSearch
-		in.needsPlain = true
-		return nil
-	}
-	if refused != nil {
-		if in.identity {
-			in.refused = refused
-		}
-		ch.Err = mailboxError(opMessages, in.req.Mailbox, refused)
-		return nil
-	}
-	if in.collect.excess {
-		ch.Err = mailboxError(opMessages, in.req.Mailbox, ErrExcess)
+	if ch.Err = in.failure(refused); ch.Err != nil {
 		return nil
 	}
 	if in.judgeSearch() {
@@ -248,6 +214,74 @@ func (in *inquiry) finish(c *Conn) error {
 	}
 	in.collect.result(ch)
 	ch.Vanished = mail.MergeUIDs(in.sel.vanished)
+	in.settleCursor(ch)
+	ch.Err = in.settlePresent(ch)
+	return nil
+}
+
+// await waits for all answers. refused is the first NO or BAD to what must be answered.
+func (in *inquiry) await(c *Conn) (refused, err error) {
+	if err := c.wait(in.sel.cmd); err != nil {
+		return nil, err
+	}
+	for i, cmd := range in.follow {
+		if err := c.wait(cmd); err != nil {
+			return nil, err
+		}
+		if refused == nil && i < in.needed {
+			refused = cmd.err()
+		}
+	}
+	return refused, nil
+}
+
+// noteSelected notes what the answer to SELECT says.
+func (in *inquiry) noteSelected(ch *Changes) {
+	ch.Cursor = in.sel.cursor
+	ch.Permanent, ch.PermanentAny = in.sel.permanent, in.sel.permanentAny
+	ch.ReadOnly, ch.NoModSeq, ch.MailboxID = in.sel.readOnly, in.sel.noModSeq, in.sel.mailboxID
+}
+
+// noCursor reports whether the mailbox has no UIDs, or other ones than before. ch says which.
+func (in *inquiry) noCursor(ch *Changes) bool {
+	if ch.Cursor.UIDValidity == 0 || in.sel.notSticky {
+		ch.Err = mailboxError("select", in.req.Mailbox, errors.New("the server keeps no UIDs for this mailbox"))
+		return true
+	}
+	ch.UIDValidityChanged = in.known() && ch.Cursor.UIDValidity != in.req.Known.UIDValidity
+	return ch.UIDValidityChanged
+}
+
+// mustAskPlain reports whether the question must be asked once more, without
+// what the server does not answer for this mailbox.
+func (in *inquiry) mustAskPlain(refused error) bool {
+	if in.sel.noModSeq && in.level > Plain && (refused != nil || in.known() && in.req.Known.HighestModSeq > 0) {
+		return true
+	}
+	if refused != nil && in.searches != nil && in.req.Distrust&DoubtSearch == 0 {
+		// The server may refuse a search. Then all flags must be fetched.
+		in.req.Distrust |= DoubtSearch
+		return true
+	}
+	return false
+}
+
+// failure is why the answers are of no use.
+func (in *inquiry) failure(refused error) error {
+	if refused != nil {
+		if in.identity {
+			in.refused = refused
+		}
+		return mailboxError(opMessages, in.req.Mailbox, refused)
+	}
+	if in.collect.excess {
+		return mailboxError(opMessages, in.req.Mailbox, ErrExcess)
+	}
+	return nil
+}
+
+// settleCursor makes the cursor say no more than what was listed.
+func (in *inquiry) settleCursor(ch *Changes) {
 	in.settleUIDNext(ch)
 	if in.level == Plain && in.req.Distrust&DoubtModSeq != 0 || in.doubts&DoubtModSeq != 0 {
 		ch.Cursor.HighestModSeq = 0
@@ -255,8 +289,6 @@ func (in *inquiry) finish(c *Conn) error {
 	if in.req.Last != 0 {
 		ch.Cursor.UIDNext = min(ch.Cursor.UIDNext, in.req.Last+1)
 	}
-	ch.Err = in.settlePresent(ch)
-	return nil
 }
 
 // settlePresent checks whether the list of UIDs is whole. What is missing from
