@@ -91,84 +91,57 @@ func (c Caps) settle() Caps {
 	return c
 }
 
-// name is the word of a single capability.
-func (c Caps) name() string {
-	switch c {
-	case CapIMAP4rev1:
-		return "IMAP4rev1"
-	case CapAuthPlain:
-		return "AUTH=PLAIN"
-	case CapChildren:
-		return "CHILDREN"
-	case CapCompress:
-		return "COMPRESS=DEFLATE"
-	case CapCondstore:
-		return "CONDSTORE"
-	case CapEnable:
-		return "ENABLE"
-	case CapESearch:
-		return "ESEARCH"
-	case CapID:
-		return "ID"
-	case CapIdle:
-		return "IDLE"
-	case CapListExtended:
-		return "LIST-EXTENDED"
-	case CapListStatus:
-		return "LIST-STATUS"
-	case CapLiteralPlus:
-		return "LITERAL+"
-	case CapLiteralMinus:
-		return "LITERAL-"
-	case CapLoginDisabled:
-		return "LOGINDISABLED"
-	case CapMove:
-		return "MOVE"
-	case CapMultiAppend:
-		return "MULTIAPPEND"
-	case CapNamespace:
-		return "NAMESPACE"
-	case CapObjectID:
-		return "OBJECTID"
-	case CapQResync:
-		return "QRESYNC"
-	case CapSASLIR:
-		return "SASL-IR"
-	case CapSpecialUse:
-		return "SPECIAL-USE"
-	case CapStartTLS:
-		return "STARTTLS"
-	case CapStatusSize:
-		return "STATUS=SIZE"
-	case CapUIDPlus:
-		return "UIDPLUS"
-	case CapUnselect:
-		return "UNSELECT"
-	case CapAuthLogin:
-		return "AUTH=LOGIN"
-	case CapAuthCRAMMD5:
-		return "AUTH=CRAM-MD5"
-	case CapAuthSCRAMSHA1:
-		return "AUTH=SCRAM-SHA-1"
-	case CapAuthSCRAMSHA256:
-		return "AUTH=SCRAM-SHA-256"
-	case CapAuthExternal:
-		return "AUTH=EXTERNAL"
-	case CapAuthOAuthBearer:
-		return "AUTH=OAUTHBEARER"
-	case CapAuthXOAuth2:
-		return "AUTH=XOAUTH2"
+// capWord is what stands for one capability in the CAPABILITY response.
+type capWord struct {
+	is   Caps
+	text string
+}
+
+// capWords are those of all capabilities, in the order of the response.
+func capWords() [32]capWord {
+	return [...]capWord{
+		{CapIMAP4rev1, "IMAP4rev1"},
+		{CapAuthPlain, "AUTH=PLAIN"},
+		{CapChildren, "CHILDREN"},
+		{CapCompress, "COMPRESS=DEFLATE"},
+		{CapCondstore, "CONDSTORE"},
+		{CapEnable, "ENABLE"},
+		{CapESearch, "ESEARCH"},
+		{CapID, "ID"},
+		{CapIdle, "IDLE"},
+		{CapListExtended, "LIST-EXTENDED"},
+		{CapListStatus, "LIST-STATUS"},
+		{CapLiteralPlus, "LITERAL+"},
+		{CapLiteralMinus, "LITERAL-"},
+		{CapLoginDisabled, "LOGINDISABLED"},
+		{CapMove, "MOVE"},
+		{CapMultiAppend, "MULTIAPPEND"},
+		{CapNamespace, "NAMESPACE"},
+		{CapObjectID, "OBJECTID"},
+		{CapQResync, "QRESYNC"},
+		{CapSASLIR, "SASL-IR"},
+		{CapSpecialUse, "SPECIAL-USE"},
+		{CapStartTLS, "STARTTLS"},
+		{CapStatusSize, "STATUS=SIZE"},
+		{CapUIDPlus, "UIDPLUS"},
+		{CapUnselect, "UNSELECT"},
+		{CapAuthLogin, "AUTH=LOGIN"},
+		{CapAuthCRAMMD5, "AUTH=CRAM-MD5"},
+		{CapAuthSCRAMSHA1, "AUTH=SCRAM-SHA-1"},
+		{CapAuthSCRAMSHA256, "AUTH=SCRAM-SHA-256"},
+		{CapAuthExternal, "AUTH=EXTERNAL"},
+		{CapAuthOAuthBearer, "AUTH=OAUTHBEARER"},
+		{CapAuthXOAuth2, "AUTH=XOAUTH2"},
 	}
-	return ""
 }
 
 // String lists the capabilities as the CAPABILITY response does.
 func (c Caps) String() string {
-	var words []string
-	for one := CapIMAP4rev1; one < capEnd; one <<= 1 {
-		if c.Has(one) {
-			words = append(words, one.name())
+	var has []string
+	for _, w := range capWords() {
+		if c.Has(w.is) {
+			has = append(has, w.text)
 		}
 	}
-	return strings.Join(words, " ")
+	return strings.Join(has, " ")
 }

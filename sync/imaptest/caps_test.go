@@ -36,13 +36,13 @@ func TestCapsOff(t *testing.T) {
 		{CapStartTLS, "C: a STARTTLS\nS: a BAD ..."},
 	}
 	for _, tc := range cases {
-		t.Run(tc.off.name(), func(t *testing.T) {
+		t.Run(tc.off.String(), func(t *testing.T) {
 			s := start(t, Options{Caps: DefaultCaps.Without(tc.off)})
 			fill(s, "INBOX", 2)
 			c := login(t, s)
 			c.script(tc.script)
 			c.send("z CAPABILITY")
-			if got := c.line(); strings.Contains(got+" ", " "+tc.off.name()+" ") {
+			if got := c.line(); strings.Contains(got+" ", " "+tc.off.String()+" ") {
 				t.Errorf("still announced: %s", got)
 			}
 		})
@@ -55,7 +55,7 @@ func TestCapsOff(t *testing.T) {
 func TestDefaultCaps(t *testing.T) {
 	for _, off := range []Caps{CapCompress, CapLiteralMinus, CapLoginDisabled, CapObjectID, CapStartTLS} {
 		if DefaultCaps.Has(off) {
-			t.Errorf("%s is on", off.name())
+			t.Errorf("%s is on", off)
 		}
 	}
 	if got := Caps(0).Without(CapCondstore).settle(); got.Has(CapQResync) {
