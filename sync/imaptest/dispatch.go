@@ -1,6 +1,9 @@
 package imaptest
 
-import "strconv"
+import (
+	"maps"
+	"strconv"
+)
 
 // state is what a connection must have reached for a command.
 type state int
@@ -22,79 +25,67 @@ type handler struct {
 	free  func(c *Conn, tag string, p *parser) string // instead of run: without it, because it reads from the client
 }
 
-// lookup finds the handler of a command. RFC 3501 §6 has them in the same order.
-func lookup(verb string) (handler, bool) {
-	var h handler
-	switch verb {
-	case "CAPABILITY":
-		h = handler{run: runCapability}
-	case "NOOP", "CHECK":
-		h = handler{run: runNoop}
-		if verb == "CHECK" {
-			h.state = inSelected
-		}
-	case "LOGOUT":
-		h = handler{tells: tellNothing, run: runLogout}
-	case "ID":
-		h = handler{need: CapID, run: runID}
-	case "STARTTLS":
-		h = handler{state: inFresh, need: CapStartTLS, free: freeStartTLS}
-	case "AUTHENTICATE":
-		h = handler{state: inFresh, free: freeAuthenticate}
-	case "LOGIN":
-		h = handler{state: inFresh, run: runLogin}
-	case "ENABLE":
-		h = handler{state: inAuthenticated, need: CapEnable, run: runEnable}
-	case "COMPRESS":
-		h = handler{state: inAuthenticated, need: CapCompress, free: freeCompress}
-	case "NAMESPACE":
-		h = handler{state: inAuthenticated, need: CapNamespace, run: runNamespace}
-	case "SELECT", "EXAMINE":
-		h = handler{state: inAuthenticated, tells: tellNothing, run: selectHandler(verb == "EXAMINE")}
-	case "CREATE":
-		h = handler{state: inAuthenticated, run: runCreate}
-	case "DELETE":
-		h = handler{state: inAuthenticated, run: runDelete}
-	case "RENAME":
-		h = handler{state: inAuthenticated, run: runRename}
-	case "SUBSCRIBE", "UNSUBSCRIBE":
-		h = handler{state: inAuthenticated, run: subscribeHandler(verb == "SUBSCRIBE")}
-	case "LIST":
-		h = handler{state: inAuthenticated, run: runList}
-	case "LSUB":
-		h = handler{state: inAuthenticated, run: runLsub}
-	case "STATUS":
-		h = handler{state: inAuthenticated, run: runStatus}
-	case "APPEND":
-		h = handler{state: inAuthenticated, run: runAppend}
-	case "IDLE":
-		h = handler{state: inAuthenticated, need: CapIdle, free: freeIdle}
-	case "CLOSE":
-		h = handler{state: inSelected, tells: tellNothing, run: runClose}
-	case "UNSELECT":
-		h = handler{state: inSelected, need: CapUnselect, tells: tellNothing, run: runUnselect}
-	case "EXPUNGE":
-		h = handler{state: inSelected, run: runExpunge}
-	case "UID EXPUNGE":
-		h = handler{state: inSelected, need: CapUIDPlus, run: runUIDExpunge}
-	case "SEARCH", "UID SEARCH":
-		h = handler{state: inSelected, run: searchHandler(verb == "UID SEARCH")}
-	case "FETCH", "UID FETCH":
-		h = handler{state: inSelected, run: fetchHandler(verb == "UID FETCH")}
-	case "STORE", "UID STORE":
-		h = handler{state: inSelected, run: storeHandler(verb == "UID STORE")}
-	case "COPY", "UID COPY":
-		h = handler{state: inSelected, run: copyHandler(verb == "UID COPY", false)}
-	case "MOVE", "UID MOVE":
-		h = handler{state: inSelected, need: CapMove, run: copyHandler(verb == "UID MOVE", true)}
-	default:
-		return h, false
+// commands are the handlers of all commands, in the order of RFC 3501 §6.
+func commands() map[string]handler {
+	all := anyState()
+	maps.Copy(all, afterLogin())
+	maps.Copy(all, inMailbox())
+	return all
+}
+
+// anyState are the commands that need no login, and those that make one.
+func anyState() map[string]handler {
+	return map[string]handler{
+		"CAPABILITY":   {run: runCapability},
+		"NOOP":         {run: runNoop},
+		"LOGOUT":       {tells: tellNothing, run: runLogout},
+		"ID":           {need: CapID, run: runID},
+		"STARTTLS":     {state: inFresh, need: CapStartTLS, free: freeStartTLS},
+		"AUTHENTICATE": {state: inFresh, free: freeAuthenticate},
+		"LOGIN":        {state: inFresh, run: runLogin},
 	}
-	switch verb {
-	case "FETCH", "STORE", "SEARCH":
-		h.tells = tellNoExpunges
+}
+
+// afterLogin are the commands that need a login.
+func afterLogin() map[string]handler {
+	return map[string]handler{
+		"ENABLE":      {state: inAuthenticated, need: CapEnable, run: runEnable},
+		"COMPRESS":    {state: inAuthenticated, need: CapCompress, free: freeCompress},
+		"NAMESPACE":   {state: inAuthenticated, need: CapNamespace, run: runNamespace},
+		"SELECT":      {state: inAuthenticated, tells: tellNothing, run: selectHandler(false)},
+		"EXAMINE":     {state: inAuthenticated, tells: tellNothing, run: selectHandler(true)},
+		"CREATE":      {state: inAuthenticated, run: runCreate},
+		"DELETE":      {state: inAuthenticated, run: runDelete},
+		"RENAME":      {state: inAuthenticated, run: runRename},
+		"SUBSCRIBE":   {state: inAuthenticated, run: subscribeHandler(true)},
+		"UNSUBSCRIBE": {state: inAuthenticated, run: subscribeHandler(false)},
+		"LIST":        {state: inAuthenticated, run: runList},
+		"LSUB":        {state: inAuthenticated, run: runLsub},
+		"STATUS":      {state: inAuthenticated, run: runStatus},
+		"APPEND":      {state: inAuthenticated, run: runAppend},
+		"IDLE":        {state: inAuthenticated, need: CapIdle, free: freeIdle},
 	}
-	return h, true
+}
+
+// inMailbox are the commands that need a selected mailbox.
+func inMailbox() map[string]handler {
+	return map[string]handler{
+		"CHECK":       {state: inSelected, run: runNoop},
+		"CLOSE":       {state: inSelected, tells: tellNothing, run: runClose},
+		"UNSELECT":    {state: inSelected, need: CapUnselect, tells: tellNothing, run: runUnselect},
+		"EXPUNGE":     {state: inSelected, run: runExpunge},
+		"UID EXPUNGE": {state: inSelected, need: CapUIDPlus, run: runUIDExpunge},
+		"SEARCH":      {state: inSelected, tells: tellNoExpunges, run: searchHandler(false)},
+		"UID SEARCH":  {state: inSelected, run: searchHandler(true)},
+		"FETCH":       {state: inSelected, tells: tellNoExpunges, run: fetchHandler(false)},
+		"UID FETCH":   {state: inSelected, run: fetchHandler(true)},
+		"STORE":       {state: inSelected, tells: tellNoExpunges, run: storeHandler(false)},
+		"UID STORE":   {state: inSelected, run: storeHandler(true)},
+		"COPY":        {state: inSelected, run: copyHandler(false, false)},
+		"UID COPY":    {state: inSelected, run: copyHandler(true, false)},
+		"MOVE":        {state: inSelected, need: CapMove, run: copyHandler(false, true)},
+		"UID MOVE":    {state: inSelected, need: CapMove, run: copyHandler(true, true)},
+	}
 }
 
 // admit refuses commands that are unknown or out of place; "" lets them pass.
@@ -114,7 +105,7 @@ func (c *Conn) admit(h handler, known bool) string {
 
 func (c *Conn) execute(cmd command) {
 	p := &parser{srv: c.srv, buf: cmd.text, pos: cmd.args, lits: cmd.lits}
-	h, known := lookup(cmd.verb)
+	h, known := c.srv.commands[cmd.verb]
 	reply := c.admit(h, known)
 	if reply == "" && h.free != nil {
 		if reply = h.free(c, cmd.tag, p); reply == "" {

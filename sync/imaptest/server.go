@@ -13,8 +13,9 @@ import (
 // Server is a running server. All its methods may be called from any goroutine.
 type Server struct {
 	opts     Options
-	listener net.Listener // nil with NoListen
-	tls      *tls.Config  // nil without TLS and STARTTLS
+	commands map[string]handler // by the verb
+	listener net.Listener       // nil with NoListen
+	tls      *tls.Config        // nil without TLS and STARTTLS
 	certPEM  []byte
 	counters counters
 	logMu    sync.Mutex // held while writing to opts.Log
@@ -42,7 +43,7 @@ type Server struct {
 // NewServer starts a server. Like httptest.NewServer it panics when it cannot listen.
 func NewServer(o Options) *Server {
 	o = o.withDefaults()
-	s := &Server{opts: o, conns: make(map[*Conn]struct{})}
+	s := &Server{opts: o, commands: commands(), conns: make(map[*Conn]struct{})}
 	s.store = newStore(string(o.Delimiter))
 	s.store.voidUIDs = o.RenameVoidsUIDs
 	if o.Gmail != nil {
