@@ -14,13 +14,16 @@ func all(int, *message) bool { return true }
 
 func not(k matcher) matcher { return func(seq int, m *message) bool { return !k(seq, m) } }
 
+func either(a, b matcher) matcher {
+	return func(seq int, m *message) bool { return a(seq, m) || b(seq, m) }
+}
+
 func flagKey(bit flagSet) matcher {
 	return func(_ int, m *message) bool { return m.flags&bit != 0 }
 }
 
 // searchKey reads one key of RFC 3501 §6.4.4.
 func (c *Conn) searchKey(p *parser, s *searching) matcher {
-	sel := c.sel
 	if p.peek() == '(' {
 		p.pos++
 		k := c.searchKeys(p, s)
@@ -28,37 +31,37 @@ func (c *Conn) searchKey(p *parser, s *searching) matcher {
 		return k
 	}
 	if b := p.peek(); isDigit(b) || b == '*' {
-		set := p.numSet().resolve(uint32(len(sel.view)))
-		if p.err == nil && (len(sel.view) == 0 || set.max() > uint32(len(sel.view))) {
-			p.fail("Sequence number beyond the %d messages", len(sel.view))
-		}
-		return func(seq int, _ *message) bool { return set.contains(uint32(seq)) }
+		return c.sel.numberKey(p)
 	}
 	word := p.keyword()
-	recent := func(_ int, m *message) bool { return sel.isRecent(m.uid) }
+	if k := c.sel.plainKey(word); k != nil {
+		return k
+	}
+	p.sp()
+	if k := c.keyOf(word, p, s); k != nil {
+		return k
+	}
+	if k := p.dateKey(word); k != nil {
+		return k
+	}
+	return p.textKey(word)
+}
+
+// numberKey reads a set of sequence numbers.
+func (s *selection) numberKey(p *parser) matcher {
+	set := p.numSet().resolve(uint32(len(s.view)))
+	if p.err == nil && (len(s.view) == 0 || set.max() > uint32(len(s.view))) {
+		p.fail("Sequence number beyond the %d messages", len(s.view))
+	}
+	return func(seq int, _ *message) bool { return set.contains(uint32(seq)) }
+}
+
+// plainKey is a key without an argument; nil when the word is none.
+func (s *selection) plainKey(word string) matcher {
+	recent := func(_ int, m *message) bool { return s.isRecent(m.uid) }
 	switch word {
 	case "ALL":
 		return all
-	case "ANSWERED":
-		return flagKey(flagAnswered)
-	case "DELETED":
-		return flagKey(flagDeleted)
-	case "DRAFT":
-		return flagKey(flagDraft)
-	case "FLAGGED":
-		return flagKey(flagFlagged)
-	case "SEEN":
-		return flagKey(flagSeen)
-	case "UNANSWERED":
-		return not(flagKey(flagAnswered))
-	case "UNDELETED":
-		return not(flagKey(flagDeleted))
-	case "UNDRAFT":
-		return not(flagKey(flagDraft))
-	case "UNFLAGGED":
-		return not(flagKey(flagFlagged))
-	case "UNSEEN":
-		return not(flagKey(flagSeen))
 	case "RECENT":
 		return recent
 	case "OLD":
@@ -66,24 +69,32 @@ func (c *Conn) searchKey(p *parser, s *searching) matcher {
 	case "NEW":
 		return func(seq int, m *message) bool { return recent(seq, m) && m.flags&flagSeen == 0 }
 	}
-	p.sp()
+	flag, without := strings.CutPrefix(word, "UN")
+	bit := map[string]flagSet{
+		"ANSWERED": flagAnswered, "DELETED": flagDeleted, "DRAFT": flagDraft, "FLAGGED": flagFlagged, "SEEN": flagSeen,
+	}[flag]
+	switch {
+	case bit == 0:
+		return nil
+	case without:
+		return not(flagKey(bit))
+	}
+	return flagKey(bit)
+}
+
+// keyOf reads the argument of a key that is neither about a date nor about text; nil when the word is none.
+func (c *Conn) keyOf(word string, p *parser, s *searching) matcher {
 	switch word {
 	case "NOT":
 		return not(c.searchKey(p, s))
 	case "OR":
 		a := c.searchKey(p, s)
 		p.sp()
-		b := c.searchKey(p, s)
-		return func(seq int, m *message) bool { return a(seq, m) || b(seq, m) }
+		return either(a, c.searchKey(p, s))
 	case "UID":
-		star := uint32(0)
-		if n := len(sel.view); n > 0 {
-			star = sel.view[n-1]
-		}
-		set := p.numSet().resolve(star)
-		return func(_ int, m *message) bool { return set.contains(m.uid) }
+		return c.sel.uidKey(p)
 	case "KEYWORD", "UNKEYWORD":
-		bit, _ := sel.box.bit(p.atom())
+		bit, _ := c.sel.box.bit(p.atom())
 		if word == "KEYWORD" {
 			return flagKey(bit)
 		}
@@ -103,10 +114,17 @@ func (c *Conn) searchKey(p *parser, s *searching) matcher {
 		}
 		return func(_ int, m *message) bool { return m.content.id == id }
 	}
-	if k := p.dateKey(word); k != nil {
-		return k
+	return nil
+}
+
+// uidKey reads a set of UIDs.
+func (s *selection) uidKey(p *parser) matcher {
+	star := uint32(0)
+	if n := len(s.view); n > 0 {
+		star = s.view[n-1]
 	}
-	return p.textKey(word)
+	set := p.numSet().resolve(star)
+	return func(_ int, m *message) bool { return set.contains(m.uid) }
 }
 
 // modSeqKey takes and ignores the name of a metadata item: there is one mod-sequence for each message.
