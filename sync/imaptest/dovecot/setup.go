@@ -1,7 +1,6 @@
 package dovecot
 
 import (
-	"cmp"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -79,79 +78,6 @@ func (s *Server) writeFile(name string, data []byte, mode os.FileMode) error {
 		return err
 	}
 	return s.id.own(path)
-}
-
-// config is the whole configuration: none of the system's is read.
-func (s *Server) config() string {
-	var b strings.Builder
-	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
-
-	line("base_dir = %s/base", s.dir)
-	line("state_dir = %s/state", s.dir)
-	line("instance_name = %s", filepath.Base(s.dir))
-	line("log_path = %s/log", s.dir)
-	line("protocols = imap")
-	line("listen = 127.0.0.1")
-	if s.in.relocated {
-		line("libexec_dir = %s", s.in.libexec)
-		line("mail_plugin_dir = %s", s.in.modules)
-		line("import_environment = TZ LD_LIBRARY_PATH")
-	}
-
-	// One user for everything, which is what lets it run without being root;
-	// entering a chroot would need root too.
-	line("default_internal_user = %s", s.id.user)
-	line("default_internal_group = %s", s.id.group)
-	line("default_login_user = %s", s.id.user)
-	line("first_valid_uid = 1")
-	line("first_valid_gid = 1")
-	for _, svc := range []string{"anvil", "stats", "imap-urlauth-login"} {
-		line("service %s {\n  chroot =\n}", svc)
-	}
-
-	// One login process takes all connections and is there from the start;
-	// an imap process takes the next connection when one is over. Both save
-	// a fork and an exec at each connection.
-	tlsListener := "port = 0"
-	if s.opt.TLS {
-		tlsListener = fmt.Sprintf("port = %d\n    ssl = yes", s.tlsPort)
-	}
-	line("service imap-login {\n  chroot =\n  service_count = 0\n  process_min_avail = 1\n  process_limit = 1")
-	line("  inet_listener imap {\n    port = %d\n  }\n  inet_listener imaps {\n    %s\n  }\n}", s.port, tlsListener)
-	line("service imap {\n  service_count = 0\n  process_limit = 200\n}")
-	line("service auth {\n  client_limit = 2000\n}")
-
-	line("ssl = no")
-	if s.opt.TLS {
-		line("ssl = yes\nssl_cert = <%s/cert.pem\nssl_key = <%s/key.pem", s.dir, s.dir)
-	}
-	line("disable_plaintext_auth = no")
-	line("auth_mechanisms = %s", cmp.Or(s.opt.Mechanisms, "plain login cram-md5 scram-sha-1 scram-sha-256"))
-	line("auth_failure_delay = 0")
-	line("auth_verbose = yes")
-	line("passdb {\n  driver = passwd-file\n  args = scheme=PLAIN username_format=%%u %s/users\n}", s.dir)
-	line("userdb {\n  driver = static\n  args = uid=%d gid=%d home=%s/home/%%u\n}", s.id.uid, s.id.gid, s.dir)
-	line("login_greeting = Dovecot ready: %s", s.token)
-
-	path := "mail"
-	if s.opt.Storage == Maildir {
-		path = "Maildir"
-	}
-	line("mail_location = %s:~/%s", s.opt.Storage, path)
-	line("mail_fsync = %s", s.opt.Fsync)
-	line("mail_max_userip_connections = 100")
-	line("mailbox_list_index = yes") // also what IMAP NOTIFY needs
-	line("namespace inbox {\n  inbox = yes\n  separator = %s\n  prefix = %s", s.opt.Delimiter, s.opt.Prefix)
-	// Marked when a test creates them, not created: a fresh account holds INBOX only.
-	for _, use := range []string{"Drafts", "Junk", "Sent", "Trash", "Archive"} {
-		line("  mailbox %s {\n    special_use = \\%s\n  }", use, use)
-	}
-	line("}")
-	if s.opt.Capability != "" {
-		line("imap_capability = %s", s.opt.Capability)
-	}
-	line("%s", strings.ReplaceAll(s.opt.Extra, "$DIR", s.dir))
-	return b.String()
 }
 
 // selfSigned makes a certificate for the loopback addresses, and its key.
