@@ -1,5 +1,7 @@
 package simulate
 
+import "maps"
+
 // act does one event; false when there is nothing that it could be done to.
 type act func(*World, Event) bool
 
@@ -15,6 +17,14 @@ type kind struct {
 
 // alphabet is everything that can happen but runs, which runs.go has.
 func alphabet() map[string]kind {
+	all := serverEvents()
+	maps.Copy(all, diskEvents())
+	maps.Copy(all, otherEvents())
+	return all
+}
+
+// serverEvents happen to the mailboxes, or to what the server says of them.
+func serverEvents() map[string]kind {
 	return map[string]kind{
 		"server new":       {serverNew, true, 6},
 		"server labels":    {serverLabels, true, 2},
@@ -44,7 +54,12 @@ func alphabet() map[string]kind {
 		"server spelling":   {serverSpelling, true, 2},
 		"server lags":       {serverLags, true, 1},
 		"server catches up": {serverCatchesUp, true, 1},
+	}
+}
 
+// diskEvents happen to the Maildir.
+func diskEvents() map[string]kind {
+	return map[string]kind{
 		"disk new":          {diskNew, true, 6},
 		"disk flag":         {diskFlag, true, 6},
 		"disk unflag":       {diskUnflag, true, 4},
@@ -68,7 +83,13 @@ func alphabet() map[string]kind {
 		"disk more letters": {diskMoreLetters, true, 1},
 		"disk odd":          {diskOdd, false, 2},
 		"disk equal times":  {diskEqualTimes, true, 1},
-		"both new":          {bothNew, true, 2},
+	}
+}
+
+// otherEvents happen to both sides, to what satchel is told, and to what it keeps.
+func otherEvents() map[string]kind {
+	return map[string]kind{
+		"both new": {bothNew, true, 2},
 
 		"config other": {configOther, false, 2},
 		"caps differ":  {capsDiffer, false, 2},

@@ -12,9 +12,10 @@
 //   - model.go is the oracle: what people did to each message, and what may
 //     therefore be its end. It shares no code with the engine. disk.go has its
 //     own reading of a Maildir for the same reason.
-//   - laws.go holds what is seen against the model, keptlaw.go what one side removed
-//     and the other edited, carrylaw.go what was transferred; checklaws.go damages one side, or the state, and demands
-//     that check finds it.
+//   - agreement.go ends all faults and demands that both sides agree; laws.go holds
+//     what is seen against the model, keptlaw.go what one side removed and the other
+//     edited, carrylaw.go what was transferred; checklaws.go damages one side, or the
+//     state, and demands that check finds it.
 //   - draw.go chooses events: each history has its own subset of the alphabet
 //     and its own sizes (swarm testing).
 //   - small.go lists every history of up to three events of a smaller alphabet
