@@ -1,9 +1,13 @@
 package state_test
 
 import (
+	"slices"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"satchel/state"
+	"satchel/sync/mail"
 )
 
 // TestIntentIDs: no entry of the journal gets the ID of one that is over, or who ends that
@@ -60,4 +64,33 @@ func TestIntentIDsOfBefore(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+}
+
+func TestJournal(t *testing.T) {
+	db := open(t)
+	mb := putMailbox(t, db, "INBOX")
+	m := message(mb, 7, "x")
+	write(t, db, func(tx *state.Tx) error { return tx.PutMessage(m) })
+	want := []*state.Intent{
+		{Kind: state.IntentAppend, Mailbox: "INBOX", Home: "INBOX", Base: "y", Digest: mail.Digest{1}, Size: 9},
+		{Kind: state.IntentRemoteFlags, Message: m.ID, Mailbox: "INBOX", Home: "INBOX", UID: 7,
+			Delta: mail.Delta{Add: mail.NewFlags(`\Seen`, "work"), Remove: mail.NewFlags("$x")}},
+		{Kind: state.IntentLocalMove, Message: m.ID, Mailbox: "A", Home: "INBOX", UID: ^mail.UID(0)},
+		{Kind: state.IntentTrash, Message: m.ID, Mailbox: "Trash", Home: "INBOX", UID: 7},
+	}
+	write(t, db, func(tx *state.Tx) error { return tx.AddIntents(want) })
+	check := func() {
+		t.Helper()
+		got, err := db.Intents(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got, cmp.AllowUnexported(mail.Flags{})); diff != "" {
+			t.Fatalf("(-written +read):\n%s", diff)
+		}
+	}
+	check()
+	write(t, db, func(tx *state.Tx) error { return tx.DeleteIntents(want[1].ID) })
+	want = slices.Delete(want, 1, 2)
+	check()
 }
