@@ -2,22 +2,13 @@ package remote
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/base64"
-	"encoding/pem"
 	"errors"
 	"io"
-	"math/big"
 	"net"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"satchel/sync/imaptest"
 	"satchel/sync/mail"
@@ -129,64 +120,6 @@ func TestLadder(t *testing.T) {
 				t.Errorf("%+v with %s: %s, want %s", tc.with, tc.offered, got, tc.want)
 			}
 		})
-	}
-}
-
-// certificate makes a certificate for a name, signed by parent or by itself.
-func certificate(t *testing.T, name string, parent *tls.Certificate) (cert *tls.Certificate, certPEM []byte) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	tmpl := &x509.Certificate{
-		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign | x509.KeyUsageCRLSign, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
-		BasicConstraintsValid: true, IsCA: parent == nil,
-	}
-	issuer, signer := tmpl, any(key)
-	if parent != nil {
-		signer = parent.PrivateKey
-		if issuer, err = x509.ParseCertificate(parent.Certificate[0]); err != nil {
-			t.Fatal(err)
-		}
-	}
-	der, err := x509.CreateCertificate(rand.Reader, tmpl, issuer, &key.PublicKey, signer)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-}
-
-func TestExternal(t *testing.T) {
-	ca, caPEM := certificate(t, "authority", nil)
-	ann, _ := certificate(t, "ann", ca)
-	for _, ir := range []bool{true, false} {
-		caps := imaptest.DefaultCaps.With(allMechanisms)
-		if !ir {
-			caps = caps.Without(imaptest.CapSASLIR)
-		}
-		used := &mechanismLog{}
-		srv, base := listening(t, imaptest.Options{TLS: true, Caps: caps, ClientCA: caPEM, Hook: used.hook})
-		base.RootCA, base.Certificate, base.Password = srv.CertPEM(), ann, nil
-		for _, user := range []string{"ann", ""} {
-			for _, auth := range []string{AuthAuto, AuthExternal} {
-				t.Run(auth, func(t *testing.T) {
-					o := base
-					o.User, o.Auth = user, auth
-					_, c := connect(t, o)
-					if _, err := c.Overview(t.Context()); err != nil || used.last() != "EXTERNAL" {
-						t.Errorf("%v, %s", err, used.last())
-					}
-				})
-			}
-		}
-		o := base
-		o.User = "bob"
-		if err := refusedLogin(t, o); !strings.Contains(mail.HintOf(err), "check user") {
-			t.Errorf("%v, hint %q", err, mail.HintOf(err))
-		}
 	}
 }
 
