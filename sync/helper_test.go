@@ -3,6 +3,7 @@ package sync_test
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -294,4 +295,88 @@ func diff(local, rem snapshot) string {
 		}
 	}
 	return b.String()
+}
+
+func (w *world) hands() (serverSide, diskSide) {
+	return serverSide{w}, diskSide{w, rand.New(rand.NewPCG(1, 1))}
+}
+
+// full syncs and compares everything, and fails the test on any problem.
+func (w *world) full() *mailsync.Report {
+	w.t.Helper()
+	rep, err := w.trySync(mailsync.Request{Full: true})
+	if err != nil || len(rep.Problems) > 0 {
+		w.t.Fatalf("full sync: %v %v", err, rep.Problems)
+	}
+	return rep
+}
+
+func noticeAbout(notices []string, what string) bool {
+	return slices.ContainsFunc(notices, func(n string) bool { return strings.Contains(n, what) })
+}
+
+// waits records how long runs of w wait, without waiting.
+func (w *world) waits() *[]time.Duration {
+	var list []time.Duration
+	w.opts.Sleep = func(ctx context.Context, d time.Duration) error {
+		list = append(list, d)
+		return ctx.Err()
+	}
+	return &list
+}
+
+// large fills a mailbox so that four connections are worth their while.
+func (w *world) large(mailbox string, n int) {
+	for range n {
+		w.srv.Append(mailbox, nil, time.Unix(1700000000, 0), append(w.message(), strings.Repeat(filler, 4000)...))
+	}
+}
+
+// renameWorld is a world of a few mailboxes with mail in them, ready to be renamed.
+func renameWorld(t testing.TB, o imaptest.Options, layout maildir.Layout) *world {
+	t.Helper()
+	w := openWorld(t, o)
+	w.acct.Layout = layout
+	for _, b := range []string{"A", "A/x", "A/x/y", "B", "C"} {
+		must(w, w.srv.CreateMailbox(b))
+		w.srv.Subscribe(b, true)
+	}
+	for i := range 18 {
+		box := []string{"A", "A/x", "A/x/y", "B", "C", "INBOX"}[i%6]
+		w.srv.Append(box, [][]string{nil, {`\Seen`}, {"work"}}[i%3], time.Unix(1700000000+int64(i), 0), w.message())
+	}
+	w.sync()
+	w.agree()
+	return w
+}
+
+// mv renames a folder as a user of the layout would: in Maildir++ with every
+// folder below.
+func (w *world) mv(from, to string) {
+	w.t.Helper()
+	for _, name := range w.folders() {
+		if rest, ok := strings.CutPrefix(name, from); ok && (rest == "" || rest[0] == '/' && w.acct.Layout == maildir.MaildirPP) {
+			src, err := w.disk().Dir(name)
+			must(w, err)
+			dst, err := w.disk().Dir(to + rest)
+			must(w, err)
+			must(w, os.MkdirAll(filepath.Dir(dst), 0o700))
+			must(w, os.Rename(src, dst))
+		}
+	}
+}
+
+func (w *world) mvServer(from, to string) {
+	w.t.Helper()
+	must(w, w.srv.RenameMailbox(from, to))
+}
+
+func (w *world) rmdir(name string) {
+	w.t.Helper()
+	dir, err := w.disk().Dir(name)
+	must(w, err)
+	for _, sub := range []string{"cur", "new", "tmp", "dovecot-keywords"} {
+		must(w, os.RemoveAll(filepath.Join(dir, sub)))
+	}
+	_ = os.Remove(dir)
 }

@@ -1,124 +1,19 @@
 package sync_test
 
 import (
-	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 
-	"satchel/conflict"
 	"satchel/maildir"
 	"satchel/maildir/faultfs"
-	"satchel/state"
 	mailsync "satchel/sync"
 	"satchel/sync/imaptest"
 )
 
 // What the harnesses found, as small as it gets.
-
-// broken is a world whose server does something to the next command of a
-// kind, once it is armed.
-type broken struct {
-	*world
-	mu   sync.Mutex
-	verb string
-	act  imaptest.Action
-}
-
-func newBroken(t *testing.T, caps imaptest.Caps) *broken {
-	b := &broken{}
-	b.world = newWorld(t, imaptest.Options{Caps: caps, Hook: func(_ *imaptest.Conn, _, verb, _ string) imaptest.Action {
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		if verb != b.verb {
-			return imaptest.Action{}
-		}
-		b.verb = ""
-		return b.act
-	}})
-	b.acct.NoFsync = true
-	b.acct.MaxDeletePct = 100
-	return b
-}
-
-// fail runs once with the next command verb answered by act.
-func (b *broken) fail(verb string, act imaptest.Action) {
-	b.t.Helper()
-	b.mu.Lock()
-	b.verb, b.act = verb, act
-	b.mu.Unlock()
-	_, _ = b.trySync(mailsync.Request{})
-	b.lines.idle()
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.verb != "" {
-		b.t.Fatalf("%s was never sent", verb)
-	}
-}
-
-// dieAt runs once and dies at the nth call of a kind.
-func (w *world) dieAt(op faultfs.Op, n int) {
-	w.t.Helper()
-	f := &failing{n: n, err: errDead, matches: func(o faultfs.Op) bool { return o == op }}
-	dead := func() error {
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		if f.reached {
-			return errDead
-		}
-		return nil
-	}
-	w.opts = mailsync.Options{
-		FS: &faultfs.FS{Before: func(o faultfs.Op, name string) error {
-			if err := f.before(o, name); err != nil {
-				return err
-			}
-			return dead()
-		}},
-		State: state.Options{BeforeCommit: dead},
-	}
-	w.lines.through(func(_ bool, n int) (int, error) {
-		if err := dead(); err != nil {
-			return 0, err
-		}
-		return n, nil
-	}, dead)
-	_, _ = w.trySync(mailsync.Request{})
-	w.lines.idle()
-	w.opts = mailsync.Options{}
-	w.lines.through(nil, nil)
-	if !f.reached {
-		w.t.Fatalf("%s was never called", op)
-	}
-}
-
-// resume syncs until done and wants these messages, as "mailbox ID", on both
-// sides.
-func (w *world) resume(want ...string) {
-	w.t.Helper()
-	if msg := w.finish(nil, nil); msg != "" {
-		w.t.Error(msg)
-	}
-	var have []string
-	for id, boxes := range where(w.remoteSnapshot()) {
-		for _, b := range boxes {
-			have = append(have, b+" "+id)
-		}
-	}
-	slices.Sort(have)
-	slices.Sort(want)
-	if !slices.Equal(have, want) {
-		w.t.Errorf("the server has %q, want %q", have, want)
-	}
-}
-
-func (w *world) hands() (serverSide, diskSide) {
-	return serverSide{w}, diskSide{w, rand.New(rand.NewPCG(1, 1))}
-}
 
 // A server without MOVE: the run dies between COPY and the removal of the
 // original.
@@ -202,55 +97,6 @@ func TestResumeUploadFlags(t *testing.T) {
 	}
 }
 
-// A message goes from the server before the first sync of its mailbox was
-// complete.
-func TestResumeNewMailbox(t *testing.T) {
-	w := newBroken(t, 0)
-	w.sync()
-	server, _ := w.hands()
-	server.create("New")
-	server.deliver("New", w.message(), nil)
-	server.deliver("New", w.message(), nil)
-	// The files are there and noted, and then the line breaks.
-	n := 0
-	w.opts.State.BeforeCommit = func() error {
-		if l := w.srv.Messages("New"); len(l) == 2 {
-			if n++; n >= 5 {
-				return errDead
-			}
-		}
-		return nil
-	}
-	_, err := w.trySync(mailsync.Request{})
-	w.opts = mailsync.Options{}
-	t.Logf("%d commits, %v, files %d", n, err, len(w.files("New")))
-	server.remove(server.list("New")[0])
-	w.resume("New 2@test")
-}
-
-// The same where the server moves it away.
-func TestResumeNewMailboxMoved(t *testing.T) {
-	for at := 2; at < 8; at++ {
-		w := newBroken(t, 0)
-		w.sync()
-		server, _ := w.hands()
-		server.create("New")
-		server.deliver("New", w.message(), nil)
-		n := 0
-		w.opts.State.BeforeCommit = func() error {
-			if n++; n >= at {
-				return errDead
-			}
-			return nil
-		}
-		_, _ = w.trySync(mailsync.Request{})
-		w.opts = mailsync.Options{}
-		w.lines.idle()
-		server.move(server.list("New")[0], "INBOX")
-		w.resume("INBOX 1@test")
-	}
-}
-
 // A delivery dies, and the message goes from a server that does not report
 // what went.
 func TestResumeDeliveryGone(t *testing.T) {
@@ -262,32 +108,6 @@ func TestResumeDeliveryGone(t *testing.T) {
 	w.dieAt(faultfs.Rename, 1)
 	server.remove(server.list("INBOX")[1])
 	w.resume("INBOX 1@test")
-}
-
-// Removing a folder dies half-way.
-func TestResumeRemoveFolder(t *testing.T) {
-	for n := 1; n <= 4; n++ {
-		w := newBroken(t, 0)
-		server, _ := w.hands()
-		server.create("Gone")
-		server.deliver("INBOX", w.message(), nil)
-		w.sync()
-		must(w.world, w.srv.DeleteMailbox("Gone"))
-		w.dieAt(faultfs.Rmdir, n)
-		w.resume("INBOX 1@test")
-	}
-}
-
-// A run dies while it writes a message, whose mailbox is then deleted.
-func TestResumeRemoveHalfFetched(t *testing.T) {
-	w := newBroken(t, 0)
-	server, _ := w.hands()
-	server.create("Gone")
-	w.sync()
-	server.deliver("Gone", w.message(), nil)
-	w.dieAt(faultfs.Write, 1)
-	must(w.world, w.srv.DeleteMailbox("Gone"))
-	w.resume()
 }
 
 // A message is moved on the server to or from a mailbox whose folder cannot
@@ -323,44 +143,6 @@ func TestFaultWhileMoved(t *testing.T) {
 	}
 }
 
-// A folder that the user removed comes back, since mailbox_delete says so, and
-// the run dies, or the disk is full, before its messages are back too. They
-// must not be taken for removed by the user.
-func TestResumeMailboxBack(t *testing.T) {
-	for name, stop := range map[string]func(*world){
-		"dies": func(w *world) { w.dieAt(faultfs.Create, 1) },
-		"disk full": func(w *world) {
-			f := &failing{n: 1, err: syscall.ENOSPC, matches: func(o faultfs.Op) bool { return o == faultfs.Create }}
-			w.opts = mailsync.Options{FS: &faultfs.FS{Before: f.before}}
-			_, err := w.trySync(mailsync.Request{})
-			w.opts = mailsync.Options{}
-			w.t.Logf("reached %v, %v", f.reached, err)
-		},
-		"unreadable": func(w *world) {
-			f := &failing{n: 1, err: syscall.EIO, matches: func(o faultfs.Op) bool { return o == faultfs.Create }}
-			w.opts = mailsync.Options{FS: &faultfs.FS{Before: f.before}}
-			_, err := w.trySync(mailsync.Request{})
-			w.opts = mailsync.Options{}
-			w.t.Logf("reached %v, %v", f.reached, err)
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			w := newBroken(t, 0)
-			w.acct.Policy.MailboxDelete = conflict.Never
-			server, _ := w.hands()
-			server.create("Box")
-			server.deliver("Box", w.message(), nil)
-			server.deliver("Box", w.message(), []string{`\Seen`})
-			w.sync()
-			dir, err := w.disk().Dir("Box")
-			must(w.world, err)
-			must(w.world, os.RemoveAll(dir))
-			stop(w.world)
-			w.resume("Box 1@test", "Box 2@test")
-		})
-	}
-}
-
 // What a killed run was writing into tmp goes, also where nothing else shows
 // that the folder was touched.
 func TestResumeSweepsTmp(t *testing.T) {
@@ -380,32 +162,6 @@ func TestResumeSweepsTmp(t *testing.T) {
 	must(w.world, err)
 	if len(left) > 0 {
 		t.Errorf("tmp still holds %v", left)
-	}
-}
-
-// A run makes a mailbox again on the server whose messages went elsewhere
-// there, with a rename that nothing proves, and dies at any step: they are
-// neither doubled nor taken back.
-func TestResumeMadeAgain(t *testing.T) {
-	s := historyScenario(1)
-	s.name = "made again"
-	s.past = func(w *world) {
-		must(w, w.srv.CreateMailbox("Archive"))
-		for range 2 {
-			serverSide{w}.deliver("Archive", w.message(), nil)
-		}
-		w.sync()
-	}
-	s.change = func(w *world) *ledger {
-		w.mvServer("Archive", "Renamed")
-		diskSide{w, rand.New(rand.NewPCG(1, 1))}.deliver("Archive", w.message(), nil)
-		return nil
-	}
-	want, n := s.wantFor(t)
-	for k := 1; k <= n; k++ {
-		if msg := s.interrupt(t, point{k: k}, want); msg != "" {
-			t.Error(msg)
-		}
 	}
 }
 
