@@ -73,21 +73,22 @@ func (w *world) rest(folder string) {
 	}
 }
 
-// TestCheckFinds: whatever two of disk, state and server do not agree in, and no
-// sync would notice, is found. A repair and a sync neither double nor lose a
-// message, nor send up what was never here.
-func TestCheckFinds(t *testing.T) {
+// disagreement is something that no sync would notice.
+type disagreement struct {
+	name    string
+	ids     string // Message-IDs of the messages; "" none
+	damage  func(*world)
+	full    bool // only --full promises to find it
+	offline bool // found without the server as well
+	kind    mailsync.FindingKind
+	held    bool // it stays until a person decides
+	more    int  // versions beyond the four messages
+}
+
+// disagreements are those of TestCheckFinds.
+func disagreements() []disagreement {
 	seen := mail.NewFlags(`\Seen`)
-	for _, tt := range []struct {
-		name    string
-		ids     string // Message-IDs of the messages; "" none
-		damage  func(*world)
-		full    bool // only --full promises to find it
-		offline bool // found without the server as well
-		kind    mailsync.FindingKind
-		held    bool // it stays until a person decides
-		more    int  // versions beyond the four messages
-	}{
+	return []disagreement{
 		{name: "messages changed places", ids: "*", damage: swapUIDs(1, 2), kind: mailsync.FoundContent},
 		{name: "messages of one Message-ID changed places", ids: "x", damage: swapUIDs(1, 2), kind: mailsync.FoundContent},
 		{name: "messages without a Message-ID changed places", damage: swapUIDs(1, 2), kind: mailsync.FoundContent},
@@ -152,7 +153,14 @@ func TestCheckFinds(t *testing.T) {
 			f := w.files("INBOX")[0]
 			must(w, os.Rename(w.path(f.file), w.path(f.file)+"q"))
 		}, kind: mailsync.FoundLetters, offline: true, held: true},
-	} {
+	}
+}
+
+// TestCheckFinds: whatever two of disk, state and server do not agree in, and no
+// sync would notice, is found. A repair and a sync neither double nor lose a
+// message, nor send up what was never here.
+func TestCheckFinds(t *testing.T) {
+	for _, tt := range disagreements() {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, imaptest.Options{})
@@ -168,42 +176,59 @@ func TestCheckFinds(t *testing.T) {
 				t.Fatalf("%+v", rep)
 			}
 			tt.damage(w)
-			has := func(f mailsync.Finding) bool { return f.Kind == tt.kind }
-			online := tt.kind != mailsync.FoundCursor || !tt.offline
-			if rep := w.check(mailsync.CheckRequest{Full: tt.full}); online && !slices.ContainsFunc(rep.Findings, has) {
-				t.Fatalf("findings %+v", rep.Findings)
-			}
-			if rep := w.check(mailsync.CheckRequest{Offline: true}); tt.offline && !slices.ContainsFunc(rep.Findings, has) {
-				t.Fatalf("without the server: findings %+v", rep.Findings)
-			}
-			rep := w.check(mailsync.CheckRequest{Repair: true, Full: tt.full})
-			for _, f := range rep.Findings {
-				if f.Repaired == tt.held {
-					t.Errorf("repaired %v: %+v", f.Repaired, f)
-				}
-			}
-			if tt.held {
-				if !slices.EqualFunc(rep.Findings, w.check(mailsync.CheckRequest{}).Findings, func(a, b mailsync.Finding) bool { return a == b }) {
-					t.Errorf("a repair changed what it does not understand: %+v", rep.Findings)
-				}
-				return
-			}
-			w.sync()
-			w.quiet()
-			n := 0
-			for _, list := range w.agree() {
-				slices.Sort(list)
-				if n += len(list); len(slices.Compact(list)) != n {
-					t.Errorf("doubled: %.300q", list)
-				}
-			}
-			if n != 4+tt.more {
-				t.Errorf("%d messages, want %d", n, 4+tt.more)
-			}
-			if rep := w.check(mailsync.CheckRequest{Full: true}); len(rep.Findings) > 0 {
-				t.Errorf("after the repair: %+v", rep.Findings)
+			tt.isFound(w)
+			if tt.isRepaired(w) {
+				tt.isHealed(w)
 			}
 		})
+	}
+}
+
+// isFound checks that a finding is of the kind.
+func (tt disagreement) isFound(w *world) {
+	w.t.Helper()
+	has := func(f mailsync.Finding) bool { return f.Kind == tt.kind }
+	online := tt.kind != mailsync.FoundCursor || !tt.offline
+	if rep := w.check(mailsync.CheckRequest{Full: tt.full}); online && !slices.ContainsFunc(rep.Findings, has) {
+		w.t.Fatalf("findings %+v", rep.Findings)
+	}
+	if rep := w.check(mailsync.CheckRequest{Offline: true}); tt.offline && !slices.ContainsFunc(rep.Findings, has) {
+		w.t.Fatalf("without the server: findings %+v", rep.Findings)
+	}
+}
+
+// isRepaired checks that a repair mends what it promises to; false where a person must decide.
+func (tt disagreement) isRepaired(w *world) bool {
+	w.t.Helper()
+	rep := w.check(mailsync.CheckRequest{Repair: true, Full: tt.full})
+	for _, f := range rep.Findings {
+		if f.Repaired == tt.held {
+			w.t.Errorf("repaired %v: %+v", f.Repaired, f)
+		}
+	}
+	if tt.held && !slices.Equal(rep.Findings, w.check(mailsync.CheckRequest{}).Findings) {
+		w.t.Errorf("a repair changed what it does not understand: %+v", rep.Findings)
+	}
+	return !tt.held
+}
+
+// isHealed checks that after a sync both sides have each message once, and nothing is found.
+func (tt disagreement) isHealed(w *world) {
+	w.t.Helper()
+	w.sync()
+	w.quiet()
+	n := 0
+	for _, list := range w.agree() {
+		slices.Sort(list)
+		if n += len(list); len(slices.Compact(list)) != n {
+			w.t.Errorf("doubled: %.300q", list)
+		}
+	}
+	if n != 4+tt.more {
+		w.t.Errorf("%d messages, want %d", n, 4+tt.more)
+	}
+	if rep := w.check(mailsync.CheckRequest{Full: true}); len(rep.Findings) > 0 {
+		w.t.Errorf("after the repair: %+v", rep.Findings)
 	}
 }
 

@@ -2,6 +2,7 @@ package sync_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -58,100 +59,113 @@ func (w *world) afterFault(rep *mailsync.Report, err error, want *outcome) strin
 	return w.finish(want, nil)
 }
 
-// TestDiskFaults fails each kind of call with each errno.
-func TestDiskFaults(t *testing.T) {
+// diskCalls are the kinds of calls that can fail; the last is the commit of the state.
+func diskCalls() []diskCall {
 	is := func(ops ...faultfs.Op) func(faultfs.Op) bool {
-		return func(op faultfs.Op) bool {
-			for _, o := range ops {
-				if o == op {
-					return true
-				}
+		return func(op faultfs.Op) bool { return slices.Contains(ops, op) }
+	}
+	return []diskCall{
+		{"open", is(faultfs.Open, faultfs.Create)},
+		{"create", is(faultfs.Create)},
+		{"read", is(faultfs.Read)},
+		{"write", is(faultfs.Write, faultfs.Truncate)},
+		{"fsync", is(faultfs.Sync, faultfs.SyncDir, faultfs.SyncFS)},
+		{"close", is(faultfs.Close)},
+		{"rename", is(faultfs.Rename)},
+		{"link", is(faultfs.Link)},
+		{"unlink", is(faultfs.Remove)},
+		{"mkdir", is(faultfs.Mkdir)},
+		{"rmdir", is(faultfs.Rmdir)},
+		{"readdir", is(faultfs.ReadDir)},
+		{"stat", is(faultfs.Stat)},
+		{"utimes", is(faultfs.Chtimes)},
+		{"commit", is()},
+	}
+}
+
+type diskCall struct {
+	name    string
+	matches func(faultfs.Op) bool
+}
+
+func errnos() []syscall.Errno {
+	return []syscall.Errno{syscall.ENOSPC, syscall.EIO, syscall.EACCES, syscall.EROFS, syscall.EMFILE}
+}
+
+// diskFault fails the nth call of a kind with an errno; both are indexes.
+type diskFault struct {
+	call, errno, n int
+}
+
+// countCalls tells how often each call comes in a run, and so which n can be reached.
+func countCalls(t *testing.T, s scenario, calls []diskCall) []int {
+	w, _ := s.open(t)
+	defer w.close()
+	w.acct.NoFsync = false
+	counts := make([]int, len(calls))
+	var mu sync.Mutex
+	w.opts = mailsync.Options{FS: &faultfs.FS{Before: func(op faultfs.Op, _ string) error {
+		mu.Lock()
+		defer mu.Unlock()
+		for i, c := range calls {
+			if c.matches(op) {
+				counts[i]++
 			}
-			return false
+		}
+		return nil
+	}}, State: state.Options{BeforeCommit: func() error {
+		mu.Lock()
+		defer mu.Unlock()
+		counts[len(calls)-1]++
+		return nil
+	}}}
+	w.sync()
+	return counts
+}
+
+// diskFaults chooses the first calls, the last ones and one between, with each errno. The short form
+// takes each n with some of the errnos.
+func diskFaults(counts []int) (list []diskFault) {
+	for c, count := range counts {
+		ns := []int{1, 2, 3, count / 2, count - 1}
+		if *crashLong {
+			ns = points(count-count/10, 1<<30, 0)
+		}
+		for e := range errnos() {
+			seen := map[int]bool{}
+			for i, n := range ns {
+				if n < 1 || n > count || seen[n] || testing.Short() && (i+e+c)%3 != 0 || !*crashLong && (i+e+c)%2 != 0 && i > 0 {
+					continue
+				}
+				seen[n] = true
+				list = append(list, diskFault{c, e, n})
+			}
 		}
 	}
-	calls := []struct {
-		name    string
-		matches func(faultfs.Op) bool
-		commit  bool
-	}{
-		{"open", is(faultfs.Open, faultfs.Create), false},
-		{"create", is(faultfs.Create), false},
-		{"read", is(faultfs.Read), false},
-		{"write", is(faultfs.Write, faultfs.Truncate), false},
-		{"fsync", is(faultfs.Sync, faultfs.SyncDir, faultfs.SyncFS), false},
-		{"close", is(faultfs.Close), false},
-		{"rename", is(faultfs.Rename), false},
-		{"link", is(faultfs.Link), false},
-		{"unlink", is(faultfs.Remove), false},
-		{"mkdir", is(faultfs.Mkdir), false},
-		{"rmdir", is(faultfs.Rmdir), false},
-		{"readdir", is(faultfs.ReadDir), false},
-		{"stat", is(faultfs.Stat), false},
-		{"utimes", is(faultfs.Chtimes), false},
-		{"commit", is(), true},
-	}
-	errnos := []syscall.Errno{syscall.ENOSPC, syscall.EIO, syscall.EACCES, syscall.EROFS, syscall.EMFILE}
-	type fault struct {
-		call, errno, n int
-	}
+	return list
+}
+
+// TestDiskFaults fails each kind of call with each errno.
+func TestDiskFaults(t *testing.T) {
+	calls := diskCalls()
 	s := everything()
 	want, _ := s.wantFor(t)
-	// How often each call comes tells which n can be reached.
-	counts := make([]int, len(calls))
-	func() {
-		w, _ := s.open(t)
-		defer w.close()
-		w.acct.NoFsync = false
-		var mu sync.Mutex
-		w.opts = mailsync.Options{FS: &faultfs.FS{Before: func(op faultfs.Op, _ string) error {
-			mu.Lock()
-			defer mu.Unlock()
-			for i, c := range calls {
-				if c.matches(op) {
-					counts[i]++
-				}
-			}
-			return nil
-		}}, State: state.Options{BeforeCommit: func() error {
-			mu.Lock()
-			defer mu.Unlock()
-			counts[len(calls)-1]++
-			return nil
-		}}}
-		w.sync()
-	}()
-	var list []fault
+	counts := countCalls(t, s, calls)
 	for c := range calls {
 		if counts[c] == 0 {
 			t.Errorf("%s: never called, so its failing proves nothing", calls[c].name)
 		}
-		ns := []int{1, 2, 3, counts[c] / 2, counts[c] - 1}
-		if *crashLong {
-			ns = points(counts[c]-counts[c]/10, 1<<30, 0)
-		}
-		for e := range errnos {
-			seen := map[int]bool{}
-			for i, n := range ns {
-				// The short form takes each n with some of the errnos.
-				if n < 1 || n > counts[c] || seen[n] || testing.Short() && (i+e+c)%3 != 0 || !*crashLong && (i+e+c)%2 != 0 && i > 0 {
-					continue
-				}
-				seen[n] = true
-				list = append(list, fault{c, e, n})
-			}
-		}
 	}
 	var mu sync.Mutex
 	reached := map[int]bool{}
-	first, n := oneOfEachFirst(shuffled(list), func(x fault) (string, bool) { return calls[x.call].name, x.n == 1 })
-	each(t, spread(first, n, share(80, 32)), func(x fault) string {
+	first, n := oneOfEachFirst(shuffled(diskFaults(counts)), func(x diskFault) (string, bool) { return calls[x.call].name, x.n == 1 })
+	each(t, spread(first, n, share(80, 32)), func(x diskFault) string {
 		w, _ := s.open(t)
 		defer w.close()
 		w.acct.NoFsync = false
-		f := &failing{n: x.n, err: errnos[x.errno], matches: calls[x.call].matches}
+		f := &failing{n: x.n, err: errnos()[x.errno], matches: calls[x.call].matches}
 		w.opts = mailsync.Options{FS: &faultfs.FS{Before: f.before}}
-		if calls[x.call].commit {
+		if x.call == len(calls)-1 {
 			w.opts.State.BeforeCommit = func() error { return f.hit("commit") }
 		}
 		rep, err := w.trySync(mailsync.Request{})
@@ -163,7 +177,7 @@ func TestDiskFaults(t *testing.T) {
 			mu.Unlock()
 		}
 		if msg := w.afterFault(rep, err, want); msg != "" {
-			return fmt.Sprintf("%s %d fails with %v (%s); the run said %v, %v:\n%s", calls[x.call].name, x.n, errnos[x.errno], f.name, err, texts(rep), msg)
+			return fmt.Sprintf("%s %d fails with %v (%s); the run said %v, %v:\n%s", calls[x.call].name, x.n, f.err, f.name, err, texts(rep), msg)
 		}
 		return ""
 	})
@@ -181,18 +195,19 @@ func texts(rep *mailsync.Report) (list []string) {
 	return list
 }
 
-// TestServerFaults has the server refuse, break off and lie down.
-func TestServerFaults(t *testing.T) {
-	type fault struct {
-		verb   string
-		n      int
-		action imaptest.Action
-	}
-	var list []fault
+// serverFault is what the server does at the nth command of a kind.
+type serverFault struct {
+	verb   string
+	n      int
+	action imaptest.Action
+}
+
+// serverFaults are refusals, and connections that break before or after the command is done.
+func serverFaults() (list []serverFault) {
 	refuse := func(verb string, replies ...string) {
 		for _, r := range replies {
 			for _, n := range []int{1, 2} {
-				list = append(list, fault{verb, n, imaptest.Action{Reply: r}})
+				list = append(list, serverFault{verb, n, imaptest.Action{Reply: r}})
 			}
 		}
 	}
@@ -211,46 +226,59 @@ func TestServerFaults(t *testing.T) {
 	for _, verb := range []string{"LOGIN", "LIST", "SELECT", "UID FETCH", "UID STORE", "UID COPY", "UID MOVE", "UID EXPUNGE", "APPEND", "CREATE", "DELETE"} {
 		for _, n := range []int{1, 2} {
 			list = append(list,
-				fault{verb, n, imaptest.Action{Before: "* BYE Shutting down\r\n", Fault: imaptest.DropBefore}},
-				fault{verb, n, imaptest.Action{Fault: imaptest.DropBefore}},
-				fault{verb, n, imaptest.Action{Fault: imaptest.DropAfter}})
+				serverFault{verb, n, imaptest.Action{Before: "* BYE Shutting down\r\n", Fault: imaptest.DropBefore}},
+				serverFault{verb, n, imaptest.Action{Fault: imaptest.DropBefore}},
+				serverFault{verb, n, imaptest.Action{Fault: imaptest.DropAfter}})
 		}
 	}
+	return list
+}
+
+// faultHook does its action at the nth command of its kind, once it is armed.
+type faultHook struct {
+	serverFault
+	mu         sync.Mutex
+	armed, hit bool
+}
+
+func (h *faultHook) act(_ *imaptest.Conn, _, verb, _ string) imaptest.Action {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.armed || verb != h.verb && (h.verb != "LOGIN" || verb != "AUTHENTICATE") {
+		return imaptest.Action{}
+	}
+	if h.n--; h.n != 0 {
+		return imaptest.Action{}
+	}
+	h.hit = true
+	return h.action
+}
+
+// arm begins or ends it, and reports whether it was reached.
+func (h *faultHook) arm(on bool) (hit bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.armed = on
+	return h.hit
+}
+
+// TestServerFaults has the server refuse, break off and lie down.
+func TestServerFaults(t *testing.T) {
 	s := everything()
 	want, _ := s.wantFor(t)
+	list := serverFaults()
 	var mu sync.Mutex
 	reached := map[string]bool{}
-	first, n := oneOfEachFirst(shuffled(list), func(x fault) (string, bool) { return x.verb, x.n == 1 })
-	each(t, spread(first, n, share(50, 24)), func(x fault) string {
-		var hook struct {
-			sync.Mutex
-			armed, hit bool
-			n          int
-		}
+	first, n := oneOfEachFirst(shuffled(list), func(x serverFault) (string, bool) { return x.verb, x.n == 1 })
+	each(t, spread(first, n, share(50, 24)), func(x serverFault) string {
+		hook := &faultHook{serverFault: x}
 		s := s
-		s.srv.Hook = func(_ *imaptest.Conn, _, verb, _ string) imaptest.Action {
-			hook.Lock()
-			defer hook.Unlock()
-			if !hook.armed || verb != x.verb && (x.verb != "LOGIN" || verb != "AUTHENTICATE") {
-				return imaptest.Action{}
-			}
-			if hook.n--; hook.n != 0 {
-				return imaptest.Action{}
-			}
-			hook.hit = true
-			return x.action
-		}
+		s.srv.Hook = hook.act
 		w, _ := s.open(t)
 		defer w.close()
-		hook.Lock()
-		hook.armed, hook.n = true, x.n
-		hook.Unlock()
+		hook.arm(true)
 		rep, err := w.trySync(mailsync.Request{})
-		hook.Lock()
-		hook.armed = false
-		hit := hook.hit
-		hook.Unlock()
-		if hit {
+		if hook.arm(false) {
 			covered.refusals.Add(1)
 			mu.Lock()
 			reached[x.verb] = true
