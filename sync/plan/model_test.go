@@ -200,117 +200,157 @@ func (w *world) apply(ops []plan.Op, fate func() outcome) {
 	}
 }
 
+// step is one operation that a run applies.
+type step struct {
+	*world
+	op          plan.Op
+	id          int  // of its message; -1: none
+	here, there half // the side that is changed, the other one
+	note        bool // the base learns what was done
+}
+
 func (w *world) one(o plan.Op, ops []plan.Op, note bool) {
-	id := -1
+	s := step{world: w, op: o, id: -1, here: w.local, there: w.remote, note: note}
 	if o.Item != nil {
-		id = o.Item.Ref.(int)
+		s.id = o.Item.Ref.(int)
 	}
-	here, there := w.local, w.remote // the side that is changed, the other one
 	if o.Kind.Remote() {
-		here, there = there, here
-	}
-	learn := func(p pair) {
-		if note {
-			w.base[id] = p
-		}
-	}
-	move := func(to string) {
-		m := here.messages[id]
-		m.mailbox = to
-		here.messages[id] = m
+		s.here, s.there = s.there, s.here
 	}
 	switch o.Kind {
 	case plan.CreateLocal, plan.CreateRemote:
-		here.mailboxes[o.Mailbox] = true
-		// What comes back into a mailbox that was removed is new there from
-		// now on: a run that ends here must not take it for removed.
-		for _, x := range ops {
-			if x.Item != nil && x.Mailbox == o.Mailbox && (x.Kind == plan.Download || x.Kind == plan.Upload) &&
-				x.Kind.Local() == o.Kind.Local() {
-				delete(w.base, x.Item.Ref.(int))
-			}
-		}
+		s.create(ops)
 	case plan.DeleteLocal, plan.DeleteRemote, plan.ForgetMailbox:
-		for _, p := range w.base {
-			if p.mailbox == o.Mailbox {
-				return
-			}
-		}
-		if o.Kind != plan.ForgetMailbox {
-			if !here.empty(o.Mailbox) {
-				return
-			}
-			delete(here.mailboxes, o.Mailbox)
-		}
-		if note {
-			delete(w.baseMailboxes, o.Mailbox)
-		}
+		s.deleteMailbox()
 	case plan.Adopt:
-		p, known := w.base[id]
-		if !known {
-			p.local, p.remote = o.Item.Local.Base, o.Item.Remote.Base
-		}
-		p.mailbox = o.Mailbox
-		learn(p)
+		s.adopt()
 	case plan.Download, plan.Upload:
-		if m, ok := there.messages[id]; ok && here.mailboxes[o.Mailbox] && m.mailbox == o.Mailbox {
-			here.messages[id] = m
-			learn(pair{m.mailbox, m.flags, m.flags})
+		if m, ok := s.there.messages[s.id]; ok && s.here.mailboxes[o.Mailbox] && m.mailbox == o.Mailbox {
+			s.here.messages[s.id] = m
+			s.learn(pair{m.mailbox, m.flags, m.flags})
 		}
-	case plan.LocalCopy:
-		if _, ok := here.messages[o.Source.Ref.(int)]; ok && here.mailboxes[o.To] {
-			here.messages[id] = held{o.To, o.Item.Remote.Flags}
-			learn(pair{o.To, o.Item.Remote.Flags, o.Item.Remote.Flags})
-		}
-	case plan.RemoteCopy:
-		if src, ok := here.messages[o.Source.Ref.(int)]; ok && src.mailbox == o.Mailbox && here.mailboxes[o.To] {
-			here.messages[id] = held{o.To, src.flags}
-			learn(pair{o.To, src.flags, src.flags})
-		}
+	case plan.LocalCopy, plan.RemoteCopy:
+		s.copyMessage()
 	case plan.LocalMove, plan.RemoteMove:
-		if m, ok := here.messages[id]; ok && m.mailbox == o.Mailbox && here.mailboxes[o.To] {
-			move(o.To)
-			if p, ok := w.base[id]; ok {
+		if m, ok := s.here.messages[s.id]; ok && m.mailbox == o.Mailbox && s.here.mailboxes[o.To] {
+			s.move()
+			if p, ok := w.base[s.id]; ok {
 				p.mailbox = o.To
-				learn(p)
+				s.learn(p)
 			}
 		}
 	case plan.LocalFlags, plan.RemoteFlags, plan.SettleLocal, plan.SettleRemote:
-		if !o.Kind.Silent() {
-			m, ok := here.messages[id]
-			if !ok {
-				return
-			}
-			m.flags = m.flags.Apply(o.Delta)
-			here.messages[id] = m
-		}
-		p, ok := w.base[id]
-		if !ok {
-			return
-		}
-		if o.Kind == plan.RemoteFlags || o.Kind == plan.SettleLocal {
-			p.local, p.remote = p.local.Apply(o.Learned), p.remote.Apply(o.Delta)
-		} else {
-			p.remote, p.local = p.remote.Apply(o.Learned), p.local.Apply(o.Delta)
-		}
-		learn(p)
+		s.flags()
 	case plan.LocalRemove, plan.RemoteRemove, plan.Forget:
-		if o.Kind != plan.Forget {
-			if here.messages[id].mailbox != o.Mailbox {
-				return
-			}
-			delete(here.messages, id)
-		}
-		if note {
-			delete(w.base, id)
-		}
+		s.remove()
 	case plan.RemoteTrash:
-		if here.messages[id].mailbox == o.Mailbox && here.mailboxes[o.To] {
-			move(o.To)
-			delete(w.base, id) // recognised by its intent, should the run end here
+		if s.here.messages[s.id].mailbox == o.Mailbox && s.here.mailboxes[o.To] {
+			s.move()
+			delete(w.base, s.id) // recognised by its intent, should the run end here
 		}
 	default:
 		panic("unknown operation " + o.String())
+	}
+}
+
+func (s step) learn(p pair) {
+	if s.note {
+		s.base[s.id] = p
+	}
+}
+
+func (s step) move() {
+	m := s.here.messages[s.id]
+	m.mailbox = s.op.To
+	s.here.messages[s.id] = m
+}
+
+func (s step) create(ops []plan.Op) {
+	s.here.mailboxes[s.op.Mailbox] = true
+	// What comes back into a mailbox that was removed is new there from
+	// now on: a run that ends here must not take it for removed.
+	for _, x := range ops {
+		if x.Item != nil && x.Mailbox == s.op.Mailbox && (x.Kind == plan.Download || x.Kind == plan.Upload) &&
+			x.Kind.Local() == s.op.Kind.Local() {
+			delete(s.base, x.Item.Ref.(int))
+		}
+	}
+}
+
+func (s step) deleteMailbox() {
+	for _, p := range s.base {
+		if p.mailbox == s.op.Mailbox {
+			return
+		}
+	}
+	if s.op.Kind != plan.ForgetMailbox {
+		if !s.here.empty(s.op.Mailbox) {
+			return
+		}
+		delete(s.here.mailboxes, s.op.Mailbox)
+	}
+	if s.note {
+		delete(s.baseMailboxes, s.op.Mailbox)
+	}
+}
+
+func (s step) adopt() {
+	p, known := s.base[s.id]
+	if !known {
+		p.local, p.remote = s.op.Item.Local.Base, s.op.Item.Remote.Base
+	}
+	p.mailbox = s.op.Mailbox
+	s.learn(p)
+}
+
+// copyMessage: a file may be copied from anywhere, and has the flags of the server's
+// copy; a copy on the server has the flags of its source.
+func (s step) copyMessage() {
+	src, ok := s.here.messages[s.op.Source.Ref.(int)]
+	if !ok || !s.here.mailboxes[s.op.To] {
+		return
+	}
+	flags := src.flags
+	if s.op.Kind == plan.LocalCopy {
+		flags = s.op.Item.Remote.Flags
+	} else if src.mailbox != s.op.Mailbox {
+		return
+	}
+	s.here.messages[s.id] = held{s.op.To, flags}
+	s.learn(pair{s.op.To, flags, flags})
+}
+
+func (s step) flags() {
+	o := s.op
+	if !o.Kind.Silent() {
+		m, ok := s.here.messages[s.id]
+		if !ok {
+			return
+		}
+		m.flags = m.flags.Apply(o.Delta)
+		s.here.messages[s.id] = m
+	}
+	p, ok := s.base[s.id]
+	if !ok {
+		return
+	}
+	if o.Kind == plan.RemoteFlags || o.Kind == plan.SettleLocal {
+		p.local, p.remote = p.local.Apply(o.Learned), p.remote.Apply(o.Delta)
+	} else {
+		p.remote, p.local = p.remote.Apply(o.Learned), p.local.Apply(o.Delta)
+	}
+	s.learn(p)
+}
+
+func (s step) remove() {
+	if s.op.Kind != plan.Forget {
+		if s.here.messages[s.id].mailbox != s.op.Mailbox {
+			return
+		}
+		delete(s.here.messages, s.id)
+	}
+	if s.note {
+		delete(s.base, s.id)
 	}
 }
 
