@@ -48,9 +48,41 @@ func besideBoxes() []string { return []string{"INBOX", "Work", "Archive"} }
 // Without one, a move seen half looks like a new message and a removal, and to
 // have changed the file meanwhile keeps it at its old place as well.
 func beside(r *rig, identity bool) {
-	const each = 6 // messages of each kind in each mailbox
 	ledger := newCensus()
 	disk := &onDiskNow{mail: r.mail, ids: map[string]string{}, flagsMoved: identity}
+	subjects := besideMail(r, ledger)
+	r.silent("sync")
+	for _, box := range besideBoxes() {
+		for _, l := range r.folder(filepath.Join(r.mail, box)) {
+			disk.ids[l.subject()] = base(l.name)
+		}
+	}
+
+	const runs = 20
+	loop := r.syncing()
+	wait := programs(r, func() bool { return loop.runs.Load() < runs }, disk, ledger, subjects)
+	other := &otherClient{r: r, ledger: ledger, subjects: subjects, moves: identity}
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for i := 0; loop.runs.Load() < runs; i++ {
+		other.step(i)
+		<-tick.C
+	}
+	wait()
+	loop.judge(r.T)
+	r.silent("sync")
+	r.silent("sync")
+	ledger.judge(r.T, r.equal())
+	r.idle()
+	if o := r.run("check"); o.code != 0 {
+		r.Errorf("check: %v", o)
+	}
+	r.Logf("%d messages in the end, %d changes on the server", len(ledger.all), other.did)
+}
+
+// besideMail fills the server, and returns the subjects by the kind of what will happen to them.
+func besideMail(r *rig, ledger *census) [][]string {
+	const each = 6 // messages of each kind in each mailbox
 	subjects := make([][]string, kinds)
 	for b, box := range besideBoxes() {
 		if box != "INBOX" {
@@ -71,22 +103,18 @@ func beside(r *rig, identity bool) {
 		r.imap.append(box, `\Seen work`, 1_650_000_000, withCRLF(text("keyword-"+box, "")))
 		ledger.born("keyword-"+box, box, `\Seen`, "work")
 	}
-	r.silent("sync")
-	for _, box := range besideBoxes() {
-		for _, l := range r.folder(filepath.Join(r.mail, box)) {
-			disk.ids[l.subject()] = base(l.name)
-		}
-	}
+	return subjects
+}
 
-	const runs = 20
-	loop := r.syncing()
-	var programs sync.WaitGroup
+// programs work in the Maildir as long as goOn says so; wait waits for their end.
+func programs(r *rig, goOn func() bool, disk *onDiskNow, ledger *census, subjects [][]string) (wait func()) {
+	var running sync.WaitGroup
 	failed := make(chan error, 2)
 	for part, act := range []func(*onDiskNow, *census, [][]string, int) error{filesAndFlags, deliveries} {
-		programs.Go(func() {
+		running.Go(func() {
 			tick := time.NewTicker(time.Duration(5+5*part) * time.Millisecond)
 			defer tick.Stop()
-			for i := 0; loop.runs.Load() < runs; i++ {
+			for i := 0; goOn(); i++ {
 				select {
 				case <-tick.C:
 				case <-r.Context().Done():
@@ -99,27 +127,14 @@ func beside(r *rig, identity bool) {
 			}
 		})
 	}
-	other := &otherClient{r: r, ledger: ledger, subjects: subjects, moves: identity}
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for i := 0; loop.runs.Load() < runs; i++ {
-		other.step(i)
-		<-tick.C
+	return func() {
+		r.Helper()
+		running.Wait()
+		close(failed)
+		for err := range failed {
+			r.Error(err)
+		}
 	}
-	programs.Wait()
-	close(failed)
-	for err := range failed {
-		r.Error(err)
-	}
-	loop.judge(r.T)
-	r.silent("sync")
-	r.silent("sync")
-	ledger.judge(r.T, r.equal())
-	r.idle()
-	if o := r.run("check"); o.code != 0 {
-		r.Errorf("check: %v", o)
-	}
-	r.Logf("%d messages in the end, %d changes on the server", len(ledger.all), other.did)
 }
 
 // filesAndFlags is a mail program in the Maildir. Its flags are \Flagged and
@@ -161,39 +176,17 @@ func filesAndFlags(d *onDiskNow, c *census, subjects [][]string, i int) error {
 		d.ids[subject] = newID
 		c.moved(subject, to)
 	case kind == kindDiskRemoves && who != nil && n%4 == 0: // which in 4 rounds are all
-		for range 1000 {
-			path, _ := d.find(from, id)
-			if path == "" {
-				continue
-			}
-			if err := os.Remove(path); err == nil {
-				c.removed(subject)
-				break
-			} else if !os.IsNotExist(err) {
-				return err
-			}
+		removed, err := d.remove(from, id)
+		if err != nil {
+			return err
+		}
+		if removed {
+			c.removed(subject)
 		}
 	case kind == kindDiskCopies && round == 0:
 		boxes := besideBoxes()
 		to := boxes[(slices.Index(boxes, from)+1)%len(boxes)]
-		path, flags := d.find(from, id)
-		content, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		info, err := os.Stat(path)
-		if err != nil {
-			return err
-		}
-		name := fmt.Sprintf("%d.copy.host", i)
-		tmp := filepath.Join(d.mail, to, "tmp", name)
-		if err := os.WriteFile(tmp, content, 0o600); err != nil {
-			return err
-		}
-		if err := os.Chtimes(tmp, info.ModTime(), info.ModTime()); err != nil {
-			return err
-		}
-		if err := os.Rename(tmp, filepath.Join(d.mail, to, "cur", name+":2,"+flags)); err != nil {
+		if err := d.copyFile(from, to, id, fmt.Sprintf("%d.copy.host", i)); err != nil {
 			return err
 		}
 		c.copied(subject, to)
@@ -278,10 +271,7 @@ func (o *otherClient) step(i int) {
 		if n%4 != 0 {
 			return
 		}
-		box := besideBoxes()[n%3]
-		subject := fmt.Sprintf("arrived-%d", i)
-		o.ledger.born(subject, box)
-		o.r.imap.append(box, "", 1_700_000_000+int64(i), withCRLF(text(subject, "")))
+		o.arrive(besideBoxes()[n%3], i)
 		return
 	}
 	subject := o.subjects[kind][n%len(o.subjects[kind])]
@@ -306,21 +296,7 @@ func (o *otherClient) step(i int) {
 		}
 		o.flag(subject, flag, on, boxes...)
 	case kindServerMoves:
-		to := boxes[(slices.Index(boxes, home)+1+n%2)%len(boxes)]
-		uid := o.uid(subject, home)
-		if uid == "" {
-			o.r.Errorf("%s is not in %s", subject, home)
-			return
-		}
-		if o.moves {
-			o.r.imap.cmd("UID MOVE %s %s", uid, o.r.imap.name(to))
-		} else { // as clients without MOVE do
-			o.r.imap.cmd("UID COPY %s %s", uid, o.r.imap.name(to))
-			o.r.imap.cmd(`UID STORE %s +FLAGS (\Deleted)`, uid)
-			o.r.imap.cmd("UID EXPUNGE %s", uid)
-		}
-		o.did++
-		o.ledger.moved(subject, to)
+		o.move(subject, home, boxes[(slices.Index(boxes, home)+1+n%2)%len(boxes)])
 	case kindDiskRemoves:
 		// Gone or not, \Seen must not bring it back.
 		if uid := o.uid(subject, home); uid != "" {
@@ -343,4 +319,29 @@ func (o *otherClient) step(i int) {
 			o.did++
 		}
 	}
+}
+
+func (o *otherClient) arrive(box string, i int) {
+	o.r.Helper()
+	subject := fmt.Sprintf("arrived-%d", i)
+	o.ledger.born(subject, box)
+	o.r.imap.append(box, "", 1_700_000_000+int64(i), withCRLF(text(subject, "")))
+}
+
+func (o *otherClient) move(subject, from, to string) {
+	o.r.Helper()
+	uid := o.uid(subject, from)
+	if uid == "" {
+		o.r.Errorf("%s is not in %s", subject, from)
+		return
+	}
+	if o.moves {
+		o.r.imap.cmd("UID MOVE %s %s", uid, o.r.imap.name(to))
+	} else { // as clients without MOVE do
+		o.r.imap.cmd("UID COPY %s %s", uid, o.r.imap.name(to))
+		o.r.imap.cmd(`UID STORE %s +FLAGS (\Deleted)`, uid)
+		o.r.imap.cmd("UID EXPUNGE %s", uid)
+	}
+	o.did++
+	o.ledger.moved(subject, to)
 }

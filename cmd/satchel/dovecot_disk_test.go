@@ -73,3 +73,40 @@ func toggled(flags string, letter byte, on bool) string {
 	}
 	return string(b)
 }
+
+// remove removes a message, whatever its name is by then; false when it is not there.
+func (d *onDiskNow) remove(mailbox, id string) (removed bool, err error) {
+	for range 1000 {
+		path, _ := d.find(mailbox, id)
+		if path == "" {
+			continue
+		}
+		if err := os.Remove(path); err == nil {
+			return true, nil
+		} else if !os.IsNotExist(err) {
+			return false, err
+		}
+	}
+	return false, nil
+}
+
+// copyFile copies a message with its time and its flags, as programs do.
+func (d *onDiskNow) copyFile(from, to, id, newID string) error {
+	path, flags := d.find(from, id)
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	tmp := filepath.Join(d.mail, to, "tmp", newID)
+	if err := os.WriteFile(tmp, content, 0o600); err != nil {
+		return err
+	}
+	if err := os.Chtimes(tmp, info.ModTime(), info.ModTime()); err != nil {
+		return err
+	}
+	return os.Rename(tmp, filepath.Join(d.mail, to, "cur", newID+":2,"+flags))
+}

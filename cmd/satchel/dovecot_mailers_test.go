@@ -86,105 +86,127 @@ func (r *rig) lettersOf(id string) (letters string, found bool) {
 
 // testNotmuch has notmuch, which renames files for its tags, work beside syncs.
 func testNotmuch(t *testing.T, bin string) {
+	n := newNotmuchWorld(t, bin)
+	n.tagBeside(20)
+	// notmuch takes over what came, and may move files from new to cur, which
+	// is to be carried nowhere.
+	for range 2 {
+		n.silent("sync")
+		if _, err := n.notmuch.run(n.rig, "new", "--quiet"); err != nil {
+			t.Error(err)
+		}
+	}
+	server := n.equal()
+	n.ledger.judge(t, server)
+	n.idle()
+	n.judgeTags(server)
+}
+
+// notmuchWorld is a Maildir whose flags are tags of notmuch.
+type notmuchWorld struct {
+	*rig
+	notmuch  mailer
+	ledger   *census
+	subjects []string
+	ids      map[string]string // names of files without flags, by subject
+}
+
+func newNotmuchWorld(t *testing.T, bin string) *notmuchWorld {
 	notmuch := findMailer(t, "notmuch")
-	srv := dovecot.Start(t, dovecot.Options{})
-	r := newRig(t, bin, srv, "/", "", "ann")
+	r := newRig(t, bin, dovecot.Start(t, dovecot.Options{}), "/", "", "ann")
+	n := &notmuchWorld{rig: r, notmuch: notmuch, ledger: newCensus(), ids: map[string]string{}}
 	const messages = 24
 	r.imap.create("Lists")
-	ledger := newCensus()
-	ids := map[string]string{}
-	var subjects []string
 	for _, box := range []string{"INBOX", "Lists"} {
 		for i := range messages {
 			subject := fmt.Sprintf("%s-%02d", box, i)
-			subjects = append(subjects, subject)
+			n.subjects = append(n.subjects, subject)
 			r.imap.append(box, "", 1_600_000_000+int64(i), withCRLF(text(subject, "")))
-			ledger.born(subject, box)
+			n.ledger.born(subject, box)
 		}
 	}
 	r.silent("sync")
 	for _, box := range []string{"INBOX", "Lists"} {
 		for _, l := range r.folder(filepath.Join(r.mail, box)) {
-			ids[l.subject()] = base(l.name)
+			n.ids[l.subject()] = base(l.name)
 		}
 	}
 	r.must(os.WriteFile(filepath.Join(r.root, ".notmuch-config"), fmt.Appendf(nil,
 		"[database]\npath=%s\n[user]\nname=Ann\nprimary_email=ann@example.org\n[new]\ntags=unread;inbox\nignore=.satchel.json;dovecot-keywords\n[maildir]\nsynchronize_flags=true\n",
 		r.mail), 0o600))
-	index := func() {
-		t.Helper()
-		if _, err := notmuch.run(r, "new", "--quiet"); err != nil {
-			t.Logf("notmuch %v", err) // files went while it looked; it is run again
-		}
-	}
-	index()
+	n.index()
+	return n
+}
 
-	// tag changes a tag and its letter. Where the file got another name since
-	// notmuch looked, its rename finds nothing, and the tag must be set again.
-	tag := func(subject, name, letter string, on bool) {
-		t.Helper()
-		sign, want := "+", on
-		if !on {
-			sign = "-"
-		}
-		if name == "unread" {
-			want = !on // S is its opposite
-		}
-		for range 50 {
-			if _, err := notmuch.run(r, "tag", sign+name, "--", "id:"+subject+"@example.org"); err != nil {
-				t.Logf("notmuch %v", err)
-			}
-			if letters, found := r.lettersOf(ids[subject]); found && strings.Contains(letters, letter) == want {
-				return
-			}
-			index()
-			// It may have read the old name's flags back.
-		}
-		t.Errorf("notmuch cannot tag %s %s%s", subject, sign, name)
+func (n *notmuchWorld) index() {
+	n.Helper()
+	if _, err := n.notmuch.run(n.rig, "new", "--quiet"); err != nil {
+		n.Logf("notmuch %v", err) // files went while it looked; it is run again
 	}
+}
 
-	const runs = 20
-	loop := r.syncing()
+// tag changes a tag and its letter. Where the file got another name since
+// notmuch looked, its rename finds nothing, and the tag must be set again.
+func (n *notmuchWorld) tag(subject, name, letter string, on bool) {
+	n.Helper()
+	sign, want := "+", on
+	if !on {
+		sign = "-"
+	}
+	if name == "unread" {
+		want = !on // S is its opposite
+	}
+	for range 50 {
+		if _, err := n.notmuch.run(n.rig, "tag", sign+name, "--", "id:"+subject+"@example.org"); err != nil {
+			n.Logf("notmuch %v", err)
+		}
+		if letters, found := n.lettersOf(n.ids[subject]); found && strings.Contains(letters, letter) == want {
+			return
+		}
+		n.index()
+		// It may have read the old name's flags back.
+	}
+	n.Errorf("notmuch cannot tag %s %s%s", subject, sign, name)
+}
+
+// tagBeside changes tags and indexes while so many syncs run. Meanwhile somebody
+// answers on a phone, and mail arrives.
+func (n *notmuchWorld) tagBeside(runs int64) {
+	n.Helper()
+	loop := n.syncing()
 	for i := 0; loop.runs.Load() < runs; i++ {
-		subject := subjects[i*7%len(subjects)]
-		on := i/len(subjects)%2 == 0
+		subject := n.subjects[i*7%len(n.subjects)]
+		on := i/len(n.subjects)%2 == 0
 		switch i % 3 {
 		case 0:
-			tag(subject, "flagged", "F", on)
-			ledger.flag(subject, `\Flagged`, on)
+			n.tag(subject, "flagged", "F", on)
+			n.ledger.flag(subject, `\Flagged`, on)
 		case 1:
-			tag(subject, "unread", "S", !on)
-			ledger.flag(subject, `\Seen`, on)
+			n.tag(subject, "unread", "S", !on)
+			n.ledger.flag(subject, `\Seen`, on)
 		case 2:
-			index()
+			n.index()
 		}
-		// Meanwhile somebody answers on a phone, and mail arrives.
 		box, _, _ := strings.Cut(subject, "-")
-		r.imap.selected = ""
-		r.imap.store(box, subject, map[bool]string{true: "+", false: "-"}[on]+`FLAGS (\Answered)`)
-		ledger.flag(subject, `\Answered`, on)
+		n.imap.selected = ""
+		n.imap.store(box, subject, map[bool]string{true: "+", false: "-"}[on]+`FLAGS (\Answered)`)
+		n.ledger.flag(subject, `\Answered`, on)
 		if i%10 == 0 {
 			late := fmt.Sprintf("late-%04d", i)
-			r.imap.append("INBOX", `\Flagged`, 1_700_000_000+int64(i), withCRLF(text(late, "")))
-			ledger.born(late, "INBOX", `\Flagged`)
+			n.imap.append("INBOX", `\Flagged`, 1_700_000_000+int64(i), withCRLF(text(late, "")))
+			n.ledger.born(late, "INBOX", `\Flagged`)
 		}
 	}
-	loop.judge(t)
-	// notmuch takes over what came, and may move files from new to cur, which
-	// is to be carried nowhere.
-	for range 2 {
-		r.silent("sync")
-		if _, err := notmuch.run(r, "new", "--quiet"); err != nil {
-			t.Error(err)
-		}
-	}
-	server := r.equal()
-	ledger.judge(t, server)
-	r.idle()
+	loop.judge(n.T)
+}
+
+// judgeTags checks that the tags of notmuch are the flags of the server.
+func (n *notmuchWorld) judgeTags(server letters) {
+	n.Helper()
 	for tagged, flag := range map[string]string{"flagged": `\Flagged`, "replied": `\Answered`, "unread": `\Seen`} {
-		out, err := notmuch.run(r, "search", "--output=messages", "tag:"+tagged)
+		out, err := n.notmuch.run(n.rig, "search", "--output=messages", "tag:"+tagged)
 		if err != nil {
-			t.Fatal(err)
+			n.Fatal(err)
 		}
 		got := strings.Fields(out)
 		var want []string
@@ -196,7 +218,7 @@ func testNotmuch(t *testing.T, bin string) {
 			}
 		}
 		if s := differ(sorted(want), sorted(got), flag, tagged); s != "" {
-			t.Errorf("tag %s is not what %s is:\n%s", tagged, flag, s)
+			n.Errorf("tag %s is not what %s is:\n%s", tagged, flag, s)
 		}
 	}
 }

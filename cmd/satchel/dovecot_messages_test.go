@@ -65,128 +65,167 @@ func testMessages(t *testing.T, bin string) {
 	}
 }
 
+// oddWorld has the messages that are odd in Up on disk, and in Down on the server.
+type oddWorld struct {
+	*rig
+	odd map[string][]byte
+}
+
 func oddOnes(r *rig, storage string) {
-	c := r.imap
-	c.create("Up")
-	c.create("Down")
-	r.mkdir("Up")
-	odd := oddMessages()
-	i := int64(0)
-	for name, content := range odd {
-		i++
-		r.put("Up/cur/"+name+".odd:2,S", 1_700_000_000+i, content)
-		c.append("Down", `\Seen`, 1_700_000_000+i, content)
-	}
+	o := &oddWorld{r, oddMessages()}
+	o.fill()
 	r.silent("sync")
-	// What is on disk is what was put there, and arrives.
-	server := c.read()
+	o.arrived()
+	o.down()
+	o.sound()
+
+	// What both hold is not sent again, whatever it is like and whoever changed
+	// the line ends.
+	r.must(os.RemoveAll(filepath.Join(r.root, "state")))
+	o.same("after the state was lost")
+	r.srv.Doveadm(r.T, "mailbox", "update", "--uid-validity", "1234567890", "-u", r.imap.user, "Up")
+	o.same("after UIDVALIDITY changed")
+
+	o.moved()
+	o.refused()
+	if storage == dovecot.Maildir {
+		o.ofOthers()
+	}
+}
+
+func (o *oddWorld) fill() {
+	o.imap.create("Up")
+	o.imap.create("Down")
+	o.mkdir("Up")
+	date := int64(1_700_000_000)
+	for name, content := range o.odd {
+		date++
+		o.put("Up/cur/"+name+".odd:2,S", date, content)
+		o.imap.append("Down", `\Seen`, date, content)
+	}
+}
+
+// unchanged checks that the files are what was put there.
+func (o *oddWorld) unchanged(when string) {
+	o.Helper()
+	for name, content := range o.odd {
+		got, err := os.ReadFile(filepath.Join(o.mail, "Up/cur", name+".odd:2,S"))
+		if err != nil || !bytes.Equal(got, content) {
+			o.Errorf("%s: %s became %.100q (%v)", when, name, got, err)
+		}
+	}
+}
+
+// arrived checks that the server has what is on disk.
+func (o *oddWorld) arrived() {
+	o.Helper()
+	o.unchanged("after the first sync")
 	var onServer, want []string
-	for _, l := range server["Up"] {
+	for _, l := range o.imap.messages("Up") {
 		onServer = append(onServer, fmt.Sprintf("%q %v", loose(l.content), l.flags))
 	}
-	for name, content := range odd {
+	for name, content := range o.odd {
 		sent, ok := rewritten()[name]
 		if !ok {
 			sent = loose(content)
 		}
 		want = append(want, fmt.Sprintf("%q [\\Seen]", sent))
-		got, err := os.ReadFile(filepath.Join(r.mail, "Up/cur", name+".odd:2,S"))
-		if err != nil || !bytes.Equal(got, content) {
-			r.Errorf("%s: the file became %.100q (%v)", name, got, err)
-		}
 	}
 	if s := differ(sorted(want), sorted(onServer), "wanted", "server"); s != "" {
-		r.Errorf("sent:\n%s", s)
+		o.Errorf("sent:\n%s", s)
 	}
-	down := func() {
-		r.Helper()
-		r.compare(letters{"Down": c.messages("Down"), "INBOX": c.messages("INBOX")}, letters{"Down": r.disk()["Down"], "INBOX": r.disk()["INBOX"]})
-	}
-	down()
-	r.idle()
-	sound := func() {
-		r.Helper()
-		r.idle()
-		if o := r.run("check"); o.code != 0 {
-			r.Errorf("check: %v", o)
-		}
-	}
-	sound()
-	// What both hold is not sent again, whatever it is like and whoever changed
-	// the line ends.
-	same := func(when string) {
-		r.Helper()
-		if o := r.json(0, "sync"); o.Counts["upload"]+o.Counts["download"] > 0 {
-			r.Errorf("%s: %v", when, o.Counts)
-		}
-		for name, content := range odd {
-			if got, err := os.ReadFile(filepath.Join(r.mail, "Up/cur", name+".odd:2,S")); err != nil || !bytes.Equal(got, content) {
-				r.Errorf("%s: %s became %.100q (%v)", when, name, got, err)
-			}
-		}
-		sound()
-	}
-	r.must(os.RemoveAll(filepath.Join(r.root, "state")))
-	same("after the state was lost")
-	r.srv.Doveadm(r.T, "mailbox", "update", "--uid-validity", "1234567890", "-u", c.user, "Up")
-	same("after UIDVALIDITY changed")
-	// A move on either side stays one.
-	r.mkdir("Moved")
-	for name := range rewritten() {
-		r.must(os.Rename(filepath.Join(r.mail, "Up/cur", name+".odd:2,S"), filepath.Join(r.mail, "Moved/cur", name+".other:2,S")))
-	}
-	if o := r.json(0, "sync"); o.Counts["remote-move"] != len(rewritten()) || o.Counts["upload"]+o.Counts["download"]+o.Counts["remote-remove"] > 0 {
-		r.Errorf("moved: %v", o.Counts)
-	}
-	sound()
-	for name := range rewritten() {
-		r.must(os.Remove(filepath.Join(r.mail, "Moved/cur", name+".other:2,S")))
-		delete(odd, name)
-	}
-	r.silent("sync")
+}
 
-	// NUL bytes cannot be sent, and Dovecot takes no message without any byte.
-	// Nothing else has to wait for that.
-	nul := []byte("Subject: nul\n\nbefore\x00after\n")
-	r.put("Up/cur/empty.odd:2,S", 1_700_000_000, nil)
-	r.put("Up/cur/nul.odd:2,S", 1_700_000_000, nul)
-	r.put("Up/cur/other.odd:2,S", 1_700_000_001, text("other", ""))
-	r.put("INBOX/new/inbox.odd", 1_700_000_002, text("inbox", ""))
-	r.fails(1, []string{"sync"}, "home/Up nul.odd: ", "NUL", "home/Up empty.odd:2,S: ") // which is said once
+// down compares the mailboxes that the server began.
+func (o *oddWorld) down() {
+	o.Helper()
+	disk := o.disk()
+	o.compare(letters{"Down": o.imap.messages("Down"), "INBOX": o.imap.messages("INBOX")}, letters{"Down": disk["Down"], "INBOX": disk["INBOX"]})
+}
+
+func (o *oddWorld) sound() {
+	o.Helper()
+	o.idle()
+	if ran := o.run("check"); ran.code != 0 {
+		o.Errorf("check: %v", ran)
+	}
+}
+
+// same checks that a sync transfers nothing.
+func (o *oddWorld) same(when string) {
+	o.Helper()
+	if j := o.json(0, "sync"); j.Counts["upload"]+j.Counts["download"] > 0 {
+		o.Errorf("%s: %v", when, j.Counts)
+	}
+	o.unchanged(when)
+	o.sound()
+}
+
+// moved checks that a move on disk is a move on the server, and takes the messages away.
+func (o *oddWorld) moved() {
+	o.Helper()
+	o.mkdir("Moved")
+	for name := range rewritten() {
+		o.must(os.Rename(filepath.Join(o.mail, "Up/cur", name+".odd:2,S"), filepath.Join(o.mail, "Moved/cur", name+".other:2,S")))
+	}
+	j := o.json(0, "sync")
+	if j.Counts["remote-move"] != len(rewritten()) || j.Counts["upload"]+j.Counts["download"]+j.Counts["remote-remove"] > 0 {
+		o.Errorf("moved: %v", j.Counts)
+	}
+	o.sound()
+	for name := range rewritten() {
+		o.must(os.Remove(filepath.Join(o.mail, "Moved/cur", name+".other:2,S")))
+		delete(o.odd, name)
+	}
+	o.silent("sync")
+}
+
+func withNUL() []byte { return []byte("Subject: nul\n\nbefore\x00after\n") }
+
+// refused: NUL bytes cannot be sent, and Dovecot takes no message without any byte.
+// Nothing else has to wait for that.
+func (o *oddWorld) refused() {
+	o.Helper()
+	nul, empty := filepath.Join(o.mail, "Up/cur/nul.odd:2,S"), filepath.Join(o.mail, "Up/cur/empty.odd:2,S")
+	o.put("Up/cur/empty.odd:2,S", 1_700_000_000, nil)
+	o.put("Up/cur/nul.odd:2,S", 1_700_000_000, withNUL())
+	o.put("Up/cur/other.odd:2,S", 1_700_000_001, text("other", ""))
+	o.put("INBOX/new/inbox.odd", 1_700_000_002, text("inbox", ""))
+	o.fails(1, []string{"sync"}, "home/Up nul.odd: ", "NUL", "home/Up empty.odd:2,S: ") // which is said once
 	for range 2 {
-		o := r.fails(1, []string{"sync"}, "home/Up nul.odd: ", "NUL")
-		if o.stdout != "" {
-			r.Errorf("on stdout: %v", o)
+		if ran := o.fails(1, []string{"sync"}, "home/Up nul.odd: ", "NUL"); ran.stdout != "" {
+			o.Errorf("on stdout: %v", ran)
 		}
-		j := r.json(1, "sync")
+		j := o.json(1, "sync")
 		if len(j.Counts) > 0 || len(j.Accounts[0].Errors) != 1 || j.Accounts[0].Errors[0].Mailbox != "Up" {
-			r.Errorf("with a message that cannot be sent: %+v", j)
+			o.Errorf("with a message that cannot be sent: %+v", j)
 		}
 	}
-	if got, err := os.ReadFile(filepath.Join(r.mail, "Up/cur/nul.odd:2,S")); err != nil || !bytes.Equal(got, nul) {
-		r.Errorf("the file became %q (%v)", got, err)
+	if got, err := os.ReadFile(nul); err != nil || !bytes.Equal(got, withNUL()) {
+		o.Errorf("the file became %q (%v)", got, err)
 	}
-	if n := len(c.messages("Up")); n != len(odd)+1 {
-		r.Errorf("%d messages sent", n)
+	if n := len(o.imap.messages("Up")); n != len(o.odd)+1 {
+		o.Errorf("%d messages sent", n)
 	}
-	r.must(os.Remove(filepath.Join(r.mail, "Up/cur/nul.odd:2,S")))
-	r.must(os.Remove(filepath.Join(r.mail, "Up/cur/empty.odd:2,S")))
-	down()
-	r.idle()
+	o.must(os.Remove(nul))
+	o.must(os.Remove(empty))
+	o.down()
+	o.idle()
+}
 
-	if storage == dovecot.Maildir {
-		// Other programs can have put such messages into the server's mail. What
-		// Dovecot makes of them is kept as it comes.
-		dir := filepath.Join(r.srv.Home(c.user), "Maildir")
-		r.must(os.WriteFile(filepath.Join(dir, "new", "1700000000.nul.host"), nul, 0o644))
-		r.must(os.WriteFile(filepath.Join(dir, "new", "1700000001.zero.host"), nil, 0o644))
-		r.silent("sync")
-		down()
-		if n := len(c.messages("INBOX")); n != 3 {
-			r.Errorf("%d messages in INBOX", n)
-		}
-		r.idle()
+// ofOthers: other programs can have put such messages into the server's mail. What
+// Dovecot makes of them is kept as it comes.
+func (o *oddWorld) ofOthers() {
+	o.Helper()
+	dir := filepath.Join(o.srv.Home(o.imap.user), "Maildir")
+	o.must(os.WriteFile(filepath.Join(dir, "new", "1700000000.nul.host"), withNUL(), 0o644))
+	o.must(os.WriteFile(filepath.Join(dir, "new", "1700000001.zero.host"), nil, 0o644))
+	o.silent("sync")
+	o.down()
+	if n := len(o.imap.messages("INBOX")); n != 3 {
+		o.Errorf("%d messages in INBOX", n)
 	}
+	o.idle()
 }
 
 func sorted(s []string) []string {
