@@ -9,10 +9,9 @@ import (
 	"satchel/sync/mail"
 )
 
-// TestMend: after each break of an invariant Check has something to say, and
-// after Mend nothing; what was whole is kept.
-func TestMend(t *testing.T) {
-	for _, query := range []string{
+// breaks are statements that each break an invariant.
+func breaks() []string {
+	return []string{
 		`UPDATE message SET uid=0 WHERE uid=2`,
 		`UPDATE message SET uid=5000000000 WHERE uid=2`,
 		`UPDATE message SET base='' WHERE uid=2`,
@@ -36,84 +35,118 @@ func TestMend(t *testing.T) {
 		`INSERT INTO intent(kind, digest) VALUES('append', x'00')`,
 		`INSERT INTO intent(kind, size, digest) VALUES('append', -1, zeroblob(32))`,
 		`INSERT INTO intent(kind, flags_add, digest) VALUES('append', 'SF', zeroblob(32))`,
-	} {
+	}
+}
+
+// TestMend: after each break of an invariant Check has something to say, and
+// after Mend nothing; what was whole is kept.
+func TestMend(t *testing.T) {
+	for _, query := range breaks() {
 		t.Run(query, func(t *testing.T) {
-			ctx := context.Background()
-			db, err := Open(ctx, filepath.Join(t.TempDir(), "a.db"), Options{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer db.Close()
-			cursor := mail.Cursor{UIDValidity: 7, UIDNext: 9, HighestModSeq: 11, Messages: 2}
-			err = db.Update(ctx, func(tx *Tx) error {
-				for _, name := range []string{"INBOX", "Work"} {
-					mb := &Mailbox{Name: name, Cursor: cursor, CurMTime: 5}
-					if err := tx.PutMailbox(mb); err != nil {
-						return err
-					}
-					for uid, base := range []string{"a", "b"} {
-						m := &Message{MailboxID: mb.ID, UID: mail.UID(uid + 1), Base: base, Size: 10, DiskSize: 9, Digest: mail.Digest{byte(uid)}}
-						if name == "Work" {
-							m.UID += 10
-						}
-						if err := tx.PutMessage(m); err != nil {
-							return err
-						}
-					}
-				}
-				_, err := tx.exec(`INSERT INTO run(started, finished, outcome, scope) VALUES(1, 2, 'ok', 'all')`)
-				return err
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
-			check := func() []string {
-				t.Helper()
-				findings, err := db.Check(ctx)
-				if err != nil {
-					t.Fatal(err)
-				}
-				return findings
-			}
-			mend := func() {
-				t.Helper()
-				if err := db.Update(ctx, (*Tx).Mend); err != nil {
-					t.Fatal(err)
-				}
-			}
-			mend()
-			boxes, err := db.Mailboxes(ctx)
-			if err != nil || len(boxes) != 2 || boxes[0].Cursor != cursor || len(check()) > 0 {
+			m := newMending(t)
+			m.mend()
+			boxes, err := m.db.Mailboxes(m.ctx)
+			if err != nil || len(boxes) != 2 || boxes[0].Cursor != m.cursor || len(m.check()) > 0 {
 				t.Fatalf("mended what was whole: %v, %v", boxes, err)
 			}
-			if _, err := db.write.ExecContext(ctx, query); err != nil {
+			if _, err := m.db.write.ExecContext(m.ctx, query); err != nil {
 				t.Fatal(err)
 			}
-			if len(check()) == 0 {
+			if len(m.check()) == 0 {
 				t.Fatal("Check finds nothing")
 			}
-			before, err := db.Count(ctx, 0)
-			if err != nil {
-				t.Fatal(err)
-			}
-			mend()
-			if left := check(); len(left) > 0 {
+			before := m.count()
+			m.mend()
+			if left := m.check(); len(left) > 0 {
 				t.Errorf("left: %q", left)
 			}
-			if boxes, err = db.Mailboxes(ctx); err != nil {
-				t.Fatal(err)
-			}
-			after, err := db.Count(ctx, 0)
-			if err != nil {
-				t.Fatal(err)
-			}
-			i := slices.IndexFunc(boxes, func(m *Mailbox) bool { return m.Name == "INBOX" })
-			if after < before && i >= 0 && (boxes[i].Cursor.UIDNext != 0 || boxes[i].CurMTime != 0) {
-				t.Errorf("rows are gone, and the mailbox is not looked at anew: %+v", boxes[i])
-			}
+			after := m.count()
 			if after < 2 {
 				t.Errorf("%d rows are left", after)
 			}
+			if after < before {
+				m.looksAnew()
+			}
 		})
+	}
+}
+
+// mending is a state of two mailboxes with two messages each.
+type mending struct {
+	*testing.T
+	ctx    context.Context
+	db     *DB
+	cursor mail.Cursor // of both mailboxes
+}
+
+func newMending(t *testing.T) *mending {
+	t.Helper()
+	m := &mending{T: t, ctx: context.Background(), cursor: mail.Cursor{UIDValidity: 7, UIDNext: 9, HighestModSeq: 11, Messages: 2}}
+	var err error
+	if m.db, err = Open(m.ctx, filepath.Join(t.TempDir(), "a.db"), Options{}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = m.db.Close() })
+	if err := m.db.Update(m.ctx, m.fill); err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func (m *mending) fill(tx *Tx) error {
+	for _, name := range []string{"INBOX", "Work"} {
+		mb := &Mailbox{Name: name, Cursor: m.cursor, CurMTime: 5}
+		if err := tx.PutMailbox(mb); err != nil {
+			return err
+		}
+		for uid, base := range []string{"a", "b"} {
+			row := &Message{MailboxID: mb.ID, UID: mail.UID(uid + 1), Base: base, Size: 10, DiskSize: 9, Digest: mail.Digest{byte(uid)}}
+			if name == "Work" {
+				row.UID += 10
+			}
+			if err := tx.PutMessage(row); err != nil {
+				return err
+			}
+		}
+	}
+	_, err := tx.exec(`INSERT INTO run(started, finished, outcome, scope) VALUES(1, 2, 'ok', 'all')`)
+	return err
+}
+
+func (m *mending) check() []string {
+	m.Helper()
+	findings, err := m.db.Check(m.ctx)
+	if err != nil {
+		m.Fatal(err)
+	}
+	return findings
+}
+
+func (m *mending) mend() {
+	m.Helper()
+	if err := m.db.Update(m.ctx, (*Tx).Mend); err != nil {
+		m.Fatal(err)
+	}
+}
+
+func (m *mending) count() int {
+	m.Helper()
+	n, err := m.db.Count(m.ctx, 0)
+	if err != nil {
+		m.Fatal(err)
+	}
+	return n
+}
+
+// looksAnew checks that the mailbox in which rows are gone has no cursor and no stamp.
+func (m *mending) looksAnew() {
+	m.Helper()
+	boxes, err := m.db.Mailboxes(m.ctx)
+	if err != nil {
+		m.Fatal(err)
+	}
+	i := slices.IndexFunc(boxes, func(mb *Mailbox) bool { return mb.Name == "INBOX" })
+	if i >= 0 && (boxes[i].Cursor.UIDNext != 0 || boxes[i].CurMTime != 0) {
+		m.Errorf("rows are gone, and the mailbox is not looked at anew: %+v", boxes[i])
 	}
 }
