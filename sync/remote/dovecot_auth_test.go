@@ -37,7 +37,41 @@ func TestDovecotMechanisms(t *testing.T) {
 	ca, caPEM := certificate(t, "authority", nil)
 	ann, _ := certificate(t, "ann", ca)
 	token := strings.Repeat("eyJ0eXAiOiJKV1Qi", 150)
-	srv := dovecot.Start(t, dovecot.Options{
+	srv := allMechanismsServer(t, caPEM, token)
+	base := Options{Host: "127.0.0.1", Port: srv.TLSPort(), RootCA: srv.CertPEM(), User: "ann", Password: password(srv.Password), Timeout: 20 * time.Second}
+	for _, tc := range []struct {
+		auth, method string
+		edit         func(*Options)
+	}{
+		{AuthAuto, "SCRAM-SHA-256", nil},
+		{AuthSCRAMSHA256, "SCRAM-SHA-256", nil},
+		{AuthSCRAMSHA1, "SCRAM-SHA-1", nil},
+		{AuthCRAMMD5, "CRAM-MD5", nil},
+		{AuthPlain, "PLAIN", nil},
+		{AuthLogin, "PLAIN", nil}, // Dovecot's name of the LOGIN command
+		{AuthAuto, "EXTERNAL", func(o *Options) { o.Certificate, o.Password = ann, nil }},
+		{AuthExternal, "EXTERNAL", func(o *Options) { o.Certificate, o.Password, o.User = ann, nil, "" }},
+		{AuthAuto, "OAUTHBEARER", func(o *Options) { o.Token, o.Password = password(token), nil }},
+		{AuthXOAuth2, "XOAUTH2", func(o *Options) { o.Token, o.Password = password(token), nil }},
+	} {
+		for _, without := range [][]string{nil, {"SASL-IR"}} {
+			t.Run(fmt.Sprint(tc.method, without), func(t *testing.T) {
+				o := base
+				o.Auth, o.Without = tc.auth, without
+				if tc.edit != nil {
+					tc.edit(&o)
+				}
+				logsInBy(t, srv, o, tc.method)
+			})
+		}
+	}
+	refusedByDovecot(t, base)
+}
+
+// allMechanismsServer takes certificates of an authority, and one token, for ann.
+func allMechanismsServer(t *testing.T, caPEM []byte, token string) *dovecot.Server {
+	t.Helper()
+	return dovecot.Start(t, dovecot.Options{
 		TLS: true, Users: []string{"ann", "bob"}, Password: "pa ss,w=örd",
 		Files: map[string]string{
 			"clients.pem": string(caPEM),
@@ -67,44 +101,27 @@ passdb {
 }
 `,
 	})
-	base := Options{Host: "127.0.0.1", Port: srv.TLSPort(), RootCA: srv.CertPEM(), User: "ann", Password: password(srv.Password), Timeout: 20 * time.Second}
-	for _, tc := range []struct {
-		auth, method string
-		edit         func(*Options)
-	}{
-		{AuthAuto, "SCRAM-SHA-256", nil},
-		{AuthSCRAMSHA256, "SCRAM-SHA-256", nil},
-		{AuthSCRAMSHA1, "SCRAM-SHA-1", nil},
-		{AuthCRAMMD5, "CRAM-MD5", nil},
-		{AuthPlain, "PLAIN", nil},
-		{AuthLogin, "PLAIN", nil}, // Dovecot's name of the LOGIN command
-		{AuthAuto, "EXTERNAL", func(o *Options) { o.Certificate, o.Password = ann, nil }},
-		{AuthExternal, "EXTERNAL", func(o *Options) { o.Certificate, o.Password, o.User = ann, nil, "" }},
-		{AuthAuto, "OAUTHBEARER", func(o *Options) { o.Token, o.Password = password(token), nil }},
-		{AuthXOAuth2, "XOAUTH2", func(o *Options) { o.Token, o.Password = password(token), nil }},
-	} {
-		for _, without := range [][]string{nil, {"SASL-IR"}} {
-			t.Run(fmt.Sprint(tc.method, without), func(t *testing.T) {
-				o := base
-				o.Auth, o.Without = tc.auth, without
-				if tc.edit != nil {
-					tc.edit(&o)
-				}
-				logged := func() int { return strings.Count(srv.Log(), "method="+tc.method+",") }
-				before := logged()
-				_, c := connect(t, o)
-				if err := c.Noop(t.Context()); err != nil {
-					t.Error(err)
-				}
-				for tries := 0; logged() == before; tries++ { // the log comes when it comes
-					if tries == 1000 {
-						t.Fatalf("not by %s", tc.method)
-					}
-					time.Sleep(5 * time.Millisecond)
-				}
-			})
-		}
+}
+
+// logsInBy checks that the server's log names the mechanism.
+func logsInBy(t *testing.T, srv *dovecot.Server, o Options, method string) {
+	t.Helper()
+	logged := func() int { return strings.Count(srv.Log(), "method="+method+",") }
+	before := logged()
+	_, c := connect(t, o)
+	if err := c.Noop(t.Context()); err != nil {
+		t.Error(err)
 	}
+	for tries := 0; logged() == before; tries++ { // the log comes when it comes
+		if tries == 1000 {
+			t.Fatalf("not by %s", method)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// refusedByDovecot checks what is said of wrong passwords, tokens and certificates.
+func refusedByDovecot(t *testing.T, base Options) {
 	for auth, want := range map[string]string{
 		AuthSCRAMSHA256: "AUTHENTICATIONFAILED", AuthCRAMMD5: "AUTHENTICATIONFAILED", AuthPlain: "AUTHENTICATIONFAILED",
 		AuthXOAuth2: "the server refuses the access token: 401", AuthOAuthBearer: "the server refuses the access token: invalid_token",
