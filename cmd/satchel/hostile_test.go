@@ -18,16 +18,6 @@ func TestHostile(t *testing.T) {
 		t.Skip("builds the program")
 	}
 	bin := build(t)
-	const memory = 96 << 20
-	// replaced has some response begin as the server would, and go on as told.
-	replaced := func(part, by string) func(string) string {
-		return func(line string) string {
-			if i := strings.Index(line, part); i >= 0 && strings.HasPrefix(line, "* ") {
-				return line[:i] + by
-			}
-			return line
-		}
-	}
 	for name, x := range map[string]struct {
 		mangle func(line string) string
 		code   int
@@ -45,62 +35,84 @@ func TestHostile(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var begun atomic.Bool
-			srv := imaptest.NewServer(imaptest.Options{Mangle: func(_ *imaptest.Conn, line string) string {
-				// Not in the greeting and the login.
-				if strings.HasPrefix(line, "* LIST") {
-					begun.Store(true)
-				}
-				if !begun.Load() || strings.HasPrefix(line, "+") {
-					return line
-				}
-				return x.mangle(line)
-			}})
-			t.Cleanup(srv.Close)
-			if err := srv.CreateMailbox("Work"); err != nil {
-				t.Fatal(err)
-			}
-			srv.Append("INBOX", nil, time.Now(), withCRLF(text("first", strings.Repeat("long\n", 1000))))
-			root := t.TempDir()
-			r := &rig{T: t, bin: bin, root: root, mail: filepath.Join(root, "Mail")}
-			r.configure(srv.Addr(), "tls = \"none\"\nuser = \"ann\"\npassword = \"secret\"\nfsync = false\ntimeout = \"2s\"\n")
-			o := r.run("sync")
-			t.Logf("%d MB, %.600s", o.peak>>20, o)
-			if o.code != x.code || strings.Contains(o.stderr, "panic") || strings.Contains(o.stderr, "goroutine") {
-				t.Errorf("exit %d, want %d", o.code, x.code)
-			}
-			if o.peak > memory || o.took > 20*time.Second {
-				t.Errorf("%d MB, %v", o.peak>>20, o.took)
-			}
-			r.inside()
+			hostileResponses(t, bin, x.mangle, x.code)
 		})
 	}
 	t.Run("names", func(t *testing.T) {
 		t.Parallel()
-		var list strings.Builder
-		for _, name := range []string{`"../../escaped"`, `"/escaped"`, `".."`, `"a/../../escaped"`, `"a&AAA-b"`, `"a&AAo-b"`, `"&AC4ALg-/escaped"`, `"&AC8-escaped"`,
-			`"` + strings.Repeat("x", 3_000) + `"`, `"Work"`, `"WORK"`, `"work"`, `"caf&AOk-"`, `"cafe&AwE-"`, `"cur"`, `"a/cur"`, `"a/tmp/b"`, `"new"`, `"%2E%2E"`, `"-rf"`, `"&2AA-"`, `"broken&"`} {
-			list.WriteString("* LIST () \"/\" " + name + "\r\n")
-		}
-		srv := imaptest.NewServer(imaptest.Options{Mangle: func(_ *imaptest.Conn, line string) string {
-			if strings.HasPrefix(line, "* LIST") && strings.Contains(line, "INBOX") {
-				return list.String() + line
-			}
-			return line
-		}})
-		t.Cleanup(srv.Close)
-		root := t.TempDir()
-		r := &rig{T: t, bin: bin, root: root, mail: filepath.Join(root, "deep", "er", "Mail")}
-		r.configure(srv.Addr(), "tls = \"none\"\nuser = \"ann\"\npassword = \"secret\"\nfsync = false\ntimeout = \"5s\"\n")
-		o := r.run("sync")
-		names, err := filepath.Glob(filepath.Join(r.mail, "*"))
-		r.must(err)
-		t.Logf("%.2000s\n%q", o, names)
-		if o.code != 1 || !strings.Contains(o.stderr, "home/../../escaped: ") || strings.Contains(o.stderr, "panic") {
-			t.Errorf("exit %d", o.code)
-		}
-		r.inside()
+		hostileNames(t, bin)
 	})
+}
+
+// replaced has some response begin as the server would, and go on as told.
+func replaced(part, by string) func(string) string {
+	return func(line string) string {
+		if i := strings.Index(line, part); i >= 0 && strings.HasPrefix(line, "* ") {
+			return line[:i] + by
+		}
+		return line
+	}
+}
+
+// hostileResponses has responses after the login mangled. The program ends in
+// time, in little memory, and writes nothing outside.
+func hostileResponses(t *testing.T, bin string, mangle func(string) string, code int) {
+	const memory = 96 << 20
+	var begun atomic.Bool
+	srv := imaptest.NewServer(imaptest.Options{Mangle: func(_ *imaptest.Conn, line string) string {
+		// Not in the greeting and the login.
+		if strings.HasPrefix(line, "* LIST") {
+			begun.Store(true)
+		}
+		if !begun.Load() || strings.HasPrefix(line, "+") {
+			return line
+		}
+		return mangle(line)
+	}})
+	t.Cleanup(srv.Close)
+	if err := srv.CreateMailbox("Work"); err != nil {
+		t.Fatal(err)
+	}
+	srv.Append("INBOX", nil, time.Now(), withCRLF(text("first", strings.Repeat("long\n", 1000))))
+	root := t.TempDir()
+	r := &rig{T: t, bin: bin, root: root, mail: filepath.Join(root, "Mail")}
+	r.configure(srv.Addr(), "tls = \"none\"\nuser = \"ann\"\npassword = \"secret\"\nfsync = false\ntimeout = \"2s\"\n")
+	o := r.run("sync")
+	t.Logf("%d MB, %.600s", o.peak>>20, o)
+	if o.code != code || strings.Contains(o.stderr, "panic") || strings.Contains(o.stderr, "goroutine") {
+		t.Errorf("exit %d, want %d", o.code, code)
+	}
+	if o.peak > memory || o.took > 20*time.Second {
+		t.Errorf("%d MB, %v", o.peak>>20, o.took)
+	}
+	r.inside()
+}
+
+// hostileNames lists names of mailboxes that lead elsewhere.
+func hostileNames(t *testing.T, bin string) {
+	var list strings.Builder
+	for _, name := range []string{`"../../escaped"`, `"/escaped"`, `".."`, `"a/../../escaped"`, `"a&AAA-b"`, `"a&AAo-b"`, `"&AC4ALg-/escaped"`, `"&AC8-escaped"`,
+		`"` + strings.Repeat("x", 3_000) + `"`, `"Work"`, `"WORK"`, `"work"`, `"caf&AOk-"`, `"cafe&AwE-"`, `"cur"`, `"a/cur"`, `"a/tmp/b"`, `"new"`, `"%2E%2E"`, `"-rf"`, `"&2AA-"`, `"broken&"`} {
+		list.WriteString("* LIST () \"/\" " + name + "\r\n")
+	}
+	srv := imaptest.NewServer(imaptest.Options{Mangle: func(_ *imaptest.Conn, line string) string {
+		if strings.HasPrefix(line, "* LIST") && strings.Contains(line, "INBOX") {
+			return list.String() + line
+		}
+		return line
+	}})
+	t.Cleanup(srv.Close)
+	root := t.TempDir()
+	r := &rig{T: t, bin: bin, root: root, mail: filepath.Join(root, "deep", "er", "Mail")}
+	r.configure(srv.Addr(), "tls = \"none\"\nuser = \"ann\"\npassword = \"secret\"\nfsync = false\ntimeout = \"5s\"\n")
+	o := r.run("sync")
+	names, err := filepath.Glob(filepath.Join(r.mail, "*"))
+	r.must(err)
+	t.Logf("%.2000s\n%q", o, names)
+	if o.code != 1 || !strings.Contains(o.stderr, "home/../../escaped: ") || strings.Contains(o.stderr, "panic") {
+		t.Errorf("exit %d", o.code)
+	}
+	r.inside()
 }
 
 // inside checks that nothing was written but the Maildir, the state and the
