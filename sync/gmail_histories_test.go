@@ -11,6 +11,18 @@ import (
 	"satchel/sync/imaptest"
 )
 
+// gmailHistory is a world that both sides edit at random.
+type gmailHistory struct {
+	w     *world
+	disk  diskSide
+	rng   *rand.Rand
+	story []string
+}
+
+func gmailBoxes() []string {
+	return []string{"INBOX", "Work", "Lists/go", imaptest.GmailAll, imaptest.GmailStarred}
+}
+
 // TestGmailHistories changes labels at random on both sides. What must hold:
 // both sides agree, a second run does nothing, every message is on the server
 // as long as nobody removed it from the trash, and has each label once.
@@ -29,74 +41,73 @@ func TestGmailHistories(t *testing.T) {
 			if seed%3 == 1 {
 				w.acct.Policy.Removal = conflict.Trash
 			}
-			rng := rand.New(rand.NewPCG(uint64(seed), 9))
-			boxes := []string{"INBOX", "Work", "Lists/go", imaptest.GmailAll, imaptest.GmailStarred}
-			var ids []string
-			downloads := 0
+			h := &gmailHistory{w: w, disk: disk, rng: rand.New(rand.NewPCG(uint64(seed), 9))}
 			for range 6 {
-				w.labelled(nil, boxes[:3][rng.IntN(3)])
+				w.labelled(nil, gmailBoxes()[:3][h.rng.IntN(3)])
 			}
 			w.sync()
 			for range 6 {
-				before := where(w.agree())
-				ids = ids[:0]
-				for id := range before {
-					ids = append(ids, id)
-				}
-				slices.Sort(ids)
-				var story []string
-				edit := func(who string, sd side) {
-					for range rng.IntN(6) {
-						box, to := boxes[rng.IntN(len(boxes))], boxes[rng.IntN(4)]
-						list := sd.list(box)
-						slices.SortFunc(list, func(a, b handle) int { return strings.Compare(a.id, b.id) })
-						op, pick := rng.IntN(6), rng.IntN(1<<20)
-						flag := []string{`\Seen`, `\Flagged`, `\Answered`, "$Forwarded"}[rng.IntN(4)]
-						if op == 0 {
-							story = append(story, who+" delivers")
-							sd.deliver(boxes[rng.IntN(3)], w.message(), nil)
-							continue
-						}
-						if len(list) == 0 {
-							continue
-						}
-						h := list[pick%len(list)]
-						story = append(story, fmt.Sprintf("%s: %s in %s, %d, to %s or %s", who, h.id, box, op, to, flag))
-						switch {
-						case op == 1 && slices.Contains(h.flags, flag):
-							sd.flag(h, nil, []string{flag})
-						case op <= 2:
-							sd.flag(h, []string{flag}, nil)
-						case op == 3 && to != box:
-							sd.move(h, to)
-						case op == 4 && to != box:
-							sd.copy(h, to)
-						case op == 5:
-							sd.remove(h)
-						}
-					}
-				}
-				edit("maildir", disk)
-				edit("server", serverSide{w})
-				t.Logf("%s", strings.Join(story, "\n"))
-				rep := w.sync()
-				downloads += rep.Counts["download"]
-				now := w.agree()
-				after := where(now)
-				for _, id := range ids {
-					if len(after[id]) == 0 {
-						t.Errorf("lost: %s was in %v", id, before[id])
-					}
-				}
-				for id, places := range after {
-					if len(slices.Compact(slices.Clone(places))) != len(places) {
-						t.Errorf("doubled: %s is in %v", id, places)
-					}
-				}
-				w.quiet()
-				w.agree()
+				h.round()
 			}
 		})
+	}
+}
+
+// round edits both sides and syncs: nothing is lost or doubled.
+func (h *gmailHistory) round() {
+	w := h.w
+	w.t.Helper()
+	before := where(w.agree())
+	h.story = nil
+	h.edit("maildir", h.disk)
+	h.edit("server", serverSide{w})
+	w.t.Log(strings.Join(h.story, "\n"))
+	w.sync()
+	after := where(w.agree())
+	for id := range before {
+		if len(after[id]) == 0 {
+			w.t.Errorf("lost: %s was in %v", id, before[id])
+		}
+	}
+	for id, places := range after {
+		if len(slices.Compact(slices.Clone(places))) != len(places) {
+			w.t.Errorf("doubled: %s is in %v", id, places)
+		}
+	}
+	w.quiet()
+	w.agree()
+}
+
+// edit does up to five things to a side.
+func (h *gmailHistory) edit(who string, sd side) {
+	for range h.rng.IntN(6) {
+		box, to := gmailBoxes()[h.rng.IntN(len(gmailBoxes()))], gmailBoxes()[h.rng.IntN(4)]
+		list := sd.list(box)
+		slices.SortFunc(list, func(a, b handle) int { return strings.Compare(a.id, b.id) })
+		op, pick := h.rng.IntN(6), h.rng.IntN(1<<20)
+		flag := []string{`\Seen`, `\Flagged`, `\Answered`, "$Forwarded"}[h.rng.IntN(4)]
+		if op == 0 {
+			h.story = append(h.story, who+" delivers")
+			sd.deliver(gmailBoxes()[h.rng.IntN(3)], h.w.message(), nil)
+			continue
+		}
+		if len(list) == 0 {
+			continue
+		}
+		m := list[pick%len(list)]
+		h.story = append(h.story, fmt.Sprintf("%s: %s in %s, %d, to %s or %s", who, m.id, box, op, to, flag))
+		switch {
+		case op == 1 && slices.Contains(m.flags, flag):
+			sd.flag(m, nil, []string{flag})
+		case op <= 2:
+			sd.flag(m, []string{flag}, nil)
+		case op == 3 && to != box:
+			sd.move(m, to)
+		case op == 4 && to != box:
+			sd.copy(m, to)
+		case op == 5:
+			sd.remove(m)
+		}
 	}
 }
 

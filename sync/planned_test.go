@@ -71,89 +71,113 @@ func letterContent(name string) []byte {
 // planned reads a scenario of the planner; false when it is about something
 // that this harness does not stage.
 func planned(file string) (s scenario, ok bool, err error) {
-	a, err := txtar.ParseFile(file)
-	if err != nil {
-		return s, false, err
-	}
-	secs := map[string]section{}
-	policy := conflict.Policy{}
-	trash := ""
-	for _, f := range a.Files {
-		text := string(f.Data)
-		switch f.Name {
-		case "base", "local", "remote":
-			if strings.Contains(text, "@") {
-				return s, false, nil
-			}
-			if secs[f.Name], err = parseSection(text); err != nil {
-				return s, false, err
-			}
-		case "policy":
-			for line := range strings.Lines(text) {
-				line, _, _ = strings.Cut(line, "#")
-				w := strings.Fields(line)
-				if len(w) == 0 {
-					continue
-				}
-				switch w[0] + " " + strings.Join(w[1:min(2, len(w))], "") {
-				case "edit_vs_delete keep", "delete expunge", "mailbox_delete empty":
-				case "edit_vs_delete delete":
-					policy.EditVsDelete = conflict.Delete
-				case "delete trash":
-					if len(w) < 3 {
-						return s, false, nil // no Trash on the server
-					}
-					policy.Removal, trash = conflict.Trash, w[2]
-				case "mailbox_delete never":
-					policy.MailboxDelete = conflict.Never
-				case "mailbox_delete always":
-					policy.MailboxDelete = conflict.Always
-				default:
-					return s, false, nil
-				}
-			}
-		}
-	}
 	name := strings.TrimSuffix(filepath.Base(file), ".txtar")
 	if strings.HasPrefix(name, "brake") || strings.HasPrefix(name, "inbox-missing") {
 		return s, false, nil
 	}
-	s = scenario{name: "plan/" + name, acct: func(a *mailsync.Account) { a.Policy = policy }}
-	s.past = func(w *world) {
-		for _, b := range slices.Sorted(maps.Keys(secs["base"].mailboxes)) {
-			serverSide{w}.create(b)
-		}
-		if trash != "" {
-			serverSide{w}.create(trash)
-			w.srv.SetSpecialUse(trash, `\Trash`)
-		}
-		for _, n := range slices.Sorted(maps.Keys(secs["base"].letters)) {
-			l := secs["base"].letters[n]
-			c := letterContent(n)
-			if l.copyOf != "" {
-				c = letterContent(l.copyOf)
-			}
-			serverSide{w}.deliver(l.mailbox, c, l.flags)
-		}
-		w.sync()
+	a, err := txtar.ParseFile(file)
+	if err != nil {
+		return s, false, err
 	}
-	s.change = func(w *world) *ledger {
-		disk := diskSide{w, rand.New(rand.NewPCG(1, 2))}
-		stage(disk, secs["base"], secs["local"], func(box string) {
-			dir, err := w.disk().Dir(box)
-			must(w, err)
-			for _, sub := range []string{"cur", "new", "tmp", "dovecot-keywords", ""} {
-				_ = os.RemoveAll(filepath.Join(dir, sub))
-				if sub == "dovecot-keywords" {
-					break
-				}
-			}
-			_ = os.Remove(dir)
-		})
-		stage(serverSide{w}, secs["base"], secs["remote"], func(box string) { must(w, w.srv.DeleteMailbox(box)) })
-		return nil
+	var p plannedFile
+	for _, f := range a.Files {
+		if ok, err := p.read(f.Name, string(f.Data)); !ok {
+			return s, false, err
+		}
 	}
+	s = scenario{name: "plan/" + name, acct: func(a *mailsync.Account) { a.Policy = p.policy }}
+	s.past = p.past
+	s.change = func(w *world) *ledger { p.change(w); return nil }
 	return s, true, nil
+}
+
+// plannedFile is a scenario of the planner.
+type plannedFile struct {
+	base, local, remote section
+	policy              conflict.Policy
+	trash               string
+}
+
+// read reads one section; false when no account can be made of it.
+func (p *plannedFile) read(name, text string) (ok bool, err error) {
+	sec := map[string]*section{"base": &p.base, "local": &p.local, "remote": &p.remote}[name]
+	switch {
+	case name == "policy":
+		for line := range strings.Lines(text) {
+			if !p.readPolicy(line) {
+				return false, nil
+			}
+		}
+	case sec == nil:
+	case strings.Contains(text, "@"):
+		return false, nil
+	default:
+		*sec, err = parseSection(text)
+	}
+	return err == nil, err
+}
+
+// readPolicy reads one line; false when no account can be made of it.
+func (p *plannedFile) readPolicy(line string) bool {
+	line, _, _ = strings.Cut(line, "#")
+	w := strings.Fields(line)
+	if len(w) == 0 {
+		return true
+	}
+	switch w[0] + " " + strings.Join(w[1:min(2, len(w))], "") {
+	case "edit_vs_delete keep", "delete expunge", "mailbox_delete empty":
+	case "edit_vs_delete delete":
+		p.policy.EditVsDelete = conflict.Delete
+	case "delete trash":
+		if len(w) < 3 {
+			return false // no Trash on the server
+		}
+		p.policy.Removal, p.trash = conflict.Trash, w[2]
+	case "mailbox_delete never":
+		p.policy.MailboxDelete = conflict.Never
+	case "mailbox_delete always":
+		p.policy.MailboxDelete = conflict.Always
+	default:
+		return false
+	}
+	return true
+}
+
+// past makes the base, and syncs it.
+func (p *plannedFile) past(w *world) {
+	for _, b := range slices.Sorted(maps.Keys(p.base.mailboxes)) {
+		serverSide{w}.create(b)
+	}
+	if p.trash != "" {
+		serverSide{w}.create(p.trash)
+		w.srv.SetSpecialUse(p.trash, `\Trash`)
+	}
+	for _, n := range slices.Sorted(maps.Keys(p.base.letters)) {
+		l := p.base.letters[n]
+		c := letterContent(n)
+		if l.copyOf != "" {
+			c = letterContent(l.copyOf)
+		}
+		serverSide{w}.deliver(l.mailbox, c, l.flags)
+	}
+	w.sync()
+}
+
+// change makes both sides of it.
+func (p *plannedFile) change(w *world) {
+	disk := diskSide{w, rand.New(rand.NewPCG(1, 2))}
+	stage(disk, p.base, p.local, func(box string) {
+		dir, err := w.disk().Dir(box)
+		must(w, err)
+		for _, sub := range []string{"cur", "new", "tmp", "dovecot-keywords", ""} {
+			_ = os.RemoveAll(filepath.Join(dir, sub))
+			if sub == "dovecot-keywords" {
+				break
+			}
+		}
+		_ = os.Remove(dir)
+	})
+	stage(serverSide{w}, p.base, p.remote, func(box string) { must(w, w.srv.DeleteMailbox(box)) })
 }
 
 // stage makes a side that holds base hold now.

@@ -109,90 +109,68 @@ func (b *breaker) gate(up bool, n int) (int, error) {
 	return n, nil
 }
 
+// cut is a place in one direction of a connection at which it breaks, or says nothing more.
+type cut struct {
+	up, stall, sure bool // sure: it is reached in every run
+	n               int64
+}
+
+// streamsOf records what goes through the connections of one run: down, and up.
+func streamsOf(t *testing.T, s scenario) (streams [2][]byte) {
+	b := &breaker{}
+	w, _ := s.open(t)
+	defer w.close()
+	var mu sync.Mutex
+	w.lines.tap = func(up bool, p []byte) {
+		mu.Lock()
+		defer mu.Unlock()
+		i := 0
+		if up {
+			i = 1
+		}
+		streams[i] = append(streams[i], p...)
+	}
+	w.lines.through(b.gate, nil)
+	w.sync()
+	w.lines.idle()
+	return streams
+}
+
+// cutsOf chooses places in a stream.
+func cutsOf(stream []byte, up bool) (list []cut) {
+	total := int64(len(stream))
+	for n := int64(1); n <= total; n++ {
+		switch {
+		case !*crashLong:
+		case stream[n-1] == '~' && n%61 != 0:
+			continue // within a body one byte is like another
+		case stream[n-1] != '~' && n%*crashStep != 0:
+			continue
+		}
+		list = append(list, cut{up, false, surely(int(n), int(total)), n})
+	}
+	list = spread(list, 0, share(30, 12))
+	for _, n := range points(int(total-2), min(300, share(6, 3)), 2) {
+		list = append(list, cut{up, true, surely(n, int(total)), int64(n)})
+	}
+	return list
+}
+
 // TestWireBroken cuts a session after each byte, both ways, and stalls it at
 // some.
 func TestWireBroken(t *testing.T) {
 	s := traffic()
 	want, _ := s.wantFor(t)
-	b := &breaker{}
-	var streams [2][]byte
-	func() {
-		w, _ := s.open(t)
-		defer w.close()
-		var mu sync.Mutex
-		w.lines.tap = func(up bool, p []byte) {
-			mu.Lock()
-			defer mu.Unlock()
-			i := 0
-			if up {
-				i = 1
-			}
-			streams[i] = append(streams[i], p...)
-		}
-		w.lines.through(b.gate, nil)
-		w.sync()
-		w.lines.idle()
-	}()
-	type cut struct {
-		up, stall, sure bool
-		n               int64
-	}
 	var list []cut
-	for i, up := range []bool{false, true} {
-		total := int64(len(streams[i]))
-		t.Logf("%d bytes, up %v", total, up)
-		var cuts []cut
-		for n := int64(1); n <= total; n++ {
-			switch {
-			case !*crashLong:
-			case streams[i][n-1] == '~' && n%61 != 0:
-				continue // within a body one byte is like another
-			case streams[i][n-1] != '~' && n%*crashStep != 0:
-				continue
-			}
-			cuts = append(cuts, cut{up, false, surely(int(n), int(total)), n})
-		}
-		list = append(list, spread(cuts, 0, share(30, 12))...)
-		for _, n := range points(int(total-2), min(300, share(6, 3)), 2) {
-			list = append(list, cut{up, true, surely(n, int(total)), int64(n)})
-		}
+	for i, stream := range streamsOf(t, s) {
+		t.Logf("%d bytes, up %v", len(stream), i == 1)
+		list = append(list, cutsOf(stream, i == 1)...)
 	}
 	before := runtime.NumGoroutine()
 	each(t, list, func(x cut) string {
 		w, _ := s.open(t)
 		defer w.close()
-		b := &breaker{up: x.up, n: x.n, stall: x.stall}
-		if x.stall {
-			w.acct.Timeout = 200 * time.Millisecond
-		}
-		w.lines.through(b.gate, nil)
-		start := time.Now()
-		rep, err := w.trySync(mailsync.Request{})
-		took := time.Since(start)
-		w.lines.through(nil, nil)
-		w.acct.Timeout = 20 * time.Second
-		what := fmt.Sprintf("broken at byte %d, up %v, stall %v", x.n, x.up, x.stall)
-		if x.stall {
-			covered.stalls.Add(1)
-		} else {
-			covered.cuts.Add(1)
-		}
-		b.mu.Lock()
-		reached := b.broken
-		b.mu.Unlock()
-		if x.sure && !reached {
-			return what + ": it was not reached"
-		}
-		if took > time.Minute { // it hangs; a stall ends after 200 ms
-			return fmt.Sprintf("%s: it took %v", what, took)
-		}
-		if err != nil && mail.KindOf(err) != mail.KindConnection {
-			return fmt.Sprintf("%s: an error of kind %v: %v", what, mail.KindOf(err), err)
-		}
-		if msg := w.afterFault(rep, err, want); msg != "" {
-			return fmt.Sprintf("%s; the run said %v:\n%s", what, err, msg)
-		}
-		return ""
+		return x.happensTo(w, want)
 	})
 	// Whoever is still about is given time to leave.
 	for range 100 {
@@ -203,4 +181,40 @@ func TestWireBroken(t *testing.T) {
 	}
 	stacks := make([]byte, 1<<16)
 	t.Errorf("%d goroutines before, %d after:\n%s", before, runtime.NumGoroutine(), stacks[:runtime.Stack(stacks, true)])
+}
+
+// happensTo is a run with the cut, and says what is wrong with its end.
+func (x cut) happensTo(w *world, want *outcome) string {
+	b := &breaker{up: x.up, n: x.n, stall: x.stall}
+	if x.stall {
+		w.acct.Timeout = 200 * time.Millisecond
+	}
+	w.lines.through(b.gate, nil)
+	start := time.Now()
+	rep, err := w.trySync(mailsync.Request{})
+	took := time.Since(start)
+	w.lines.through(nil, nil)
+	w.acct.Timeout = 20 * time.Second
+	what := fmt.Sprintf("broken at byte %d, up %v, stall %v", x.n, x.up, x.stall)
+	if x.stall {
+		covered.stalls.Add(1)
+	} else {
+		covered.cuts.Add(1)
+	}
+	b.mu.Lock()
+	reached := b.broken
+	b.mu.Unlock()
+	if x.sure && !reached {
+		return what + ": it was not reached"
+	}
+	if took > time.Minute { // it hangs; a stall ends after 200 ms
+		return fmt.Sprintf("%s: it took %v", what, took)
+	}
+	if err != nil && mail.KindOf(err) != mail.KindConnection {
+		return fmt.Sprintf("%s: an error of kind %v: %v", what, mail.KindOf(err), err)
+	}
+	if msg := w.afterFault(rep, err, want); msg != "" {
+		return fmt.Sprintf("%s; the run said %v:\n%s", what, err, msg)
+	}
+	return ""
 }
