@@ -71,30 +71,29 @@ func TestReopen(t *testing.T) {
 	}
 }
 
-func TestOpenRefuses(t *testing.T) {
-	ours := func(t *testing.T, path string) {
-		db, err := state.Open(t.Context(), path, state.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		mb := putMailbox(t, db, "INBOX")
-		write(t, db, func(tx *state.Tx) error {
-			for i := range 500 {
-				if err := tx.PutMessage(message(mb, mail.UID(i+1), fmt.Sprint(i))); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err := db.Close(); err != nil {
-			t.Fatal(err)
-		}
+// ours makes a state of 500 messages.
+func ours(t *testing.T, path string) {
+	db, err := state.Open(t.Context(), path, state.Options{})
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, test := range []struct {
-		name string
-		make func(t *testing.T, path string)
-		says string
-	}{
+	mb := putMailbox(t, db, "INBOX")
+	write(t, db, func(tx *state.Tx) error {
+		for i := range 500 {
+			if err := tx.PutMessage(message(mb, mail.UID(i+1), fmt.Sprint(i))); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// foreign are files that are no state, or none of this version.
+func foreign() []foreignFile {
+	return []foreignFile{
 		{"newer schema", func(t *testing.T, path string) {
 			ours(t, path)
 			raw(t, path, "PRAGMA user_version=99")
@@ -123,33 +122,49 @@ func TestOpenRefuses(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, "malformed"},
-	} {
+	}
+}
+
+type foreignFile struct {
+	name string
+	make func(t *testing.T, path string)
+	says string
+}
+
+func TestOpenRefuses(t *testing.T) {
+	for _, test := range foreign() {
 		t.Run(test.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "home.db")
 			test.make(t, path)
-			before, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			db, err := state.Open(t.Context(), path, state.Options{})
-			if err == nil {
-				_ = db.Close()
-				t.Fatal("opened")
-			}
-			if !strings.Contains(err.Error(), test.says) {
-				t.Errorf("error %q does not say %q", err, test.says)
-			}
-			if mail.KindOf(err) != mail.KindConfig || mail.HintOf(err) == "" {
-				t.Errorf("kind %v, hint %q", mail.KindOf(err), mail.HintOf(err))
-			}
-			after, err := os.ReadFile(path)
-			if err != nil || !slices.Equal(before, after) {
-				t.Errorf("the file was changed (%v)", err)
-			}
-			if _, err := os.Stat(path + "-wal"); err == nil {
-				t.Error("a WAL was left beside it")
-			}
+			refuses(t, path, test.says)
 		})
+	}
+}
+
+// refuses checks that Open says why, and leaves the file as it is.
+func refuses(t *testing.T, path, says string) {
+	t.Helper()
+	before, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db, err := state.Open(t.Context(), path, state.Options{})
+	if err == nil {
+		_ = db.Close()
+		t.Fatal("opened")
+	}
+	if !strings.Contains(err.Error(), says) {
+		t.Errorf("error %q does not say %q", err, says)
+	}
+	if mail.KindOf(err) != mail.KindConfig || mail.HintOf(err) == "" {
+		t.Errorf("kind %v, hint %q", mail.KindOf(err), mail.HintOf(err))
+	}
+	after, err := os.ReadFile(path)
+	if err != nil || !slices.Equal(before, after) {
+		t.Errorf("the file was changed (%v)", err)
+	}
+	if _, err := os.Stat(path + "-wal"); err == nil {
+		t.Error("a WAL was left beside it")
 	}
 }
 
