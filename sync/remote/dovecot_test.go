@@ -2,6 +2,7 @@ package remote
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -36,75 +37,110 @@ func TestDovecot(t *testing.T) {
 	}
 }
 
-func walk(t *testing.T, cl *Client, c *Conn) {
-	ctx := t.Context()
-	must := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatalf("%v (%s)", err, mail.HintOf(err))
-		}
+// walker does with one connection all that a sync does.
+type walker struct {
+	*testing.T
+	ctx   context.Context
+	c     *Conn
+	uids  []mail.UID // of 100 messages
+	first *Changes   // what was listed of them
+}
+
+func (w *walker) must(err error) {
+	w.Helper()
+	if err != nil {
+		w.Fatalf("%v (%s)", err, mail.HintOf(err))
 	}
-	_, err := c.Overview(ctx)
-	must(err)
+}
+
+func walk(t *testing.T, cl *Client, c *Conn) {
+	w := &walker{T: t, ctx: t.Context(), c: c}
+	_, err := c.Overview(w.ctx)
+	w.must(err)
 	if s := cl.Stats(); s.RoundTrips > 4 { // three of them are SCRAM's
 		t.Errorf("opening took %d turns", s.RoundTrips)
 	}
 	for _, name := range []string{"Entwürfe/a b", "Entwürfe/a b", "dest"} {
-		_, err := c.Create(ctx, name)
-		must(err)
+		_, err := c.Create(w.ctx, name)
+		w.must(err)
 	}
-	must(c.Subscribe(ctx, "dest", true))
+	w.must(c.Subscribe(w.ctx, "dest", true))
+	w.appends()
+	w.fetches()
+	w.changes()
+	w.seesChanges()
+	w.overview()
+	w.must(c.Rename(w.ctx, "Entwürfe/a b", "Archive/a"))
+	w.must(c.Delete(w.ctx, "Archive/a"))
+	w.must(c.Delete(w.ctx, "dest"))
+	w.must(c.Noop(w.ctx))
+}
 
+// appends appends 100 messages, one of them large, and lists them.
+func (w *walker) appends() {
+	w.Helper()
 	var reqs []AppendRequest
 	for i := range 100 {
 		reqs = append(reqs, request(message(i), `\Flagged`, "$Forwarded", "kw"))
 	}
 	reqs[50] = request(bytes.Repeat([]byte("large line of text\r\n"), 150_000))
-	var uids []mail.UID
-	must(c.Append(ctx, "Entwürfe/a b", reqs, func(_ int, uid mail.UID, _ mail.UIDValidity, err error) {
-		must(err)
-		uids = append(uids, uid)
+	w.must(w.c.Append(w.ctx, "Entwürfe/a b", reqs, func(_ int, uid mail.UID, _ mail.UIDValidity, err error) {
+		w.must(err)
+		w.uids = append(w.uids, uid)
 	}))
-	first := one(t, c, ChangesRequest{Mailbox: "Entwürfe/a b", ListNew: true})
-	if len(first.New) != 100 || first.New[50].Size != reqs[50].Size || first.New[3].Date != 1700000000 ||
-		first.New[3].Flags.String() != `$Forwarded \Flagged kw` && !first.New[3].Flags.Equal(mail.NewFlags(`\Flagged`, "$Forwarded", "kw")) {
-		t.Fatalf("%d new, %+v", len(first.New), first.New[3])
+	w.first = one(w.T, w.c, ChangesRequest{Mailbox: "Entwürfe/a b", ListNew: true})
+	if len(w.first.New) != 100 || w.first.New[50].Size != reqs[50].Size || w.first.New[3].Date != 1700000000 ||
+		w.first.New[3].Flags.String() != `$Forwarded \Flagged kw` && !w.first.New[3].Flags.Equal(mail.NewFlags(`\Flagged`, "$Forwarded", "kw")) {
+		w.Fatalf("%d new, %+v", len(w.first.New), w.first.New[3])
 	}
+}
+
+// fetches fetches all bodies, and parts of two.
+func (w *walker) fetches() {
+	w.Helper()
 	got := map[mail.UID][]byte{}
-	failed, err := c.FetchBodies(ctx, []BodyRequest{{Mailbox: "Entwürfe/a b", UIDValidity: first.Cursor.UIDValidity, UIDs: uids}}, func(b Body) error {
+	failed, err := w.c.FetchBodies(w.ctx, []BodyRequest{{Mailbox: "Entwürfe/a b", UIDValidity: w.first.Cursor.UIDValidity, UIDs: w.uids}}, func(b Body) error {
 		data, err := io.ReadAll(b)
 		got[b.UID] = data
 		return err
 	})
-	must(err)
-	if len(got) != 100 || len(failed) != 0 || !bytes.Equal(got[uids[7]], message(7)) {
-		t.Errorf("%d bodies, failed %v", len(got), failed)
+	w.must(err)
+	if len(got) != 100 || len(failed) != 0 || !bytes.Equal(got[w.uids[7]], message(7)) {
+		w.Errorf("%d bodies, failed %v", len(got), failed)
 	}
-	_, err = c.Probe(ctx, []ProbeRequest{{Mailbox: "Entwürfe/a b", Items: []ProbeItem{{uids[1], 0, 20}, {uids[2], 5, 10}}}}, func(_ string, p Probe) error {
-		if i := int(p.UID - uids[0]); p.MessageID != fmt.Sprintf("<m%d@example.org>", i) || len(p.Part) == 0 || !bytes.Contains(message(i), p.Part) {
-			t.Errorf("probe %+v", p)
+	_, err = w.c.Probe(w.ctx, []ProbeRequest{{Mailbox: "Entwürfe/a b", Items: []ProbeItem{{w.uids[1], 0, 20}, {w.uids[2], 5, 10}}}}, func(_ string, p Probe) error {
+		if i := int(p.UID - w.uids[0]); p.MessageID != fmt.Sprintf("<m%d@example.org>", i) || len(p.Part) == 0 || !bytes.Contains(message(i), p.Part) {
+			w.Errorf("probe %+v", p)
 		}
 		return nil
 	})
-	must(err)
+	w.must(err)
+}
 
-	sel := selectBox(t, c, "Entwürfe/a b")
-	res, err := sel.Store(ctx, []StoreRequest{
-		{UIDs: uids[:10], Delta: mail.Delta{Add: mail.NewFlags(`\Seen`), Remove: mail.NewFlags(`\Flagged`)}, UnchangedSince: first.Cursor.HighestModSeq},
-		{UIDs: uids[:5], Delta: mail.Delta{Add: mail.NewFlags("late")}, UnchangedSince: first.Cursor.HighestModSeq},
+// changes changes flags, moves and removes.
+func (w *walker) changes() {
+	w.Helper()
+	sel := selectBox(w.T, w.c, "Entwürfe/a b")
+	res, err := sel.Store(w.ctx, []StoreRequest{
+		{UIDs: w.uids[:10], Delta: mail.Delta{Add: mail.NewFlags(`\Seen`), Remove: mail.NewFlags(`\Flagged`)}, UnchangedSince: w.first.Cursor.HighestModSeq},
+		{UIDs: w.uids[:5], Delta: mail.Delta{Add: mail.NewFlags("late")}, UnchangedSince: w.first.Cursor.HighestModSeq},
 	})
-	must(err)
-	if res[0].Err != nil || len(res[0].Modified) != 0 || c.Level() > Plain && len(res[1].Modified) != 5 {
-		t.Errorf("store %+v", res)
+	w.must(err)
+	if res[0].Err != nil || len(res[0].Modified) != 0 || w.c.Level() > Plain && len(res[1].Modified) != 5 {
+		w.Errorf("store %+v", res)
 	}
-	mv, err := sel.Move(ctx, []mail.UID{uids[20], uids[22], uids[21], uids[40]}, "dest")
-	must(err)
+	mv, err := sel.Move(w.ctx, []mail.UID{w.uids[20], w.uids[22], w.uids[21], w.uids[40]}, "dest")
+	w.must(err)
 	if len(mv.Pairs) != 4 {
-		t.Errorf("move %+v", mv)
+		w.Errorf("move %+v", mv)
 	}
-	must(sel.Remove(ctx, []mail.UID{uids[60], uids[61]}))
+	w.must(sel.Remove(w.ctx, []mail.UID{w.uids[60], w.uids[61]}))
+}
 
-	second := one(t, c, ChangesRequest{Mailbox: "Entwürfe/a b", Known: first.Cursor, ListNew: true, Expunges: true})
+// seesChanges checks that a second listing names what changed.
+func (w *walker) seesChanges() {
+	w.Helper()
+	second := one(w.T, w.c, ChangesRequest{Mailbox: "Entwürfe/a b", Known: w.first.Cursor, ListNew: true, Expunges: true})
 	seen := 0
 	for _, f := range second.Flags {
 		if f.Flags.Has(mail.NewFlags(`\Seen`)) && !f.Flags.Has(mail.NewFlags(`\Flagged`)) {
@@ -112,18 +148,22 @@ func walk(t *testing.T, cl *Client, c *Conn) {
 		}
 	}
 	if seen != 10 || len(second.New) != 0 {
-		t.Errorf("%d seen, %d new", seen, len(second.New))
+		w.Errorf("%d seen, %d new", seen, len(second.New))
 	}
-	if c.Level() == QResync {
+	if w.c.Level() == QResync {
 		if got := text(second.Vanished); got != "21:23,41,61:62" {
-			t.Errorf("vanished %s", got)
+			w.Errorf("vanished %s", got)
 		}
 	} else if got := text(second.Present); got != "1:20,24:40,42:60,63:100" {
-		t.Errorf("present %s", got)
+		w.Errorf("present %s", got)
 	}
+}
 
-	boxes, err := c.Overview(ctx)
-	must(err)
+// overview checks what is listed of one mailbox.
+func (w *walker) overview() {
+	w.Helper()
+	boxes, err := w.c.Overview(w.ctx)
+	w.must(err)
 	found := false
 	for _, m := range boxes {
 		if m.Name == "dest" {
@@ -131,12 +171,8 @@ func walk(t *testing.T, cl *Client, c *Conn) {
 		}
 	}
 	if !found {
-		t.Errorf("overview %+v", boxes)
+		w.Errorf("overview %+v", boxes)
 	}
-	must(c.Rename(ctx, "Entwürfe/a b", "Archive/a"))
-	must(c.Delete(ctx, "Archive/a"))
-	must(c.Delete(ctx, "dest"))
-	must(c.Noop(ctx))
 }
 
 // Twenty mailboxes changed by somebody else cost two turns: one to learn of
