@@ -45,89 +45,107 @@ func (w *world) calm() *mailsync.Report {
 	return rep
 }
 
+// toldLie is a lie of a server that has a level.
+type toldLie struct {
+	lie    string
+	level  string
+	notice string // part of what is said, once
+}
+
+func toldLies() (list []toldLie) {
+	for _, l := range []string{"qresync", "condstore", "plain"} {
+		for _, lie := range []string{"appenduid-none", "appenduid-zero", "appenduid-wrong", "copyuid-none", "copyuid-uneven",
+			"copyuid-wrong", "size", "star", "exists", "status", "uidnext-none"} {
+			list = append(list, toldLie{lie, l, ""})
+		}
+		list = append(list, toldLie{"move", l, "MOVE"}, toldLie{"uidnext-back", l, "UIDNEXT"})
+	}
+	list = append(list, toldLie{"search", "condstore", ""}, toldLie{"search", "plain", ""})
+	for _, lie := range []string{"vanished-most", "vanished-open", "vanished-huge", "vanished-one", "vanished-less"} {
+		list = append(list, toldLie{lie, "qresync", "vanished"})
+	}
+	list = append(list, toldLie{"enabled", "qresync", "QRESYNC"}, toldLie{"modseq-back", "qresync", "HIGHESTMODSEQ"},
+		toldLie{"modseq-back", "condstore", "HIGHESTMODSEQ"}, toldLie{"modseq-none", "qresync", ""}, toldLie{"modseq-zero", "condstore", ""})
+	return list
+}
+
 // TestLieIsSurvived: with one lie told all the time, each kind of change still
 // arrives on both sides, is told of at most once, and the next run, which
 // remembers, has nothing to do.
 func TestLieIsSurvived(t *testing.T) {
-	type test struct {
-		lie    string
-		level  string
-		notice string // part of what is said, once
-	}
-	var list []test
-	for _, l := range []string{"qresync", "condstore", "plain"} {
-		for _, lie := range []string{"appenduid-none", "appenduid-zero", "appenduid-wrong", "copyuid-none", "copyuid-uneven",
-			"copyuid-wrong", "size", "star", "exists", "status", "uidnext-none"} {
-			list = append(list, test{lie, l, ""})
-		}
-		list = append(list, test{"move", l, "MOVE"}, test{"uidnext-back", l, "UIDNEXT"})
-	}
-	list = append(list, test{"search", "condstore", ""}, test{"search", "plain", ""})
-	for _, lie := range []string{"vanished-most", "vanished-open", "vanished-huge", "vanished-one", "vanished-less"} {
-		list = append(list, test{lie, "qresync", "vanished"})
-	}
-	list = append(list, test{"enabled", "qresync", "QRESYNC"}, test{"modseq-back", "qresync", "HIGHESTMODSEQ"},
-		test{"modseq-back", "condstore", "HIGHESTMODSEQ"}, test{"modseq-none", "qresync", ""}, test{"modseq-zero", "condstore", ""})
-	for _, x := range list {
+	for _, x := range toldLies() {
 		t.Run(x.level+"/"+x.lie, func(t *testing.T) {
 			t.Parallel()
 			w, liar := liarWorld(t, imaptest.Lies()[x.lie], imaptest.Options{Caps: levels()[x.level]})
-			server, disk := serverSide{w}, diskSide{w, nil}
 			said := map[string]int{}
-			if strings.HasPrefix(x.lie, "vanished-") && x.lie != "vanished-one" && x.lie != "vanished-less" {
-				// Most of the mailbox: that pulls the brake, and the run after
-				// it knows better.
-				server.deliver("INBOX", w.message(), nil)
-				before := w.localSnapshot()
-				rep, err := w.trySync(mailsync.Request{})
-				if mail.KindOf(err) != mail.KindBrake || !strings.Contains(mail.HintOf(err), "--full") {
-					t.Fatalf("no brake: %v (%s)", err, mail.HintOf(err))
-				}
-				if d := diff(before, w.localSnapshot()); d != "" {
-					t.Fatalf("the brake did not hold:\n%s", d)
-				}
-				for _, n := range rep.Notices {
+			note := func(notices []string) {
+				for _, n := range notices {
 					said[n]++
 				}
 			}
+			if strings.HasPrefix(x.lie, "vanished-") && x.lie != "vanished-one" && x.lie != "vanished-less" {
+				note(w.brakeHolds())
+			}
 			for round := range 3 {
-				there, here := server.list("INBOX"), disk.list("INBOX")
-				server.remove(there[0])
-				server.flag(there[1], []string{`\Flagged`}, nil)
-				server.deliver("INBOX", w.message(), []string{`\Seen`})
-				server.move(there[2], "Archive")
-				must(w, disk.keep(here[len(here)-1], "Archive"))
-				disk.flag(here[len(here)-2], []string{`\Answered`}, nil)
-				disk.remove(here[len(here)-3])
-				disk.put("INBOX", w.message())
-				rep := w.calm()
-				for _, n := range rep.Notices {
-					said[n]++
-				}
+				w.bothWork()
+				note(w.calm().Notices)
 				w.agree()
-				rep = w.calm()
-				for _, n := range rep.Notices {
-					said[n]++
-				}
+				rep := w.calm()
+				note(rep.Notices)
 				if rep.Changed() {
 					t.Fatalf("round %d: the second run did %v", round, rep.Counts)
 				}
 			}
-			found := x.notice == ""
-			for n, times := range said {
-				if times > 1 {
-					t.Errorf("said %d times: %s", times, n)
-				}
-				found = found || strings.Contains(n, x.notice)
-			}
-			if !found {
-				t.Errorf("nothing was said of %s: %v", x.notice, said)
-			}
+			x.isSaidOnce(t, said)
 			// Some lies are told only where the engine still asks.
 			if told := liar.Told(); len(told) == 0 && x.lie != "star" {
 				t.Error("the lie was never told")
 			}
 		})
+	}
+}
+
+// brakeHolds is a run that believes most of the mailbox to be gone. That pulls the brake,
+// and the run after it knows better.
+func (w *world) brakeHolds() (notices []string) {
+	w.t.Helper()
+	serverSide{w}.deliver("INBOX", w.message(), nil)
+	before := w.localSnapshot()
+	rep, err := w.trySync(mailsync.Request{})
+	if mail.KindOf(err) != mail.KindBrake || !strings.Contains(mail.HintOf(err), "--full") {
+		w.t.Fatalf("no brake: %v (%s)", err, mail.HintOf(err))
+	}
+	if d := diff(before, w.localSnapshot()); d != "" {
+		w.t.Fatalf("the brake did not hold:\n%s", d)
+	}
+	return rep.Notices
+}
+
+// bothWork does something of each kind on both sides.
+func (w *world) bothWork() {
+	server, disk := serverSide{w}, diskSide{w, nil}
+	there, here := server.list("INBOX"), disk.list("INBOX")
+	server.remove(there[0])
+	server.flag(there[1], []string{`\Flagged`}, nil)
+	server.deliver("INBOX", w.message(), []string{`\Seen`})
+	server.move(there[2], "Archive")
+	must(w, disk.keep(here[len(here)-1], "Archive"))
+	disk.flag(here[len(here)-2], []string{`\Answered`}, nil)
+	disk.remove(here[len(here)-3])
+	disk.put("INBOX", w.message())
+}
+
+func (x toldLie) isSaidOnce(t *testing.T, said map[string]int) {
+	t.Helper()
+	found := x.notice == ""
+	for n, times := range said {
+		if times > 1 {
+			t.Errorf("said %d times: %s", times, n)
+		}
+		found = found || strings.Contains(n, x.notice)
+	}
+	if !found {
+		t.Errorf("nothing was said of %s: %v", x.notice, said)
 	}
 }
 

@@ -120,15 +120,16 @@ func find(s snapshot, id string) string {
 	return strings.Join(found, ", ")
 }
 
-// Where the name of the one becomes that of the other, what the files hold
-// tells them apart.
-func TestOneNameForTheOther(t *testing.T) {
-	for name, x := range map[string]struct {
-		folders [2]string
-		names   [2]string
-		change  func(w *world, a, b maildir.File)
-		want    [2]string
-	}{
+// exchange is what happens to two files of one name, in the order of their Message-IDs.
+type exchange struct {
+	folders [2]string
+	names   [2]string
+	change  func(w *world, a, b maildir.File)
+	want    [2]string
+}
+
+func exchanges() map[string]exchange {
+	return map[string]exchange{
 		"read, beside one that is removed": {[2]string{"INBOX", "INBOX"}, [2]string{"new/same", "cur/same:2,S"},
 			func(w *world, a, b maildir.File) {
 				must(w, os.Remove(w.path(b)))
@@ -180,32 +181,42 @@ func TestOneNameForTheOther(t *testing.T) {
 				server := serverSide{w}
 				server.flag(server.list("INBOX")[0], []string{`\Flagged`}, nil)
 			}, [2]string{`INBOX \Flagged \Seen`, `INBOX \Flagged \Seen`}},
-	} {
+	}
+}
+
+// Where the name of the one becomes that of the other, what the files hold
+// tells them apart.
+func TestOneNameForTheOther(t *testing.T) {
+	for name, x := range exchanges() {
 		for _, same := range []int{1, 30} { // the second is as long as the first, or not
 			t.Run(fmt.Sprint(name, same), func(t *testing.T) {
 				t.Parallel()
-				w := newWorld(t, imaptest.Options{})
-				w.acct.NoFsync = true
-				must(w, w.srv.CreateMailbox("Archive"))
-				w.n = 20
-				w.sync()
-				for i, n := range x.names {
-					w.putFile(x.folders[i], n, w.sized([]int{1, same}[i]))
-					w.sync() // one after the other
-				}
-				w.quiet()
-				w.agree()
-				x.change(w, w.byID(x.folders[0])["21@test"], w.byID(x.folders[1])["22@test"])
-				w.sync()
-				w.quiet()
-				w.whole()
-				after := w.agree()
-				for i, id := range []string{"21@test", "22@test"} {
-					if got := find(after, id); got != x.want[i] {
-						t.Errorf("message %d: %q, want %q", i, got, x.want[i])
-					}
-				}
+				x.happens(t, same)
 			})
+		}
+	}
+}
+
+func (x exchange) happens(t *testing.T, same int) {
+	w := newWorld(t, imaptest.Options{})
+	w.acct.NoFsync = true
+	must(w, w.srv.CreateMailbox("Archive"))
+	w.n = 20
+	w.sync()
+	for i, n := range x.names {
+		w.putFile(x.folders[i], n, w.sized([]int{1, same}[i]))
+		w.sync() // one after the other
+	}
+	w.quiet()
+	w.agree()
+	x.change(w, w.byID(x.folders[0])["21@test"], w.byID(x.folders[1])["22@test"])
+	w.sync()
+	w.quiet()
+	w.whole()
+	after := w.agree()
+	for i, id := range []string{"21@test", "22@test"} {
+		if got := find(after, id); got != x.want[i] {
+			t.Errorf("message %d: %q, want %q", i, got, x.want[i])
 		}
 	}
 }
