@@ -11,7 +11,7 @@ import (
 	"satchel/state"
 )
 
-func TestHistory(t *testing.T) {
+func TestRuns(t *testing.T) {
 	db := open(t)
 	at := time.Unix(1700000000, 0)
 	if r, err := db.LastRuns(t.Context()); r != (state.Runs{}) || err != nil {
@@ -43,7 +43,11 @@ func TestHistory(t *testing.T) {
 	if r, err := db.LastRuns(t.Context()); err != nil || !cmp.Equal(want, r) {
 		t.Errorf("%v\n%s", err, cmp.Diff(want, r))
 	}
+}
 
+func TestConflicts(t *testing.T) {
+	db := open(t)
+	at := time.Unix(1700000000, 0)
 	conflicts := []state.Conflict{{at, "INBOX", "7", "edited and removed", "kept"}, {at.Add(time.Second), "A", "8", "k", "o"}}
 	write(t, db, func(tx *state.Tx) error {
 		return errors.Join(tx.AddConflict(conflicts[0]), tx.AddConflict(conflicts[1]))
@@ -52,7 +56,11 @@ func TestHistory(t *testing.T) {
 	if got, err := db.Conflicts(t.Context()); err != nil || !cmp.Equal(conflicts, got) {
 		t.Errorf("conflicts: %v\n%s", err, cmp.Diff(conflicts, got))
 	}
+}
 
+func TestNotices(t *testing.T) {
+	db := open(t)
+	at := time.Unix(1700000000, 0)
 	write(t, db, func(tx *state.Tx) error {
 		for i, want := range []bool{true, false} {
 			if is, err := tx.Notice("INBOX: once", at.Add(time.Duration(i)*time.Hour)); err != nil || is != want {
@@ -70,7 +78,10 @@ func TestHistory(t *testing.T) {
 		}
 		return nil
 	})
+}
 
+func TestMeta(t *testing.T) {
+	db := open(t)
 	if v, err := db.Meta(t.Context(), state.MetaRoot); v != "" || err != nil {
 		t.Errorf("meta %q %v", v, err)
 	}

@@ -138,51 +138,67 @@ func (s imapSide) snapshot() snapshot {
 	return snap
 }
 
+// killable is the program with an account on a server.
+type killable struct {
+	*world
+	bin, config string
+}
+
+// newKillable builds the program and connects a client of its own.
+func newKillable(t *testing.T) (k *killable, server imapSide) {
+	srv := dovecot.Start(t, dovecot.Options{})
+	dir := t.TempDir()
+	k = &killable{
+		world:  &world{t: t, root: dir, acct: mailsync.Account{Maildir: filepath.Join(dir, "Mail")}},
+		bin:    filepath.Join(dir, "satchel"),
+		config: filepath.Join(dir, "config.toml"),
+	}
+	if out, err := exec.Command("go", "build", "-o", k.bin, "satchel/cmd/satchel").CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	host, port, _ := net.SplitHostPort(srv.Addr())
+	n, _ := strconv.Atoi(port)
+	must(k.world, os.WriteFile(k.config, fmt.Appendf(nil, "[accounts.test]\nhost = %q\nport = %d\ntls = \"none\"\nuser = %q\n"+
+		"password = %q\nmaildir = %q\nmax_delete_percent = 100\n", host, n, srv.User, srv.Password, k.acct.Maildir), 0o600))
+	cl, err := remote.New(remote.Options{Host: host, Port: n, TLS: remote.TLSNone, User: srv.User, Timeout: 20 * time.Second,
+		Password: func(context.Context) (string, error) { return srv.Password, nil }})
+	must(k.world, err)
+	c, err := cl.Connect(t.Context())
+	must(k.world, err)
+	t.Cleanup(func() { _ = c.Close() })
+	return k, imapSide{k.world, c}
+}
+
+// run starts the program and kills it after a while, if it takes that long.
+func (k *killable) run(after time.Duration) (killed bool) {
+	k.t.Helper()
+	cmd := exec.Command(k.bin, "--config", k.config, "sync")
+	cmd.Env = append(os.Environ(), "XDG_STATE_HOME="+filepath.Join(k.root, "state"))
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	must(k.world, cmd.Start())
+	timer := time.AfterFunc(after, func() { _ = cmd.Process.Kill() })
+	err := cmd.Wait()
+	killed = !timer.Stop() && err != nil
+	if err != nil && !killed {
+		k.t.Fatalf("sync: %v\n%s", err, out.String())
+	}
+	return killed
+}
+
 // TestKillProcess kills the real program at random moments of its runs
 // against a real server, and has it go on.
 func TestKillProcess(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds the program and starts a server")
 	}
-	srv := dovecot.Start(t, dovecot.Options{})
 	rounds := 25
 	if *crashLong {
 		rounds = 500
 	}
-	dir := t.TempDir()
-	bin := filepath.Join(dir, "satchel")
-	if out, err := exec.Command("go", "build", "-o", bin, "satchel/cmd/satchel").CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
-	host, port, _ := net.SplitHostPort(srv.Addr())
-	n, _ := strconv.Atoi(port)
-	w := &world{t: t, root: dir, acct: mailsync.Account{Maildir: filepath.Join(dir, "Mail")}}
-	config := filepath.Join(dir, "config.toml")
-	must(w, os.WriteFile(config, fmt.Appendf(nil, "[accounts.test]\nhost = %q\nport = %d\ntls = \"none\"\nuser = %q\n"+
-		"password = %q\nmaildir = %q\nmax_delete_percent = 100\n", host, n, srv.User, srv.Password, w.acct.Maildir), 0o600))
-	// run starts the program and kills it after a while, if it takes that long.
-	run := func(after time.Duration) (killed bool) {
-		cmd := exec.Command(bin, "--config", config, "sync")
-		cmd.Env = append(os.Environ(), "XDG_STATE_HOME="+filepath.Join(dir, "state"))
-		var out bytes.Buffer
-		cmd.Stdout, cmd.Stderr = &out, &out
-		must(w, cmd.Start())
-		timer := time.AfterFunc(after, func() { _ = cmd.Process.Kill() })
-		err := cmd.Wait()
-		killed = !timer.Stop() && err != nil
-		if err != nil && !killed {
-			t.Fatalf("sync: %v\n%s", err, out.String())
-		}
-		return killed
-	}
-	cl, err := remote.New(remote.Options{Host: host, Port: n, TLS: remote.TLSNone, User: srv.User, Timeout: 20 * time.Second,
-		Password: func(context.Context) (string, error) { return srv.Password, nil }})
-	must(w, err)
-	c, err := cl.Connect(t.Context())
-	must(w, err)
-	defer c.Close()
+	w, server := newKillable(t)
 	rng := rand.New(rand.NewPCG(uint64(rounds), 1))
-	server, disk := imapSide{w, c}, diskSide{w, rng}
+	disk := diskSide{w.world, rng}
 	for _, b := range []string{"Archive", "Work"} {
 		server.create(b)
 	}
@@ -191,19 +207,19 @@ func TestKillProcess(t *testing.T) {
 	}
 	const long = time.Minute
 	start := time.Now()
-	run(long)
+	w.run(long)
 	usual := time.Since(start)
 	for round := range rounds {
 		l := newLedger(server.snapshot())
 		boxes := w.folders()
-		l.edit(w, local, disk, boxes, rng, 2+rng.IntN(12))
-		l.edit(w, onServer, server, boxes, rng, 2+rng.IntN(12))
+		l.edit(w.world, local, disk, boxes, rng, 2+rng.IntN(12))
+		l.edit(w.world, onServer, server, boxes, rng, 2+rng.IntN(12))
 		for range 1 + rng.IntN(2) {
-			if run(time.Duration(rng.Int64N(int64(usual)))) {
+			if w.run(time.Duration(rng.Int64N(int64(usual)))) {
 				covered.kills.Add(1)
 			}
 		}
-		run(long)
+		w.run(long)
 		r, d := server.snapshot(), w.localSnapshot()
 		wrong := l.check(r)
 		if s := diff(d, r); s != "" {

@@ -188,7 +188,6 @@ func (l *ledger) check(end snapshot) (wrong []string) {
 			flagsOf[contentID(c)] = c[strings.LastIndex(c, " | ")+3:]
 		}
 	}
-	bad := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
 	ids := map[string]bool{}
 	for id := range l.start {
 		ids[id] = true
@@ -204,57 +203,74 @@ func (l *ledger) check(end snapshot) (wrong []string) {
 		if d == nil {
 			d = &deeds{}
 		}
-		before, after := l.start[id], now[id]
-		gone := d.removed[local] || d.removed[onServer]
-		switch want := len(before) + d.delivered; {
-		case d.copied:
-			if !gone && len(after) < want {
-				bad("lost: %s was in %v, is in %v", id, before, after)
-			}
-			continue
-		case gone:
-			if len(after) > want {
-				bad("doubled: %s was in %v, is in %v", id, before, after)
-			}
-			for k := range 2 {
-				// What was delivered may be on its way when it is removed,
-				// and a run that died may not know that it got there.
-				if want == 1 && d.delivered == 0 && d.removed[k] && !d.touched[1-k] && len(after) > 0 {
-					bad("came back: %s is in %v", id, after)
-				}
-			}
-			continue
-		case len(after) < want:
-			bad("lost: %s was in %v, is in %v", id, before, after)
-			continue
-		case len(after) > want && d.delivered > 0 && d.touched != [2]bool{}:
-			continue // the same, moved
-		case len(after) > want:
-			bad("doubled: %s was in %v, is in %v", id, before, after)
-			continue
-		case want != 1:
-			continue
-		}
-		switch {
-		case d.movedBy[local] && d.movedBy[onServer]:
-		case d.movedBy[local] || d.movedBy[onServer]:
-			if !l.same(after[0], d.place) {
-				bad("misplaced: %s was moved to %s and is in %s", id, d.place, after[0])
-			}
-		case len(before) == 1 && !l.same(after[0], before[0]):
-			bad("misplaced: %s went from %s to %s", id, before[0], after[0])
-		}
-		for f, sides := range d.flags {
-			if len(sides) != 1 {
-				continue
-			}
-			for _, on := range sides {
-				if slices.Contains(strings.Fields(flagsOf[id]), f) != on {
-					bad("flags: %s of %s is not %v: %s", f, id, on, flagsOf[id])
-				}
-			}
+		said, one := d.count(id, l.start[id], now[id])
+		wrong = append(wrong, said...)
+		if one {
+			wrong = append(wrong, l.place(id, d, now[id][0])...)
+			wrong = append(wrong, d.flagged(id, flagsOf[id])...)
 		}
 	}
 	slices.Sort(wrong)
+	return wrong
+}
+
+// count checks how often a message is there; one: it was and is there once.
+func (d *deeds) count(id string, before, after []string) (wrong []string, one bool) {
+	bad := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
+	gone := d.removed[local] || d.removed[onServer]
+	switch want := len(before) + d.delivered; {
+	case d.copied:
+		if !gone && len(after) < want {
+			bad("lost: %s was in %v, is in %v", id, before, after)
+		}
+	case gone:
+		if len(after) > want {
+			bad("doubled: %s was in %v, is in %v", id, before, after)
+		}
+		for k := range 2 {
+			// What was delivered may be on its way when it is removed,
+			// and a run that died may not know that it got there.
+			if want == 1 && d.delivered == 0 && d.removed[k] && !d.touched[1-k] && len(after) > 0 {
+				bad("came back: %s is in %v", id, after)
+			}
+		}
+	case len(after) < want:
+		bad("lost: %s was in %v, is in %v", id, before, after)
+	case len(after) > want && d.delivered > 0 && d.touched != [2]bool{}:
+		// the same, moved
+	case len(after) > want:
+		bad("doubled: %s was in %v, is in %v", id, before, after)
+	default:
+		return nil, want == 1
+	}
+	return wrong, false
+}
+
+// place checks where a message is that is there once.
+func (l *ledger) place(id string, d *deeds, is string) (wrong []string) {
+	switch before := l.start[id]; {
+	case d.movedBy[local] && d.movedBy[onServer]:
+	case d.movedBy[local] || d.movedBy[onServer]:
+		if !l.same(is, d.place) {
+			wrong = append(wrong, fmt.Sprintf("misplaced: %s was moved to %s and is in %s", id, d.place, is))
+		}
+	case len(before) == 1 && !l.same(is, before[0]):
+		wrong = append(wrong, fmt.Sprintf("misplaced: %s went from %s to %s", id, before[0], is))
+	}
+	return wrong
+}
+
+// flagged checks the flags that one side only changed.
+func (d *deeds) flagged(id, flags string) (wrong []string) {
+	for f, sides := range d.flags {
+		if len(sides) != 1 {
+			continue
+		}
+		for _, on := range sides {
+			if slices.Contains(strings.Fields(flags), f) != on {
+				wrong = append(wrong, fmt.Sprintf("flags: %s of %s is not %v: %s", f, id, on, flags))
+			}
+		}
+	}
 	return wrong
 }

@@ -71,28 +71,14 @@ func TestUndo(t *testing.T) {
 		t.Errorf("%q", subjects)
 	}
 
-	// One message by its name, of which the other name is taken, even with
-	// other flags; the rest is restored.
 	e := w.at(start.Add(3 * time.Hour))
-	taken := runs[0].Messages[0]
-	base, _, _ := strings.Cut(taken.File, ":2,")
-	blocker := filepath.Join(w.acct.Maildir, "INBOX", "cur", base+":2,DT")
-	must(w, os.WriteFile(blocker, []byte("Subject: taken\n\n"), 0o600))
-	back, err := e.Restore(ctx, runs[0].Run, nil)
-	if len(back) != 1 || !errors.Is(err, mail.ErrExists) || mail.KindOf(err) != mail.KindMessage || !strings.Contains(err.Error(), taken.File) {
-		t.Errorf("%v, %v", back, err)
-	}
-	must(w, os.Remove(blocker))
-	back, err = e.Restore(ctx, runs[0].Run, []string{taken.File, "nothing"})
-	if len(back) != 1 || back[0].File != taken.File || err == nil || mail.KindOf(err) != mail.KindMessage {
-		t.Errorf("%v, %v", back, err)
-	}
+	w.restoresByName(e, runs[0])
 
 	// The run is used up: undone twice is an error, and changes nothing.
-	if back, err = e.Restore(ctx, runs[0].Run, nil); len(back) > 0 || mail.KindOf(err) != mail.KindConfig || mail.HintOf(err) == "" {
+	if back, err := e.Restore(ctx, runs[0].Run, nil); len(back) > 0 || mail.KindOf(err) != mail.KindConfig || mail.HintOf(err) == "" {
 		t.Errorf("%v, %v", back, err)
 	}
-	if back, err = e.Restore(ctx, runs[1].Run, nil); len(back) != 2 || err != nil {
+	if back, err := e.Restore(ctx, runs[1].Run, nil); len(back) != 2 || err != nil {
 		t.Errorf("%v, %v", back, err)
 	}
 	w.syncAt(start.Add(4 * time.Hour))
@@ -108,18 +94,43 @@ func TestUndo(t *testing.T) {
 	w.quiet()
 	w.sound()
 
-	// What was restored can be removed and restored once more.
-	w.srv.Expunge("INBOX", w.srv.Messages("INBOX")[5].UID)
-	w.syncAt(start.Add(5 * time.Hour))
-	runs = w.undoRuns()
-	if len(runs) != 1 || len(runs[0].Messages) != 1 {
-		t.Fatalf("%+v", runs)
+	w.restoresAgain(e, start.Add(5*time.Hour), before)
+}
+
+// restoresByName restores one message by its name after the rest of its run: the other
+// name is taken at first, even with other flags.
+func (w *world) restoresByName(e *mailsync.Engine, run mailsync.UndoRun) {
+	w.t.Helper()
+	ctx := context.Background()
+	taken := run.Messages[0]
+	base, _, _ := strings.Cut(taken.File, ":2,")
+	blocker := filepath.Join(w.acct.Maildir, "INBOX", "cur", base+":2,DT")
+	must(w, os.WriteFile(blocker, []byte("Subject: taken\n\n"), 0o600))
+	back, err := e.Restore(ctx, run.Run, nil)
+	if len(back) != 1 || !errors.Is(err, mail.ErrExists) || mail.KindOf(err) != mail.KindMessage || !strings.Contains(err.Error(), taken.File) {
+		w.t.Errorf("%v, %v", back, err)
 	}
-	_, err = e.Restore(ctx, runs[0].Run, nil)
+	must(w, os.Remove(blocker))
+	back, err = e.Restore(ctx, run.Run, []string{taken.File, "nothing"})
+	if len(back) != 1 || back[0].File != taken.File || err == nil || mail.KindOf(err) != mail.KindMessage {
+		w.t.Errorf("%v, %v", back, err)
+	}
+}
+
+// restoresAgain: what was restored can be removed and restored once more.
+func (w *world) restoresAgain(e *mailsync.Engine, at time.Time, before snapshot) {
+	w.t.Helper()
+	w.srv.Expunge("INBOX", w.srv.Messages("INBOX")[5].UID)
+	w.syncAt(at)
+	runs := w.undoRuns()
+	if len(runs) != 1 || len(runs[0].Messages) != 1 {
+		w.t.Fatalf("%+v", runs)
+	}
+	_, err := e.Restore(context.Background(), runs[0].Run, nil)
 	must(w, err)
-	w.syncAt(start.Add(6 * time.Hour))
+	w.syncAt(at.Add(time.Hour))
 	if d := diff(before, w.agree()); d != "" {
-		t.Errorf("it is not as before:\n%s", d)
+		w.t.Errorf("it is not as before:\n%s", d)
 	}
 }
 

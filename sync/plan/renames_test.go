@@ -43,82 +43,104 @@ func (n names) place(base string) string {
 	return ""
 }
 
+// renaming is a base and the names of both sides.
+type renaming struct {
+	base          []string
+	local, remote names
+}
+
+func someName() *rapid.Generator[string] {
+	return rapid.SampledFrom([]string{"INBOX", "a", "b", "c", "a/x", "a/y", "b/x", "a/x/z", "d"})
+}
+
+// drawRenaming renames, removes and makes mailboxes on both sides.
+func drawRenaming(t *rapid.T) *renaming {
+	w := &renaming{rapid.SliceOfNDistinct(someName(), 1, 6, rapid.ID[string]).Draw(t, "base"), names{}, names{}}
+	for _, b := range w.base {
+		w.local[b], w.remote[b] = b, b
+	}
+	for _, side := range []names{w.local, w.remote} {
+		for range rapid.IntRange(0, 5).Draw(t, "changes") {
+			side.edit(t)
+		}
+	}
+	return w
+}
+
+func (n names) edit(t *rapid.T) {
+	from := rapid.SampledFrom(slices.Sorted(maps.Keys(n))).Draw(t, "from")
+	to := someName().Draw(t, "to")
+	switch rapid.IntRange(0, 9).Draw(t, "kind") {
+	case 0:
+		if from != "INBOX" && len(n) > 1 {
+			delete(n, from)
+		}
+	case 1:
+		if _, taken := n[to]; !taken {
+			n[to] = ""
+		}
+	case 2: // in Maildir++, without those below
+		if _, taken := n[to]; !taken && from != "INBOX" && to != "INBOX" {
+			n[to] = n[from]
+			delete(n, from)
+		}
+	default:
+		n.rename(from, to)
+	}
+}
+
+func (w *renaming) plan() []plan.RenameStep {
+	in := plan.RenameInput{LocalNames: slices.Collect(maps.Keys(w.local)), RemoteNames: slices.Collect(maps.Keys(w.remote))}
+	for _, b := range w.base {
+		in.Places = append(in.Places, plan.Place{Name: b, Local: w.local.place(b), Remote: w.remote.place(b)})
+	}
+	return plan.Renames(in)
+}
+
+// carryOut does one step, on the sides and in the base.
+func (w *renaming) carryOut(t *rapid.T, step plan.RenameStep) {
+	t.Helper()
+	for _, op := range step.Ops {
+		side := w.remote
+		if op.Kind == plan.LocalRename {
+			side = w.local
+		}
+		if op.Kind != plan.AdoptRename && !side.rename(op.Mailbox, op.To) {
+			t.Fatalf("%v cannot be done in %v", op, side)
+		}
+	}
+	renamed := map[string]string{}
+	for _, c := range step.Base {
+		renamed[c[0]] = c[1]
+	}
+	for i, b := range w.base {
+		if to, ok := renamed[b]; ok {
+			w.base[i] = to
+		}
+	}
+	for _, side := range []names{w.local, w.remote} {
+		for name, was := range side {
+			if to, ok := renamed[was]; ok {
+				side[name] = to
+			}
+		}
+	}
+}
+
 // TestRenamesAreCarriedOut: whatever both sides renamed, removed and made, each
 // step can be done where those before it were, and nothing is left that the
 // same planner would do next.
 func TestRenamesAreCarriedOut(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		level := rapid.SampledFrom([]string{"INBOX", "a", "b", "c", "a/x", "a/y", "b/x", "a/x/z", "d"})
-		base := rapid.SliceOfNDistinct(level, 1, 6, rapid.ID[string]).Draw(t, "base")
-		local, remote := names{}, names{}
-		for _, b := range base {
-			local[b], remote[b] = b, b
-		}
-		for _, side := range []names{local, remote} {
-			for range rapid.IntRange(0, 5).Draw(t, "changes") {
-				from := rapid.SampledFrom(slices.Sorted(maps.Keys(side))).Draw(t, "from")
-				to := level.Draw(t, "to")
-				switch rapid.IntRange(0, 9).Draw(t, "kind") {
-				case 0:
-					if from != "INBOX" && len(side) > 1 {
-						delete(side, from)
-					}
-				case 1:
-					if _, taken := side[to]; !taken {
-						side[to] = ""
-					}
-				case 2: // in Maildir++, without those below
-					if _, taken := side[to]; !taken && from != "INBOX" && to != "INBOX" {
-						side[to] = side[from]
-						delete(side, from)
-					}
-				default:
-					side.rename(from, to)
-				}
+		w := drawRenaming(t)
+		for _, step := range w.plan() {
+			w.carryOut(t, step)
+			if sorted := slices.Sorted(slices.Values(w.base)); len(slices.Compact(sorted)) != len(w.base) {
+				t.Fatalf("two mailboxes of the base have one name: %v", w.base)
 			}
 		}
-		for round := 0; ; round++ {
-			in := plan.RenameInput{LocalNames: slices.Collect(maps.Keys(local)), RemoteNames: slices.Collect(maps.Keys(remote))}
-			for _, b := range base {
-				in.Places = append(in.Places, plan.Place{Name: b, Local: local.place(b), Remote: remote.place(b)})
-			}
-			steps := plan.Renames(in)
-			if round > 0 && len(steps) > 0 {
-				t.Fatalf("planned again: %v", steps)
-			}
-			if round > 0 {
-				return
-			}
-			for _, step := range steps {
-				for _, op := range step.Ops {
-					side := remote
-					if op.Kind == plan.LocalRename {
-						side = local
-					}
-					if op.Kind != plan.AdoptRename && !side.rename(op.Mailbox, op.To) {
-						t.Fatalf("%v cannot be done in %v", op, side)
-					}
-				}
-				renamed := map[string]string{}
-				for _, c := range step.Base {
-					renamed[c[0]] = c[1]
-				}
-				for i, b := range base {
-					if to, ok := renamed[b]; ok {
-						base[i] = to
-					}
-				}
-				for _, side := range []names{local, remote} {
-					for name, was := range side {
-						if to, ok := renamed[was]; ok {
-							side[name] = to
-						}
-					}
-				}
-				if sorted := slices.Sorted(slices.Values(base)); len(slices.Compact(sorted)) != len(base) {
-					t.Fatalf("two mailboxes of the base have one name: %v", base)
-				}
-			}
+		if steps := w.plan(); len(steps) > 0 {
+			t.Fatalf("planned again: %v", steps)
 		}
 	})
 }
