@@ -125,10 +125,13 @@ func TestMessages(t *testing.T) {
 	}
 }
 
-func TestNamesAndRange(t *testing.T) {
-	db := open(t)
-	inbox, other := putMailbox(t, db, "INBOX"), putMailbox(t, db, "Other")
-	names := []string{"a", "B", "b", "a.1", "ä", "\xff", "10", "9", "a ", "Z\x01", "aa", "_"}
+// putNames makes messages of two mailboxes whose names must be sorted by bytes, and
+// returns one mailbox and its names.
+func putNames(t *testing.T, db *state.DB) (inbox *state.Mailbox, names []string) {
+	t.Helper()
+	inbox = putMailbox(t, db, "INBOX")
+	other := putMailbox(t, db, "Other")
+	names = []string{"a", "B", "b", "a.1", "ä", "\xff", "10", "9", "a ", "Z\x01", "aa", "_"}
 	rand.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
 	write(t, db, func(tx *state.Tx) error {
 		for i, n := range names {
@@ -141,6 +144,12 @@ func TestNamesAndRange(t *testing.T) {
 		}
 		return nil
 	})
+	return inbox, names
+}
+
+func TestNames(t *testing.T) {
+	db := open(t)
+	inbox, names := putNames(t, db)
 	var got []string
 	err := db.Names(t.Context(), inbox.ID, func(n *state.Name) error {
 		i := slices.Index(names, n.Base)
@@ -157,7 +166,15 @@ func TestNamesAndRange(t *testing.T) {
 	if err != nil || !slices.Equal(got, want) {
 		t.Errorf("order %q, want %q (%v)", got, want, err)
 	}
+	stop := errors.New("enough")
+	if err := db.Names(t.Context(), inbox.ID, func(*state.Name) error { return stop }); !errors.Is(err, stop) {
+		t.Errorf("Names: %v", err)
+	}
+}
 
+func TestRange(t *testing.T) {
+	db := open(t)
+	inbox, names := putNames(t, db)
 	uids := func(r mail.UIDRange) (list []mail.UID) {
 		t.Helper()
 		if err := db.Range(t.Context(), inbox.ID, r, func(m *state.Message) error { list = append(list, m.UID); return nil }); err != nil {
@@ -187,9 +204,6 @@ func TestNamesAndRange(t *testing.T) {
 		t.Errorf("%v %v", stream, err)
 	}
 	stop := errors.New("enough")
-	if err := db.Names(t.Context(), inbox.ID, func(*state.Name) error { return stop }); !errors.Is(err, stop) {
-		t.Errorf("Names: %v", err)
-	}
 	if err := db.Range(t.Context(), inbox.ID, mail.UIDRange{Stop: 100}, func(*state.Message) error { return stop }); !errors.Is(err, stop) {
 		t.Errorf("Range: %v", err)
 	}
