@@ -147,77 +147,96 @@ func request(content []byte, flags ...string) AppendRequest {
 
 func TestAppend(t *testing.T) {
 	for _, mode := range []string{"LITERAL+", "LITERAL-", "sync"} {
-		t.Run(mode, func(t *testing.T) {
-			caps := imaptest.DefaultCaps
-			if mode != "LITERAL+" {
-				caps = caps.Without(imaptest.CapLiteralPlus)
-			}
-			if mode == "LITERAL-" {
-				caps = caps.With(imaptest.CapLiteralMinus)
-			}
-			srv := newServer(t, imaptest.Options{Caps: caps, Hook: func(_ *imaptest.Conn, _, verb, line string) imaptest.Action {
-				if verb == "APPEND" && strings.Contains(line, "refuse") {
-					return imaptest.Action{Reply: "NO [CANNOT] full"}
-				}
-				return imaptest.Action{}
-			}})
-			cl, c := connect(t, dialOptions(srv.Dial))
-			var reqs []AppendRequest
-			for i := range 150 {
-				content := message(i)
-				if i%10 == 0 {
-					content = append(content, bytes.Repeat([]byte("filling line\r\n"), 1000)...)
-				}
-				reqs = append(reqs, request(content, `\Seen`, "kw"))
-			}
-			reqs[70] = request(append(bytes.Repeat([]byte("large\r\n"), 300_000), "end\r\n"...)) // 2 MB: streamed
-			reqs[20].Flags = mail.NewFlags("refuse")
-			reqs[30] = request([]byte("Subject: nul\r\n\r\na\x00b\r\n"))
-			reqs[40].Size++
-			reqs[50].Open = func() (io.ReadCloser, error) { return nil, mail.ErrGone }
-			next := 0
-			uids := map[int]mail.UID{}
-			errs := map[int]error{}
-			before := cl.Stats().RoundTrips
-			err := c.Append(t.Context(), "INBOX", reqs, func(i int, uid mail.UID, _ mail.UIDValidity, err error) {
-				if i != next {
-					t.Errorf("done for %d, want %d", i, next)
-				}
-				next++
-				if err != nil {
-					errs[i] = err
-					return
-				}
-				uids[i] = uid
-			})
-			if err != nil || next != 150 {
-				t.Fatalf("append: %v after %d", err, next)
-			}
-			var re *ResponseError
-			if len(errs) != 4 || !errors.As(errs[20], &re) || re.Code != "CANNOT" || !errors.Is(errs[30], ErrNUL) ||
-				!errors.Is(errs[40], ErrUnstable) || !errors.Is(errs[50], mail.ErrGone) {
-				t.Errorf("errors %v", errs)
-			}
-			for i, uid := range uids {
-				m, ok := srv.Message("INBOX", uint32(uid))
-				r, _ := reqs[i].Open()
-				want, _ := io.ReadAll(r)
-				if !ok || !bytes.Equal(m.Content, want) || m.Date.Unix() != 1700000000 {
-					t.Errorf("message %d is not what was sent", i)
-				}
-			}
-			if turns := cl.Stats().RoundTrips - before; mode == "LITERAL+" && turns > 9 {
-				t.Errorf("%d turns", turns)
-			}
-			err = c.Append(t.Context(), "nowhere", reqs[:3], func(i int, _ mail.UID, _ mail.UIDValidity, err error) {
-				if !errors.As(err, &re) || re.Code != CodeTryCreate {
-					t.Errorf("%d: %v", i, err)
-				}
-			})
-			if err != nil {
-				t.Error(err)
-			}
-		})
+		t.Run(mode, func(t *testing.T) { appendsMany(t, mode) })
+	}
+}
+
+func appendsMany(t *testing.T, mode string) {
+	caps := imaptest.DefaultCaps
+	if mode != "LITERAL+" {
+		caps = caps.Without(imaptest.CapLiteralPlus)
+	}
+	if mode == "LITERAL-" {
+		caps = caps.With(imaptest.CapLiteralMinus)
+	}
+	srv := newServer(t, imaptest.Options{Caps: caps, Hook: func(_ *imaptest.Conn, _, verb, line string) imaptest.Action {
+		if verb == "APPEND" && strings.Contains(line, "refuse") {
+			return imaptest.Action{Reply: "NO [CANNOT] full"}
+		}
+		return imaptest.Action{}
+	}})
+	cl, c := connect(t, dialOptions(srv.Dial))
+	reqs := manyAppends()
+	next := 0
+	uids := map[int]mail.UID{}
+	errs := map[int]error{}
+	before := cl.Stats().RoundTrips
+	err := c.Append(t.Context(), "INBOX", reqs, func(i int, uid mail.UID, _ mail.UIDValidity, err error) {
+		if i != next {
+			t.Errorf("done for %d, want %d", i, next)
+		}
+		next++
+		if err != nil {
+			errs[i] = err
+			return
+		}
+		uids[i] = uid
+	})
+	if err != nil || next != 150 {
+		t.Fatalf("append: %v after %d", err, next)
+	}
+	appendErrors(t, errs)
+	arrived(t, srv, reqs, uids)
+	if turns := cl.Stats().RoundTrips - before; mode == "LITERAL+" && turns > 9 {
+		t.Errorf("%d turns", turns)
+	}
+	var re *ResponseError
+	err = c.Append(t.Context(), "nowhere", reqs[:3], func(i int, _ mail.UID, _ mail.UIDValidity, err error) {
+		if !errors.As(err, &re) || re.Code != CodeTryCreate {
+			t.Errorf("%d: %v", i, err)
+		}
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// manyAppends has four requests that fail, and one that is streamed.
+func manyAppends() []AppendRequest {
+	var reqs []AppendRequest
+	for i := range 150 {
+		content := message(i)
+		if i%10 == 0 {
+			content = append(content, bytes.Repeat([]byte("filling line\r\n"), 1000)...)
+		}
+		reqs = append(reqs, request(content, `\Seen`, "kw"))
+	}
+	reqs[70] = request(append(bytes.Repeat([]byte("large\r\n"), 300_000), "end\r\n"...)) // 2 MB: streamed
+	reqs[20].Flags = mail.NewFlags("refuse")
+	reqs[30] = request([]byte("Subject: nul\r\n\r\na\x00b\r\n"))
+	reqs[40].Size++
+	reqs[50].Open = func() (io.ReadCloser, error) { return nil, mail.ErrGone }
+	return reqs
+}
+
+func appendErrors(t *testing.T, errs map[int]error) {
+	t.Helper()
+	var re *ResponseError
+	if len(errs) != 4 || !errors.As(errs[20], &re) || re.Code != "CANNOT" || !errors.Is(errs[30], ErrNUL) ||
+		!errors.Is(errs[40], ErrUnstable) || !errors.Is(errs[50], mail.ErrGone) {
+		t.Errorf("errors %v", errs)
+	}
+}
+
+func arrived(t *testing.T, srv *imaptest.Server, reqs []AppendRequest, uids map[int]mail.UID) {
+	t.Helper()
+	for i, uid := range uids {
+		m, ok := srv.Message("INBOX", uint32(uid))
+		r, _ := reqs[i].Open()
+		want, _ := io.ReadAll(r)
+		if !ok || !bytes.Equal(m.Content, want) || m.Date.Unix() != 1700000000 {
+			t.Errorf("message %d is not what was sent", i)
+		}
 	}
 }
 
