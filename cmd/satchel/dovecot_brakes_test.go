@@ -12,40 +12,36 @@ import (
 	"satchel/sync/imaptest/dovecot"
 )
 
-// testBrakes: each brake stops before anything is removed, says what it saw,
-// and the command that it prints goes on.
-func testBrakes(t *testing.T, bin string) {
-	const messages = 25
-	srv := dovecot.Start(t, dovecot.Options{})
-	gone := func(r *rig, names ...string) {
-		for _, name := range names {
-			r.must(os.RemoveAll(filepath.Join(r.mail, name)))
-		}
-	}
-	for i, x := range []struct {
-		name  string
-		does  func(r *rig)
-		says  []string // one for each time that the brake is pulled
-		left  int      // messages on both sides in the end
-		moves int      // messages that have to be transferred anew
-	}{
-		{"root missing", func(r *rig) { gone(r, "") }, []string{"no such file"}, messages, messages},
+// brakeCase is a mishap that would remove much.
+type brakeCase struct {
+	name  string
+	does  func(r *rig)
+	says  []string // one for each time that the brake is pulled
+	left  int      // messages on both sides in the end
+	moves int      // messages that have to be transferred anew
+}
+
+const brakeMessages = 25
+
+func brakeCases() []brakeCase {
+	return []brakeCase{
+		{"root missing", func(r *rig) { r.gone("") }, []string{"no such file"}, brakeMessages, brakeMessages},
 		{"root is a link that leads nowhere", func(r *rig) {
-			gone(r, "")
+			r.gone("")
 			r.must(os.Symlink("/nowhere/at all", r.mail))
 			r.Cleanup(func() { _ = os.Remove(r.mail) })
 		}, []string{"a symbolic link that leads nowhere"}, -1, 0},
 		{"root empty", func(r *rig) {
-			gone(r, "")
+			r.gone("")
 			r.must(os.Mkdir(r.mail, 0o700))
-		}, []string{"it has no .satchel.json"}, messages, messages},
+		}, []string{"it has no .satchel.json"}, brakeMessages, brakeMessages},
 		{"root of another", func(r *rig) {
 			r.must(os.WriteFile(filepath.Join(r.mail, ".satchel.json"), []byte(`{"id":"another"}`), 0o600))
-		}, []string{"it is not the Maildir that was synced before"}, messages, 0},
-		{"cur missing", func(r *rig) { gone(r, "INBOX/cur") }, []string{"INBOX/cur is missing", "would remove 25 of 25 messages from the server"}, 0, 0},
-		{"new missing", func(r *rig) { gone(r, "INBOX/new") }, []string{"INBOX/new is missing"}, messages, 0},
+		}, []string{"it is not the Maildir that was synced before"}, brakeMessages, 0},
+		{"cur missing", func(r *rig) { r.gone("INBOX/cur") }, []string{"INBOX/cur is missing", "would remove 25 of 25 messages from the server"}, 0, 0},
+		{"new missing", func(r *rig) { r.gone("INBOX/new") }, []string{"INBOX/new is missing"}, brakeMessages, 0},
 		{"emptied on disk", func(r *rig) {
-			gone(r, "INBOX/cur")
+			r.gone("INBOX/cur")
 			r.must(os.Mkdir(filepath.Join(r.mail, "INBOX/cur"), 0o700))
 		}, []string{"would remove 25 of 25 messages from the server"}, 0, 0},
 		{"emptied on the server", func(r *rig) {
@@ -53,44 +49,62 @@ func testBrakes(t *testing.T, bin string) {
 			r.imap.cmd(`UID STORE 1:* +FLAGS (\Deleted)`)
 			r.imap.cmd("EXPUNGE")
 		}, []string{"would remove 25 of 25 messages from the Maildir"}, 0, 0},
-	} {
+	}
+}
+
+func (r *rig) gone(names ...string) {
+	for _, name := range names {
+		r.must(os.RemoveAll(filepath.Join(r.mail, name)))
+	}
+}
+
+// testBrakes: each brake stops before anything is removed, says what it saw,
+// and the command that it prints goes on.
+func testBrakes(t *testing.T, bin string) {
+	srv := dovecot.Start(t, dovecot.Options{})
+	for i, x := range brakeCases() {
 		t.Run(x.name, func(t *testing.T) {
 			user := []string{"ann", "bob", "carol", "dave"}[i%4]
-			r := newRig(t, bin, srv, "/", "", user)
-			r.imap.sel("INBOX")
-			r.imap.cmd(`UID STORE 1:* +FLAGS (\Deleted)`) // what the last one left
-			r.imap.cmd("EXPUNGE")
-			r.imap.selected = ""
-			for n := range messages {
-				r.imap.append("INBOX", `\Seen`, 1_700_000_000+int64(n), withCRLF(text(fmt.Sprintf("m%d", n), "")))
-			}
-			r.silent("sync")
-			x.does(r)
-			r.imap.selected = ""
-			for _, says := range x.says {
-				before := serverState(r)
-				var o ran
-				for range 2 {
-					o = r.fails(5, []string{"sync"}, says, "hint: ")
-				}
-				if s := differ(before, serverState(r), "before", "after"); s != "" {
-					t.Errorf("stopped, and changed the server:\n%s", s)
-				}
-				if x.left < 0 {
-					return // nothing goes on there until the link is mended
-				}
-				r.goOn(o)
-			}
-			o := r.json(0, "sync")
-			if len(o.Counts) > 0 && x.name != "new missing" {
-				t.Errorf("not all was done: %v", o.Counts)
-			}
-			if n := len(r.equal()["INBOX"]); n != x.left {
-				t.Errorf("%d messages are left, want %d", n, x.left)
-			}
-			r.idle()
+			x.stops(newRig(t, bin, srv, "/", "", user))
 		})
 	}
+}
+
+// stops checks that the brake is pulled, until a person lets the run go on.
+func (x brakeCase) stops(r *rig) {
+	r.Helper()
+	r.imap.sel("INBOX")
+	r.imap.cmd(`UID STORE 1:* +FLAGS (\Deleted)`) // what the last one left
+	r.imap.cmd("EXPUNGE")
+	r.imap.selected = ""
+	for n := range brakeMessages {
+		r.imap.append("INBOX", `\Seen`, 1_700_000_000+int64(n), withCRLF(text(fmt.Sprintf("m%d", n), "")))
+	}
+	r.silent("sync")
+	x.does(r)
+	r.imap.selected = ""
+	for _, says := range x.says {
+		before := serverState(r)
+		var o ran
+		for range 2 {
+			o = r.fails(5, []string{"sync"}, says, "hint: ")
+		}
+		if s := differ(before, serverState(r), "before", "after"); s != "" {
+			r.Errorf("stopped, and changed the server:\n%s", s)
+		}
+		if x.left < 0 {
+			return // nothing goes on there until the link is mended
+		}
+		r.goOn(o)
+	}
+	o := r.json(0, "sync")
+	if len(o.Counts) > 0 && x.name != "new missing" {
+		r.Errorf("not all was done: %v", o.Counts)
+	}
+	if n := len(r.equal()["INBOX"]); n != x.left {
+		r.Errorf("%d messages are left, want %d", n, x.left)
+	}
+	r.idle()
 }
 
 // goOn runs the command that a brake printed, as a person would.
