@@ -141,74 +141,91 @@ func everything() scenario {
 	return scenario{
 		name: "everything",
 		srv:  imaptest.Options{Caps: imaptest.DefaultCaps.With(imaptest.CapObjectID)}, // copies on the server are known
-		past: func(w *world) {
-			server, disk := serverSide{w}, diskSide{w, rand.New(rand.NewPCG(1, 1))}
-			for _, b := range []string{"Archive", "Work", "Gone here", "Gone there", "Kept"} {
-				server.create(b)
-			}
-			for i := range 24 {
-				server.deliver([]string{"INBOX", "Archive", "Work"}[i%3], w.message(), [][]string{nil, {`\Seen`}, {`\Flagged`, "work"}}[i/3%3])
-			}
-			server.deliver("Gone here", w.message(), []string{"alpha"})
-			server.deliver("Gone there", w.message(), []string{"beta"})
-			w.sync()
-			for _, sd := range []struct {
-				side
-				box string
-			}{{disk, "Gone here"}, {server, "Gone there"}} {
-				sd.remove(sd.list(sd.box)[0])
-			}
-			w.sync()
-		},
+		past: everythingBefore,
 		change: func(w *world) *ledger {
 			server, disk := serverSide{w}, diskSide{w, rand.New(rand.NewPCG(1, 2))}
-			byID := func(sd side, box string) []handle {
-				l := sd.list(box)
-				slices.SortFunc(l, func(a, b handle) int { return strings.Compare(fmt.Sprintf("%9s", a.id), fmt.Sprintf("%9s", b.id)) })
-				return l
-			}
-			onDisk, there := byID(disk, "INBOX"), byID(server, "INBOX")
-			disk.flag(onDisk[0], []string{`\Flagged`}, nil)
-			server.flag(there[0], []string{`\Answered`}, nil)
-			server.flag(there[1], []string{"work", "new"}, nil)
-			disk.move(onDisk[2], "Archive")
-			server.move(there[3], "Work")
-			disk.remove(onDisk[4])
-			server.remove(there[5])
-			disk.copy(onDisk[6], "Work")
-			server.copy(there[7], "Archive")
-			// The same messages on both sides.
-			onDisk, there = byID(disk, "Archive"), byID(server, "Archive")
-			disk.move(onDisk[0], "Work")
-			server.move(there[0], "INBOX")
-			disk.move(onDisk[1], "Work")
-			server.flag(there[1], []string{`\Seen`, `\Flagged`, "other"}, nil)
-			disk.flag(onDisk[3], nil, []string{`\Seen`})
-			server.flag(there[3], nil, []string{`\Seen`})
-			server.flag(there[4], []string{"more"}, nil)
-			disk.remove(onDisk[5])
-			server.flag(there[5], []string{`\Flagged`}, nil)
-			// New mail and mailboxes.
-			disk.deliver("INBOX", w.message(), nil)
-			disk.deliver("Work", w.message(), []string{`\Seen`, `\Flagged`})
-			server.deliver("INBOX", w.message(), nil)
-			server.deliver("Work", w.message(), []string{`\Seen`, "urgent"})
-			both := w.message()
-			disk.deliver("Archive", both, []string{`\Seen`})
-			server.deliver("Archive", both, []string{`\Flagged`})
-			large := append(w.message(), []byte(strings.Repeat("a line of a large message\r\n", 6000))...)
-			server.deliver("INBOX", large, nil)
-			server.create("New there/below")
-			server.deliver("New there/below", w.message(), nil)
-			disk.create("New here")
-			disk.deliver("New here", w.message(), nil)
-			dir, err := w.disk().Dir("Gone here")
-			must(w, err)
-			must(w, os.RemoveAll(dir))
-			must(w, w.srv.DeleteMailbox("Gone there"))
+			oneSideEach(server, disk)
+			bothSides(server, disk)
+			newMail(w, server, disk)
 			return nil
 		},
 	}
+}
+
+func everythingBefore(w *world) {
+	server, disk := serverSide{w}, diskSide{w, rand.New(rand.NewPCG(1, 1))}
+	for _, b := range []string{"Archive", "Work", "Gone here", "Gone there", "Kept"} {
+		server.create(b)
+	}
+	for i := range 24 {
+		server.deliver([]string{"INBOX", "Archive", "Work"}[i%3], w.message(), [][]string{nil, {`\Seen`}, {`\Flagged`, "work"}}[i/3%3])
+	}
+	server.deliver("Gone here", w.message(), []string{"alpha"})
+	server.deliver("Gone there", w.message(), []string{"beta"})
+	w.sync()
+	for _, sd := range []struct {
+		side
+		box string
+	}{{disk, "Gone here"}, {server, "Gone there"}} {
+		sd.remove(sd.list(sd.box)[0])
+	}
+	w.sync()
+}
+
+// byID lists a mailbox in the order of Message-IDs.
+func byID(sd side, box string) []handle {
+	l := sd.list(box)
+	slices.SortFunc(l, func(a, b handle) int { return strings.Compare(fmt.Sprintf("%9s", a.id), fmt.Sprintf("%9s", b.id)) })
+	return l
+}
+
+// oneSideEach changes each message on one side.
+func oneSideEach(server serverSide, disk diskSide) {
+	onDisk, there := byID(disk, "INBOX"), byID(server, "INBOX")
+	disk.flag(onDisk[0], []string{`\Flagged`}, nil)
+	server.flag(there[0], []string{`\Answered`}, nil)
+	server.flag(there[1], []string{"work", "new"}, nil)
+	disk.move(onDisk[2], "Archive")
+	server.move(there[3], "Work")
+	disk.remove(onDisk[4])
+	server.remove(there[5])
+	disk.copy(onDisk[6], "Work")
+	server.copy(there[7], "Archive")
+}
+
+// bothSides changes the same messages on both sides.
+func bothSides(server serverSide, disk diskSide) {
+	onDisk, there := byID(disk, "Archive"), byID(server, "Archive")
+	disk.move(onDisk[0], "Work")
+	server.move(there[0], "INBOX")
+	disk.move(onDisk[1], "Work")
+	server.flag(there[1], []string{`\Seen`, `\Flagged`, "other"}, nil)
+	disk.flag(onDisk[3], nil, []string{`\Seen`})
+	server.flag(there[3], nil, []string{`\Seen`})
+	server.flag(there[4], []string{"more"}, nil)
+	disk.remove(onDisk[5])
+	server.flag(there[5], []string{`\Flagged`}, nil)
+}
+
+// newMail has mail and mailboxes come on both sides, and mailboxes go.
+func newMail(w *world, server serverSide, disk diskSide) {
+	disk.deliver("INBOX", w.message(), nil)
+	disk.deliver("Work", w.message(), []string{`\Seen`, `\Flagged`})
+	server.deliver("INBOX", w.message(), nil)
+	server.deliver("Work", w.message(), []string{`\Seen`, "urgent"})
+	both := w.message()
+	disk.deliver("Archive", both, []string{`\Seen`})
+	server.deliver("Archive", both, []string{`\Flagged`})
+	large := append(w.message(), []byte(strings.Repeat("a line of a large message\r\n", 6000))...)
+	server.deliver("INBOX", large, nil)
+	server.create("New there/below")
+	server.deliver("New there/below", w.message(), nil)
+	disk.create("New here")
+	disk.deliver("New here", w.message(), nil)
+	dir, err := w.disk().Dir("Gone here")
+	must(w, err)
+	must(w, os.RemoveAll(dir))
+	must(w, w.srv.DeleteMailbox("Gone there"))
 }
 
 // many has enough new mail for a delivery in one go.

@@ -92,82 +92,91 @@ func (w *world) only(box string, text []byte, flags string) {
 	}
 }
 
+// stump is what happens while a message that was uploaded too early grows.
+type stump struct {
+	caps   imaptest.Caps
+	trash  bool
+	change func(w *world, g *growing)
+	from   string // "" for INBOX
+	box    string
+	flags  string
+	runs   int
+}
+
+func stumps() map[string]stump {
+	return map[string]stump{
+		"plain":           {flags: `\Seen`, runs: 1},
+		"without UIDPLUS": {caps: imaptest.DefaultCaps.Without(imaptest.CapUIDPlus), flags: `\Seen`, runs: 1},
+		"trash":           {trash: true, flags: `\Seen`, runs: 1},
+		"flags there": {change: func(w *world, _ *growing) {
+			w.srv.StoreFlags("INBOX", 1, []string{`\Flagged`, "work"}, []string{`\Seen`})
+		}, flags: `\Flagged work`, runs: 1},
+		"flags here": {change: func(w *world, g *growing) {
+			must(w, os.Rename(g.path(), strings.TrimSuffix(g.path(), ":2,S")+":2,FS"))
+		}, flags: `\Flagged \Seen`, runs: 1},
+		"moved there": {change: func(w *world, _ *growing) { w.srv.Move("INBOX", 1, "Work") }, box: "Work", flags: `\Seen`, runs: 1},
+		"moved here": {change: func(w *world, g *growing) {
+			must(w, os.Rename(g.path(), filepath.Join(w.acct.Maildir, "Work", "cur", g.base+":2,S")))
+		}, box: "Work", flags: `\Seen`, runs: 1},
+		"folder renamed": {change: func(w *world, _ *growing) {
+			must(w, os.Rename(filepath.Join(w.acct.Maildir, "Work"), filepath.Join(w.acct.Maildir, "Play")))
+		}, from: "Work", box: "Play", flags: `\Seen`, runs: 1},
+		"removed there": {change: func(w *world, _ *growing) { w.srv.Expunge("INBOX", 1) }, flags: `\Seen`, runs: 1},
+		"state lost": {change: func(w *world, _ *growing) {
+			must(w, os.RemoveAll(w.acct.StateDir))
+			w.sync()
+		}, flags: `\Seen`, runs: 1},
+		"made anew": {change: func(w *world, _ *growing) { w.srv.SetUIDValidity("INBOX", 4711) }, flags: `\Seen`, runs: 2},
+	}
+}
+
 // TestStumpIsReplaced: a file that was still being written when it went up is
 // there as a whole after the next run, with its flags and keywords, wherever it
 // and its stump are by then, and nothing is there twice.
 func TestStumpIsReplaced(t *testing.T) {
 	for _, ends := range []string{"\n", "\r\n"} {
-		for name, x := range map[string]struct {
-			caps   imaptest.Caps
-			trash  bool
-			change func(w *world, g *growing)
-			from   string // "" for INBOX
-			box    string
-			flags  string
-			runs   int
-		}{
-			"plain":           {flags: `\Seen`, runs: 1},
-			"without UIDPLUS": {caps: imaptest.DefaultCaps.Without(imaptest.CapUIDPlus), flags: `\Seen`, runs: 1},
-			"trash":           {trash: true, flags: `\Seen`, runs: 1},
-			"flags there": {change: func(w *world, _ *growing) {
-				w.srv.StoreFlags("INBOX", 1, []string{`\Flagged`, "work"}, []string{`\Seen`})
-			}, flags: `\Flagged work`, runs: 1},
-			"flags here": {change: func(w *world, g *growing) {
-				must(w, os.Rename(g.path(), strings.TrimSuffix(g.path(), ":2,S")+":2,FS"))
-			}, flags: `\Flagged \Seen`, runs: 1},
-			"moved there": {change: func(w *world, _ *growing) { w.srv.Move("INBOX", 1, "Work") }, box: "Work", flags: `\Seen`, runs: 1},
-			"moved here": {change: func(w *world, g *growing) {
-				must(w, os.Rename(g.path(), filepath.Join(w.acct.Maildir, "Work", "cur", g.base+":2,S")))
-			}, box: "Work", flags: `\Seen`, runs: 1},
-			"folder renamed": {change: func(w *world, _ *growing) {
-				must(w, os.Rename(filepath.Join(w.acct.Maildir, "Work"), filepath.Join(w.acct.Maildir, "Play")))
-			}, from: "Work", box: "Play", flags: `\Seen`, runs: 1},
-			"removed there": {change: func(w *world, _ *growing) { w.srv.Expunge("INBOX", 1) }, flags: `\Seen`, runs: 1},
-			"state lost": {change: func(w *world, _ *growing) {
-				must(w, os.RemoveAll(w.acct.StateDir))
-				w.sync()
-			}, flags: `\Seen`, runs: 1},
-			"made anew": {change: func(w *world, _ *growing) { w.srv.SetUIDValidity("INBOX", 4711) }, flags: `\Seen`, runs: 2},
-		} {
-			t.Run(fmt.Sprintf("%s %q", name, ends), func(t *testing.T) {
-				w := newWorld(t, imaptest.Options{Caps: x.caps})
-				for _, box := range []string{"Work", "Trash"} {
-					must(w, w.srv.CreateMailbox(box))
-				}
-				if x.trash {
-					w.srv.SetSpecialUse("Trash", `\Trash`)
-					w.acct.Policy.Removal = conflict.Trash
-				}
-				w.sync()
-				text := w.stumpText(ends)
-				from := cmp.Or(x.from, "INBOX")
-				g := w.grow(from, "S", text, 1000)
-				w.sync()
-				if m := w.srv.Messages(from); len(m) != 1 {
-					t.Fatalf("%d messages", len(m))
-				}
-				if x.change != nil {
-					x.change(w, g)
-				}
-				g.finish()
-				for range x.runs {
-					w.sync()
-				}
-				box := cmp.Or(x.box, "INBOX")
-				w.only(box, text, x.flags)
-				w.agree()
-				w.quiet()
-				for other := range w.remoteSnapshot() {
-					if n := len(w.srv.Messages(other)); other != box && n > 0 {
-						t.Errorf("%d messages in %s", n, other)
-					}
-				}
-				// It is not sent a third time.
-				if rep := w.full(); rep.Changed() {
-					t.Errorf("a full run did %v", rep.Counts)
-				}
-			})
+		for name, x := range stumps() {
+			t.Run(fmt.Sprintf("%s %q", name, ends), func(t *testing.T) { x.isReplaced(t, ends) })
 		}
+	}
+}
+
+func (x stump) isReplaced(t *testing.T, ends string) {
+	w := newWorld(t, imaptest.Options{Caps: x.caps})
+	for _, box := range []string{"Work", "Trash"} {
+		must(w, w.srv.CreateMailbox(box))
+	}
+	if x.trash {
+		w.srv.SetSpecialUse("Trash", `\Trash`)
+		w.acct.Policy.Removal = conflict.Trash
+	}
+	w.sync()
+	text := w.stumpText(ends)
+	from := cmp.Or(x.from, "INBOX")
+	g := w.grow(from, "S", text, 1000)
+	w.sync()
+	if m := w.srv.Messages(from); len(m) != 1 {
+		t.Fatalf("%d messages", len(m))
+	}
+	if x.change != nil {
+		x.change(w, g)
+	}
+	g.finish()
+	for range x.runs {
+		w.sync()
+	}
+	box := cmp.Or(x.box, "INBOX")
+	w.only(box, text, x.flags)
+	w.agree()
+	w.quiet()
+	for other := range w.remoteSnapshot() {
+		if n := len(w.srv.Messages(other)); other != box && n > 0 {
+			t.Errorf("%d messages in %s", n, other)
+		}
+	}
+	// It is not sent a third time.
+	if rep := w.full(); rep.Changed() {
+		t.Errorf("a full run did %v", rep.Counts)
 	}
 }
 
