@@ -57,27 +57,65 @@ func TestMailboxes(t *testing.T) {
 	}
 }
 
+// same checks that a row is read as it was put.
+func same(t *testing.T, db *state.DB, want *state.Message) {
+	t.Helper()
+	got, err := db.Get(t.Context(), want.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(mail.Flags{}), cmpopts.IgnoreUnexported(state.Message{})); diff != "" {
+		t.Fatalf("(-put +got):\n%s", diff)
+	}
+}
+
+// fullRow is a message with something in each field; it is not delivered yet.
+func fullRow(inbox *state.Mailbox) *state.Message {
+	return &state.Message{MailboxID: inbox.ID, UID: ^mail.UID(0), Base: "1700000000.M1P2.höst\xff", New: true, Info: ":2,abFS",
+		LocalFlags: mail.NewFlags(`\Seen`, "work", "$x"), RemoteFlags: mail.NewFlags(`\Flagged`, "work"),
+		Digest: mail.Digest{1, 2, 3, 31: 9}, Size: 1 << 40, DiskSize: 1 << 40, Form: mail.FormRaw, Date: -5, EmailID: "M1", Pending: true}
+}
+
 func TestMessages(t *testing.T) {
 	db := open(t)
 	inbox, archive := putMailbox(t, db, "INBOX"), putMailbox(t, db, "Archive")
-	full := &state.Message{MailboxID: inbox.ID, UID: ^mail.UID(0), Base: "1700000000.M1P2.höst\xff", New: true, Info: ":2,abFS",
-		LocalFlags: mail.NewFlags(`\Seen`, "work", "$x"), RemoteFlags: mail.NewFlags(`\Flagged`, "work"),
-		Digest: mail.Digest{1, 2, 3, 31: 9}, Size: 1 << 40, DiskSize: 1 << 40, Form: mail.FormRaw, Date: -5, EmailID: "M1", Pending: true}
+	full := fullRow(inbox)
 	bare := &state.Message{MailboxID: archive.ID, UID: 1, Base: "b"}
 	write(t, db, func(tx *state.Tx) error { return errors.Join(tx.PutMessage(full), tx.PutMessage(bare)) })
-	same := func(want *state.Message) {
-		t.Helper()
-		got, err := db.Get(t.Context(), want.ID)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(want, got, cmp.AllowUnexported(mail.Flags{}), cmpopts.IgnoreUnexported(state.Message{})); diff != "" {
-			t.Fatalf("(-put +got):\n%s", diff)
-		}
-	}
-	same(full)
-	same(bare)
+	same(t, db, full)
+	same(t, db, bare)
 
+	write(t, db, func(tx *state.Tx) error { return tx.Delivered(full.ID) })
+	full.Pending = false
+	full.MailboxID, full.UID, full.New, full.Info = archive.ID, 2, false, ":2,"
+	write(t, db, func(tx *state.Tx) error { return tx.PutMessage(full) })
+	same(t, db, full)
+	if m, err := db.ByUID(t.Context(), inbox.ID, ^mail.UID(0)); m != nil || err != nil {
+		t.Errorf("%+v %v", m, err)
+	}
+	if counts, err := db.Counts(t.Context()); err != nil || counts[inbox.ID] != 0 || counts[archive.ID] != 2 {
+		t.Errorf("counts %v %v", counts, err)
+	}
+	// One UID, one row; and a failed transaction leaves nothing behind.
+	err := db.Update(t.Context(), func(tx *state.Tx) error {
+		return errors.Join(tx.DeleteMessages(bare.ID), tx.PutMessage(message(archive, 2, "c")))
+	})
+	if err == nil {
+		t.Fatal("two messages of one UID")
+	}
+	same(t, db, bare)
+	write(t, db, func(tx *state.Tx) error { return tx.Detach(archive.ID) })
+	if m, err := db.Get(t.Context(), bare.ID); m != nil || err != nil {
+		t.Errorf("%+v %v", m, err)
+	}
+}
+
+// TestPending: a message that is not delivered yet is no candidate for anything.
+func TestPending(t *testing.T) {
+	db := open(t)
+	inbox, archive := putMailbox(t, db, "INBOX"), putMailbox(t, db, "Archive")
+	full, bare := fullRow(inbox), message(archive, 1, "b") // without an EMAILID
+	write(t, db, func(tx *state.Tx) error { return errors.Join(tx.PutMessage(full), tx.PutMessage(bare)) })
 	if list, err := db.PendingMailboxes(t.Context()); err != nil || !cmp.Equal(list, map[int64]bool{inbox.ID: true}) {
 		t.Errorf("pending: %v %v", list, err)
 	}
@@ -94,34 +132,12 @@ func TestMessages(t *testing.T) {
 	}
 	write(t, db, func(tx *state.Tx) error { return tx.Delivered(full.ID) })
 	full.Pending = false
-	same(full)
+	same(t, db, full)
 	if list, err := db.ByDigest(t.Context(), full.Digest); err != nil || len(list) != 1 {
 		t.Errorf("by digest: %d, %v", len(list), err)
 	}
 	if list, err := db.ByEmailID(t.Context(), []string{""}); err != nil || len(list) != 0 {
 		t.Errorf("no EMAILID names %d messages (%v)", len(list), err)
-	}
-
-	full.MailboxID, full.UID, full.New, full.Info = archive.ID, 2, false, ":2,"
-	write(t, db, func(tx *state.Tx) error { return tx.PutMessage(full) })
-	same(full)
-	if m, err := db.ByUID(t.Context(), inbox.ID, ^mail.UID(0)); m != nil || err != nil {
-		t.Errorf("%+v %v", m, err)
-	}
-	if counts, err := db.Counts(t.Context()); err != nil || counts[inbox.ID] != 0 || counts[archive.ID] != 2 {
-		t.Errorf("counts %v %v", counts, err)
-	}
-	// One UID, one row; and a failed transaction leaves nothing behind.
-	err := db.Update(t.Context(), func(tx *state.Tx) error {
-		return errors.Join(tx.DeleteMessages(bare.ID), tx.PutMessage(message(archive, 2, "c")))
-	})
-	if err == nil {
-		t.Fatal("two messages of one UID")
-	}
-	same(bare)
-	write(t, db, func(tx *state.Tx) error { return tx.Detach(archive.ID) })
-	if m, err := db.Get(t.Context(), bare.ID); m != nil || err != nil {
-		t.Errorf("%+v %v", m, err)
 	}
 }
 
