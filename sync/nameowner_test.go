@@ -91,14 +91,17 @@ func TestNamespaceForgotten(t *testing.T) {
 	}
 }
 
+// oddRename is a server that does something else than it was told.
+type oddRename struct {
+	name, to string
+	o        imaptest.Options
+	nothing  bool // the server says OK and does nothing
+}
+
 // TestRenameVerified: a RENAME that the server carries out otherwise, or not
 // at all, is found out by its list. No message is lost or doubled.
 func TestRenameVerified(t *testing.T) {
-	for _, tc := range []struct {
-		name, to string
-		o        imaptest.Options
-		nothing  bool // the server says OK and does nothing
-	}{
+	for _, tc := range []oddRename{
 		{"another name is stored", "a!b", imaptest.Options{Spell: func(s string) string { return strings.ReplaceAll(s, "!", "_") }}, false},
 		{"nothing is renamed", "Other", imaptest.Options{}, true},
 		{"case", "work", imaptest.Options{Spell: func(s string) string {
@@ -109,68 +112,76 @@ func TestRenameVerified(t *testing.T) {
 		}}, false},
 	} {
 		for _, id := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%s, %v", tc.name, id), func(t *testing.T) {
-				o := tc.o
-				o.Caps = imaptest.DefaultCaps
-				if id {
-					o.Caps = o.Caps.With(imaptest.CapObjectID)
-				}
-				renames := 0
-				var mu sync.Mutex
-				o.Hook = func(_ *imaptest.Conn, _, verb, _ string) imaptest.Action {
-					mu.Lock()
-					defer mu.Unlock()
-					if verb == "RENAME" {
-						renames++
-						if tc.nothing {
-							return imaptest.Action{Reply: "OK done"}
-						}
-					}
-					return imaptest.Action{}
-				}
-				w := newWorld(t, o)
-				now := time.Now()
-				w.opts.Now = func() time.Time { return now }
-				must(w, w.srv.CreateMailbox("Work"))
-				for range 3 {
-					w.srv.Append("Work", []string{`\Seen`}, time.Unix(1_700_000_000, 0), w.message())
-				}
-				w.sync()
-				w.mv("Work", tc.to)
-				for range 4 {
-					_, err := w.trySync(mailsync.Request{})
-					must(w, err)
-				}
-				if tc.nothing { // the server may be behind, for a day
-					if n := len(w.srv.Messages("Work")); n != 3 {
-						t.Errorf("%d messages are where they were", n)
-					}
-					now = now.Add(25 * time.Hour)
-					for range 2 {
-						w.sync()
-					}
-					if n := len(w.srv.Messages(tc.to)); n != 3 {
-						t.Errorf("%d messages have followed", n)
-					}
-				}
-				there := 0
-				for _, box := range w.srv.Mailboxes() {
-					there += len(w.srv.Messages(box))
-				}
-				here := 0
-				for _, folder := range w.folders() {
-					here += len(w.files(folder))
-				}
-				if there != 3 || here != 3 {
-					t.Errorf("%d messages on the server, %d on disk: %v", there, here, w.srv.Mailboxes())
-				}
-				mu.Lock()
-				defer mu.Unlock()
-				if renames == 0 || renames > 2 {
-					t.Errorf("%d RENAMEs", renames)
-				}
-			})
+			t.Run(fmt.Sprintf("%s, %v", tc.name, id), func(t *testing.T) { tc.isVerified(t, id) })
 		}
+	}
+}
+
+func (tc oddRename) isVerified(t *testing.T, id bool) {
+	o := tc.o
+	o.Caps = imaptest.DefaultCaps
+	if id {
+		o.Caps = o.Caps.With(imaptest.CapObjectID)
+	}
+	renames := 0
+	var mu sync.Mutex
+	o.Hook = func(_ *imaptest.Conn, _, verb, _ string) imaptest.Action {
+		mu.Lock()
+		defer mu.Unlock()
+		if verb == "RENAME" {
+			renames++
+			if tc.nothing {
+				return imaptest.Action{Reply: "OK done"}
+			}
+		}
+		return imaptest.Action{}
+	}
+	w := newWorld(t, o)
+	now := time.Now()
+	w.opts.Now = func() time.Time { return now }
+	must(w, w.srv.CreateMailbox("Work"))
+	for range 3 {
+		w.srv.Append("Work", []string{`\Seen`}, time.Unix(1_700_000_000, 0), w.message())
+	}
+	w.sync()
+	w.mv("Work", tc.to)
+	for range 4 {
+		_, err := w.trySync(mailsync.Request{})
+		must(w, err)
+	}
+	if tc.nothing { // the server may be behind, for a day
+		if n := len(w.srv.Messages("Work")); n != 3 {
+			t.Errorf("%d messages are where they were", n)
+		}
+		now = now.Add(25 * time.Hour)
+		for range 2 {
+			w.sync()
+		}
+		if n := len(w.srv.Messages(tc.to)); n != 3 {
+			t.Errorf("%d messages have followed", n)
+		}
+	}
+	w.threeOnBoth()
+	mu.Lock()
+	defer mu.Unlock()
+	if renames == 0 || renames > 2 {
+		t.Errorf("%d RENAMEs", renames)
+	}
+}
+
+// threeOnBoth checks that three messages are on each side, wherever.
+func (w *world) threeOnBoth() {
+	w.t.Helper()
+	there := 0
+	for _, box := range w.srv.Mailboxes() {
+		there += len(w.srv.Messages(box))
+	}
+	here := 0
+	for _, folder := range w.folders() {
+		here += len(w.files(folder))
+	}
+	if there != 3 || here != 3 {
+		w.t.Errorf("%d messages on the server, %d on disk: %v", there, here, w.srv.Mailboxes())
 	}
 }
 

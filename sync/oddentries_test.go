@@ -283,7 +283,12 @@ func TestUnreadableHoldsWhatMayBeIt(t *testing.T) {
 		t.Errorf("%d messages in Work", n)
 	}
 	w.quiet()
-	// A directory of ours that cannot be read.
+}
+
+// TestClosedFolderHoldsWhatMayBeThere: a directory of ours cannot be read.
+func TestClosedFolderHoldsWhatMayBeThere(t *testing.T) {
+	w := withMail(t, 4)
+	w.sync()
 	closed := filepath.Join(w.acct.Maildir, "closed")
 	must(w, os.Mkdir(closed, 0o700))
 	w.opts.FS = &faultfs.FS{Before: func(_ faultfs.Op, name string) error {
@@ -295,8 +300,8 @@ func TestUnreadableHoldsWhatMayBeIt(t *testing.T) {
 	must(w, os.Remove(w.path(w.files("INBOX")[0].file)))
 	rep, err := w.trySync(mailsync.Request{})
 	must(w, err)
-	if n := len(w.srv.Messages("INBOX")); n != 3 || !strings.Contains(strings.Join(texts(rep), "\n"), "its file may be in closed") {
-		t.Errorf("%d messages on the server, want 3: %v", n, texts(rep))
+	if n := len(w.srv.Messages("INBOX")); n != 4 || !strings.Contains(strings.Join(texts(rep), "\n"), "its file may be in closed") {
+		t.Errorf("%d messages on the server, want 4: %v", n, texts(rep))
 	}
 	w.acct.Exclude = []string{"closed"}
 	w.sync()
