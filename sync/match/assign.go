@@ -1,7 +1,6 @@
 package match
 
 import (
-	"context"
 	"slices"
 
 	"satchel/sync/keyword"
@@ -9,62 +8,6 @@ import (
 	"satchel/sync/plan"
 	"satchel/sync/view"
 )
-
-// assign decides what a recognised message is. What half a move left is known by then
-// (followMovedSources). The rest is, in this order: an interrupted upload; nothing, as long as the
-// server is behind; a message that moved with its file; the other half of a new file; a
-// message that moved; a copy.
-func (s *Match) assign(ctx context.Context, sus *unidentified) error {
-	n := sus.m
-	if n.Replaces != 0 {
-		s.copyOf(n, sus)
-		return nil
-	}
-	i, f, err := s.uploadedBefore(ctx, sus)
-	if err != nil {
-		return err
-	}
-	if f != nil {
-		f.Content.Is(sus.digest)
-		return s.completeUpload(ctx, i, n, f)
-	}
-	if s.unknownPlace(sus) {
-		n.Done = true
-		s.Hold(true, n.Item.Remote.Mailbox)
-		return nil
-	}
-	// One with other line ends than the server's message, or with lines that a
-	// program added, comes last, and one of another date behind one of the same. Of
-	// files that are alike in all this, it is rather the one with the same flags.
-	PutFirst(sus.candidates, func(c *view.Message) bool {
-		return c.Content != nil && (c.Content.Digest == sus.digest || c.Content.RawDigest == sus.digest)
-	})
-	PutFirst(sus.candidates, func(c *view.Message) bool { return c.Row == nil && flaggedAs(c, n) })
-	PutFirst(sus.candidates, func(c *view.Message) bool { return c.Date == n.Date })
-	if from := s.movedAlong(sus); from != nil {
-		s.movedTo(from, n)
-		return nil
-	}
-	for _, c := range sus.candidates {
-		if mayMeet(c, sus) {
-			sent := c.Content.Digest // as an interrupted upload announced it
-			c.Content.Is(sus.digest)
-			s.meet(n, c, sent)
-			return nil
-		}
-	}
-	if s.resumeMove(sus) {
-		return nil
-	}
-	if from := s.movedFrom(sus); from != nil {
-		i := s.explainUpload(from, n)
-		s.movedTo(from, n)
-		s.copiedAgain(from, i)
-		return nil
-	}
-	s.copyOf(n, sus)
-	return nil
-}
 
 // mayMeet reports whether c is a new file where the message of sus is, and has its
 // content in one of its forms.

@@ -13,13 +13,10 @@
 //	4     that of a message that is missing, by its content      content, then the essence (ADR 3)
 //	5     a copy of a message that is on disk                    content
 //
-//	rank  a new message of the server is                         by
-//	1     the copy of an emulated move, or its original          emulatedmove.go, sourcemoved.go
-//	2     an upload or a copy that the journal announced there   announced.go
-//	3     a new file of that content in the same mailbox         assign.go
-//	4     a message that vanished elsewhere: it moved            assign.go, uidgaps.go
-//	5     one that a side altered (other line ends, other words) alike.go
-//	6     a copy of any message that is on disk                  assign.go, copysource.go
+//	rank  a new message of the server is                        by
+//	0     the original of an emulated move, in a new place      sourcemoved.go
+//	1-8   see claims.go, which is this table as code            claims.go
+//	9     one that a side altered (other line ends, words)      alike.go
 //
 // Content decides, and it is asked for by degrees (identify.go): an identity that
 // the server gives, size and date, Message-ID, a part, all of it. What stays
