@@ -3,6 +3,8 @@ package remote
 import (
 	"context"
 	"errors"
+
+	"satchel/sync/remote/refusal"
 )
 
 // Opens returns why a mailbox cannot be opened, or nil.
@@ -42,6 +44,6 @@ func (c *Conn) SaysAbsent(ctx context.Context, mailbox string) (bool, error) {
 			return false, c.dead("append", mailbox, c.link.failure())
 		}
 	}
-	var re *ResponseError
-	return errors.As(cmd.err(), &re) && (re.Code == CodeTryCreate || re.Code == CodeNonExistent), nil
+	var re *refusal.ResponseError
+	return errors.As(cmd.err(), &re) && (re.Code == refusal.CodeTryCreate || re.Code == refusal.CodeNonExistent), nil
 }

@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"satchel/sync/mail"
+	"satchel/sync/remote/refusal"
 	"satchel/sync/remote/wire"
 )
 
@@ -201,7 +202,7 @@ func (a *appender) settle() error {
 		}
 	}
 	err := messageError(a.mailbox, g.cmd.err())
-	if limit, _ := LimitOf(err); limit == LimitQuota {
+	if limit, _ := refusal.LimitOf(err); limit == refusal.LimitQuota {
 		a.full = err
 	}
 	if err != nil && len(g.indices) > 1 {
@@ -241,7 +242,7 @@ func messageError(mailbox string, err error) error {
 		return err
 	}
 	return &mail.Error{Op: "append", Mailbox: mailbox, Kind: mail.KindMessage, Err: err,
-		Hint: cmp.Or(limitHint(err), appendHint)}
+		Hint: cmp.Or(refusal.Hint(err), appendHint)}
 }
 
 const appendHint = "the file stays in the Maildir and is tried again; move it elsewhere if the server will never take it"

@@ -20,9 +20,6 @@ const (
 	// in bytes.
 	maxFlagList = 64 << 10
 	maxID       = 4 << 10
-	// maxListedName is how long a name may be that a list has, in bytes. Those
-	// beyond maxName fit into no command, but can be told of.
-	maxListedName = 2 * maxName
 )
 
 // gather appends ranges. What is told twice is kept once, before more room is

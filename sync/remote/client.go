@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"satchel/sync/mail"
+	"satchel/sync/remote/names"
 )
 
 // Client knows one account: how to reach it and, once [Conn.Overview] ran,
@@ -20,12 +21,12 @@ type Client struct {
 	secrets mail.Secrets
 
 	mu    sync.Mutex // guards all below
-	names *names
+	names *names.Naming
 	bound map[string]string // see [Client.Bind]
-	out   []LeftOut         // of the last list
+	out   []names.LeftOut   // of the last list
 	// namespace is what the server told last, or what Remember was told; known
 	// are the mailboxes of the caller, strangers those of Disown.
-	namespace *namespace
+	namespace *names.Namespace
 	known     func() (map[string]bool, error)
 	strangers map[string]bool
 	// limits are the largest messages that mailboxes take, in bytes (RFC 7889
@@ -55,7 +56,7 @@ func New(o Options) (*Client, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	cl := &Client{opts: o, names: newNames("", 0)}
+	cl := &Client{opts: o, names: names.NewNaming("", 0)}
 	if len(o.RootCA) > 0 {
 		pool, err := x509.SystemCertPool()
 		if err != nil {
@@ -111,7 +112,7 @@ func (cl *Client) count(f func(*Stats)) {
 	f(&cl.stats)
 }
 
-func (cl *Client) mailboxNames() *names {
+func (cl *Client) mailboxNames() *names.Naming {
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
 	return cl.names
@@ -131,7 +132,7 @@ func (cl *Client) setLimits(limits map[string]int64) {
 }
 
 // setNames takes what a list told of names.
-func (cl *Client) setNames(n *names, out []LeftOut) {
+func (cl *Client) setNames(n *names.Naming, out []names.LeftOut) {
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
 	cl.names, cl.out = n, out
@@ -155,11 +156,11 @@ func (cl *Client) boundNames() map[string]string {
 // satchel would spell a new one of that name; else "".
 func (cl *Client) Spelling(name string) string {
 	n := cl.mailboxNames()
-	spelled, err := n.toWire(name)
+	spelled, err := n.ToWire(name)
 	if err != nil {
 		return ""
 	}
-	if own, err := n.spell(name); err == nil && own == spelled {
+	if own, err := n.Spell(name); err == nil && own == spelled {
 		return ""
 	}
 	return spelled
@@ -168,29 +169,29 @@ func (cl *Client) Spelling(name string) string {
 // Spells reports whether a mailbox of the last list is spelled as the caller
 // knows it.
 func (cl *Client) Spells(box *Mailbox) bool {
-	wire, err := cl.mailboxNames().expected(box.Name)
-	return box.Name == inboxName || err == nil && wire == box.Wire
+	wire, err := cl.mailboxNames().Expected(box.Name)
+	return box.Name == names.Inbox || err == nil && wire == box.Wire
 }
 
 // Reads reports whether a mailbox of the last list reads as the caller knows it, letter
 // for letter: modified UTF-7 and UTF-8 are two ways to write one name.
 func (cl *Client) Reads(box *Mailbox) bool {
-	wire, err := cl.mailboxNames().expected(box.Name)
-	return err == nil && !box.Foreign && decodeName(wire) == decodeName(box.Wire)
+	wire, err := cl.mailboxNames().Expected(box.Name)
+	return err == nil && !box.Foreign && names.DecodeName(wire) == names.DecodeName(box.Wire)
 }
 
 // Nameable returns why the server cannot have a mailbox of a name.
 func (cl *Client) Nameable(name string) error {
-	wire, err := cl.mailboxNames().toWire(name)
+	wire, err := cl.mailboxNames().ToWire(name)
 	if err == nil {
-		_, err = quote(name, wire)
+		_, err = names.Quote(name, wire)
 	}
 	return err
 }
 
 // LeftOut lists the mailboxes that the last list of the server had and that
 // have no name here.
-func (cl *Client) LeftOut() []LeftOut {
+func (cl *Client) LeftOut() []names.LeftOut {
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
 	return slices.Clone(cl.out)

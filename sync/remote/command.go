@@ -1,6 +1,9 @@
 package remote
 
 import (
+	"strings"
+
+	"satchel/sync/remote/refusal"
 	"satchel/sync/remote/wire"
 )
 
@@ -55,4 +58,21 @@ func (c *command) finished() bool {
 	}
 }
 
-func (c *command) err() error { return responseError(c.status, c.text, c.quotable()) }
+func (c *command) err() error { return refusal.Of(c.status, c.text, c.quotable()) }
+
+// openedBy returns the name in a command that opens a mailbox, "" for another.
+func openedBy(line string) string {
+	if verb, name, _ := strings.Cut(line, " "); verb == "SELECT" || verb == "EXAMINE" {
+		return name
+	}
+	return ""
+}
+
+// quotable is what the answer to a command may quote. What a login sends is no
+// name, and is kept nowhere.
+func (c *command) quotable() string {
+	if c.login {
+		return ""
+	}
+	return c.line + " " + c.within
+}

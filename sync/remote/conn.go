@@ -13,6 +13,7 @@ import (
 	"github.com/emersion/go-imap/v2/imapclient"
 
 	"satchel/sync/mail"
+	"satchel/sync/remote/refusal"
 	"satchel/sync/remote/wire"
 )
 
@@ -107,7 +108,7 @@ func (c *Conn) dead(op, mailbox string, err error) error {
 		c.cl.Distrust(Pipelining)
 	}
 	return &mail.Error{Op: op, Mailbox: mailbox, Kind: mail.KindConnection,
-		Hint: cmp.Or(limitHint(err), "nothing was lost; try again later"), Err: c.cl.told(err)}
+		Hint: cmp.Or(refusal.Hint(err), "nothing was lost; try again later"), Err: c.cl.told(err)}
 }
 
 // wait waits for the answer. Its error is that of the connection; what the
@@ -146,7 +147,7 @@ func (c *Conn) result(op, mailbox string, cmd *command) error {
 	if err := c.wait(cmd); err != nil {
 		return c.dead(op, mailbox, err)
 	}
-	return mailboxError(op, mailbox, cmd.err())
+	return refusal.ForMailbox(op, mailbox, cmd.err())
 }
 
 // enableCommand asks for the highest level offered (RFC 5161, RFC 7162

@@ -18,6 +18,7 @@ import (
 
 	"satchel/sync/imaptest"
 	"satchel/sync/mail"
+	"satchel/sync/remote/refusal"
 )
 
 func listening(t *testing.T, o imaptest.Options) (*imaptest.Server, Options) {
@@ -243,7 +244,7 @@ func TestLoginRefused(t *testing.T) {
 		if mail.KindOf(err) != mail.KindConnection || !strings.Contains(mail.HintOf(err), "password") || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%s: %v, hint %q", auth, err, mail.HintOf(err))
 		}
-		var re *ResponseError
+		var re *refusal.ResponseError
 		if !errors.As(err, &re) || re.Code != "AUTHENTICATIONFAILED" {
 			t.Errorf("%s: %#v", auth, re)
 		}

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"satchel/sync/mail"
+	"satchel/sync/remote/refusal"
 	"satchel/sync/remote/wire"
 )
 
@@ -90,7 +91,7 @@ func (s *Selection) left(op string, d *departure) ([]mail.UID, error) {
 		case answered:
 			there = mail.MergeUIDs(append(found, there...))
 		case !told:
-			return nil, mailboxError(op, s.mailbox, fmt.Errorf("look for what was to go: %w", ErrIncomplete))
+			return nil, refusal.ForMailbox(op, s.mailbox, fmt.Errorf("look for what was to go: %w", ErrIncomplete))
 		}
 	}
 	return slices.DeleteFunc(open, func(u mail.UID) bool { return !there.Contains(u) }), nil

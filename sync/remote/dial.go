@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"satchel/sync/mail"
+	"satchel/sync/remote/refusal"
 	"satchel/sync/remote/wire"
 )
 
@@ -55,7 +56,7 @@ func (cl *Client) dial(ctx context.Context) (_ net.Conn, greeting string, _ erro
 	secure := tls.Client(conn, cl.tlsConfig())
 	if err := secure.HandshakeContext(ctx); err != nil {
 		_ = conn.Close()
-		return nil, "", early(ctxCause(ctx, err))
+		return nil, "", refusal.Early(ctxCause(ctx, err))
 	}
 	if !stop() { // the deadline may be set already
 		_ = conn.Close()
@@ -95,7 +96,7 @@ func (cl *Client) startTLS(conn net.Conn) error {
 		if len(line) > 0 && (line[0] == 0x15 || line[0] == 0x16) {
 			return errSpeaksTLS
 		}
-		return early(short(err))
+		return refusal.Early(short(err))
 	}
 	r, ok := wire.Response{}, false
 	if strings.HasPrefix(string(line), "* ") {
@@ -106,7 +107,7 @@ func (cl *Client) startTLS(conn net.Conn) error {
 		return notIMAP(line)
 	case r.Kind == "BYE":
 		t := cl.answered(wire.ParseText(r.Rest))
-		return &ByeError{Code: t.Code, Text: t.Text, Refused: true}
+		return &refusal.ByeError{Code: t.Code, Text: t.Text, Refused: true}
 	case r.Kind != "OK":
 		return errors.New("the server skips login before TLS, which an attacker could fake")
 	}
@@ -171,11 +172,10 @@ func (cl *Client) connectHint(err error) string {
 		cert    *certError
 		proto   *wrongProtocol
 		dns     *net.DNSError
-		closed  *closedEarly
 		refused *net.OpError
 		away    *awayError
 	)
-	if hint := limitHint(err); hint != "" && !errors.As(err, &closed) {
+	if hint := refusal.Hint(err); hint != "" && !refusal.ClosedEarly(err) {
 		return hint
 	}
 	switch {

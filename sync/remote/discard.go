@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"satchel/sync/mail"
+	"satchel/sync/remote/refusal"
 	"satchel/sync/remote/wire"
 )
 
@@ -42,7 +43,7 @@ func (s *Selection) Discard(ctx context.Context, uids []mail.UID, since mail.Mod
 		stayed = append(stayed, left...)
 	}
 	if len(stayed) > 0 {
-		return results[0], mailboxError("expunge", s.mailbox, &NotDoneError{Op: "expunge", UIDs: stayed})
+		return results[0], refusal.ForMailbox("expunge", s.mailbox, &NotDoneError{Op: "expunge", UIDs: stayed})
 	}
 	return results[0], nil
 }

@@ -1,6 +1,8 @@
 package remote
 
-import "errors"
+import (
+	"errors"
+)
 
 // Pipelining is what [Client.Distrust] calls sending commands before the ones
 // ahead of them are answered. A proxy may mix the answers up (RFC 3501 §5.5 lets

@@ -4,7 +4,7 @@ import (
 	"errors"
 
 	"satchel/sync/mail"
-	"satchel/sync/remote/wire"
+	"satchel/sync/remote/refusal"
 )
 
 // A server that comes upon something damaged in its store may end the session,
@@ -25,8 +25,8 @@ func EndedAt(err error) (at Ending, ok bool) {
 	if !errors.As(err, &e) || e.Kind != mail.KindConnection {
 		return at, false
 	}
-	var bye *ByeError
-	if limit, _ := LimitOf(err); limit != NoLimit || errors.As(err, &bye) && bye.Refused || bye == nil && !isClosing(err) {
+	var bye *refusal.ByeError
+	if limit, _ := refusal.LimitOf(err); limit != refusal.NoLimit || errors.As(err, &bye) && bye.Refused || bye == nil && !isClosing(err) {
 		return at, false
 	}
 	switch e.Op {
@@ -116,12 +116,6 @@ const ListStatus = "LIST-STATUS"
 
 // listsStatus reports whether the list tells the state of mailboxes.
 func (c *Conn) listsStatus() bool { return c.Has(ListStatus) && !c.cl.distrusts(ListStatus) }
-
-// quotedWire returns a name of a list as it goes out, if it can.
-func quotedWire(name string) (string, bool) {
-	quoted, ok := wire.Quote(name)
-	return quoted, ok && len(quoted) <= maxName
-}
 
 // OfMessages reports whether an error is about messages that were asked for, of
 // a mailbox that could be opened.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"satchel/sync/mail"
+	"satchel/sync/remote/refusal"
 	"satchel/sync/remote/wire"
 )
 
@@ -80,7 +81,7 @@ func (s *Selection) expunge(uids []mail.UID) error {
 		stayed = append(stayed, left...)
 	}
 	if len(stayed) > 0 {
-		return mailboxError(op, s.mailbox, &NotDoneError{Op: op, UIDs: stayed})
+		return refusal.ForMailbox(op, s.mailbox, &NotDoneError{Op: op, UIDs: stayed})
 	}
 	return nil
 }
@@ -124,7 +125,7 @@ func (s *Selection) othersDeleted(uids []mail.UID) error {
 			Hint: "expunge or unmark the other messages with another mail program"}
 	}
 	if listed := deleted.Union(rest).Count(); marked.garbled || unmarked.garbled || len(deleted.Intersect(rest)) > 0 || listed != count.messages() {
-		return mailboxError(op, s.mailbox, fmt.Errorf("search for marked messages: %w", ErrIncomplete))
+		return refusal.ForMailbox(op, s.mailbox, fmt.Errorf("search for marked messages: %w", ErrIncomplete))
 	}
 	return nil
 }

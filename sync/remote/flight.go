@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"satchel/sync/mail"
+	"satchel/sync/remote/refusal"
 )
 
 // fetchWindow is how many commands of a reading flight are under way.
@@ -132,7 +133,7 @@ func (c *Conn) usable(v *visit) bool {
 		} else if err := c.settle(v.sel); err != nil {
 			v.err = err
 		} else if v.uidValidity != 0 && v.sel.cursor.UIDValidity != v.uidValidity {
-			v.err = mailboxError("examine", v.mailbox, mail.ErrUIDValidityChanged)
+			v.err = refusal.ForMailbox("examine", v.mailbox, mail.ErrUIDValidityChanged)
 		}
 		v.settled = true
 	}
@@ -145,7 +146,7 @@ func failures(steps []*step) map[string]error {
 	for _, st := range steps {
 		err := st.visit.err
 		if err == nil && st.cmd != nil && st.cmd.done != nil && st.cmd.finished() {
-			err = mailboxError("fetch", st.visit.mailbox, st.cmd.err())
+			err = refusal.ForMailbox("fetch", st.visit.mailbox, st.cmd.err())
 		}
 		if err != nil && failed[st.visit.mailbox] == nil {
 			failed[st.visit.mailbox] = err

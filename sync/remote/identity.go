@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 
+	"satchel/sync/remote/refusal"
 	"satchel/sync/remote/wire"
 )
 
@@ -44,7 +45,7 @@ func isDovecot(r wire.Response) bool {
 // identity's sake, as by a proxy that names itself after its maker; then the
 // identity is not asked for again.
 func (c *Conn) refusedIdentity(err error) bool {
-	var re *ResponseError
+	var re *refusal.ResponseError
 	if c.identityItem() == "" || !errors.As(err, &re) {
 		return false
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"satchel/sync/mail"
+	"satchel/sync/remote/refusal"
 	"satchel/sync/remote/wire"
 )
 
@@ -245,7 +246,7 @@ func (in *inquiry) noteSelected(ch *Changes) {
 // noCursor reports whether the mailbox has no UIDs, or other ones than before. ch says which.
 func (in *inquiry) noCursor(ch *Changes) bool {
 	if ch.Cursor.UIDValidity == 0 || in.sel.notSticky {
-		ch.Err = mailboxError("select", in.req.Mailbox, errors.New("the server keeps no UIDs for this mailbox"))
+		ch.Err = refusal.ForMailbox("select", in.req.Mailbox, errors.New("the server keeps no UIDs for this mailbox"))
 		return true
 	}
 	ch.UIDValidityChanged = in.known() && ch.Cursor.UIDValidity != in.req.Known.UIDValidity
@@ -272,10 +273,10 @@ func (in *inquiry) failure(refused error) error {
 		if in.identity {
 			in.refused = refused
 		}
-		return mailboxError(opMessages, in.req.Mailbox, refused)
+		return refusal.ForMailbox(opMessages, in.req.Mailbox, refused)
 	}
 	if in.collect.excess {
-		return mailboxError(opMessages, in.req.Mailbox, ErrExcess)
+		return refusal.ForMailbox(opMessages, in.req.Mailbox, ErrExcess)
 	}
 	return nil
 }
@@ -307,7 +308,7 @@ func (in *inquiry) settlePresent(ch *Changes) error {
 	}
 	present := mail.MergeUIDs(append(in.present, in.collect.same...))
 	if !in.searched {
-		return mailboxError(opMessages, in.req.Mailbox, ErrIncomplete)
+		return refusal.ForMailbox(opMessages, in.req.Mailbox, ErrIncomplete)
 	}
 	ch.Present, ch.HasPresent = present, true
 	// What is said to have gone meanwhile is no excuse: who is told that the

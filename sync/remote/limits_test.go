@@ -13,70 +13,28 @@ import (
 
 	"satchel/sync/imaptest"
 	"satchel/sync/mail"
-	"satchel/sync/remote/wire"
+	"satchel/sync/remote/refusal"
 )
-
-func TestLimitOf(t *testing.T) {
-	for _, x := range []struct {
-		answer string // a resp-text, as it stands behind NO or BYE
-		limit  Limit
-		wait   time.Duration
-	}{
-		{"[UNAVAILABLE] Maximum number of connections from user+IP exceeded (mail_max_userip_connections=10)", LimitConnections, 0},
-		{"[LIMIT] Maximum number of connections from user+IP exceeded (mail_max_userip_connections=1)", LimitConnections, 0}, // Dovecot 2.3
-		{"[ALERT] Too many simultaneous connections. (Failure)", LimitConnections, 0},
-		{"Too many open connections from your IP", LimitConnections, 0},
-		{"[LIMIT] Connection limit reached", LimitConnections, 0},
-		{"User is authenticated but not connected.", LimitConnections, 0},
-		{"Request is throttled. Suggested Backoff Time: 299923 milliseconds", LimitRate, 299923 * time.Millisecond},
-		{"[THROTTLED] Slow down", LimitRate, 0},
-		{"[OVERQUOTA] Account exceeded command or bandwidth limits. (Failure)", LimitRate, 0},
-		{"[ALERT] Bandwidth limits exceeded, try again in 2 hours", LimitRate, 2 * time.Hour},
-		{"[LIMIT] Rate limit hit, wait 90 seconds.", LimitRate, 90 * time.Second},
-		{"Request is throttled. Suggested Backoff Time: 4000000000 minutes", LimitRate, 24 * time.Hour},
-		{"Request is throttled. Suggested Backoff Time: -1 milliseconds", LimitRate, 0},
-		{"[UNAVAILABLE] User's backend down for maintenance.", LimitUnavailable, 0},
-		{"Server Unavailable. 15", LimitUnavailable, 0}, // Exchange
-		{"[INUSE] Mailbox is locked", LimitInUse, 0},
-		{"[OVERQUOTA] Quota exceeded (mailbox for user is full)", LimitQuota, 0},
-		{"Quota exceeded", LimitQuota, 0},
-		{"[LIMIT] At most 32 flags in one mailbox supported", NoLimit, 0},
-		{"[AUTHENTICATIONFAILED] Too many connections with a wrong password", NoLimit, 0},
-		{"[NONEXISTENT] Mailbox doesn't exist: throttled", NoLimit, 0},
-		{"[TOOBIG] Message is too big", NoLimit, 0},
-		{"Not today", NoLimit, 0},
-	} {
-		text := wire.ParseText([]byte(x.answer))
-		for _, err := range []error{
-			responseError("NO", text, ""),
-			&mail.Error{Op: "select", Err: &ByeError{Code: text.Code, Text: text.Text}},
-		} {
-			if limit, wait := LimitOf(err); limit != x.limit || wait != x.wait {
-				t.Errorf("%s: limit %d, wait %v; want %d and %v", x.answer, limit, wait, x.limit, x.wait)
-			}
-		}
-	}
-}
 
 // TestTooManyConnections: however a server refuses one, it is recognised.
 func TestTooManyConnections(t *testing.T) {
 	for name, x := range map[string]struct {
-		refusal string
-		want    Limit
+		answer string
+		want   refusal.Limit
 	}{
-		"at login":       {"NO [UNAVAILABLE] Maximum number of connections from user+IP exceeded", LimitConnections},
-		"by BYE":         {"* BYE Too many connections, try again later", LimitConnections},
-		"without a word": {"", LimitUnavailable},
+		"at login":       {"NO [UNAVAILABLE] Maximum number of connections from user+IP exceeded", refusal.LimitConnections},
+		"by BYE":         {"* BYE Too many connections, try again later", refusal.LimitConnections},
+		"without a word": {"", refusal.LimitUnavailable},
 	} {
 		t.Run(name, func(t *testing.T) {
-			srv := newServer(t, imaptest.Options{MaxConnections: 1, TooMany: x.refusal})
+			srv := newServer(t, imaptest.Options{MaxConnections: 1, TooMany: x.answer})
 			cl, c := connect(t, dialOptions(srv.Dial))
 			_, err := cl.Connect(t.Context())
-			if limit, _ := LimitOf(err); limit != x.want || mail.KindOf(err) != mail.KindConnection || mail.HintOf(err) == "" {
+			if limit, _ := refusal.LimitOf(err); limit != x.want || mail.KindOf(err) != mail.KindConnection || mail.HintOf(err) == "" {
 				t.Errorf("limit %d of %v (hint %q)", limit, err, mail.HintOf(err))
 			}
-			if ClosedEarly(err) != (x.refusal == "") {
-				t.Errorf("closed early: %t", ClosedEarly(err))
+			if refusal.ClosedEarly(err) != (x.answer == "") {
+				t.Errorf("closed early: %t", refusal.ClosedEarly(err))
 			}
 			if err := c.Noop(t.Context()); err != nil {
 				t.Errorf("the first connection: %v", err)
@@ -117,7 +75,7 @@ func TestThrottled(t *testing.T) {
 			fill(srv, "INBOX", 3)
 			_, c := connect(t, dialOptions(srv.Dial))
 			err := op(c)
-			if limit, wait := LimitOf(err); limit != LimitRate || wait != 89117*time.Millisecond || mail.KindOf(err) != mail.KindConnection {
+			if limit, wait := refusal.LimitOf(err); limit != refusal.LimitRate || wait != 89117*time.Millisecond || mail.KindOf(err) != mail.KindConnection {
 				t.Errorf("limit %d, wait %v, %v", limit, wait, err)
 			}
 			if err := c.Noop(t.Context()); mail.KindOf(err) != mail.KindConnection {
@@ -142,7 +100,7 @@ func TestAppendStopsWhenFull(t *testing.T) {
 	}
 	refused := 0
 	err := c.Append(t.Context(), "INBOX", reqs, func(i int, _ mail.UID, _ mail.UIDValidity, err error) {
-		if limit, _ := LimitOf(err); limit != LimitQuota || i != refused {
+		if limit, _ := refusal.LimitOf(err); limit != refusal.LimitQuota || i != refused {
 			t.Fatalf("message %d: %v", i, err)
 		}
 		refused++
@@ -310,7 +268,7 @@ func TestLastWords(t *testing.T) {
 		return &hangingUp{Conn: conn, verb: "NOOP", closed: make(chan struct{}), said: strings.NewReader("* BYE Too many connections\r\n")}, err
 	}))
 	err := c.Noop(t.Context())
-	if limit, _ := LimitOf(err); limit != LimitConnections || mail.KindOf(err) != mail.KindConnection {
+	if limit, _ := refusal.LimitOf(err); limit != refusal.LimitConnections || mail.KindOf(err) != mail.KindConnection {
 		t.Errorf("limit %d of %v", limit, err)
 	}
 }

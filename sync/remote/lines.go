@@ -7,13 +7,10 @@ const maxCommand = 8000
 // tagRoom is what tag, blanks and line end take of it at most.
 const tagRoom = len("X18446744073709551615 ") + len(" \r\n")
 
-// A command must hold two names (RENAME), or one and a set of some size, or
-// the flags of a folder, of which a Maildir has 26 and the six of the system. So names and
-// keywords beyond these lengths are refused before a command is made of them.
-const (
-	maxName    = 3500 // in quotes
-	maxKeyword = 120
-)
+// maxKeyword is how long a keyword may be: a command must hold the flags of a
+// folder, of which a Maildir has 26 and the six of the system. Longer ones are
+// refused before a command is made of them, as longer names are.
+const maxKeyword = 120
 
 // setRoom is how long a set may be in a command that has these parts beside it.
 func setRoom(parts ...string) int {

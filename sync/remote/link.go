@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"time"
 
+	"satchel/sync/remote/refusal"
 	"satchel/sync/remote/wire"
 )
 
@@ -62,7 +63,7 @@ type link struct {
 	mu       sync.Mutex // guards all below, up to wmu
 	pending  []*command
 	err      error // first error; sticks
-	bye      *ByeError
+	bye      *refusal.ByeError
 	dead     chan struct{} // closed when err is set
 	caps     []string
 	capsSeq  int // how often caps were set

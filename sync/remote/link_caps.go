@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"satchel/sync/remote/refusal"
 	"satchel/sync/remote/wire"
 )
 
@@ -20,7 +21,7 @@ func (l *link) takeGreeting(line []byte) error {
 	t := wire.ParseText(r.Rest)
 	if r.Kind == "BYE" {
 		t = l.answered(t)
-		return &ByeError{Code: t.Code, Text: t.Text, Refused: true}
+		return &refusal.ByeError{Code: t.Code, Text: t.Text, Refused: true}
 	}
 	if t.Code == "ALERT" {
 		l.alert(t)

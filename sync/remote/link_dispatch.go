@@ -4,8 +4,20 @@ import (
 	"slices"
 	"strings"
 
+	"satchel/sync/remote/refusal"
 	"satchel/sync/remote/wire"
 )
+
+// exhausts reports whether an answer means that nothing more should be asked
+// over this connection: the next command would only be refused too, and make
+// the wait longer. Logins have nothing behind them.
+func exhausts(c *command) bool {
+	if c.login || c.status == "OK" {
+		return false
+	}
+	limit, _ := refusal.LimitOf(c.err())
+	return limit == refusal.LimitRate || limit == refusal.LimitConnections
+}
 
 // front returns the oldest command that is not answered and that a response of
 // this kind may be for.
@@ -71,7 +83,7 @@ func (l *link) takeBye(t wire.Text) {
 	for i, p := range l.pending {
 		asked[i] = p.quotable()
 	}
-	l.bye = &ByeError{Code: t.Code, Text: t.Text, show: show, asked: asked}
+	l.bye = &refusal.ByeError{Code: t.Code, Text: t.Text, Show: show, Asked: asked}
 }
 
 // alert tells the user what the server insists on (RFC 3501 §7.1).

@@ -8,6 +8,7 @@ import (
 	"github.com/emersion/go-imap/v2/imapclient"
 
 	"satchel/sync/mail"
+	"satchel/sync/remote/refusal"
 	"satchel/sync/remote/sasl"
 )
 
@@ -34,7 +35,7 @@ func (cl *Client) Connect(ctx context.Context) (*Conn, error) {
 func (c *Conn) open(ctx context.Context) error {
 	if err := c.imap.WaitGreeting(); err != nil {
 		if cause := c.link.failure(); cause != nil {
-			err = early(cause)
+			err = refusal.Early(cause)
 		}
 		return c.cl.connectError(err)
 	}
@@ -121,7 +122,7 @@ func (c *Conn) login(ctx context.Context) error {
 
 // judge makes an error of the server's answer, with what to do about it.
 func (c *Conn) judge(method string, talk *sasl.Dialogue, answer error) error {
-	var re *ResponseError
+	var re *refusal.ResponseError
 	_ = errors.As(answer, &re)
 	var why error
 	if talk != nil {
@@ -134,19 +135,19 @@ func (c *Conn) judge(method string, talk *sasl.Dialogue, answer error) error {
 		return c.loginError(why, "this may be another server than it says it is: check host and tls before you set auth = \"plain\"")
 	case why != nil && answer != nil:
 		// The server's text only ends what the reason began.
-		return c.loginError(&refusal{why: why, answer: answer}, c.refusalHint(method, re))
+		return c.loginError(&loginRefusal{why: why, answer: answer}, c.refusalHint(method, re))
 	case why != nil:
 		return c.loginError(why, c.refusalHint(method, nil))
 	}
 	return c.loginError(answer, c.refusalHint(method, re))
 }
 
-// refusal is a server's answer to a login with the reason that the dialogue
+// loginRefusal is a server's answer to a login with the reason that the dialogue
 // gave.
-type refusal struct{ why, answer error }
+type loginRefusal struct{ why, answer error }
 
-func (e *refusal) Error() string   { return e.why.Error() }
-func (e *refusal) Unwrap() []error { return []error{e.why, e.answer} }
+func (e *loginRefusal) Error() string   { return e.why.Error() }
+func (e *loginRefusal) Unwrap() []error { return []error{e.why, e.answer} }
 
 func (c *Conn) loginError(err error, hint string) error {
 	op := "login to " + c.cl.opts.address()
@@ -157,27 +158,27 @@ func (c *Conn) loginError(err error, hint string) error {
 }
 
 // refusalHint goes by the codes of RFC 5530.
-func (c *Conn) refusalHint(method string, re *ResponseError) string {
+func (c *Conn) refusalHint(method string, re *refusal.ResponseError) string {
 	o := &c.cl.opts
 	code := ""
 	if re != nil {
 		code = re.Code
-		if limit, _ := LimitOf(re); limit != NoLimit && limit != LimitUnavailable {
-			return limitHint(re)
+		if limit, _ := refusal.LimitOf(re); limit != refusal.NoLimit && limit != refusal.LimitUnavailable {
+			return refusal.Hint(re)
 		}
 	}
 	switch code {
-	case CodeUnavailable:
+	case refusal.CodeUnavailable:
 		return "the server cannot check passwords now; try again later"
-	case CodeExpired:
+	case refusal.CodeExpired:
 		return "what the server was given has expired: renew it with the provider; " + o.LoginHint
-	case CodePrivacyRequired:
+	case refusal.CodePrivacyRequired:
 		return "the server wants TLS before login: set tls = \"starttls\" or \"implicit\""
-	case CodeAuthorizationFailed:
+	case refusal.CodeAuthorizationFailed:
 		return "the login is right, but not for this mailbox: check user"
-	case CodeContactAdmin:
+	case refusal.CodeContactAdmin:
 		return "ask the provider; it says that it must be told"
-	case CodeCannot:
+	case refusal.CodeCannot:
 		return "the server does not know this mechanism after all: set auth to another value that it offers"
 	}
 	if o.Auth == AuthAuto && (method == AuthSCRAMSHA256 || method == AuthSCRAMSHA1 || method == AuthCRAMMD5) {

@@ -5,6 +5,8 @@ import (
 	"errors"
 
 	"satchel/sync/mail"
+	"satchel/sync/remote/names"
+	"satchel/sync/remote/refusal"
 	"satchel/sync/remote/wire"
 )
 
@@ -29,18 +31,18 @@ func (c *Conn) List(ctx context.Context) ([]Mailbox, error) {
 // is known by, or would be made with. What is returned was listed under just
 // that spelling. unknown are those of which the server did not say whether
 // they are there.
-func (c *Conn) Lookup(ctx context.Context, names []string) (found map[string]*Mailbox, unknown map[string]error, err error) {
+func (c *Conn) Lookup(ctx context.Context, mailboxes []string) (found map[string]*Mailbox, unknown map[string]error, err error) {
 	defer c.guard(ctx)()
 	found, unknown = map[string]*Mailbox{}, map[string]error{}
 	li, n := newListing(), c.cl.mailboxNames()
 	asked, spelled := map[string]*command{}, map[string]string{}
 	var list []inquired
-	for _, name := range names {
-		wireName, err := n.expected(name)
+	for _, name := range mailboxes {
+		wireName, err := n.Expected(name)
 		if err != nil {
 			continue // the server cannot have it
 		}
-		quoted, err := quote(name, wireName)
+		quoted, err := names.Quote(name, wireName)
 		if err != nil {
 			continue
 		}
@@ -60,7 +62,7 @@ func (c *Conn) Lookup(ctx context.Context, names []string) (found map[string]*Ma
 	}
 	for name, cmd := range asked {
 		if err := cmd.err(); err != nil {
-			unknown[name] = mailboxError(opLookup, name, err)
+			unknown[name] = refusal.ForMailbox(opLookup, name, err)
 		}
 	}
 	return found, unknown, c.lookedUp(li, spelled, found)
@@ -81,9 +83,9 @@ func (c *Conn) lookedUp(li *listing, spelled map[string]string, found map[string
 		if !ok {
 			continue
 		}
-		n.learn(name, wireName)
-		found[name] = &Mailbox{Name: name, Wire: wireName, Selectable: selectable(l), Subscribed: l.Has(`\Subscribed`), Foreign: n.foreign(wireName), SpecialUse: specialUse(l.Attrs)}
-		if _, told := li.statuses[inboxFold(wireName)]; !told {
+		n.Learn(name, wireName)
+		found[name] = &Mailbox{Name: name, Wire: wireName, Selectable: names.Selectable(l), Subscribed: l.Has(`\Subscribed`), Foreign: n.Foreign(wireName), SpecialUse: specialUse(l.Attrs)}
+		if _, told := li.statuses[names.FoldINBOX(wireName)]; !told {
 			ask = append(ask, *found[name])
 		}
 	}
@@ -91,7 +93,7 @@ func (c *Conn) lookedUp(li *listing, spelled map[string]string, found map[string
 		return err
 	}
 	for _, m := range found {
-		if st, ok := li.statuses[inboxFold(m.Wire)]; ok {
+		if st, ok := li.statuses[names.FoldINBOX(m.Wire)]; ok {
 			m.Status, m.MailboxID = st.Cursor, st.MailboxID
 		}
 	}
@@ -108,7 +110,7 @@ func (c *Conn) Create(ctx context.Context, name string) (existed bool, err error
 		return false, err
 	}
 	err = c.runThrough("create mailbox", name, &command{line: "CREATE " + quoted}, func() { c.imap.Create(name, nil) })
-	if err == nil || !isResponse(err) {
+	if err == nil || !refusal.IsResponse(err) {
 		return false, err
 	}
 	if errors.Is(err, mail.ErrExists) {

@@ -3,6 +3,7 @@ package remote
 import (
 	"context"
 
+	"satchel/sync/remote/names"
 	"satchel/sync/remote/wire"
 )
 
@@ -24,7 +25,7 @@ func (c *Conn) Identify(ctx context.Context, boxes []*Mailbox) error {
 	var list []inquired
 	for _, m := range boxes {
 		told := objectID && (c.listsStatus() || c.cl.asks(m.Name))
-		if quoted, ok := quotedWire(m.Wire); ok && !told && !c.cl.isAside(m.Name) {
+		if quoted, ok := names.QuoteListed(m.Wire); ok && !told && !c.cl.isAside(m.Name) {
 			line := "STATUS " + quoted + " (UIDNEXT UIDVALIDITY " + item + ")"
 			list = append(list, inquired{m.Name, &command{line: line, free: true, untagged: li.take}})
 		}
@@ -33,7 +34,7 @@ func (c *Conn) Identify(ctx context.Context, boxes []*Mailbox) error {
 		return err
 	}
 	for _, m := range boxes {
-		st, ok := li.statuses[inboxFold(m.Wire)]
+		st, ok := li.statuses[names.FoldINBOX(m.Wire)]
 		if !ok {
 			continue
 		}
@@ -48,4 +49,4 @@ func (c *Conn) Identify(ctx context.Context, boxes []*Mailbox) error {
 // Pretend makes this side's mailbox from, and those below it, answer to the
 // name to. So a plan can go on as if the rename that it begins with had been
 // carried out. It holds until the next [Conn.Overview].
-func (cl *Client) Pretend(from, to string) { cl.mailboxNames().pretend(from, to) }
+func (cl *Client) Pretend(from, to string) { cl.mailboxNames().Pretend(from, to) }

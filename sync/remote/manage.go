@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"satchel/sync/mail"
+	"satchel/sync/remote/names"
+	"satchel/sync/remote/refusal"
 	"satchel/sync/remote/wire"
 )
 
@@ -22,7 +24,7 @@ func (c *Conn) Delete(ctx context.Context, name string) error {
 	}
 	err = c.runThrough(opDelete, name, &command{line: "DELETE " + quoted}, func() { c.imap.Delete(name) })
 	if err == nil {
-		c.cl.mailboxNames().forget(name)
+		c.cl.mailboxNames().Forget(name)
 	}
 	return err
 }
@@ -41,9 +43,9 @@ func (c *Conn) DeleteEmpty(ctx context.Context, name string) error {
 	case err != nil:
 		return err
 	case now.UIDValidity == 0:
-		return mailboxError(opDelete, name, fmt.Errorf("%w: the server does not say whether it is empty", mail.ErrChanged))
+		return refusal.ForMailbox(opDelete, name, fmt.Errorf("%w: the server does not say whether it is empty", mail.ErrChanged))
 	case now.Messages > 0:
-		return mailboxError(opDelete, name, fmt.Errorf("%w: it holds %d messages", mail.ErrChanged, now.Messages))
+		return refusal.ForMailbox(opDelete, name, fmt.Errorf("%w: it holds %d messages", mail.ErrChanged, now.Messages))
 	}
 	if err := c.Delete(ctx, name); err != nil {
 		return err
@@ -87,7 +89,7 @@ func (c *Conn) leave() error {
 // has nothing to do with what is selected (RFC 3501 §6.3.11).
 func (c *Conn) leaveExamined(mailbox string) error {
 	now := c.selected
-	left := now.mailbox == unknownMailbox && mailbox == inboxName // see leave
+	left := now.mailbox == unknownMailbox && mailbox == names.Inbox // see leave
 	if !left && (now.mailbox != mailbox || !now.examined) {
 		return nil
 	}
@@ -124,7 +126,7 @@ func (c *Conn) Rename(ctx context.Context, from, to string) error {
 	err = c.runThrough("rename mailbox", from, &command{line: "RENAME " + quotedFrom + " " + quotedTo},
 		func() { c.imap.Rename(from, to, nil) })
 	if err == nil {
-		c.cl.mailboxNames().rename(from, to)
+		c.cl.mailboxNames().Rename(from, to)
 	}
 	return err
 }
@@ -171,7 +173,7 @@ func (c *Conn) subscribed(quoted string) (bool, error) {
 		return false, err
 	}
 	for _, row := range li.lists {
-		li.subbed[inboxFold(row.Name)] = row.Has(`\Subscribed`)
+		li.subbed[names.FoldINBOX(row.Name)] = row.Has(`\Subscribed`)
 	}
 	for name, is := range li.subbed {
 		if again, ok := wire.Quote(name); ok && again == quoted && is {

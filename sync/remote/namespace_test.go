@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"satchel/sync/imaptest"
+	"satchel/sync/remote/names"
 )
 
 // TestNamespaceNotJudged: where the mailboxes that are known cannot be learned, a
@@ -23,7 +24,7 @@ func TestNamespaceNotJudged(t *testing.T) {
 		t.Fatal(err)
 	}
 	cl, c := connect(t, dialOptions(srv.Dial))
-	const before = "INBOX." + between + "."
+	before := names.Namespace{Prefix: "INBOX.", Delim: "."}.String()
 	if err := cl.Remember(before, func() (map[string]bool, error) { return nil, errors.New("damaged") }); err != nil {
 		t.Fatal(err)
 	}

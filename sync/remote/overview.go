@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"satchel/sync/mail"
+	"satchel/sync/remote/names"
 	"satchel/sync/remote/wire"
 )
 
@@ -51,8 +52,8 @@ func (li *listing) take(r wire.Response) {
 	switch r.Kind {
 	case "LIST":
 		l, ok := wire.ParseList(r.Rest)
-		if ok && len(l.Name) > maxListedName {
-			li.long = li.long || selectable(l)
+		if ok && len(l.Name) > names.MaxListedName {
+			li.long = li.long || names.Selectable(l)
 			return
 		}
 		if ok && !li.listed[l.Name] {
@@ -61,15 +62,15 @@ func (li *listing) take(r wire.Response) {
 			}
 		}
 	case "LSUB":
-		if l, ok := wire.ParseList(r.Rest); ok && !l.Has(`\Noselect`) && len(li.subbed) < maxMailboxes && len(l.Name) <= maxListedName {
-			li.subbed[inboxFold(l.Name)] = true
+		if l, ok := wire.ParseList(r.Rest); ok && !l.Has(`\Noselect`) && len(li.subbed) < maxMailboxes && len(l.Name) <= names.MaxListedName {
+			li.subbed[names.FoldINBOX(l.Name)] = true
 		}
 	case "STATUS":
-		if st, ok := wire.ParseStatus(r.Rest); ok && len(li.statuses) < maxMailboxes && len(st.Name) <= maxListedName {
-			li.statuses[inboxFold(st.Name)] = st
+		if st, ok := wire.ParseStatus(r.Rest); ok && len(li.statuses) < maxMailboxes && len(st.Name) <= names.MaxListedName {
+			li.statuses[names.FoldINBOX(st.Name)] = st
 		}
 	case "NAMESPACE":
-		if len(r.Rest) <= 16*maxListedName {
+		if len(r.Rest) <= 16*names.MaxListedName {
 			li.personal, li.others, _ = wire.ParseNamespace(r.Rest)
 		}
 	case "ENABLED":
@@ -77,13 +78,6 @@ func (li *listing) take(r wire.Response) {
 	case "ID":
 		li.dovecot = isDovecot(r)
 	}
-}
-
-func inboxFold(name string) string {
-	if strings.EqualFold(name, "INBOX") {
-		return "INBOX"
-	}
-	return name
 }
 
 // Overview lists the mailboxes with their state. Where LIST-STATUS is offered
@@ -136,7 +130,7 @@ func (c *Conn) listed(li *listing, extended bool) []Mailbox {
 	boxes := c.mailboxes(li, extended)
 	limits := map[string]int64{}
 	for i := range boxes {
-		if st, ok := li.statuses[inboxFold(boxes[i].Wire)]; ok {
+		if st, ok := li.statuses[names.FoldINBOX(boxes[i].Wire)]; ok {
 			boxes[i].Status, boxes[i].MailboxID = st.Cursor, st.MailboxID
 			if st.AppendLimit > 0 {
 				limits[boxes[i].Name] = st.AppendLimit
@@ -238,15 +232,15 @@ func (c *Conn) statusItems() string {
 // mailboxes settles the names and makes the list.
 func (c *Conn) mailboxes(li *listing, extended bool) []Mailbox {
 	n := c.settleNames(li)
-	kept, out := n.list(li.lists)
+	kept, out := n.List(li.lists)
 	if li.long {
-		out = append(out, LeftOut{Text: "mailboxes with long names", Name: "", Why: fmt.Sprintf("their names are longer than %d bytes", maxListedName)})
+		out = append(out, names.LeftOut{Text: "mailboxes with long names", Name: "", Why: fmt.Sprintf("their names are longer than %d bytes", names.MaxListedName)})
 	}
 	boxes := make([]Mailbox, 0, len(kept))
 	for name, l := range kept {
-		boxes = append(boxes, Mailbox{Name: name, Wire: l.Name, Selectable: selectable(l),
-			Subscribed: l.Has(`\Subscribed`) || !extended && li.subbed[inboxFold(l.Name)],
-			Foreign:    n.foreign(l.Name),
+		boxes = append(boxes, Mailbox{Name: name, Wire: l.Name, Selectable: names.Selectable(l),
+			Subscribed: l.Has(`\Subscribed`) || !extended && li.subbed[names.FoldINBOX(l.Name)],
+			Foreign:    n.Foreign(l.Name),
 			SpecialUse: specialUse(l.Attrs),
 		})
 	}
@@ -269,7 +263,7 @@ func specialUse(attrs []string) string {
 func (c *Conn) statusFlight(li *listing, boxes []Mailbox) error {
 	var list []inquired
 	for _, m := range boxes {
-		if quoted, ok := quotedWire(m.Wire); ok && m.Selectable && c.cl.asks(m.Name) {
+		if quoted, ok := names.QuoteListed(m.Wire); ok && m.Selectable && c.cl.asks(m.Name) {
 			list = append(list, inquired{m.Name, &command{line: "STATUS " + quoted + " (" + c.statusItems() + ")", free: true, untagged: li.take}})
 		}
 	}

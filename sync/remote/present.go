@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"satchel/sync/mail"
+	"satchel/sync/remote/refusal"
 )
 
 // Present lists all UIDs of a mailbox, to confirm a VANISHED that is hard to
@@ -52,18 +53,18 @@ func (c *Conn) present(mailbox string, v mail.UIDValidity) (set mail.UIDSet, mea
 		return nil, false, err
 	}
 	if v != 0 && sel.cursor.UIDValidity != v {
-		return nil, false, mailboxError(op, mailbox, mail.ErrUIDValidityChanged)
+		return nil, false, refusal.ForMailbox(op, mailbox, mail.ErrUIDValidityChanged)
 	}
 	if err := search.err(); err != nil {
-		return nil, false, mailboxError(op, mailbox, err)
+		return nil, false, refusal.ForMailbox(op, mailbox, err)
 	}
 	set = mail.MergeUIDs(in.present)
 	meanwhile = in.expunged > 0 || len(in.vanished) > 0
 	if !in.searched {
-		return nil, false, mailboxError(op, mailbox, errors.New("the server did not answer a search"))
+		return nil, false, refusal.ForMailbox(op, mailbox, errors.New("the server did not answer a search"))
 	}
 	if set.Count() < uint64(sel.cursor.Messages) {
-		return set, meanwhile, mailboxError(op, mailbox, ErrIncomplete)
+		return set, meanwhile, refusal.ForMailbox(op, mailbox, ErrIncomplete)
 	}
 	return set, meanwhile, nil
 }

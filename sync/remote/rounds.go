@@ -2,6 +2,8 @@ package remote
 
 import (
 	"context"
+
+	"satchel/sync/remote/refusal"
 )
 
 // rounds asks mailboxes for their changes until each has an answer: one that
@@ -83,7 +85,7 @@ func (r *rounds) deliver(in *inquiry) error {
 		r.blamed[name] = true
 		return r.ask(in.level, in.req)
 	case in.needsPlain && in.req.reconsidered && in.level == Plain && in.searches == nil:
-		in.changes.Err = mailboxError(opMessages, name, ErrIncomplete)
+		in.changes.Err = refusal.ForMailbox(opMessages, name, ErrIncomplete)
 	case in.needsPlain:
 		r.caught[name] |= in.doubts
 		// Searches that lead nowhere are tried once more, then the flags are

@@ -1,12 +1,13 @@
 package remote
 
 import (
-	"errors"
 	"strings"
 
 	"github.com/emersion/go-imap/v2"
 
 	"satchel/sync/mail"
+	"satchel/sync/remote/names"
+	"satchel/sync/remote/refusal"
 	"satchel/sync/remote/wire"
 )
 
@@ -43,11 +44,11 @@ type selecting struct {
 // "CONDSTORE", "QRESYNC (1 2)", or is empty. go-imap learns of the selection;
 // its line is rewritten.
 func (c *Conn) startSelect(s *selecting, params string) error {
-	name, err := c.cl.mailboxNames().toWire(s.mailbox)
+	name, err := c.cl.mailboxNames().ToWire(s.mailbox)
 	if err != nil {
 		return err
 	}
-	quoted, err := quote(s.mailbox, name)
+	quoted, err := names.Quote(s.mailbox, name)
 	if err != nil {
 		return err
 	}
@@ -155,7 +156,7 @@ func (c *Conn) settle(s *selecting) error {
 		if last {
 			c.deselect("")
 		}
-		return mailboxError(s.op(), s.mailbox, err)
+		return refusal.ForMailbox(s.op(), s.mailbox, err)
 	}
 	s.readOnly = s.examine || s.cmd.text.Code == "READ-ONLY"
 	if !s.permanentKnown {
@@ -174,36 +175,13 @@ func (c *Conn) settle(s *selecting) error {
 	return nil
 }
 
-func quote(mailbox, wireName string) (string, error) {
-	quoted, ok := wire.Quote(wireName)
-	if !ok {
-		return "", unusableName(mailbox, 0)
-	}
-	if len(quoted) > maxName {
-		return "", &mail.Error{Op: "name mailbox", Mailbox: shortened(mailbox), Kind: mail.KindMailbox,
-			Hint: "rename the mailbox, or exclude it", Err: errors.New("the name is too long for a command")}
-	}
-	return quoted, nil
-}
-
-// shortened cuts a name that is too long to be shown.
-func shortened(name string) string {
-	const most = 80
-	for i := range name {
-		if i >= most {
-			return name[:i] + "..."
-		}
-	}
-	return name
-}
-
 // quotedName returns a canonical name as it goes out in a command.
 func (c *Conn) quotedName(mailbox string) (string, error) {
-	name, err := c.cl.mailboxNames().toWire(mailbox)
+	name, err := c.cl.mailboxNames().ToWire(mailbox)
 	if err != nil {
 		return "", err
 	}
-	return quote(mailbox, name)
+	return names.Quote(mailbox, name)
 }
 
 // flagList writes flags for STORE and APPEND and returns those that cannot be

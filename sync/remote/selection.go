@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"satchel/sync/mail"
+	"satchel/sync/remote/refusal"
 )
 
 // Selection is a mailbox that a connection has open for changes. It holds until
@@ -41,7 +42,7 @@ func (c *Conn) Select(ctx context.Context, mailbox string, v mail.UIDValidity) (
 		}
 	}
 	if v != 0 && c.selected.uidValidity != v {
-		return nil, mailboxError("select", mailbox, mail.ErrUIDValidityChanged)
+		return nil, refusal.ForMailbox("select", mailbox, mail.ErrUIDValidityChanged)
 	}
 	return &Selection{c: c, mailbox: mailbox, uidValidity: c.selected.uidValidity, readOnly: c.selected.readOnly,
 		noModSeq: c.selected.noModSeq, nth: c.selected.nth}, nil
@@ -64,7 +65,7 @@ func (s *Selection) ReadOnly() bool { return s.readOnly }
 // the operation is over.
 func (s *Selection) enter(ctx context.Context, op string) (leave func(), err error) {
 	if !s.holds() {
-		return nil, mailboxError(op, s.mailbox, ErrDeselected)
+		return nil, refusal.ForMailbox(op, s.mailbox, ErrDeselected)
 	}
 	return s.c.guard(ctx), nil
 }
@@ -81,7 +82,7 @@ func (s *Selection) regain(sel *selecting) error {
 		return err
 	}
 	if sel.cursor.UIDValidity != s.uidValidity {
-		return mailboxError("select", s.mailbox, mail.ErrUIDValidityChanged)
+		return refusal.ForMailbox("select", s.mailbox, mail.ErrUIDValidityChanged)
 	}
 	s.nth, s.readOnly, s.noModSeq = s.c.selected.nth, s.c.selected.readOnly, s.c.selected.noModSeq
 	return nil

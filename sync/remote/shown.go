@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"satchel/sync/mail"
+	"satchel/sync/remote/refusal"
 	"satchel/sync/remote/wire"
 )
 
@@ -32,9 +33,9 @@ func (cl *Client) answered(t wire.Text) wire.Text {
 
 // knownCodes are the response codes that decide something.
 func knownCodes() []string {
-	return []string{"", "ALERT", "CAPABILITY", CodeTryCreate, CodeOverQuota, CodeTooBig, CodeNonExistent, CodeAlreadyExists, CodeUnavailable, CodeInUse,
-		CodeAuthorizationFailed, CodeExpired, CodePrivacyRequired, CodeContactAdmin, CodeCannot, CodeNoPerm, CodeReadOnly, codeLimit, codeServerBug, codeThrottled,
-		codeModified}
+	return []string{"", "ALERT", "CAPABILITY", refusal.CodeTryCreate, refusal.CodeOverQuota, refusal.CodeTooBig, refusal.CodeNonExistent, refusal.CodeAlreadyExists, refusal.CodeUnavailable, refusal.CodeInUse,
+		refusal.CodeAuthorizationFailed, refusal.CodeExpired, refusal.CodePrivacyRequired, refusal.CodeContactAdmin, refusal.CodeCannot, refusal.CodeNoPerm, refusal.CodeReadOnly, refusal.CodeLimit, refusal.CodeServerBug, refusal.CodeThrottled,
+		refusal.CodeModified}
 }
 
 // told is err as it may be shown: libraries and tunnel commands quote what they

@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"satchel/sync/mail"
+	"satchel/sync/remote/refusal"
 	"satchel/sync/remote/wire"
 )
 
@@ -168,7 +169,7 @@ func TestServerTextIsBounded(t *testing.T) {
 // TestKnownCodes: a code that decides something stays what it is, also where it
 // looks like what was told in confidence.
 func TestKnownCodes(t *testing.T) {
-	for _, code := range []string{codeModified, codeLimit, CodeTryCreate, "COMPLETELYNEW"} {
+	for _, code := range []string{refusal.CodeModified, refusal.CodeLimit, refusal.CodeTryCreate, "COMPLETELYNEW"} {
 		cl := &Client{}
 		cl.secrets.Add(code)
 		if got := cl.answered(wire.Text{Code: code}).Code; (got == code) == (code == "COMPLETELYNEW") {

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"satchel/sync/mail"
+	"satchel/sync/remote/refusal"
 	"satchel/sync/remote/wire"
 )
 
@@ -138,7 +139,7 @@ func sortedUIDs(uids []mail.UID) []mail.UID {
 
 // failed: a refusal with MODIFIED concerns only the messages it names.
 func (st *storing) failed() bool {
-	return st.cmd.err() != nil && st.cmd.text.Code != codeModified
+	return st.cmd.err() != nil && st.cmd.text.Code != refusal.CodeModified
 }
 
 // byWhatWasTold parts messages of a conditional change by whether the server
@@ -231,7 +232,7 @@ func (s *Selection) storeFlight(flight []*storing, results []StoreResult, behind
 			return s.c.dead("store", mailbox, err)
 		}
 		res := &results[st.index]
-		if st.cmd.text.Code == codeModified {
+		if st.cmd.text.Code == refusal.CodeModified {
 			set, _ := wire.ParseSet(st.cmd.text.Args)
 			st.modified = mail.MergeUIDs(set)
 			for _, u := range st.uids {
@@ -241,7 +242,7 @@ func (s *Selection) storeFlight(flight []*storing, results []StoreResult, behind
 			}
 		}
 		if st.failed() && res.Err == nil {
-			res.Err = mailboxError("store", mailbox, st.cmd.err())
+			res.Err = refusal.ForMailbox("store", mailbox, st.cmd.err())
 		}
 		return nil
 	}

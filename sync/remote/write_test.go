@@ -10,6 +10,7 @@ import (
 
 	"satchel/sync/imaptest"
 	"satchel/sync/mail"
+	"satchel/sync/remote/refusal"
 )
 
 func selectBox(t *testing.T, c *Conn, name string) *Selection {
@@ -44,7 +45,7 @@ func TestSelect(t *testing.T) {
 		t.Error(err)
 	}
 	_, err := c.Select(t.Context(), "missing", 0)
-	var re *ResponseError
+	var re *refusal.ResponseError
 	if mail.KindOf(err) != mail.KindMailbox || !errors.As(err, &re) {
 		t.Error(err)
 	}
@@ -129,7 +130,7 @@ func TestMoveAndCopy(t *testing.T) {
 				t.Errorf("%d left", n)
 			}
 			_, err = sel.Move(t.Context(), uids[:1], "nowhere")
-			var re *ResponseError
+			var re *refusal.ResponseError
 			if !errors.As(err, &re) || re.Code != CodeTryCreate && !errors.Is(err, mail.ErrGone) {
 				t.Errorf("move to nowhere: %v", err)
 			}
@@ -190,7 +191,7 @@ func appendsMany(t *testing.T, mode string) {
 	if turns := cl.Stats().RoundTrips - before; mode == "LITERAL+" && turns > 9 {
 		t.Errorf("%d turns", turns)
 	}
-	var re *ResponseError
+	var re *refusal.ResponseError
 	err = c.Append(t.Context(), "nowhere", reqs[:3], func(i int, _ mail.UID, _ mail.UIDValidity, err error) {
 		if !errors.As(err, &re) || re.Code != CodeTryCreate {
 			t.Errorf("%d: %v", i, err)
@@ -221,7 +222,7 @@ func manyAppends() []AppendRequest {
 
 func appendErrors(t *testing.T, errs map[int]error) {
 	t.Helper()
-	var re *ResponseError
+	var re *refusal.ResponseError
 	if len(errs) != 4 || !errors.As(errs[20], &re) || re.Code != "CANNOT" || !errors.Is(errs[30], ErrNUL) ||
 		!errors.Is(errs[40], ErrUnstable) || !errors.Is(errs[50], mail.ErrGone) {
 		t.Errorf("errors %v", errs)

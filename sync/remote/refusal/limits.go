@@ -1,4 +1,4 @@
-package remote
+package refusal
 
 import (
 	"cmp"
@@ -33,16 +33,15 @@ const (
 // quote of a command, as the name of a mailbox; see ownWords.
 func LimitOf(err error) (Limit, time.Duration) {
 	var (
-		re    *ResponseError
-		bye   *ByeError
-		early *closedEarly
+		re  *ResponseError
+		bye *ByeError
 	)
 	switch {
 	case errors.As(err, &bye):
-		return limitOf(bye.Code, ownWords(bye.Text, strings.Join(bye.asked, " ")))
+		return limitOf(bye.Code, ownWords(bye.Text, strings.Join(bye.Asked, " ")))
 	case errors.As(err, &re):
 		return limitOf(re.Code, cmp.Or(re.words, ownWords(re.Text, "")))
-	case errors.As(err, &early):
+	case ClosedEarly(err):
 		return LimitUnavailable, 0
 	}
 	return NoLimit, 0
@@ -53,7 +52,7 @@ func limitOf(code, words string) (Limit, time.Duration) {
 	switch code {
 	case CodeInUse:
 		return LimitInUse, 0
-	case "", "ALERT", codeThrottled, codeLimit, CodeOverQuota, CodeUnavailable, codeServerBug:
+	case "", "ALERT", CodeThrottled, CodeLimit, CodeOverQuota, CodeUnavailable, CodeServerBug:
 	default:
 		return NoLimit, 0
 	}
@@ -66,7 +65,7 @@ func limitOf(code, words string) (Limit, time.Duration) {
 		return false
 	}
 	switch {
-	case code == codeThrottled, has("throttled", "backoff time", "bandwidth limit", "rate limit", "too many requests", "too many commands"):
+	case code == CodeThrottled, has("throttled", "backoff time", "bandwidth limit", "rate limit", "too many requests", "too many commands"):
 		return LimitRate, askedWait(words)
 	case has("simultaneous connections", "too many connections", "too many open connections", "maximum number of connections", "connection limit",
 		"authenticated but not connected"): // the last is Exchange
@@ -108,17 +107,6 @@ func askedWait(words string) time.Duration {
 	return 0
 }
 
-// exhausts reports whether an answer means that nothing more should be asked
-// over this connection: the next command would only be refused too, and make
-// the wait longer. Logins have nothing behind them.
-func exhausts(c *command) bool {
-	if c.login || c.status == "OK" {
-		return false
-	}
-	limit, _ := LimitOf(c.err())
-	return limit == LimitRate || limit == LimitConnections
-}
-
 // ByeError is the cause when a server ended the connection with BYE, or
 // refused it (RFC 3501 §7.1.5).
 type ByeError struct {
@@ -126,14 +114,14 @@ type ByeError struct {
 	Text    string // for people
 	Refused bool   // it came in place of a greeting
 
-	asked []string            // the commands that it may quote; see ownWords
-	show  func(string) string // makes Text safe to show; nil: it is. Most goodbyes are shown to nobody.
+	Asked []string            // the commands that it may quote; see ownWords
+	Show  func(string) string // makes Text safe to show; nil: it is. Most goodbyes are shown to nobody.
 }
 
 func (e *ByeError) Error() string {
 	text := e.Text
-	if e.show != nil {
-		text = e.show(text)
+	if e.Show != nil {
+		text = e.Show(text)
 	}
 	if e.Code != "" {
 		text = strings.TrimSpace("[" + e.Code + "] " + text)
@@ -161,15 +149,17 @@ func ClosedEarly(err error) bool {
 	return errors.As(err, &e)
 }
 
-func early(err error) error {
+// Early marks an error with which the opening of a connection ended, where the
+// server closed it.
+func Early(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) {
 		return &closedEarly{err}
 	}
 	return err
 }
 
-// limitHint is what to do about a limit; empty when err is about none.
-func limitHint(err error) string {
+// Hint is what to do about a limit; empty when err is about none.
+func Hint(err error) string {
 	switch limit, _ := LimitOf(err); limit {
 	case LimitConnections:
 		return "the server allows no more connections: close other mail programs, or set connections = 1; and try again later"
@@ -185,7 +175,7 @@ func limitHint(err error) string {
 	var re *ResponseError
 	if errors.As(err, &re) {
 		switch re.Code {
-		case codeServerBug:
+		case CodeServerBug:
 			return "the server says that this is a fault of its own; tell its administrator"
 		case CodeContactAdmin:
 			return "the server says that its administrator has to be asked"

@@ -1,8 +1,10 @@
-package remote
+package refusal
 
 import (
 	"strings"
 	"unicode"
+
+	"satchel/sync/remote/names"
 )
 
 // The text of an answer is for people, and may quote what the client sent: the
@@ -64,7 +66,7 @@ func isWord(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
 
 // namesIn lists the arguments of commands that can be the names of mailboxes,
 // as they were sent and as a person reads them, and their levels, in lower case.
-func namesIn(asked string) (names []string) {
+func namesIn(asked string) (list []string) {
 	for asked != "" {
 		var arg string
 		if asked[0] == '"' {
@@ -73,13 +75,13 @@ func namesIn(asked string) (names []string) {
 		} else {
 			arg, asked, _ = strings.Cut(asked, " ")
 		}
-		for _, name := range []string{arg, decodeName(arg)} {
+		for _, name := range []string{arg, names.DecodeName(arg)} {
 			name = strings.ToLower(name)
-			names = append(names, name)
-			names = append(names, strings.FieldsFunc(name, func(r rune) bool { return strings.ContainsRune(`/.\`, r) })...)
+			list = append(list, name)
+			list = append(list, strings.FieldsFunc(name, func(r rune) bool { return strings.ContainsRune(`/.\`, r) })...)
 		}
 	}
-	return names
+	return list
 }
 
 // withoutName removes a name wherever it stands between what is no letter.
@@ -101,21 +103,4 @@ func withoutName(words, name string) string {
 			from, at = end, end-1
 		}
 	}
-}
-
-// openedBy returns the name in a command that opens a mailbox, "" for another.
-func openedBy(line string) string {
-	if verb, name, _ := strings.Cut(line, " "); verb == "SELECT" || verb == "EXAMINE" {
-		return name
-	}
-	return ""
-}
-
-// quotable is what the answer to a command may quote. What a login sends is no
-// name, and is kept nowhere.
-func (c *command) quotable() string {
-	if c.login {
-		return ""
-	}
-	return c.line + " " + c.within
 }

@@ -1,4 +1,4 @@
-package remote
+package names
 
 import (
 	"fmt"
@@ -8,12 +8,12 @@ import (
 	"satchel/sync/remote/wire"
 )
 
-// list decides which of the rows of a LIST has which name, and learns it. The
+// List decides which of the rows of a LIST has which name, and learns it. The
 // order of the rows does not matter. Of those with one name it is the row with
 // the spelling that the caller knows the mailbox by; else one that can be
 // selected; else the one that [names.spell] gives; else the first in byte order.
 // out are the others that can be selected, and those that cannot have a name.
-func (n *names) list(rows []wire.List) (kept map[string]wire.List, out []LeftOut) {
+func (n *Naming) List(rows []wire.List) (kept map[string]wire.List, out []LeftOut) {
 	sorted := slices.Clone(rows)
 	slices.SortStableFunc(sorted, func(a, b wire.List) int { return strings.Compare(a.Name, b.Name) })
 	kept = make(map[string]wire.List, len(rows))
@@ -21,14 +21,14 @@ func (n *names) list(rows []wire.List) (kept map[string]wire.List, out []LeftOut
 		if row.Name == "" {
 			continue // the root of a namespace
 		}
-		name, ok := n.canonical(decodeName(row.Name))
+		name, ok := n.canonical(DecodeName(row.Name))
 		if !ok {
 			out = n.leaveOut(out, row, "", "a level of its name is empty")
 			continue
 		}
 		if n.strangers[row.Name] {
-			if selectable(row) {
-				out = append(out, stranger(name, row.Name))
+			if Selectable(row) {
+				out = append(out, Stranger(name, row.Name))
 			}
 			continue
 		}
@@ -36,8 +36,8 @@ func (n *names) list(rows []wire.List) (kept map[string]wire.List, out []LeftOut
 		switch {
 		case !taken:
 			kept[name] = row
-		case name == inboxName: // one mailbox, whatever the rows say
-			if !selectable(other) {
+		case name == Inbox: // one mailbox, whatever the rows say
+			if !Selectable(other) {
 				kept[name] = row
 			}
 		case n.outranks(name, row, other):
@@ -48,21 +48,21 @@ func (n *names) list(rows []wire.List) (kept map[string]wire.List, out []LeftOut
 		}
 	}
 	for name, row := range kept {
-		n.learn(name, row.Name)
+		n.Learn(name, row.Name)
 	}
 	return kept, out
 }
 
 // outranks reports whether a row has a name before another one, which comes
 // first in byte order.
-func (n *names) outranks(name string, row, other wire.List) bool {
+func (n *Naming) outranks(name string, row, other wire.List) bool {
 	bound := n.bound[name]
-	exact, _ := n.spell(name)
+	exact, _ := n.Spell(name)
 	switch {
 	case row.Name == bound || other.Name == bound:
 		return row.Name == bound
-	case selectable(row) != selectable(other):
-		return selectable(row)
+	case Selectable(row) != Selectable(other):
+		return Selectable(row)
 	}
 	return row.Name == exact
 }
@@ -74,11 +74,11 @@ type LeftOut struct {
 	Why  string
 }
 
-func (n *names) leaveOut(out []LeftOut, row wire.List, name, why string) []LeftOut {
-	if !selectable(row) {
+func (n *Naming) leaveOut(out []LeftOut, row wire.List, name, why string) []LeftOut {
+	if !Selectable(row) {
 		return out // there is no mail in it
 	}
-	text := decodeName(row.Name)
+	text := DecodeName(row.Name)
 	if name == "" {
 		name = text
 		if n.delim != 0 {
@@ -92,4 +92,5 @@ func takenBy(first, second wire.List) string {
 	return fmt.Sprintf("%q has the same name here as %q", asText(second.Name), asText(first.Name))
 }
 
-func selectable(l wire.List) bool { return !l.Has(`\Noselect`) && !l.Has(`\NonExistent`) }
+// Selectable reports whether a mailbox of a list can hold mail.
+func Selectable(l wire.List) bool { return !l.Has(`\Noselect`) && !l.Has(`\NonExistent`) }

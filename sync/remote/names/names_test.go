@@ -1,4 +1,4 @@
-package remote
+package names
 
 import (
 	"fmt"
@@ -22,8 +22,8 @@ func rows(names ...string) (list []wire.List) {
 }
 
 // only returns the name of a mailbox that is listed alone.
-func (n *names) only(wireName string) (string, bool) {
-	kept, _ := n.list(rows(wireName))
+func (n *Naming) only(wireName string) (string, bool) {
+	kept, _ := n.List(rows(wireName))
 	for name := range kept {
 		return name, true
 	}
@@ -44,23 +44,23 @@ func TestNames(t *testing.T) {
 		{"", '/', "Entw&APw-rfe", "Entwürfe"}, {"", 0, "a/b.c", "a%2Fb.c"}, {"", '\\', `a\b`, "a/b"},
 	} {
 		others := []string{"shared" + string(rune(tc.delim))}
-		n := newNames(tc.prefix, tc.delim)
+		n := NewNaming(tc.prefix, tc.delim)
 		n.others = others
 		got, ok := n.only(tc.wire)
 		if !ok || got != tc.want {
 			t.Errorf("%q is %q, %v; want %q", tc.wire, got, ok, tc.want)
 		}
 		// And back, also without having seen it.
-		n = newNames(tc.prefix, tc.delim)
+		n = NewNaming(tc.prefix, tc.delim)
 		n.others = others
-		back, err := n.toWire(got)
+		back, err := n.ToWire(got)
 		if err != nil || !strings.EqualFold(back, tc.wire) {
 			t.Errorf("%q goes back to %q, %v; want %q", got, back, err, tc.wire)
 		}
 	}
-	n := newNames("", '/')
+	n := NewNaming("", '/')
 	for _, bad := range []string{"/", "a//b", "/a"} {
-		if kept, out := n.list(rows(bad)); len(kept) != 0 || len(out) != 1 {
+		if kept, out := n.List(rows(bad)); len(kept) != 0 || len(out) != 1 {
 			t.Errorf("%q accepted as %v, %v", bad, kept, out)
 		}
 	}
@@ -77,8 +77,8 @@ func TestNamesThatMeet(t *testing.T) {
 		{"INBOX.", '.', "INBOX/Work"}, {"INBOX/", '/', "INBOX/a/b"}, {"INBOX.", '.', "Inbox"}, {"", '/', "Cafe\u0301"},
 		{"", '/', "a\xffb"}, {"", '/', "a%2Fb"}, {"", '/', "100%25"}, {"", 0, "a/b"}, {"", '.', "a.b"}, {"", '/', ""},
 	} {
-		n := newNames(tc.prefix, tc.delim)
-		got, err := n.toWire(tc.name)
+		n := NewNaming(tc.prefix, tc.delim)
+		got, err := n.ToWire(tc.name)
 		if mail.KindOf(err) != mail.KindMailbox || mail.HintOf(err) == "" {
 			t.Errorf("prefix %q: %q would be %q, %v", tc.prefix, tc.name, got, err)
 		}
@@ -107,13 +107,13 @@ func TestAlikeRows(t *testing.T) {
 		for seed := range uint64(6) {
 			list := slices.Clone(tc.rows)
 			rand.New(rand.NewPCG(seed, 1)).Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
-			n := newNames(tc.prefix, '.')
-			name, _ := n.canonical(decodeName(tc.rows[0].Name))
+			n := NewNaming(tc.prefix, '.')
+			name, _ := n.canonical(DecodeName(tc.rows[0].Name))
 			n.bound = map[string]string{}
 			if tc.bound != "" {
 				n.bound[name] = tc.bound
 			}
-			kept, out := n.list(list)
+			kept, out := n.List(list)
 			if got := kept[name].Name; len(kept) != 1 || got != tc.want {
 				t.Errorf("%v: %q has the name, not %q", list, got, tc.want)
 			}
@@ -127,13 +127,13 @@ func TestAlikeRows(t *testing.T) {
 }
 
 // drawNames makes a namespace.
-func drawNames(t *rapid.T) *names {
+func drawNames(t *rapid.T) *Naming {
 	delim := rapid.SampledFrom([]byte{0, '/', '.', '\\', '%', 'x', ';', '2'}).Draw(t, "delim")
 	prefix := rapid.SampledFrom([]string{"", "INBOX", "mail", "Ünder", "INBOX.INBOX"}).Draw(t, "prefix")
 	if prefix != "" && delim != 0 {
 		prefix = strings.ReplaceAll(prefix, ".", string(rune(delim))) + string(rune(delim))
 	}
-	n := newNames(prefix, delim)
+	n := NewNaming(prefix, delim)
 	for _, o := range []string{"user", "shared", "mail"} {
 		if delim != 0 && rapid.Bool().Draw(t, "other "+o) {
 			n.others = append(n.others, o+string(rune(delim)))
@@ -143,7 +143,7 @@ func drawNames(t *rapid.T) *names {
 }
 
 // drawText makes a name out of what is dangerous in one.
-func drawText(t *rapid.T, n *names, label string) string {
+func drawText(t *rapid.T, n *Naming, label string) string {
 	parts := []string{"INBOX", "inbox", "Work", "user", "shared", "mail", "é", "e\u0301", "\u212b", "/", ".", "%", "%2F", "%25", "2F", "&", "&-", " ", "\\", "x",
 		"\u037e", "\u0338", "=", "日本", "😀", "\x01", "\xff", "&AGE-", "&AOk-", n.prefix, string(rune(n.delim)), string(rune(n.delim))}
 	return strings.Join(rapid.SliceOfN(rapid.SampledFrom(parts), 0, 6).Draw(t, label), "")
@@ -156,12 +156,12 @@ func TestNameProperties(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := drawNames(t)
 		name := drawText(t, n, "name")
-		if wireName, err := n.spell(name); err == nil {
-			back, ok := n.canonical(decodeName(wireName))
+		if wireName, err := n.Spell(name); err == nil {
+			back, ok := n.canonical(DecodeName(wireName))
 			if !ok || back != name {
 				t.Fatalf("%q is made as %q, which is %q", name, wireName, back)
 			}
-			if kept, _ := n.list(rows(wireName)); kept[name].Name != wireName {
+			if kept, _ := n.List(rows(wireName)); kept[name].Name != wireName {
 				t.Fatalf("%q, made as %q, is listed as %v", name, wireName, kept)
 			}
 		}
@@ -175,11 +175,11 @@ func TestNameProperties(t *testing.T) {
 				list = append(list, wire.List{Name: text})
 			}
 		}
-		kept, out := n.list(list)
+		kept, out := n.List(list)
 		reached := map[string]string{}
 		for name, row := range kept {
-			wireName, err := n.toWire(name)
-			if err != nil || wireName != row.Name && name != inboxName {
+			wireName, err := n.ToWire(name)
+			if err != nil || wireName != row.Name && name != Inbox {
 				t.Fatalf("%q is %q and leads to %q, %v", row.Name, name, wireName, err)
 			}
 			if other, twice := reached[wireName]; twice {
@@ -194,7 +194,7 @@ func TestNameProperties(t *testing.T) {
 		}
 		inboxes := 0
 		for _, l := range list {
-			if name, _ := n.canonical(decodeName(l.Name)); name == inboxName || l.Name == "" {
+			if name, _ := n.canonical(DecodeName(l.Name)); name == Inbox || l.Name == "" {
 				inboxes++
 			}
 		}
@@ -202,9 +202,9 @@ func TestNameProperties(t *testing.T) {
 			t.Fatalf("%d rows, of which %d are kept and %d left out", len(list), len(kept), len(out))
 		}
 		slices.Reverse(list)
-		again := newNames(n.prefix, n.delim)
+		again := NewNaming(n.prefix, n.delim)
 		again.others = n.others
-		if turned, _ := again.list(list); fmt.Sprint(turned) != fmt.Sprint(kept) {
+		if turned, _ := again.List(list); fmt.Sprint(turned) != fmt.Sprint(kept) {
 			t.Fatalf("%v, and in another order %v", kept, turned)
 		}
 	})
@@ -219,9 +219,9 @@ func FuzzNames(f *testing.F) {
 		if delim >= 0x80 {
 			return
 		}
-		n := newNames(prefix, delim)
-		if made, err := n.spell(wireName); err == nil {
-			if back, ok := n.canonical(decodeName(made)); !ok || back != wireName {
+		n := NewNaming(prefix, delim)
+		if made, err := n.Spell(wireName); err == nil {
+			if back, ok := n.canonical(DecodeName(made)); !ok || back != wireName {
 				t.Errorf("%q is made as %q, which is %q", wireName, made, back)
 			}
 		}
@@ -229,12 +229,12 @@ func FuzzNames(f *testing.F) {
 		if !ok {
 			return
 		}
-		back, err := n.toWire(canonical)
-		if err != nil || back != wireName && canonical != inboxName {
+		back, err := n.ToWire(canonical)
+		if err != nil || back != wireName && canonical != Inbox {
 			t.Errorf("%q is %q is %q, %v", wireName, canonical, back, err)
 		}
 		for _, l := range strings.Split(canonical, "/") {
-			if escapeLevel(unescapeLevel(l)) != l && l != inboxName {
+			if escapeLevel(unescapeLevel(l)) != l && l != Inbox {
 				t.Errorf("level %q is %q is %q", l, unescapeLevel(l), escapeLevel(unescapeLevel(l)))
 			}
 		}
@@ -245,14 +245,14 @@ func FuzzNames(f *testing.F) {
 func TestPlainNames(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		name := rapid.StringMatching(`[A-Za-z0-9_/%&. -]{1,12}`).Draw(t, "name")
-		if n := newNames("", '/'); n.plain(name) {
+		if n := NewNaming("", '/'); n.plain(name) {
 			if wireName, err := n.write(name); err != nil || wireName != name {
 				t.Fatalf("%q is written %q, %v", name, wireName, err)
 			}
 		}
 	})
 	for name, plain := range map[string]bool{"Work": true, "a/b-1": true, "inbox": false, "INBOX/x": false, "x/INBOX": true, "a//b": false, "a/": false, "": false, "a&b": false} {
-		if newNames("", '/').plain(name) != plain || newNames("INBOX.", '.').plain(name) || newNames("", 0).plain(name) {
+		if NewNaming("", '/').plain(name) != plain || NewNaming("INBOX.", '.').plain(name) || NewNaming("", 0).plain(name) {
 			t.Errorf("%q", name)
 		}
 	}

@@ -1,4 +1,4 @@
-package remote
+package names
 
 import (
 	"errors"
@@ -15,7 +15,7 @@ import (
 	"satchel/sync/remote/wire"
 )
 
-// names maps between the names of mailboxes on the wire and their canonical
+// Naming maps between the names of mailboxes on the wire and their canonical
 // form: levels separated by "/", without the prefix of the personal
 // namespace, INBOX in upper case, letters composed (Unicode NFC).
 //
@@ -29,8 +29,8 @@ import (
 //
 // Several names on the wire may have one canonical form: "Work" of a shared
 // namespace beside "INBOX.Work", or one mailbox spelled in two ways. Only one
-// of them has the name; see [names.list].
-type names struct {
+// of them has the name; see [Naming.List].
+type Naming struct {
 	prefix string // of the personal namespace, decoded; "INBOX."
 	delim  byte   // 0: the server has no hierarchy
 	// others are the prefixes of other users' and shared mailboxes, whose
@@ -52,23 +52,26 @@ type names struct {
 	spelled map[string]string // what spell gave, which does not change
 }
 
-func newNames(prefix string, delim byte) *names {
-	return &names{prefix: prefix, delim: delim, wire: map[string]string{inboxName: inboxName}}
+// NewNaming makes the names of a server with a prefix and a delimiter; 0: it has
+// no hierarchy.
+func NewNaming(prefix string, delim byte) *Naming {
+	return &Naming{prefix: prefix, delim: delim, wire: map[string]string{Inbox: Inbox}}
 }
 
-const inboxName = "INBOX"
+// Inbox is the mailbox that every account has (RFC 3501 §5.1).
+const Inbox = "INBOX"
 
-// learn notes how the server spells a name.
-func (n *names) learn(canonical, wireName string) {
+// Learn notes how the server spells a name.
+func (n *Naming) Learn(canonical, wireName string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if canonical != inboxName { // INBOX is the same in any case (RFC 3501 §5.1)
+	if canonical != Inbox { // INBOX is the same in any case (RFC 3501 §5.1)
 		n.wire[canonical] = wireName
 	}
 }
 
-// decodeName reads a name as a person would.
-func decodeName(wireName string) string {
+// DecodeName reads a name as a person would.
+func DecodeName(wireName string) string {
 	if text, ok := wire.DecodeName(wireName); ok {
 		return text
 	}
@@ -88,9 +91,9 @@ func asText(s string) string {
 	return b.String()
 }
 
-func (n *names) canonical(text string) (string, bool) {
-	if strings.EqualFold(text, inboxName) {
-		return inboxName, true
+func (n *Naming) canonical(text string) (string, bool) {
+	if strings.EqualFold(text, Inbox) {
+		return Inbox, true
 	}
 	if n.delim != 0 {
 		text = strings.TrimSuffix(text, string(rune(n.delim))) // "foo/" is foo
@@ -109,38 +112,38 @@ func (n *names) canonical(text string) (string, bool) {
 		// Level by level: what is composed is never a delimiter.
 		levels[i] = escapeLevel(norm.NFC.String(l))
 	}
-	if strings.EqualFold(levels[0], inboxName) {
-		levels[0] = inboxName
+	if strings.EqualFold(levels[0], Inbox) {
+		levels[0] = Inbox
 	}
 	return strings.Join(levels, "/"), true
 }
 
 // cutPrefix removes the prefix of the personal namespace. Where that is INBOX,
 // it is the same in any case.
-func (n *names) cutPrefix(text string) (rest string, ok bool) {
+func (n *Naming) cutPrefix(text string) (rest string, ok bool) {
 	p := n.prefix
 	if p == "" || len(text) <= len(p) {
 		return text, false
 	}
 	at := 0
-	if len(p) > len(inboxName) && strings.EqualFold(p[:len(inboxName)], inboxName) && strings.EqualFold(text[:len(inboxName)], inboxName) {
-		at = len(inboxName)
+	if len(p) > len(Inbox) && strings.EqualFold(p[:len(Inbox)], Inbox) && strings.EqualFold(text[:len(Inbox)], Inbox) {
+		at = len(Inbox)
 	}
 	return text[len(p):], text[at:len(p)] == p[at:]
 }
 
-// foreign reports whether a mailbox is in a namespace that is not personal.
-func (n *names) foreign(wireName string) bool {
-	text := decodeName(wireName)
+// Foreign reports whether a mailbox is in a namespace that is not personal.
+func (n *Naming) Foreign(wireName string) bool {
+	text := DecodeName(wireName)
 	if slices.ContainsFunc(n.others, func(p string) bool { return strings.HasPrefix(text, p) }) {
 		return true
 	}
 	_, personal := n.cutPrefix(text)
-	return n.rootForeign && !personal && !strings.EqualFold(text, inboxName)
+	return n.rootForeign && !personal && !strings.EqualFold(text, Inbox)
 }
 
 // reserved reports whether a full name never has the personal prefix.
-func (n *names) reserved(text string) bool {
+func (n *Naming) reserved(text string) bool {
 	first := text
 	if n.delim != 0 {
 		first, _, _ = strings.Cut(text, string(rune(n.delim)))
@@ -150,32 +153,32 @@ func (n *names) reserved(text string) bool {
 	})
 }
 
-// toWire returns the name as the server spells it, or would spell it if it
+// ToWire returns the name as the server spells it, or would spell it if it
 // has it not yet.
-func (n *names) toWire(canonical string) (string, error) {
+func (n *Naming) ToWire(canonical string) (string, error) {
 	n.mu.Lock()
 	known, ok := n.wire[canonical]
 	n.mu.Unlock()
 	if ok {
 		return known, nil
 	}
-	return n.expected(canonical)
+	return n.Expected(canonical)
 }
 
-// expected returns the spelling under which the caller knows a mailbox, or
+// Expected returns the spelling under which the caller knows a mailbox, or
 // would make it, whatever the last list says.
-func (n *names) expected(canonical string) (string, error) {
+func (n *Naming) Expected(canonical string) (string, error) {
 	if known, ok := n.bound[canonical]; ok {
 		return known, nil
 	}
-	return n.spell(canonical)
+	return n.Spell(canonical)
 }
 
-// spell writes a canonical name as a new mailbox would be called. It fails
+// Spell writes a canonical name as a new mailbox would be called. It fails
 // where that name would be read back as another one: what is written there
 // would be in the mailbox of that name, again in each run.
-func (n *names) spell(canonical string) (string, error) {
-	if canonical == inboxName || n.plain(canonical) {
+func (n *Naming) Spell(canonical string) (string, error) {
+	if canonical == Inbox || n.plain(canonical) {
 		return canonical, nil
 	}
 	n.mu.Lock()
@@ -198,7 +201,7 @@ func (n *names) spell(canonical string) (string, error) {
 
 // plain reports whether nothing in a name is written otherwise, as in most: it
 // spares the way there and back.
-func (n *names) plain(canonical string) bool {
+func (n *Naming) plain(canonical string) bool {
 	if n.prefix != "" || len(n.others) > 0 || n.delim != '/' {
 		return false
 	}
@@ -211,7 +214,7 @@ func (n *names) plain(canonical string) bool {
 			}
 			continue
 		}
-		if i == level || level == 0 && strings.EqualFold(canonical[:i], inboxName) {
+		if i == level || level == 0 && strings.EqualFold(canonical[:i], Inbox) {
 			return false
 		}
 		level = i + 1
@@ -219,7 +222,7 @@ func (n *names) plain(canonical string) bool {
 	return true
 }
 
-func (n *names) write(canonical string) (string, error) {
+func (n *Naming) write(canonical string) (string, error) {
 	levels := strings.Split(canonical, "/")
 	for i, l := range levels {
 		levels[i] = unescapeLevel(l)
@@ -235,13 +238,13 @@ func (n *names) write(canonical string) (string, error) {
 		text = n.prefix + text
 	}
 	wireName := wire.EncodeName(text)
-	if back, ok := n.canonical(decodeName(wireName)); !ok || back != canonical {
+	if back, ok := n.canonical(DecodeName(wireName)); !ok || back != canonical {
 		return "", n.ambiguous(canonical, wireName, back)
 	}
 	return wireName, nil
 }
 
-func (n *names) ambiguous(canonical, wireName, back string) error {
+func (n *Naming) ambiguous(canonical, wireName, back string) error {
 	why := fmt.Errorf("name cannot be used: the server would take it for %q, which is the mailbox %s", asText(wireName), back)
 	if back == "" {
 		why = errors.New("name cannot be used: a mailbox of the server cannot have it")
@@ -259,14 +262,15 @@ func unusableName(canonical string, delim byte) error {
 		Hint: "rename the mailbox, or exclude it", Err: fmt.Errorf("name cannot be used: %s", what)}
 }
 
-func (n *names) forget(canonical string) {
+// Forget drops the spelling of a mailbox that has gone.
+func (n *Naming) Forget(canonical string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	delete(n.wire, canonical)
 }
 
-// rename moves a name and those below it.
-func (n *names) rename(from, to string) {
+// Rename moves a name and those below it.
+func (n *Naming) Rename(from, to string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for name := range n.wire {
@@ -277,9 +281,9 @@ func (n *names) rename(from, to string) {
 	delete(n.wire, to)
 }
 
-// pretend lets a name lead to the mailbox that has another one on the server,
+// Pretend lets a name lead to the mailbox that has another one on the server,
 // and likewise for those below.
-func (n *names) pretend(from, to string) {
+func (n *Naming) Pretend(from, to string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	moved := map[string]string{}
