@@ -15,7 +15,7 @@ func (c *Conn) Opens(ctx context.Context, mailbox string) error {
 		return err
 	}
 	if err := c.wait(s.cmd); err != nil {
-		return c.dead(opExamine, mailbox, err)
+		return c.dead(refusal.OpExamine, mailbox, err)
 	}
 	return c.settle(s)
 }

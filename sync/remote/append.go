@@ -297,7 +297,7 @@ func (a *appender) write(g *appending) error {
 // written, with a space around each.
 func appendOptions(req AppendRequest) string {
 	line := " "
-	if flags, _ := flagList(req.Flags); flags != "()" {
+	if flags, _ := wire.FormatFlags(req.Flags); flags != "()" {
 		line += flags + " "
 	}
 	if req.Date != 0 {

@@ -9,6 +9,8 @@ import (
 	"strconv"
 
 	"satchel/sync/mail"
+	"satchel/sync/remote/refusal"
+	"satchel/sync/remote/resync"
 	"satchel/sync/remote/wire"
 )
 
@@ -56,7 +58,7 @@ func (c *Conn) FetchBodies(ctx context.Context, reqs []BodyRequest, sink func(Bo
 	for _, req := range reqs {
 		bf := newBodyFetch(c.link, req, events)
 		fetches = append(fetches, bf)
-		for _, set := range wire.FormatSets(mail.UIDSetOf(bf.uids), setRoom(bodyVerb, bodyItems)) {
+		for _, set := range wire.FormatSets(mail.UIDSetOf(bf.uids), wire.SetRoom(bodyVerb, bodyItems)) {
 			steps = append(steps, bf.step(set))
 		}
 	}
@@ -68,11 +70,11 @@ func (c *Conn) FetchBodies(ctx context.Context, reqs []BodyRequest, sink func(Bo
 		ev.body.Mailbox = v.mailbox
 		return sink(ev.body)
 	}
-	err = c.fly(opFetch, steps, events, handle)
+	err = c.fly(refusal.OpFetch, steps, events, handle)
 	for _, bf := range fetches {
 		for _, st := range bf.alone() {
 			if err == nil {
-				err = c.fly(opFetch, []*step{st}, events, handle) // one at a time: what comes is of this one
+				err = c.fly(refusal.OpFetch, []*step{st}, events, handle) // one at a time: what comes is of this one
 				steps = append(steps, st)
 			}
 		}
@@ -140,7 +142,7 @@ type bodyFetch struct {
 	// Reading goroutine only. Some servers send flags in a response of their
 	// own before the message.
 	flags    map[mail.UID]mail.Flags
-	parse    collector
+	parse    resync.Collector
 	nameless bool // a message was passed over, because its UID came behind it
 }
 
@@ -178,14 +180,14 @@ func (bf *bodyFetch) untagged(st *step, r wire.Response) {
 		if bf.flags == nil {
 			bf.flags = map[mail.UID]mail.Flags{}
 		}
-		bf.flags[f.UID] = bf.parse.parse(f.Flags)
+		bf.flags[f.UID] = bf.parse.Parse(f.Flags)
 	}
 }
 
 func (bf *bodyFetch) body(f *wire.Fetch) Body {
 	b := Body{UID: f.UID, Date: f.Date}
 	if f.HasFlags {
-		b.Flags, b.HasFlags = bf.parse.parse(f.Flags), true
+		b.Flags, b.HasFlags = bf.parse.Parse(f.Flags), true
 	} else if flags, ok := bf.flags[f.UID]; ok {
 		b.Flags, b.HasFlags = flags, true
 	}

@@ -9,6 +9,7 @@ import (
 
 	"satchel/sync/imaptest"
 	"satchel/sync/mail"
+	"satchel/sync/remote/resync"
 )
 
 func TestChanges(t *testing.T) {
@@ -20,7 +21,7 @@ func TestChanges(t *testing.T) {
 			o.Without = without
 			_, c := connect(t, o)
 
-			first := one(t, c, ChangesRequest{Mailbox: "INBOX", ListNew: true, Expunges: true})
+			first := one(t, c, resync.Request{Mailbox: "INBOX", ListNew: true, Expunges: true})
 			if len(first.New) != 20 || len(first.Flags) != 0 || first.Vanished != nil {
 				t.Fatalf("first sync: %d new, %d flags, vanished %v", len(first.New), len(first.Flags), first.Vanished)
 			}
@@ -28,7 +29,7 @@ func TestChanges(t *testing.T) {
 			if m.UID != uids[4] || !m.HasMeta || m.Size != int64(len(message(5))) || m.Date != 1700000004 {
 				t.Errorf("message is %+v", m)
 			}
-			if c.Level() >= Condstore && m.ModSeq == 0 {
+			if c.Level() >= resync.Condstore && m.ModSeq == 0 {
 				t.Error("no modseq")
 			}
 			if first.Cursor.UIDNext != uids[19]+1 || first.Cursor.Messages != 20 || !first.PermanentAny {
@@ -39,7 +40,7 @@ func TestChanges(t *testing.T) {
 			srv.Expunge("INBOX", uint32(uids[5]), uint32(uids[6]), uint32(uids[9]))
 			added := mail.UID(srv.Append("INBOX", []string{`\Flagged`}, first.New[0].Date.Time(), message(99)))
 
-			second := one(t, c, ChangesRequest{Mailbox: "INBOX", Known: first.Cursor, ListNew: true, Expunges: true})
+			second := one(t, c, resync.Request{Mailbox: "INBOX", Known: first.Cursor, ListNew: true, Expunges: true})
 			var changed []string
 			for _, f := range second.Flags {
 				if !f.Flags.IsEmpty() {
@@ -53,7 +54,7 @@ func TestChanges(t *testing.T) {
 				t.Errorf("new %+v", second.New)
 			}
 			switch c.Level() {
-			case QResync:
+			case resync.QResync:
 				if got := text(second.Vanished); got != "6:7,10" || second.Present != nil {
 					t.Errorf("vanished %s, present %v", got, second.Present)
 				}
@@ -65,8 +66,8 @@ func TestChanges(t *testing.T) {
 					t.Errorf("present %s", got)
 				}
 			}
-			third := one(t, c, ChangesRequest{Mailbox: "INBOX", Known: second.Cursor, ListNew: true})
-			if len(third.New) != 0 || len(third.Vanished) != 0 || third.Present != nil || (c.Level() > Plain && len(third.Flags) != 0) {
+			third := one(t, c, resync.Request{Mailbox: "INBOX", Known: second.Cursor, ListNew: true})
+			if len(third.New) != 0 || len(third.Vanished) != 0 || third.Present != nil || (c.Level() > resync.Plain && len(third.Flags) != 0) {
 				t.Errorf("nothing changed, but %+v", third)
 			}
 		})
@@ -86,11 +87,11 @@ func TestChangesTellMessageIDs(t *testing.T) {
 			}})
 			fill(srv, "INBOX", 2)
 			_, c := connect(t, dialOptions(srv.Dial))
-			known := one(t, c, ChangesRequest{Mailbox: "INBOX", ListNew: true}).Cursor
+			known := one(t, c, resync.Request{Mailbox: "INBOX", ListNew: true}).Cursor
 			for _, header := range []string{"Message-ID:\r\n <folded@x>\r\n", "Subject: none\r\n", "Message-ID: <not-asked@x>\r\n"} {
 				srv.Append("INBOX", nil, time.Unix(1700000000, 0), []byte(header+"\r\nbody\r\n"))
 			}
-			ch := one(t, c, ChangesRequest{Mailbox: "INBOX", Known: known, ListNew: true,
+			ch := one(t, c, resync.Request{Mailbox: "INBOX", Known: known, ListNew: true,
 				MessageIDs: mail.UIDSet{{Start: known.UIDNext, Stop: known.UIDNext + 1}}})
 			var got []string
 			for _, m := range ch.New {
@@ -114,14 +115,14 @@ func TestChangesOfManyMailboxes(t *testing.T) {
 			o := dialOptions(srv.Dial)
 			o.Without = without
 			cl, c := connect(t, o)
-			var reqs []ChangesRequest
+			var reqs []resync.Request
 			for i := range 40 {
 				box := fmt.Sprintf("box%02d", i)
 				if err := srv.CreateMailbox(box); err != nil {
 					t.Fatal(err)
 				}
 				fill(srv, box, i%5+1)
-				reqs = append(reqs, ChangesRequest{Mailbox: box, ListNew: true})
+				reqs = append(reqs, resync.Request{Mailbox: box, ListNew: true})
 			}
 			reqs[7].Mailbox = "missing"
 			known := map[string]mail.Cursor{}
@@ -177,18 +178,18 @@ func TestChangesNoModSeq(t *testing.T) {
 			o := dialOptions(srv.Dial)
 			o.Without = without
 			_, c := connect(t, o)
-			first := one(t, c, ChangesRequest{Mailbox: "INBOX", ListNew: true})
+			first := one(t, c, resync.Request{Mailbox: "INBOX", ListNew: true})
 			srv.SetNoModSeq("INBOX", true)
 			srv.Expunge("INBOX", uint32(uids[1]))
 			srv.StoreFlags("INBOX", uint32(uids[2]), []string{`\Seen`}, nil)
 			for range 2 {
-				ch := one(t, c, ChangesRequest{Mailbox: "INBOX", Known: first.Cursor, ListNew: true, Expunges: true})
+				ch := one(t, c, resync.Request{Mailbox: "INBOX", Known: first.Cursor, ListNew: true, Expunges: true})
 				if !ch.NoModSeq || text(ch.Present) != "1,3:5" || len(ch.Flags) != 4 {
 					t.Errorf("got %+v", ch)
 				}
 				first.Cursor.HighestModSeq = 0
 			}
-			fresh := one(t, c, ChangesRequest{Mailbox: "INBOX", ListNew: true})
+			fresh := one(t, c, resync.Request{Mailbox: "INBOX", ListNew: true})
 			if len(fresh.New) != 4 {
 				t.Errorf("%d new", len(fresh.New))
 			}
@@ -209,9 +210,9 @@ func TestChangesIncompleteList(t *testing.T) {
 	o := dialOptions(srv.Dial)
 	o.Without = []string{"QRESYNC", "ESEARCH"}
 	_, c := connect(t, o)
-	first := one(t, c, ChangesRequest{Mailbox: "INBOX", ListNew: true})
+	first := one(t, c, resync.Request{Mailbox: "INBOX", ListNew: true})
 	lie = true
-	got := changes(t, c, ChangesRequest{Mailbox: "INBOX", Known: first.Cursor, Expunges: true})
+	got := changes(t, c, resync.Request{Mailbox: "INBOX", Known: first.Cursor, Expunges: true})
 	if got[0].Err == nil && !got[0].Short {
 		t.Errorf("believed %+v", got[0])
 	}
@@ -235,7 +236,7 @@ func TestChangesHundredThousand(t *testing.T) {
 		s.logout()
 	})
 	_, c := connect(t, dialOptions(conns))
-	ch := one(t, c, ChangesRequest{Mailbox: "INBOX", ListNew: true})
+	ch := one(t, c, resync.Request{Mailbox: "INBOX", ListNew: true})
 	if len(ch.New) != n || ch.New[n-1].UID != 2*n {
 		t.Errorf("%d new", len(ch.New))
 	}
@@ -250,8 +251,8 @@ func TestEnableBeforeFirstSelect(t *testing.T) {
 	if got, _ := bodies(t, c, BodyRequest{Mailbox: "INBOX", UIDs: uids}); len(got) != 3 {
 		t.Fatal(got)
 	}
-	one(t, c, ChangesRequest{Mailbox: "INBOX", ListNew: true})
-	if c.Level() != QResync {
+	one(t, c, resync.Request{Mailbox: "INBOX", ListNew: true})
+	if c.Level() != resync.QResync {
 		t.Errorf("level %v", c.Level())
 	}
 }
@@ -285,7 +286,7 @@ func TestPresent(t *testing.T) {
 				t.Error(err)
 			}
 			lie = true
-			if _, err := c.Present(t.Context(), "INBOX", 0); !errors.Is(err, ErrIncomplete) {
+			if _, err := c.Present(t.Context(), "INBOX", 0); !errors.Is(err, resync.ErrIncomplete) {
 				t.Error(err)
 			}
 		})

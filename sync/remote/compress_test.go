@@ -13,6 +13,7 @@ import (
 	"satchel/sync/imaptest"
 	"satchel/sync/imaptest/dovecot"
 	"satchel/sync/mail"
+	"satchel/sync/remote/resync"
 )
 
 func compressing(t *testing.T, o imaptest.Options) (*imaptest.Server, Options) {
@@ -64,7 +65,7 @@ func TestCompressedSession(t *testing.T) {
 	if err := c.Compress(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if got := one(t, c, ChangesRequest{Mailbox: "INBOX", ListNew: true}); len(got.New) != len(uids) {
+	if got := one(t, c, resync.Request{Mailbox: "INBOX", ListNew: true}); len(got.New) != len(uids) {
 		t.Fatalf("%d messages", len(got.New))
 	}
 	got, failed := bodies(t, c, BodyRequest{Mailbox: "INBOX", UIDs: uids})
@@ -259,7 +260,7 @@ func TestDovecotCompress(t *testing.T) {
 	if st := cl.Stats(); st.RoundTrips > 3 {
 		t.Errorf("%d turns for login and list", st.RoundTrips)
 	}
-	ch := one(t, c, ChangesRequest{Mailbox: "INBOX", ListNew: true})
+	ch := one(t, c, resync.Request{Mailbox: "INBOX", ListNew: true})
 	var uids []mail.UID
 	size := int64(0)
 	for _, m := range ch.New {

@@ -14,32 +14,9 @@ import (
 
 	"satchel/sync/mail"
 	"satchel/sync/remote/refusal"
+	"satchel/sync/remote/resync"
 	"satchel/sync/remote/wire"
 )
-
-// Level says how a mailbox is brought up to date.
-type Level uint8
-
-// The levels. Each includes the ones before it.
-const (
-	// Plain servers are asked for all flags.
-	Plain Level = iota
-	// Condstore servers say which flags changed (RFC 7162 §3.1), but not
-	// which messages are gone.
-	Condstore
-	// QResync servers say both, within SELECT (RFC 7162 §3.2).
-	QResync
-)
-
-func (l Level) String() string {
-	switch l {
-	case QResync:
-		return "qresync"
-	case Condstore:
-		return "condstore"
-	}
-	return "plain"
-}
 
 // goodbye is how long Close waits for LOGOUT to be sent.
 const goodbye = 500 * time.Millisecond
@@ -76,15 +53,15 @@ type selection struct {
 
 // Level returns what can be asked of the server. It is final once ENABLE was
 // answered, which is with the first Overview, Changes, Select or fetch.
-func (c *Conn) Level() Level {
+func (c *Conn) Level() resync.Level {
 	_ = c.awaitEnable() // a dead connection shows with the next command
 	switch {
 	case c.qresync, !c.enableTried && c.Has("QRESYNC"):
-		return QResync
+		return resync.QResync
 	case c.Has("CONDSTORE"), c.Has("QRESYNC"): // RFC 7162 §3.2.3
-		return Condstore
+		return resync.Condstore
 	}
-	return Plain
+	return resync.Plain
 }
 
 // Has reports whether the server has a capability that is not ignored.

@@ -6,6 +6,7 @@ import (
 
 	"satchel/sync/mail"
 	"satchel/sync/remote/refusal"
+	"satchel/sync/remote/resync"
 	"satchel/sync/remote/wire"
 )
 
@@ -30,7 +31,7 @@ func (d *departure) take(r wire.Response) {
 			d.gone = append(d.gone, set...)
 		}
 	case "FETCH":
-		if f, ok := fetchOf(r); ok {
+		if f, ok := wire.FetchOf(r); ok {
 			d.there = mail.AppendUID(d.there, f.UID)
 		}
 	}
@@ -42,7 +43,7 @@ func (s *Selection) depart(op string, cmd *command, d *departure) error {
 	if err := s.c.link.begin(cmd); err != nil {
 		return s.c.dead(op, s.mailbox, err)
 	}
-	if s.c.Level() < QResync {
+	if s.c.Level() < resync.QResync {
 		d.fetch = &command{line: "UID FETCH " + d.set + " (UID)", untagged: d.take}
 		if err := s.c.link.begin(d.fetch); err != nil {
 			return s.c.dead(op, s.mailbox, err)
@@ -91,7 +92,7 @@ func (s *Selection) left(op string, d *departure) ([]mail.UID, error) {
 		case answered:
 			there = mail.MergeUIDs(append(found, there...))
 		case !told:
-			return nil, refusal.ForMailbox(op, s.mailbox, fmt.Errorf("look for what was to go: %w", ErrIncomplete))
+			return nil, refusal.ForMailbox(op, s.mailbox, fmt.Errorf("look for what was to go: %w", resync.ErrIncomplete))
 		}
 	}
 	return slices.DeleteFunc(open, func(u mail.UID) bool { return !there.Contains(u) }), nil
@@ -100,7 +101,7 @@ func (s *Selection) left(op string, d *departure) ([]mail.UID, error) {
 // searchUIDs asks by SEARCH which of the messages are there.
 func (s *Selection) searchUIDs(op string, uids []mail.UID) (found []mail.UIDRange, answered bool, err error) {
 	answered = true
-	for _, p := range pieces(uids, setRoom("UID SEARCH UID ")) {
+	for _, p := range pieces(uids, wire.SetRoom("UID SEARCH UID ")) {
 		ok := false
 		cmd := &command{line: "UID SEARCH UID " + p.set, untagged: func(r wire.Response) {
 			if r.Kind == "SEARCH" {
@@ -134,13 +135,13 @@ func (s *Selection) ask(op string, uids []mail.UID, items string, take func(*wir
 	for len(queue) > 0 {
 		part := queue[0]
 		queue = queue[1:]
-		for _, p := range pieces(part, setRoom("UID FETCH ", " ", items)) {
+		for _, p := range pieces(part, wire.SetRoom("UID FETCH ", " ", items)) {
 			if refusals >= maxRefusals {
 				refused = append(refused, p.uids...)
 				continue
 			}
 			cmd := &command{line: "UID FETCH " + p.set + " " + items, untagged: func(r wire.Response) {
-				if f, ok := fetchOf(r); ok {
+				if f, ok := wire.FetchOf(r); ok {
 					take(&f)
 				}
 			}}

@@ -6,6 +6,7 @@ import (
 
 	"satchel/sync/mail"
 	"satchel/sync/remote/refusal"
+	"satchel/sync/remote/resync"
 	"satchel/sync/remote/wire"
 )
 
@@ -16,7 +17,7 @@ const discardPieces = fetchWindow / 2
 // CanDiscard reports whether Discard may be used for the selected mailbox:
 // marking needs a condition, expunging a set, and what went must be told by UID.
 func (s *Selection) CanDiscard() bool {
-	return s.c.Has("UIDPLUS") && s.c.Level() == QResync && !s.noModSeq && !s.c.SharesMessages()
+	return s.c.Has("UIDPLUS") && s.c.Level() == resync.QResync && !s.noModSeq && !s.c.SharesMessages()
 }
 
 // Discard removes messages that did not change after since from the selected
@@ -67,7 +68,7 @@ func (s *Selection) discard(flight []*storing, results []StoreResult) (stayed []
 		// Servers may answer one command while another is the oldest.
 		mark := st.cmd.untagged
 		st.cmd.untagged = func(r wire.Response) { mark(r); took(r) }
-		set := wire.FormatSets(mail.UIDSetOf(st.uids), maxCommand)[0] // it fits: it did in STORE
+		set := wire.FormatSets(mail.UIDSetOf(st.uids), wire.MaxCommand)[0] // it fits: it did in STORE
 		expunges = append(expunges, &command{line: "UID EXPUNGE " + set, untagged: took})
 	}
 	if err := s.storeFlight(flight, results, expunges...); err != nil {
@@ -86,7 +87,7 @@ func (s *Selection) discard(flight []*storing, results []StoreResult) (stayed []
 	for _, st := range flight {
 		open = append(open, slices.DeleteFunc(slices.Clone(st.uids), func(u mail.UID) bool { return st.modified.Contains(u) || went.Contains(u) })...)
 	}
-	for _, p := range pieces(open, setRoom("UID FETCH ", " (UID)")) {
+	for _, p := range pieces(open, wire.SetRoom("UID FETCH ", " (UID)")) {
 		left, err := s.left(op, &departure{piece: p})
 		if err != nil {
 			return nil, err

@@ -6,6 +6,7 @@ import (
 
 	"satchel/sync/imaptest"
 	"satchel/sync/mail"
+	"satchel/sync/remote/resync"
 )
 
 // What did not change goes, in one turn; what somebody else changed, and what
@@ -14,7 +15,7 @@ func TestDiscard(t *testing.T) {
 	srv := newServer(t, imaptest.Options{})
 	uids := fill(srv, "INBOX", 6)
 	cl, c := connect(t, dialOptions(srv.Dial))
-	base := one(t, c, ChangesRequest{Mailbox: "INBOX", ListNew: true})
+	base := one(t, c, resync.Request{Mailbox: "INBOX", ListNew: true})
 	srv.StoreFlags("INBOX", uint32(uids[1]), []string{`\Flagged`}, nil) // somebody else
 	srv.StoreFlags("INBOX", uint32(uids[5]), []string{`\Deleted`}, nil)
 	sel := selectBox(t, c, "INBOX")
@@ -51,7 +52,7 @@ func TestDiscardMany(t *testing.T) {
 	srv := newServer(t, imaptest.Options{})
 	uids := fill(srv, "INBOX", 40_000)
 	_, c := connect(t, dialOptions(srv.Dial))
-	base := one(t, c, ChangesRequest{Mailbox: "INBOX", ListNew: true})
+	base := one(t, c, resync.Request{Mailbox: "INBOX", ListNew: true})
 	sel := selectBox(t, c, "INBOX")
 	var odd []mail.UID
 	for i := 1; i < len(uids); i += 2 {
@@ -77,7 +78,7 @@ func TestDiscardNotDone(t *testing.T) {
 	}}))
 	uids := fill(srv, "INBOX", 3)
 	_, c := connect(t, dialOptions(srv.Dial))
-	base := one(t, c, ChangesRequest{Mailbox: "INBOX", ListNew: true})
+	base := one(t, c, resync.Request{Mailbox: "INBOX", ListNew: true})
 	sel := selectBox(t, c, "INBOX")
 	if _, err := sel.Discard(t.Context(), uids[:2], base.Cursor.HighestModSeq); !slices.Equal(NotDone(err), uids[:2]) {
 		t.Errorf("a server that keeps them: %v", err)
@@ -107,7 +108,7 @@ func TestDiscardPassedBy(t *testing.T) {
 	}})
 	uids = fill(srv, "INBOX", 3)
 	_, c := connect(t, dialOptions(srv.Dial))
-	base := one(t, c, ChangesRequest{Mailbox: "INBOX", ListNew: true})
+	base := one(t, c, resync.Request{Mailbox: "INBOX", ListNew: true})
 	sel := selectBox(t, c, "INBOX")
 	if res, err := sel.Discard(t.Context(), uids[1:2], base.Cursor.HighestModSeq); err != nil || res.Err != nil || len(res.Modified) > 0 {
 		t.Fatalf("%+v %v", res, err)

@@ -12,6 +12,7 @@ import (
 
 	"satchel/sync/imaptest/dovecot"
 	"satchel/sync/mail"
+	"satchel/sync/remote/resync"
 )
 
 func dovecotOptions(srv *dovecot.Server, user string) Options {
@@ -42,8 +43,8 @@ type walker struct {
 	*testing.T
 	ctx   context.Context
 	c     *Conn
-	uids  []mail.UID // of 100 messages
-	first *Changes   // what was listed of them
+	uids  []mail.UID      // of 100 messages
+	first *resync.Changes // what was listed of them
 }
 
 func (w *walker) must(err error) {
@@ -88,7 +89,7 @@ func (w *walker) appends() {
 		w.must(err)
 		w.uids = append(w.uids, uid)
 	}))
-	w.first = one(w.T, w.c, ChangesRequest{Mailbox: "Entwürfe/a b", ListNew: true})
+	w.first = one(w.T, w.c, resync.Request{Mailbox: "Entwürfe/a b", ListNew: true})
 	if len(w.first.New) != 100 || w.first.New[50].Size != reqs[50].Size || w.first.New[3].Date != 1700000000 ||
 		w.first.New[3].Flags.String() != `$Forwarded \Flagged kw` && !w.first.New[3].Flags.Equal(mail.NewFlags(`\Flagged`, "$Forwarded", "kw")) {
 		w.Fatalf("%d new, %+v", len(w.first.New), w.first.New[3])
@@ -126,7 +127,7 @@ func (w *walker) changes() {
 		{UIDs: w.uids[:5], Delta: mail.Delta{Add: mail.NewFlags("late")}, UnchangedSince: w.first.Cursor.HighestModSeq},
 	})
 	w.must(err)
-	if res[0].Err != nil || len(res[0].Modified) != 0 || w.c.Level() > Plain && len(res[1].Modified) != 5 {
+	if res[0].Err != nil || len(res[0].Modified) != 0 || w.c.Level() > resync.Plain && len(res[1].Modified) != 5 {
 		w.Errorf("store %+v", res)
 	}
 	mv, err := sel.Move(w.ctx, []mail.UID{w.uids[20], w.uids[22], w.uids[21], w.uids[40]}, "dest")
@@ -140,7 +141,7 @@ func (w *walker) changes() {
 // seesChanges checks that a second listing names what changed.
 func (w *walker) seesChanges() {
 	w.Helper()
-	second := one(w.T, w.c, ChangesRequest{Mailbox: "Entwürfe/a b", Known: w.first.Cursor, ListNew: true, Expunges: true})
+	second := one(w.T, w.c, resync.Request{Mailbox: "Entwürfe/a b", Known: w.first.Cursor, ListNew: true, Expunges: true})
 	seen := 0
 	for _, f := range second.Flags {
 		if f.Flags.Has(mail.NewFlags(`\Seen`)) && !f.Flags.Has(mail.NewFlags(`\Flagged`)) {
@@ -150,7 +151,7 @@ func (w *walker) seesChanges() {
 	if seen != 10 || len(second.New) != 0 {
 		w.Errorf("%d seen, %d new", seen, len(second.New))
 	}
-	if w.c.Level() == QResync {
+	if w.c.Level() == resync.QResync {
 		if got := text(second.Vanished); got != "21:23,41,61:62" {
 			w.Errorf("vanished %s", got)
 		}
@@ -186,7 +187,7 @@ func TestDovecotTurns(t *testing.T) {
 	if _, err := c.Overview(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	var reqs []ChangesRequest
+	var reqs []resync.Request
 	for i := range 16 {
 		name := fmt.Sprintf("box%d", i)
 		if _, err := c.Create(t.Context(), name); err != nil {
@@ -195,7 +196,7 @@ func TestDovecotTurns(t *testing.T) {
 		if err := c.Append(t.Context(), name, []AppendRequest{request(message(1)), request(message(2))}, func(int, mail.UID, mail.UIDValidity, error) {}); err != nil {
 			t.Fatal(err)
 		}
-		reqs = append(reqs, ChangesRequest{Mailbox: name, ListNew: true})
+		reqs = append(reqs, resync.Request{Mailbox: name, ListNew: true})
 	}
 	for i, ch := range changes(t, c, reqs...) {
 		if ch.Err != nil || len(ch.New) != 2 {

@@ -15,16 +15,6 @@ var (
 	errOtherUID   = errors.New("the server sent another message than the one that was asked for")
 )
 
-// What a server's list of messages may be.
-var (
-	// ErrIncomplete says that the server listed fewer messages than it says the
-	// mailbox holds, so nothing can be concluded from those that are missing.
-	ErrIncomplete = errors.New("the server's list of messages is incomplete")
-	// ErrExcess says that the server told of thousands of messages more than it says
-	// the mailbox holds, or of more than are kept of any mailbox (maxHeld).
-	ErrExcess = errors.New("the server tells of far more messages than it says there are, or than any mailbox holds")
-)
-
 // stalledError is a [net.Error] of the kind that time ended.
 type stalledError struct{}
 

@@ -7,6 +7,7 @@ import (
 
 	"satchel/sync/mail"
 	"satchel/sync/remote/refusal"
+	"satchel/sync/remote/resync"
 	"satchel/sync/remote/wire"
 )
 
@@ -60,7 +61,7 @@ func (s *Selection) expunge(uids []mail.UID) error {
 	const op = "expunge"
 	exactly := s.c.Has("UIDPLUS")
 	var stayed []mail.UID
-	for i, p := range pieces(sortedUIDs(uids), setRoom("UID EXPUNGE ")) {
+	for i, p := range pieces(sortedUIDs(uids), wire.SetRoom("UID EXPUNGE ")) {
 		d := &departure{piece: p}
 		var err error
 		switch {
@@ -125,7 +126,7 @@ func (s *Selection) othersDeleted(uids []mail.UID) error {
 			Hint: "expunge or unmark the other messages with another mail program"}
 	}
 	if listed := deleted.Union(rest).Count(); marked.garbled || unmarked.garbled || len(deleted.Intersect(rest)) > 0 || listed != count.messages() {
-		return refusal.ForMailbox(op, s.mailbox, fmt.Errorf("search for marked messages: %w", ErrIncomplete))
+		return refusal.ForMailbox(op, s.mailbox, fmt.Errorf("search for marked messages: %w", resync.ErrIncomplete))
 	}
 	return nil
 }
@@ -167,7 +168,7 @@ func (n *counting) search(key string) *searching {
 }
 
 func (n *counting) messages() uint64 {
-	held := int64(n.sel.cursor.Messages)
+	held := int64(n.sel.Cursor.Messages)
 	if n.told {
 		held = n.later
 	}

@@ -13,6 +13,7 @@ import (
 
 	"satchel/sync/imaptest"
 	"satchel/sync/mail"
+	"satchel/sync/remote/resync"
 )
 
 func readFull(r io.Reader, p []byte) (int, error) { return io.ReadFull(r, p) }
@@ -109,7 +110,7 @@ func TestStallEverywhere(t *testing.T) {
 			return err
 		},
 		"UID FETCH": func(c *Conn) error {
-			return c.Changes(ctx, []ChangesRequest{{Mailbox: "INBOX", ListNew: true}}, func(*Changes) error { return nil })
+			return c.Changes(ctx, []resync.Request{{Mailbox: "INBOX", ListNew: true}}, func(*resync.Changes) error { return nil })
 		},
 	}
 	for verb, op := range ops {
@@ -338,7 +339,7 @@ func TestClosedSeparatesMailboxes(t *testing.T) {
 	})
 	c := faulty(t, dial)
 	known := mail.Cursor{UIDValidity: 3, UIDNext: 6, HighestModSeq: 7}
-	got := changes(t, c, ChangesRequest{Mailbox: "a", Known: known}, ChangesRequest{Mailbox: "b", Known: known})
+	got := changes(t, c, resync.Request{Mailbox: "a", Known: known}, resync.Request{Mailbox: "b", Known: known})
 	if text(got[0].Vanished) != "1" || len(got[0].Flags) != 0 || text(got[1].Vanished) != "4" || len(got[1].Flags) != 1 || got[1].Flags[0].UID != 5 {
 		t.Errorf("%+v %+v", got[0], got[1])
 	}
@@ -353,7 +354,7 @@ func TestHugeVanished(t *testing.T) {
 		s.raw(opened + "* OK [HIGHESTMODSEQ 9] x\r\n* VANISHED (EARLIER) 12:*,1:4294967295,3\r\n" + a + " OK x\r\n")
 		s.logout()
 	})
-	ch := one(t, faulty(t, dial), ChangesRequest{Mailbox: "a", Known: mail.Cursor{UIDValidity: 3, UIDNext: 6, HighestModSeq: 7}})
+	ch := one(t, faulty(t, dial), resync.Request{Mailbox: "a", Known: mail.Cursor{UIDValidity: 3, UIDNext: 6, HighestModSeq: 7}})
 	if text(ch.Vanished) != "1:4294967295" {
 		t.Error(ch.Vanished)
 	}
@@ -372,7 +373,7 @@ func TestGarbledVanished(t *testing.T) {
 		s.send(f+" OK x", "* SEARCH 4", u+" OK x")
 		s.logout()
 	})
-	ch := one(t, faulty(t, dial), ChangesRequest{Mailbox: "a", Known: mail.Cursor{UIDValidity: 3, UIDNext: 6, HighestModSeq: 7}})
+	ch := one(t, faulty(t, dial), resync.Request{Mailbox: "a", Known: mail.Cursor{UIDValidity: 3, UIDNext: 6, HighestModSeq: 7}})
 	if text(ch.Present) != "4" || !ch.HasPresent || ch.Vanished != nil {
 		t.Errorf("%+v", ch)
 	}

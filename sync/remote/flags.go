@@ -16,9 +16,9 @@ func (s *Selection) Flags(ctx context.Context, uids []mail.UID) (map[mail.UID]ma
 	}
 	defer leave()
 	found := make(map[mail.UID]mail.Flags, len(uids))
-	for _, p := range pieces(sortedUIDs(uids), setRoom("UID FETCH ", " (UID FLAGS)")) {
+	for _, p := range pieces(sortedUIDs(uids), wire.SetRoom("UID FETCH ", " (UID FLAGS)")) {
 		cmd := &command{line: "UID FETCH " + p.set + " (UID FLAGS)", untagged: func(r wire.Response) {
-			if f, ok := fetchOf(r); ok && f.HasFlags {
+			if f, ok := wire.FetchOf(r); ok && f.HasFlags {
 				found[f.UID] = mail.NewFlags(wire.ParseWords(f.Flags)...)
 			}
 		}}

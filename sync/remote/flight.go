@@ -92,7 +92,7 @@ func (c *Conn) fly(op string, steps []*step, events <-chan *bodyEvent, handle fu
 // answer: unless its mailbox was open by then, opening it was.
 func (c *Conn) endedIn(op string, st *step) error {
 	if v := st.visit; !v.settled && v.sel != nil && !v.sel.cmd.finished() {
-		op = opExamine
+		op = refusal.OpExamine
 	}
 	return c.dead(op, st.visit.mailbox, c.link.failure())
 }
@@ -129,10 +129,10 @@ func (c *Conn) launch(op string, st *step) error {
 func (c *Conn) usable(v *visit) bool {
 	if !v.settled {
 		if err := c.wait(v.sel.cmd); err != nil {
-			v.err = c.dead(opExamine, v.mailbox, err)
+			v.err = c.dead(refusal.OpExamine, v.mailbox, err)
 		} else if err := c.settle(v.sel); err != nil {
 			v.err = err
-		} else if v.uidValidity != 0 && v.sel.cursor.UIDValidity != v.uidValidity {
+		} else if v.uidValidity != 0 && v.sel.Cursor.UIDValidity != v.uidValidity {
 			v.err = refusal.ForMailbox("examine", v.mailbox, mail.ErrUIDValidityChanged)
 		}
 		v.settled = true

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"satchel/sync/mail"
+	"satchel/sync/remote/refusal"
 	"satchel/sync/remote/wire"
 )
 
@@ -34,11 +35,11 @@ func (c *Conn) Headers(ctx context.Context, reqs []BodyRequest, names []string, 
 			h.asked[uid] = true
 		}
 		const verb = "UID FETCH "
-		for _, set := range wire.FormatSets(mail.UIDSetOf(req.UIDs), setRoom(verb, items)) {
+		for _, set := range wire.FormatSets(mail.UIDSetOf(req.UIDs), wire.SetRoom(verb, items)) {
 			steps = append(steps, h.step(c, v, verb+set+items, yield))
 		}
 	}
-	err = c.fly(opHeader, steps, nil, nil)
+	err = c.fly(refusal.OpHeader, steps, nil, nil)
 	return failures(steps), err
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"satchel/sync/imaptest"
 	"satchel/sync/mail"
+	"satchel/sync/remote/refusal"
 )
 
 // TestHeaders: whole headers and single lines, of several mailboxes in one flight,
@@ -55,7 +56,7 @@ func TestHeaderEndsSession(t *testing.T) {
 			d.Message("INBOX", 1, how)
 			_, c := connect(t, dialOptions(srv.Dial))
 			_, err := c.Headers(t.Context(), []BodyRequest{{Mailbox: "INBOX", UIDs: []mail.UID{1}}}, nil, func(string, Header) error { return nil })
-			if at, ok := EndedAt(err); !ok || at != (Ending{Mailbox: "INBOX", Messages: true}) {
+			if at, ok := refusal.EndedAt(err); !ok || at != (refusal.Ending{Mailbox: "INBOX", Messages: true}) {
 				t.Errorf("%+v %v: %v", at, ok, err)
 			}
 		})

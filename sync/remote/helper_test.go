@@ -21,6 +21,7 @@ import (
 
 	"satchel/sync/imaptest"
 	"satchel/sync/mail"
+	"satchel/sync/remote/resync"
 	"satchel/sync/remote/wire"
 )
 
@@ -87,10 +88,10 @@ func lowered() map[string][]string {
 	}
 }
 
-func changes(t *testing.T, c *Conn, reqs ...ChangesRequest) []*Changes {
+func changes(t *testing.T, c *Conn, reqs ...resync.Request) []*resync.Changes {
 	t.Helper()
-	var got []*Changes
-	if err := c.Changes(t.Context(), reqs, func(ch *Changes) error {
+	var got []*resync.Changes
+	if err := c.Changes(t.Context(), reqs, func(ch *resync.Changes) error {
 		got = append(got, ch)
 		return nil
 	}); err != nil {
@@ -99,7 +100,7 @@ func changes(t *testing.T, c *Conn, reqs ...ChangesRequest) []*Changes {
 	return got
 }
 
-func one(t *testing.T, c *Conn, req ChangesRequest) *Changes {
+func one(t *testing.T, c *Conn, req resync.Request) *resync.Changes {
 	t.Helper()
 	got := changes(t, c, req)
 	if len(got) != 1 {

@@ -14,6 +14,7 @@ import (
 	"satchel/sync/imaptest"
 	"satchel/sync/mail"
 	"satchel/sync/remote/refusal"
+	"satchel/sync/remote/wire"
 )
 
 // TestTooManyConnections: however a server refuses one, it is recognised.
@@ -176,10 +177,10 @@ func TestCommandLength(t *testing.T) {
 	}
 	var keywords []string
 	for i := range 26 {
-		keywords = append(keywords, strings.Repeat(string(rune('a'+i)), maxKeyword))
+		keywords = append(keywords, strings.Repeat(string(rune('a'+i)), wire.MaxKeyword))
 	}
 	flags := mail.NewFlags(keywords...)
-	tooLong := strings.Repeat("z", maxKeyword+1)
+	tooLong := strings.Repeat("z", wire.MaxKeyword+1)
 	_, c := connect(t, dialOptions(srv.Dial))
 	ctx := t.Context()
 	if _, err := c.Overview(ctx); err != nil {
@@ -218,8 +219,8 @@ func TestCommandLength(t *testing.T) {
 	mu.Lock()
 	defer mu.Unlock()
 	for _, verb := range []string{"UID FETCH", "UID STORE", "UID COPY", "UID EXPUNGE", "APPEND", "RENAME"} {
-		if n := longest[verb]; n > maxCommand || n < 4000 {
-			t.Errorf("the longest %s has %d bytes; at most %d are allowed, and less than 4,000 tests nothing", verb, n, maxCommand)
+		if n := longest[verb]; n > wire.MaxCommand || n < 4000 {
+			t.Errorf("the longest %s has %d bytes; at most %d are allowed, and less than 4,000 tests nothing", verb, n, wire.MaxCommand)
 		}
 	}
 }

@@ -13,7 +13,6 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"satchel/sync/remote/refusal"
@@ -156,7 +155,7 @@ func (l *link) armRead() (rested bool, err error) {
 func (l *link) fail(err error) error {
 	l.mu.Lock()
 	if l.err == nil {
-		if l.bye != nil && isClosing(err) {
+		if l.bye != nil && refusal.IsClosing(err) {
 			err = l.bye
 		} else if errors.Is(err, io.EOF) {
 			err = fmt.Errorf("the server closed the connection: %w", io.ErrUnexpectedEOF)
@@ -168,16 +167,6 @@ func (l *link) fail(err error) error {
 	l.mu.Unlock()
 	_ = l.Conn.Close() // there is an error to report already
 	return err
-}
-
-// isClosing reports whether err is how the other end's closing looks.
-func isClosing(err error) bool {
-	for _, how := range []error{io.EOF, io.ErrUnexpectedEOF, io.ErrClosedPipe, syscall.ECONNRESET, syscall.EPIPE} {
-		if errors.Is(err, how) {
-			return true
-		}
-	}
-	return false
 }
 
 // kill is fail for those who report another error, or none.

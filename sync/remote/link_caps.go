@@ -65,19 +65,10 @@ func (l *link) capsForGoIMAP() string {
 	defer l.mu.Unlock()
 	caps := []string{"IMAP4rev1"}
 	for _, c := range l.caps {
-		if c == "IMAP4REV1" || c == "IMAP4REV2" || strings.ContainsAny(c, `(){%*"\]`) || !isASCII(c) {
+		if c == "IMAP4REV1" || c == "IMAP4REV2" || strings.ContainsAny(c, `(){%*"\]`) || !wire.IsASCII(c) {
 			continue
 		}
 		caps = append(caps, c)
 	}
 	return strings.Join(caps, " ")
-}
-
-func isASCII(s string) bool {
-	for i := 0; i < len(s); i++ {
-		if s[i] <= ' ' || s[i] >= 0x7f {
-			return false
-		}
-	}
-	return true
 }

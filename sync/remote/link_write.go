@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"satchel/sync/remote/refusal"
 	"satchel/sync/remote/wire"
 )
 
@@ -213,7 +214,7 @@ func (l *link) write(p []byte) error {
 			if errors.Is(err, os.ErrDeadlineExceeded) {
 				err = fmt.Errorf("%w (%v)", errStalled, l.timeout)
 			}
-			if isClosing(err) {
+			if refusal.IsClosing(err) {
 				l.awaitReason()
 			}
 			return l.fail(err)

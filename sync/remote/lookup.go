@@ -57,12 +57,12 @@ func (c *Conn) Lookup(ctx context.Context, mailboxes []string) (found map[string
 		asked[name], spelled[name] = li.ask(line), wireName
 		list = append(list, inquired{name, asked[name]})
 	}
-	if err := c.askEach(opLookup, list); err != nil {
+	if err := c.askEach(refusal.OpLookup, list); err != nil {
 		return nil, nil, err
 	}
 	for name, cmd := range asked {
 		if err := cmd.err(); err != nil {
-			unknown[name] = refusal.ForMailbox(opLookup, name, err)
+			unknown[name] = refusal.ForMailbox(refusal.OpLookup, name, err)
 		}
 	}
 	return found, unknown, c.lookedUp(li, spelled, found)

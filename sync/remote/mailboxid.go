@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"satchel/sync/remote/names"
+	"satchel/sync/remote/refusal"
 	"satchel/sync/remote/wire"
 )
 
@@ -30,7 +31,7 @@ func (c *Conn) Identify(ctx context.Context, boxes []*Mailbox) error {
 			list = append(list, inquired{m.Name, &command{line: line, free: true, untagged: li.take}})
 		}
 	}
-	if err := c.askEach(opIdentity, list); err != nil {
+	if err := c.askEach(refusal.OpIdentity, list); err != nil {
 		return err
 	}
 	for _, m := range boxes {

@@ -22,7 +22,7 @@ func (c *Conn) Delete(ctx context.Context, name string) error {
 	if err := c.leave(); err != nil {
 		return err
 	}
-	err = c.runThrough(opDelete, name, &command{line: "DELETE " + quoted}, func() { c.imap.Delete(name) })
+	err = c.runThrough(refusal.OpDelete, name, &command{line: "DELETE " + quoted}, func() { c.imap.Delete(name) })
 	if err == nil {
 		c.cl.mailboxNames().Forget(name)
 	}
@@ -43,9 +43,9 @@ func (c *Conn) DeleteEmpty(ctx context.Context, name string) error {
 	case err != nil:
 		return err
 	case now.UIDValidity == 0:
-		return refusal.ForMailbox(opDelete, name, fmt.Errorf("%w: the server does not say whether it is empty", mail.ErrChanged))
+		return refusal.ForMailbox(refusal.OpDelete, name, fmt.Errorf("%w: the server does not say whether it is empty", mail.ErrChanged))
 	case now.Messages > 0:
-		return refusal.ForMailbox(opDelete, name, fmt.Errorf("%w: it holds %d messages", mail.ErrChanged, now.Messages))
+		return refusal.ForMailbox(refusal.OpDelete, name, fmt.Errorf("%w: it holds %d messages", mail.ErrChanged, now.Messages))
 	}
 	if err := c.Delete(ctx, name); err != nil {
 		return err
@@ -62,7 +62,7 @@ func (c *Conn) lastLook(ctx context.Context, name string) (mail.Cursor, error) {
 	if err := c.leave(); err != nil {
 		return mail.Cursor{}, err
 	}
-	return c.status(opDelete, name, "MESSAGES UIDVALIDITY")
+	return c.status(refusal.OpDelete, name, "MESSAGES UIDVALIDITY")
 }
 
 // leave closes the mailbox that is selected, without expunging. Dovecot ends
@@ -101,7 +101,7 @@ func (c *Conn) leaveExamined(mailbox string) error {
 		return err
 	}
 	if err := c.wait(s.cmd); err != nil {
-		return c.dead(opSelect, mailbox, err)
+		return c.dead(refusal.OpSelect, mailbox, err)
 	}
 	if err := c.settle(s); isDead(err) {
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"satchel/sync/mail"
+	"satchel/sync/remote/refusal"
 	"satchel/sync/remote/wire"
 )
 
@@ -27,7 +28,7 @@ func (c *Conn) Marked(ctx context.Context, mailbox string, v mail.UIDValidity) (
 			}
 		}
 	}}
-	if err := c.fly(opMessages, []*step{one}, nil, nil); err != nil {
+	if err := c.fly(refusal.OpMessages, []*step{one}, nil, nil); err != nil {
 		return nil, err
 	}
 	if err := failures([]*step{one})[mailbox]; err != nil {

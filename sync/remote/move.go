@@ -111,7 +111,7 @@ func (s *Selection) copy(uids []mail.UID, dest string) (res MoveResult, err erro
 	if err != nil {
 		return res, err
 	}
-	for _, p := range pieces(sortedUIDs(uids), setRoom("UID COPY ", quoted)) {
+	for _, p := range pieces(sortedUIDs(uids), wire.SetRoom("UID COPY ", quoted)) {
 		cmd := &command{line: "UID COPY " + p.set + " " + quoted, untagged: func(r wire.Response) { res.take(r, p.uids) }}
 		err := s.c.run("copy", s.mailbox, cmd)
 		if isDead(err) {
@@ -133,7 +133,7 @@ func (s *Selection) moveAway(uids []mail.UID, dest string) (res MoveResult, left
 	if err != nil {
 		return res, nil, err
 	}
-	for _, p := range pieces(sortedUIDs(uids), setRoom("UID MOVE ", quoted)) {
+	for _, p := range pieces(sortedUIDs(uids), wire.SetRoom("UID MOVE ", quoted)) {
 		d := &departure{piece: p}
 		// MOVE tells COPYUID before the messages vanish (RFC 6851 §4.3), or in
 		// its tagged answer.

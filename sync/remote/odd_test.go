@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"satchel/sync/mail"
+	"satchel/sync/remote/resync"
 )
 
 // oddLines reads testdata/odd-lines.txt: what servers have been seen to send.
@@ -99,7 +100,7 @@ func TestOddFlags(t *testing.T) {
 		})
 		t.Run(name, func(t *testing.T) {
 			_, c := connect(t, dialOptions(dial))
-			ch := one(t, c, ChangesRequest{Mailbox: "INBOX", Known: mail.Cursor{UIDValidity: 3, UIDNext: 8}})
+			ch := one(t, c, resync.Request{Mailbox: "INBOX", Known: mail.Cursor{UIDValidity: 3, UIDNext: 8}})
 			if len(ch.Flags) != 1 || ch.Flags[0].Flags.String() != want {
 				t.Errorf("got %v, want %q", ch.Flags, want)
 			}

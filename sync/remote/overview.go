@@ -8,6 +8,7 @@ import (
 
 	"satchel/sync/mail"
 	"satchel/sync/remote/names"
+	"satchel/sync/remote/refusal"
 	"satchel/sync/remote/wire"
 )
 
@@ -144,7 +145,7 @@ func (c *Conn) listed(li *listing, extended bool) []Mailbox {
 // listFlight sends everything up to the list at once. failed is the refusal
 // of LIST itself.
 func (c *Conn) listFlight(li *listing, extended bool) (failed, err error) {
-	const op = opList
+	const op = refusal.OpList
 	first := !c.enableTried
 	var flight []*command
 	if cmd := c.enableCommand(); cmd != nil {
@@ -267,5 +268,5 @@ func (c *Conn) statusFlight(li *listing, boxes []Mailbox) error {
 			list = append(list, inquired{m.Name, &command{line: "STATUS " + quoted + " (" + c.statusItems() + ")", free: true, untagged: li.take}})
 		}
 	}
-	return c.askEach(opStatus, list)
+	return c.askEach(refusal.OpStatus, list)
 }

@@ -7,6 +7,7 @@ import (
 
 	"satchel/sync/imaptest"
 	"satchel/sync/mail"
+	"satchel/sync/remote/resync"
 )
 
 func TestOverview(t *testing.T) {
@@ -65,7 +66,7 @@ func TestOverview(t *testing.T) {
 }
 
 func TestLevel(t *testing.T) {
-	for name, want := range map[string]Level{"qresync": QResync, "condstore": Condstore, "plain": Plain, "bare": Plain} {
+	for name, want := range map[string]resync.Level{"qresync": resync.QResync, "condstore": resync.Condstore, "plain": resync.Plain, "bare": resync.Plain} {
 		t.Run(name, func(t *testing.T) {
 			srv := newServer(t, imaptest.Options{})
 			o := dialOptions(srv.Dial)
@@ -93,7 +94,7 @@ func TestEnabledMissing(t *testing.T) {
 	if _, err := c.Overview(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if c.Level() != Condstore {
+	if c.Level() != resync.Condstore {
 		t.Errorf("level %v", c.Level())
 	}
 }
@@ -116,9 +117,9 @@ func TestListBesideFetch(t *testing.T) {
 		s.logout()
 	})
 	c := faulty(t, dial)
-	var got *Changes
-	boxes, err := c.ChangesThenList(t.Context(), []ChangesRequest{{Mailbox: "INBOX", ListNew: true,
-		Known: mail.Cursor{UIDValidity: 7, UIDNext: 11, HighestModSeq: 80, Messages: 2}}}, func(ch *Changes) error { got = ch; return nil })
+	var got *resync.Changes
+	boxes, err := c.ChangesThenList(t.Context(), []resync.Request{{Mailbox: "INBOX", ListNew: true,
+		Known: mail.Cursor{UIDValidity: 7, UIDNext: 11, HighestModSeq: 80, Messages: 2}}}, func(ch *resync.Changes) error { got = ch; return nil })
 	if err != nil || got == nil || got.Err != nil {
 		t.Fatal(got, err)
 	}

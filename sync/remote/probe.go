@@ -1,7 +1,6 @@
 package remote
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -10,6 +9,7 @@ import (
 	"sync"
 
 	"satchel/sync/mail"
+	"satchel/sync/remote/refusal"
 	"satchel/sync/remote/wire"
 )
 
@@ -50,12 +50,12 @@ func (c *Conn) Probe(ctx context.Context, reqs []ProbeRequest, yield func(mailbo
 			p.asked[it.UID] = it
 		}
 		for _, group := range groupItems(req.Items) {
-			for _, set := range wire.FormatSets(mail.UIDSetOf(group.uids), setRoom("UID FETCH ", group.items())) {
+			for _, set := range wire.FormatSets(mail.UIDSetOf(group.uids), wire.SetRoom("UID FETCH ", group.items())) {
 				steps = append(steps, group.step(c, v, p, set, yield))
 			}
 		}
 	}
-	err = c.fly(opProbe, steps, nil, nil)
+	err = c.fly(refusal.OpProbe, steps, nil, nil)
 	return failures(steps), err
 }
 
@@ -97,7 +97,7 @@ type probing struct {
 }
 
 func (g probeGroup) items() string {
-	items := " (UID " + messageIDItem
+	items := " (UID " + wire.MessageIDItem
 	if g.length > 0 {
 		items += fmt.Sprintf(" BODY.PEEK[]<%d.%d>", g.offset, g.length)
 	}
@@ -157,7 +157,7 @@ func (p *probing) take(r wire.Response) {
 		}
 	}
 	var complete bool
-	if probe.MessageID, complete = messageIDOf(&f); complete {
+	if probe.MessageID, complete = wire.MessageIDOf(&f); complete {
 		delete(p.asked, f.UID)
 		p.found = append(p.found, probe)
 	}
@@ -189,33 +189,4 @@ func passOver(f *wire.Fetch, r *literalReader) bool {
 	}
 	_, _ = r.rest(f) // its error is in r
 	return true
-}
-
-// messageIDItem asks for the Message-ID without marking the message \Seen.
-const messageIDItem = "BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)]"
-
-// messageIDOf returns the Message-ID that a FETCH response tells, if it does.
-func messageIDOf(f *wire.Fetch) (id string, told bool) {
-	for _, s := range f.Sections {
-		if !s.Nil && strings.HasPrefix(string(s.Name), "BODY[HEADER.FIELDS") {
-			return messageID(s.Data), true
-		}
-	}
-	return "", false
-}
-
-// messageID reads the value of the first Message-ID field, unfolded.
-func messageID(header []byte) string {
-	_, value, ok := bytes.Cut(header, []byte(":"))
-	if !ok {
-		return ""
-	}
-	var b strings.Builder
-	for i, line := range bytes.Split(value, []byte("\n")) {
-		if i > 0 && (len(line) == 0 || line[0] != ' ' && line[0] != '\t') {
-			break
-		}
-		b.Write(bytes.TrimSpace(line))
-	}
-	return b.String()
 }

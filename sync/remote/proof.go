@@ -128,7 +128,7 @@ func (s *Selection) portraits(uids []mail.UID) (map[mail.UID]portrait, MoveResul
 	return drawn, res, nil
 }
 
-const portraitItems = "(UID RFC822.SIZE INTERNALDATE " + messageIDItem + ")"
+const portraitItems = "(UID RFC822.SIZE INTERNALDATE " + wire.MessageIDItem + ")"
 
 // lookInto opens the destination, lists what has got a UID since before, and
 // opens the mailbox of the selection again, in one turn. What cannot be listed is
@@ -150,9 +150,9 @@ func (s *Selection) lookInto(dest string, before mail.Cursor, res *MoveResult) (
 	}
 	g := gallery{}
 	var fetches []*command
-	for _, set := range wire.FormatSets(look, setRoom("UID FETCH ", " ", portraitItems)) {
+	for _, set := range wire.FormatSets(look, wire.SetRoom("UID FETCH ", " ", portraitItems)) {
 		cmd := &command{line: "UID FETCH " + set + " " + portraitItems, untagged: func(r wire.Response) {
-			if f, ok := fetchOf(r); ok && look.Contains(f.UID) {
+			if f, ok := wire.FetchOf(r); ok && look.Contains(f.UID) {
 				g.take(&f)
 			}
 		}}
@@ -173,14 +173,14 @@ func (s *Selection) lookInto(dest string, before mail.Cursor, res *MoveResult) (
 	if err := s.regain(back); err != nil {
 		return nil, 0, err
 	}
-	if s.c.settle(there) != nil || there.cursor.UIDValidity != before.UIDValidity {
+	if s.c.settle(there) != nil || there.Cursor.UIDValidity != before.UIDValidity {
 		return nil, 0, nil
 	}
-	if res.UIDValidity != there.cursor.UIDValidity {
+	if res.UIDValidity != there.Cursor.UIDValidity {
 		res.Pairs = nil
 	}
-	res.UIDValidity = there.cursor.UIDValidity
-	return g.finish(), there.cursor.UIDNext, nil
+	res.UIDValidity = there.Cursor.UIDValidity
+	return g.finish(), there.Cursor.UIDNext, nil
 }
 
 // gallery gathers portraits; a server may tell one in several responses.
@@ -204,7 +204,7 @@ func (g gallery) take(f *wire.Fetch) {
 	if f.HasDate {
 		d.date, d.hasDay = f.Date, true
 	}
-	if id, told := messageIDOf(f); told {
+	if id, told := wire.MessageIDOf(f); told {
 		d.id, d.hasID = id, true
 	}
 }

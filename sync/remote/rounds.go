@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"satchel/sync/remote/refusal"
+	"satchel/sync/remote/resync"
 )
 
 // rounds asks mailboxes for their changes until each has an answer: one that
@@ -12,10 +13,10 @@ import (
 // left out would count as unchanged.
 type rounds struct {
 	c       *Conn
-	yield   func(*Changes) error
-	waiting [QResync + 1][]ChangesRequest // by the level at which they are to be asked
-	looking []*inquiry                    // answered but for the flags that a search pointed to
-	caught  map[string]Doubts
+	yield   func(*resync.Changes) error
+	waiting [resync.QResync + 1][]resync.Request // by the level at which they are to be asked
+	looking []*asked                             // answered but for the flags that a search pointed to
+	caught  map[string]resync.Doubts
 	plain   map[string]int // how often a mailbox was sent on to be asked in plain words
 	// blamed are mailboxes that are asked without an identity, because it may be
 	// why they were refused; helped: that was the reason for one of them.
@@ -25,7 +26,7 @@ type rounds struct {
 
 // changes sends behind with the last of the questions, and reports whether each
 // was asked once.
-func (c *Conn) changes(ctx context.Context, reqs []ChangesRequest, behind []*command, yield func(*Changes) error) (once bool, err error) {
+func (c *Conn) changes(ctx context.Context, reqs []resync.Request, behind []*command, yield func(*resync.Changes) error) (once bool, err error) {
 	defer c.guard(ctx)()
 	if len(reqs) == 0 {
 		return false, nil
@@ -33,12 +34,12 @@ func (c *Conn) changes(ctx context.Context, reqs []ChangesRequest, behind []*com
 	if err := c.ensureEnabled(); err != nil {
 		return false, err
 	}
-	r := &rounds{c: c, yield: yield, caught: map[string]Doubts{}, plain: map[string]int{}, blamed: map[string]bool{}}
+	r := &rounds{c: c, yield: yield, caught: map[string]resync.Doubts{}, plain: map[string]int{}, blamed: map[string]bool{}}
 	if err := c.inquire(reqs, c.Level(), behind, r.deliver); err != nil {
 		return false, err
 	}
 	once = len(r.looking) == 0
-	for level := QResync; ; {
+	for level := resync.QResync; ; {
 		switch reqs := r.waiting[level]; {
 		case len(reqs) > 0:
 			once = false
@@ -46,8 +47,8 @@ func (c *Conn) changes(ctx context.Context, reqs []ChangesRequest, behind []*com
 			if err := c.inquire(reqs, level, nil, r.deliver); err != nil {
 				return false, err
 			}
-			level = QResync // what was sent on may have to be asked at any level
-		case level == Plain:
+			level = resync.QResync // what was sent on may have to be asked at any level
+		case level == resync.Plain:
 			return once, r.look()
 		default:
 			level--
@@ -64,7 +65,7 @@ func (r *rounds) look() error {
 		return err
 	}
 	for _, in := range r.looking {
-		if err := r.yield(in.changes); err != nil {
+		if err := r.yield(in.Changes); err != nil {
 			return err
 		}
 	}
@@ -72,39 +73,39 @@ func (r *rounds) look() error {
 }
 
 // ask has a mailbox asked once more.
-func (r *rounds) ask(level Level, req ChangesRequest) error {
+func (r *rounds) ask(level resync.Level, req resync.Request) error {
 	r.waiting[level] = append(r.waiting[level], req)
 	return nil
 }
 
 // deliver takes the answer of one mailbox.
-func (r *rounds) deliver(in *inquiry) error {
-	name := in.req.Mailbox
+func (r *rounds) deliver(in *asked) error {
+	name := in.Req.Mailbox
 	switch {
-	case in.refused != nil && in.identity && (r.c.cl.identityRefused() || r.c.refusedIdentity(in.refused)):
+	case in.Refused != nil && in.Identity && (r.c.cl.identityRefused() || r.c.refusedIdentity(in.Refused)):
 		r.blamed[name] = true
-		return r.ask(in.level, in.req)
-	case in.needsPlain && in.req.reconsidered && in.level == Plain && in.searches == nil:
-		in.changes.Err = refusal.ForMailbox(opMessages, name, ErrIncomplete)
-	case in.needsPlain:
-		r.caught[name] |= in.doubts
+		return r.ask(in.Level, in.Req)
+	case in.NeedsPlain && in.Exhausted():
+		in.Changes.Err = refusal.ForMailbox(refusal.OpMessages, name, resync.ErrIncomplete)
+	case in.NeedsPlain:
+		r.caught[name] |= in.Doubts
 		// Searches that lead nowhere are tried once more, then the flags are
 		// fetched, which leads on.
-		in.req.reconsidered = in.req.reconsidered || r.plain[name] > 0
+		in.Req.Reconsidered = in.Req.Reconsidered || r.plain[name] > 0
 		r.plain[name]++
-		return r.ask(Plain, in.req)
-	case len(in.look) > 0 && in.changes.Err == nil && !in.changes.UIDValidityChanged:
-		in.changes.Doubts |= r.caught[name] | in.doubts
+		return r.ask(resync.Plain, in.Req)
+	case len(in.Look) > 0 && in.Changes.Err == nil && !in.Changes.UIDValidityChanged:
+		in.Changes.Doubts |= r.caught[name] | in.Doubts
 		r.looking = append(r.looking, in)
 		return nil
-	case in.sel != nil && in.sel.garbled && in.level == QResync:
+	case in.Sel != nil && in.Sel.Garbled && in.Level == resync.QResync:
 		// What is gone is then found by looking at what is there.
 		r.c.log.Warn("unreadable VANISHED; comparing UIDs instead", "mailbox", name)
-		r.caught[name] |= DoubtVanished
-		in.req.Expunges = true
-		return r.ask(Condstore, in.req)
+		r.caught[name] |= resync.DoubtVanished
+		in.Req.Expunges = true
+		return r.ask(resync.Condstore, in.Req)
 	}
-	in.changes.Doubts |= r.caught[name] | in.doubts
-	r.helped = r.helped || r.blamed[name] && in.changes.Err == nil
-	return r.yield(in.changes)
+	in.Changes.Doubts |= r.caught[name] | in.Doubts
+	r.helped = r.helped || r.blamed[name] && in.Changes.Err == nil
+	return r.yield(in.Changes)
 }

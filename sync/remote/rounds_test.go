@@ -8,6 +8,7 @@ import (
 
 	"satchel/sync/imaptest"
 	"satchel/sync/mail"
+	"satchel/sync/remote/resync"
 )
 
 // TestRefusedIdentityInEachRound: a mailbox whose identity question is refused in
@@ -45,7 +46,7 @@ func TestRefusedIdentityInEachRound(t *testing.T) {
 				t.Fatal(err)
 			}
 			known := mail.Cursor{UIDValidity: mail.UIDValidity(v), UIDNext: mail.UID(next), HighestModSeq: mail.ModSeq(modSeq), Messages: 5}
-			ch := one(t, c, ChangesRequest{Mailbox: "INBOX", Known: known, ListNew: true, Expunges: true})
+			ch := one(t, c, resync.Request{Mailbox: "INBOX", Known: known, ListNew: true, Expunges: true})
 			if len(ch.New) != 1 || ch.New[0].EmailID != "" || !ch.HasPresent || text(ch.Present) != "1,3:6" {
 				t.Errorf("new %v, present %s", ch.New, text(ch.Present))
 			}
@@ -71,11 +72,11 @@ func TestRefusalOfAll(t *testing.T) {
 	fill(srv, "INBOX", 2)
 	fill(srv, "Broken", 2)
 	cl, c := connect(t, dialOptions(srv.Dial))
-	got := changes(t, c, ChangesRequest{Mailbox: "Broken", ListNew: true})
+	got := changes(t, c, resync.Request{Mailbox: "Broken", ListNew: true})
 	if len(got) != 1 || got[0].Err == nil || cl.identityRefused() {
 		t.Errorf("%+v, identities refused %v", got, cl.identityRefused())
 	}
-	if ch := one(t, c, ChangesRequest{Mailbox: "INBOX", ListNew: true}); len(ch.New) != 2 || ch.New[0].EmailID == "" {
+	if ch := one(t, c, resync.Request{Mailbox: "INBOX", ListNew: true}); len(ch.New) != 2 || ch.New[0].EmailID == "" {
 		t.Errorf("%+v", ch.New)
 	}
 }
@@ -143,7 +144,7 @@ func TestVanishedIsNoExcuse(t *testing.T) {
 			}
 			_, c := connect(t, dialOptions(script(t, play(2))))
 			set, err := c.Present(t.Context(), "INBOX", 1)
-			if !errors.Is(err, ErrIncomplete) || text(set) != "1:3" {
+			if !errors.Is(err, resync.ErrIncomplete) || text(set) != "1:3" {
 				t.Errorf("%s, %v", text(set), err)
 			}
 		})
@@ -154,7 +155,7 @@ func TestVanishedIsNoExcuse(t *testing.T) {
 				s.expect("UID FETCH", "* 1 FETCH (UID 1 FLAGS ())", line, "OK done")
 				s.logout()
 			})))
-			ch := one(t, c, ChangesRequest{Mailbox: "INBOX", ReadOnly: true, Expunges: true,
+			ch := one(t, c, resync.Request{Mailbox: "INBOX", ReadOnly: true, Expunges: true,
 				Known: mail.Cursor{UIDValidity: 1, UIDNext: 101, Messages: 100}})
 			if !ch.Short {
 				t.Error("the list counts as whole")

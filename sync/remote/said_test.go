@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"satchel/sync/mail"
+	"satchel/sync/remote/resync"
 )
 
 // anything is a server that puts the same bytes before each of its answers.
@@ -30,8 +31,8 @@ func (s *scripted) anything(noise string) {
 
 // everything asks a connection for whatever it can be asked for.
 func everything(ctx context.Context, c *Conn) {
-	take := func(*Changes) error { return nil }
-	req := ChangesRequest{Mailbox: "INBOX", ListNew: true, Expunges: true}
+	take := func(*resync.Changes) error { return nil }
+	req := resync.Request{Mailbox: "INBOX", ListNew: true, Expunges: true}
 	_, _ = c.Overview(ctx)
 	_, _ = c.List(ctx)
 	for _, name := range []string{"INBOX", "ab", strings.Repeat("é", 45)} {
@@ -41,10 +42,10 @@ func everything(ctx context.Context, c *Conn) {
 		_, _ = c.Create(ctx, name)
 		_ = c.Subscribe(ctx, name, true)
 	}
-	_ = c.Changes(ctx, []ChangesRequest{req}, take)
+	_ = c.Changes(ctx, []resync.Request{req}, take)
 	req.Known = mail.Cursor{UIDValidity: 3, UIDNext: 5, Messages: 4, HighestModSeq: 7}
-	req.Base = func() (*FlagRuns, error) { return &FlagRuns{}, nil }
-	_ = c.Changes(ctx, []ChangesRequest{req}, take)
+	req.Base = func() (*resync.FlagRuns, error) { return &resync.FlagRuns{}, nil }
+	_ = c.Changes(ctx, []resync.Request{req}, take)
 	_, _ = c.Present(ctx, "INBOX", 3)
 	if sel, err := c.Select(ctx, "INBOX", 3); err == nil {
 		_, _ = sel.Store(ctx, []StoreRequest{{UIDs: []mail.UID{1, 2}, Delta: mail.Delta{Add: mail.NewFlags(`\Seen`)}, UnchangedSince: 5}})

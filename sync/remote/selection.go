@@ -35,7 +35,7 @@ func (c *Conn) Select(ctx context.Context, mailbox string, v mail.UIDValidity) (
 			return nil, err
 		}
 		if err := c.wait(s.cmd); err != nil {
-			return nil, c.dead(opSelect, mailbox, err)
+			return nil, c.dead(refusal.OpSelect, mailbox, err)
 		}
 		if err := c.settle(s); err != nil {
 			return nil, err
@@ -81,7 +81,7 @@ func (s *Selection) regain(sel *selecting) error {
 	if err := s.c.settle(sel); err != nil {
 		return err
 	}
-	if sel.cursor.UIDValidity != s.uidValidity {
+	if sel.Cursor.UIDValidity != s.uidValidity {
 		return refusal.ForMailbox("select", s.mailbox, mail.ErrUIDValidityChanged)
 	}
 	s.nth, s.readOnly, s.noModSeq = s.c.selected.nth, s.c.selected.readOnly, s.c.selected.noModSeq

@@ -9,6 +9,7 @@ import (
 
 	"satchel/sync/imaptest"
 	"satchel/sync/mail"
+	"satchel/sync/remote/resync"
 )
 
 // A selection sends nothing once its connection has another mailbox open,
@@ -16,7 +17,7 @@ import (
 func TestDeselected(t *testing.T) {
 	elsewhere := map[string]func(c *Conn) error{
 		"changes": func(c *Conn) error {
-			return c.Changes(t.Context(), []ChangesRequest{{Mailbox: "Family", ListNew: true}}, func(*Changes) error { return nil })
+			return c.Changes(t.Context(), []resync.Request{{Mailbox: "Family", ListNew: true}}, func(*resync.Changes) error { return nil })
 		},
 		"select": func(c *Conn) error { _, err := c.Select(t.Context(), "Family", 0); return err },
 		"bodies": func(c *Conn) error {

@@ -3,14 +3,12 @@ package remote
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"io"
 	"testing"
 	"time"
 
 	"satchel/sync/imaptest"
 	"satchel/sync/mail"
-	"satchel/sync/remote/wire"
 )
 
 // FuzzSession feeds whatever bytes to a session under way. It must end, with
@@ -81,27 +79,4 @@ func BenchmarkFetchBodies(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(len(uids)*b.N)/b.Elapsed().Seconds(), "msg/s")
-}
-
-// BenchmarkChanges lists 100,000 messages whose answers are ready.
-func BenchmarkChanges(b *testing.B) {
-	var answer bytes.Buffer
-	for i := 1; i <= 100_000; i++ {
-		fmt.Fprintf(&answer, "* %d FETCH (UID %d FLAGS (\\Seen $Forwarded) MODSEQ (%d))\r\n", i, 2*i, 5*i)
-	}
-	lines := bytes.SplitAfter(answer.Bytes(), []byte("\n"))
-	b.ReportAllocs()
-	for b.Loop() {
-		in := &inquiry{level: QResync, req: ChangesRequest{Known: mail.Cursor{UIDValidity: 1, UIDNext: 300_000}}}
-		in.collect.firstNew = in.firstNew()
-		for _, line := range lines {
-			if len(line) > 2 {
-				r, _ := wire.ParseResponse(line[2:])
-				in.take(r)
-			}
-		}
-		if len(in.collect.flags) != 100_000 {
-			b.Fatal(len(in.collect.flags))
-		}
-	}
 }

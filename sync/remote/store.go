@@ -7,6 +7,7 @@ import (
 
 	"satchel/sync/mail"
 	"satchel/sync/remote/refusal"
+	"satchel/sync/remote/resync"
 	"satchel/sync/remote/wire"
 )
 
@@ -80,10 +81,10 @@ func (s *Selection) Store(ctx context.Context, reqs []StoreRequest) ([]StoreResu
 	defer leave()
 	results := make([]StoreResult, len(reqs))
 	var first []*storing
-	silent := !s.noModSeq && s.c.Level() >= Condstore // the mod-sequence says that it was done
+	silent := !s.noModSeq && s.c.Level() >= resync.Condstore // the mod-sequence says that it was done
 	for i, req := range reqs {
-		add, refusedAdd := flagList(req.Delta.Add)
-		remove, refusedRemove := flagList(req.Delta.Remove)
+		add, refusedAdd := wire.FormatFlags(req.Delta.Add)
+		remove, refusedRemove := wire.FormatFlags(req.Delta.Remove)
 		results[i].Refused = refusedAdd.Union(refusedRemove)
 		since := req.UnchangedSince
 		if !silent {
@@ -103,8 +104,8 @@ func (s *Selection) Store(ctx context.Context, reqs []StoreRequest) ([]StoreResu
 	var second []*storing
 	for _, st := range first {
 		req := reqs[st.index]
-		add, _ := flagList(req.Delta.Add)
-		remove, refused := flagList(req.Delta.Remove)
+		add, _ := wire.FormatFlags(req.Delta.Add)
+		remove, refused := wire.FormatFlags(req.Delta.Remove)
 		if add == "()" || remove == "()" || st.failed() {
 			continue
 		}
@@ -165,7 +166,7 @@ func storeCommands(index int, uids []mail.UID, delta mail.Delta, since mail.ModS
 	if list.IsEmpty() {
 		sign, list = "-", delta.Remove
 	}
-	flags, _ := flagList(list)
+	flags, _ := wire.FormatFlags(list)
 	item := "FLAGS "
 	if silent {
 		item = "FLAGS.SILENT "
@@ -177,7 +178,7 @@ func storeCommands(index int, uids []mail.UID, delta mail.Delta, since mail.ModS
 	var out []*storing
 	const verb = "UID STORE "
 	change := " " + condition + sign + item + flags
-	for _, piece := range pieces(uids, setRoom(verb, change)) {
+	for _, piece := range pieces(uids, wire.SetRoom(verb, change)) {
 		st := &storing{index: index, uids: piece.uids, delta: delta, since: since}
 		st.cmd = &command{
 			line:     verb + piece.set + change,

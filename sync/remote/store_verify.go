@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"satchel/sync/mail"
+	"satchel/sync/remote/resync"
 	"satchel/sync/remote/wire"
 )
 
@@ -80,10 +81,10 @@ func (s *Selection) undone(flight []*storing, results []StoreResult) ([]*storing
 		return nil, nil
 	}
 	have := map[mail.UID]mail.Flags{}
-	var parse collector
+	var parse resync.Collector
 	refused, err := s.ask("store", uids, "(UID FLAGS)", func(f *wire.Fetch) {
 		if f.HasFlags {
-			have[f.UID] = parse.parse(f.Flags)
+			have[f.UID] = parse.Parse(f.Flags)
 		}
 	})
 	if err != nil {

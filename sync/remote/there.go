@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	"satchel/sync/mail"
+	"satchel/sync/remote/refusal"
+	"satchel/sync/remote/resync"
 	"satchel/sync/remote/wire"
 )
 
@@ -19,31 +21,22 @@ func (c *Conn) There(ctx context.Context, mailbox string, v mail.UIDValidity, se
 	var there []mail.UIDRange
 	visit := &visit{mailbox: mailbox, uidValidity: v}
 	var steps []*step
-	for _, part := range wire.FormatSets(set, setRoom("UID FETCH ", " (UID)")) {
+	for _, part := range wire.FormatSets(set, wire.SetRoom("UID FETCH ", " (UID)")) {
 		steps = append(steps, &step{visit: visit, line: "UID FETCH " + part + " (UID)", setup: func(st *step) {
 			st.cmd.untagged = func(r wire.Response) {
-				if f, ok := fetchOf(r); ok && set.Contains(f.UID) {
-					there = gather(there, []mail.UIDRange{{Start: f.UID, Stop: f.UID}})
+				if f, ok := wire.FetchOf(r); ok && set.Contains(f.UID) {
+					there = resync.Gather(there, []mail.UIDRange{{Start: f.UID, Stop: f.UID}})
 				}
 			}
 		}})
 	}
-	if err := c.fly(opMessages, steps, nil, nil); err != nil {
+	if err := c.fly(refusal.OpMessages, steps, nil, nil); err != nil {
 		return nil, err
 	}
 	if err := failures(steps)[mailbox]; err != nil {
 		return nil, err
 	}
 	return mail.MergeUIDs(there), nil
-}
-
-// fetchOf reads a FETCH response that names its UID.
-func fetchOf(r wire.Response) (wire.Fetch, bool) {
-	if r.Kind != "FETCH" {
-		return wire.Fetch{}, false
-	}
-	f, ok := wire.ParseFetch(r.Rest)
-	return f, ok && f.UID != 0
 }
 
 // NotDoneError is about messages for which the server said OK and did nothing.
@@ -68,29 +61,29 @@ func NotDone(err error) []mail.UID {
 
 // Describe tells of messages what Changes tells of new ones. Those of which the
 // server says nothing are left out.
-func (c *Conn) Describe(ctx context.Context, mailbox string, v mail.UIDValidity, set mail.UIDSet) ([]NewMessage, error) {
+func (c *Conn) Describe(ctx context.Context, mailbox string, v mail.UIDValidity, set mail.UIDSet) ([]resync.NewMessage, error) {
 	defer c.guard(ctx)()
 	items := "UID FLAGS INTERNALDATE RFC822.SIZE"
 	if id := c.identityItem(); id != "" {
 		items += " " + id
 	}
-	co := collector{firstNew: 1}
+	co := resync.Collector{FirstNew: 1}
 	visit := &visit{mailbox: mailbox, uidValidity: v}
 	var steps []*step
-	for _, part := range wire.FormatSets(set, setRoom("UID FETCH ", " (", items, ")")) {
+	for _, part := range wire.FormatSets(set, wire.SetRoom("UID FETCH ", " (", items, ")")) {
 		steps = append(steps, &step{visit: visit, line: "UID FETCH " + part + " (" + items + ")", setup: func(st *step) {
 			st.cmd.untagged = func(r wire.Response) {
-				if f, ok := fetchOf(r); ok && set.Contains(f.UID) {
-					co.take(&f)
+				if f, ok := wire.FetchOf(r); ok && set.Contains(f.UID) {
+					co.Take(&f)
 				}
 			}
 		}})
 	}
-	if err := c.fly(opMessages, steps, nil, nil); err != nil {
+	if err := c.fly(refusal.OpMessages, steps, nil, nil); err != nil {
 		return nil, err
 	}
 	if err := failures(steps)[mailbox]; err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(co.listed(), func(m NewMessage) bool { return !m.HasMeta }), nil
+	return slices.DeleteFunc(co.Listed(), func(m resync.NewMessage) bool { return !m.HasMeta }), nil
 }

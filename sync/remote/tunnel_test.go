@@ -16,6 +16,7 @@ import (
 	"satchel/sync/imaptest"
 	"satchel/sync/imaptest/dovecot"
 	"satchel/sync/mail"
+	"satchel/sync/remote/resync"
 )
 
 // TestTunnelEnd is no test: it is the other end of the tunnels of the tests
@@ -197,7 +198,7 @@ func TestTunnelDovecot(t *testing.T) {
 	srv := dovecot.Start(t, dovecot.Options{})
 	o := Options{Tunnel: srv.Tunnel(t, srv.User), Timeout: 20 * time.Second}
 	_, c := connect(t, o)
-	if c.Level() != QResync {
+	if c.Level() != resync.QResync {
 		t.Errorf("level %v", c.Level())
 	}
 	if err := c.Append(t.Context(), "INBOX", []AppendRequest{request(message(1))}, func(_ int, uid mail.UID, _ mail.UIDValidity, err error) {

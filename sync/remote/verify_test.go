@@ -7,6 +7,7 @@ import (
 
 	"satchel/sync/imaptest"
 	"satchel/sync/mail"
+	"satchel/sync/remote/resync"
 )
 
 // A verification that is refused proves nothing; what can be asked about the
@@ -60,7 +61,7 @@ func TestStoreAgainConditionally(t *testing.T) {
 	}})
 	uids := fill(srv, "INBOX", 2)
 	_, c := connect(t, dialOptions(srv.Dial))
-	base := one(t, c, ChangesRequest{Mailbox: "INBOX", ListNew: true})
+	base := one(t, c, resync.Request{Mailbox: "INBOX", ListNew: true})
 	res, err := selectBox(t, c, "INBOX").Store(t.Context(), []StoreRequest{
 		{UIDs: uids, Delta: mail.Delta{Add: mail.NewFlags(`\Seen`)}, UnchangedSince: base.Cursor.HighestModSeq}})
 	if err != nil || stores != 2 || !slices.Equal(res[0].Modified, uids[:1]) {
@@ -89,7 +90,7 @@ func TestStoreTwoPartsConditionally(t *testing.T) {
 		srv.StoreFlags("INBOX", uint32(u), []string{`\Seen`, `\Flagged`}, nil)
 	}
 	_, c := connect(t, dialOptions(srv.Dial))
-	base := one(t, c, ChangesRequest{Mailbox: "INBOX", ListNew: true})
+	base := one(t, c, resync.Request{Mailbox: "INBOX", ListNew: true})
 	res, err := selectBox(t, c, "INBOX").Store(t.Context(), []StoreRequest{
 		{UIDs: uids, Delta: mail.Delta{Add: mail.NewFlags(`\Seen`), Remove: mail.NewFlags(`\Flagged`)}, UnchangedSince: base.Cursor.HighestModSeq}})
 	if err != nil || !slices.Equal(res[0].Modified, uids[:1]) {

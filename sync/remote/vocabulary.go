@@ -5,6 +5,7 @@ import (
 
 	"satchel/sync/remote/names"
 	"satchel/sync/remote/refusal"
+	"satchel/sync/remote/resync"
 )
 
 // Here stands what callers share with the rooms below, under the names of this
@@ -43,3 +44,44 @@ func ClosedEarly(err error) bool { return refusal.ClosedEarly(err) }
 
 // LeftOut is a mailbox of the server that has no name here.
 type LeftOut = names.LeftOut
+
+// EndedAt reports whether err says that a server ended a connection that it was read
+// from, and at what.
+func EndedAt(err error) (at refusal.Ending, ok bool) { return refusal.EndedAt(err) }
+
+// OfMessages reports whether an error is about messages that were asked for, of a
+// mailbox that could be opened.
+func OfMessages(err error) bool { return refusal.OfMessages(err) }
+
+// ChangesRequest asks what changed in a mailbox.
+type ChangesRequest = resync.Request
+
+// Changes is what happened in a mailbox.
+type Changes = resync.Changes
+
+// NewMessage is a message that the caller does not know.
+type NewMessage = resync.NewMessage
+
+// FlagRuns are the flags of all messages of a mailbox, as a caller knows them.
+type FlagRuns = resync.FlagRuns
+
+// Level says how a mailbox is brought up to date.
+type Level = resync.Level
+
+// Doubts are things that a server was caught to get wrong about a mailbox.
+type Doubts = resync.Doubts
+
+// QResync is the highest level.
+const QResync = resync.QResync
+
+// What a server was caught at.
+const (
+	DoubtVanished = resync.DoubtVanished
+	DoubtModSeq   = resync.DoubtModSeq
+	DoubtUIDNext  = resync.DoubtUIDNext
+	DoubtSearch   = resync.DoubtSearch
+)
+
+// ErrIncomplete says that the server listed fewer messages than it says the mailbox
+// holds.
+var ErrIncomplete = resync.ErrIncomplete

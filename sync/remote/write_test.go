@@ -11,6 +11,7 @@ import (
 	"satchel/sync/imaptest"
 	"satchel/sync/mail"
 	"satchel/sync/remote/refusal"
+	"satchel/sync/remote/resync"
 )
 
 func selectBox(t *testing.T, c *Conn, name string) *Selection {
@@ -63,7 +64,7 @@ func TestStore(t *testing.T) {
 			o := dialOptions(srv.Dial)
 			o.Without = without
 			_, c := connect(t, o)
-			base := one(t, c, ChangesRequest{Mailbox: "INBOX", ListNew: true})
+			base := one(t, c, resync.Request{Mailbox: "INBOX", ListNew: true})
 			srv.StoreFlags("INBOX", uint32(uids[1]), []string{"work"}, nil) // somebody else
 			sel := selectBox(t, c, "INBOX")
 			both := mail.Delta{Add: mail.NewFlags(`\Seen`, "mine"), Remove: mail.NewFlags(`\Flagged`)}
@@ -82,7 +83,7 @@ func TestStore(t *testing.T) {
 				}
 			}
 			want := []string{`\Seen mine`, `\Flagged work`, `\Seen mine`, `\Flagged \Deleted`, ``, ``}
-			if c.Level() == Plain { // no condition to be had
+			if c.Level() == resync.Plain { // no condition to be had
 				want[1] = `\Seen mine work`
 			} else if len(res[0].Modified) != 1 || res[0].Modified[0] != uids[1] {
 				t.Errorf("modified %v", res[0].Modified)

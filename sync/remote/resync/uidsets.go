@@ -1,4 +1,4 @@
-package remote
+package resync
 
 import (
 	"cmp"
@@ -15,8 +15,8 @@ const maxSet = 4000
 // knownParam is the third parameter of QRESYNC, with a space in front: the UIDs
 // about which changes and expunges are to be told (RFC 7162 §3.2.5.2). It is
 // empty when nothing is known, or too much to be named.
-func (in *inquiry) knownParam() string {
-	set := slices.Clone(in.req.Held)
+func (in *Inquiry) knownParam() string {
+	set := slices.Clone(in.Req.Held)
 	if first := in.firstNew(); first > 1 {
 		set = append(set, mail.UIDRange{Start: 1, Stop: first - 1})
 	}
@@ -32,11 +32,11 @@ func (in *inquiry) knownParam() string {
 
 // newUIDs is the set of UIDs to be listed as new: all from the first one on
 // but ours.
-func (in *inquiry) newUIDs() string {
+func (in *Inquiry) newUIDs() string {
 	var set mail.UIDSet
-	first, last := in.firstNew(), cmp.Or(in.req.Last, math.MaxUint32)
+	first, last := in.firstNew(), cmp.Or(in.Req.Last, math.MaxUint32)
 	next := uint64(first)
-	for _, r := range in.req.Ours {
+	for _, r := range in.Req.Ours {
 		if r.Start > last {
 			break
 		}

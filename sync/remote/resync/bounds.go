@@ -1,4 +1,4 @@
-package remote
+package resync
 
 import (
 	"slices"
@@ -22,9 +22,9 @@ const (
 	maxID       = 4 << 10
 )
 
-// gather appends ranges. What is told twice is kept once, before more room is
+// Gather appends ranges. What is told twice is kept once, before more room is
 // taken.
-func gather(list, more []mail.UIDRange) []mail.UIDRange {
+func Gather(list, more []mail.UIDRange) []mail.UIDRange {
 	if len(list)+len(more) > cap(list) && len(list) >= 1024 {
 		if list = mail.MergeUIDs(list); len(list) > maxRanges {
 			return list

@@ -1,4 +1,4 @@
-package remote
+package resync
 
 import (
 	"cmp"
@@ -17,12 +17,12 @@ import (
 
 // flagSearch asks for the messages that have a flag, or have it not.
 type flagSearch struct {
-	flag  mail.Flags // one
-	not   bool
-	known mail.UIDSet // what the caller expects, the flag set or not
-	found []mail.UIDRange
-	ok    bool // answered
-	cmd   *command
+	flag     mail.Flags // one
+	not      bool
+	known    mail.UIDSet // what the caller expects, the flag set or not
+	found    []mail.UIDRange
+	ok       bool // answered
+	question *Question
 }
 
 // Rough costs in bytes.
@@ -38,19 +38,19 @@ const (
 
 // planSearch decides how the flags are compared, and prepares the searches if
 // those are cheaper.
-func (in *inquiry) planSearch(c *Conn) error {
-	if in.req.Base == nil {
+func (in *Inquiry) planSearch() error {
+	if in.Req.Base == nil {
 		return nil
 	}
-	base, err := in.req.Base()
+	base, err := in.Req.Base()
 	if err != nil {
 		return err
 	}
 	in.collect.base = base
-	if in.req.Distrust&DoubtSearch != 0 || in.req.reconsidered {
+	if in.Req.Distrust&DoubtSearch != 0 || in.Req.Reconsidered {
 		return nil
 	}
-	flags := base.names().Union(in.req.Keywords)
+	flags := base.names().Union(in.Req.Keywords)
 	flags.System |= mail.Draft | mail.Flagged | mail.Answered | mail.Seen | mail.Deleted
 	cost := 0
 	var searches []*flagSearch
@@ -60,7 +60,7 @@ func (in *inquiry) planSearch(c *Conn) error {
 			return nil
 		}
 		s := &flagSearch{flag: one, known: base.where(func(f mail.Flags) bool { return f.Has(one) })}
-		if c.Has("ESEARCH") {
+		if in.able.ESearch {
 			cost += costSearch + 2*costNumber*len(s.known)
 		} else {
 			n := int(s.known.Count())
@@ -72,7 +72,7 @@ func (in *inquiry) planSearch(c *Conn) error {
 		}
 		searches = append(searches, s)
 	}
-	if base.n*costFetch-cost >= cmp.Or(in.req.SearchGain, searchGain) {
+	if base.n*costFetch-cost >= cmp.Or(in.Req.SearchGain, searchGain) {
 		in.searches = searches
 	}
 	return nil
@@ -80,11 +80,11 @@ func (in *inquiry) planSearch(c *Conn) error {
 
 // searchable reports whether a flag can be named in a search.
 func searchable(name string) bool {
-	_, refused := flagList(mail.NewFlags(name))
+	_, refused := wire.FormatFlags(mail.NewFlags(name))
 	return refused.IsEmpty()
 }
 
-func (s *flagSearch) line(c *Conn) string {
+func (s *flagSearch) line(eSearch bool) string {
 	key := "KEYWORD " + s.flag.String()
 	if name, system := strings.CutPrefix(s.flag.String(), `\`); system {
 		key = strings.ToUpper(name) // SEEN, ANSWERED, FLAGGED, DELETED, DRAFT
@@ -92,7 +92,7 @@ func (s *flagSearch) line(c *Conn) string {
 	if s.not {
 		key = "UN" + key
 	}
-	if c.Has("ESEARCH") {
+	if eSearch {
 		return "UID SEARCH RETURN (ALL) " + key
 	}
 	return "UID SEARCH " + key
@@ -102,7 +102,7 @@ func (s *flagSearch) line(c *Conn) string {
 // answers of several searches before it ends the first, as Dovecot does: an
 // ESEARCH names its command (RFC 4731 §3.1), and SEARCHes come in the order of
 // the commands. A mix-up would show as differences that there are not.
-func (in *inquiry) takeSearch(r wire.Response) {
+func (in *Inquiry) takeSearch(r wire.Response) {
 	var set mail.UIDSet
 	ok, tag := false, ""
 	switch r.Kind {
@@ -112,93 +112,72 @@ func (in *inquiry) takeSearch(r wire.Response) {
 		set, ok = wire.ParseESearch(r.Rest)
 		tag = wire.ESearchTag(r.Rest)
 	default:
-		in.take(r)
+		in.Take(r)
 		return
 	}
-	if tag != "" && in.counting != nil && in.counting.tag == tag {
+	if tag != "" && in.counting != nil && in.counting.Tag() == tag {
 		in.count, in.counted = wire.ParseESearchCount(r.Rest)
 		return
 	}
 	for _, s := range in.searches {
-		if tag == "" && !s.ok || tag != "" && s.cmd.tag == tag {
-			s.found, s.ok = gather(s.found, set), s.ok || ok
+		if tag == "" && !s.ok || tag != "" && s.question.Tag() == tag {
+			s.found, s.ok = Gather(s.found, set), s.ok || ok
 			return
 		}
 	}
-	in.take(r)
+	in.Take(r)
 }
 
 // judgeSearch compares the answers with what is known. It reports whether the
 // mailbox must be asked in another way instead.
-func (in *inquiry) judgeSearch() (again bool) {
+func (in *Inquiry) judgeSearch() (again bool) {
 	if in.searches == nil {
 		return false
 	}
 	all := in.collect.base.all()
-	asked := in.req.Keywords
+	asked := in.Req.Keywords
 	var look []mail.UIDRange
 	for _, s := range in.searches {
 		asked = asked.Union(s.flag)
 		if !s.ok {
-			in.req.Distrust |= DoubtSearch // it does not answer; not a lie
+			in.Req.Distrust |= DoubtSearch // it does not answer; not a lie
 			return true
 		}
 		look = append(look, s.known.Differ(mail.MergeUIDs(s.found).Intersect(all))...)
 	}
 	// Keywords that came up since are named by FLAGS (RFC 3501 §7.2.6).
-	if fresh := in.sel.flags.Union(in.sel.permanent).Minus(asked); !fresh.IsEmpty() && !in.req.reconsidered {
-		in.req.Keywords = in.req.Keywords.Union(fresh)
+	if fresh := in.Sel.flags.Union(in.Sel.permanent).Minus(asked); !fresh.IsEmpty() && !in.Req.Reconsidered {
+		in.Req.Keywords = in.Req.Keywords.Union(fresh)
 		return true
 	}
-	if in.counted && in.count+in.left(all) < uint64(in.sel.cursor.Messages) {
-		in.doubts |= DoubtSearch
-		in.req.Distrust |= DoubtSearch
+	if in.counted && in.count+in.left(all) < uint64(in.Sel.Cursor.Messages) {
+		in.Doubts |= DoubtSearch
+		in.Req.Distrust |= DoubtSearch
 		return true
 	}
-	in.look = mail.MergeUIDs(look)
+	in.Look = mail.MergeUIDs(look)
 	return false
 }
 
-// lookAt fetches the flags of the messages that the searches point to.
-func (c *Conn) lookAt(list []*inquiry) error {
-	var steps []*step
-	visits := map[*inquiry]*visit{}
-	got := map[*inquiry]map[mail.UID]mail.Flags{}
-	for _, in := range list {
-		v := &visit{mailbox: in.req.Mailbox, uidValidity: in.changes.Cursor.UIDValidity}
-		visits[in], got[in] = v, map[mail.UID]mail.Flags{}
-		for _, set := range wire.FormatSets(in.look, setRoom("UID FETCH ", " (UID FLAGS)")) {
-			steps = append(steps, &step{visit: v, line: "UID FETCH " + set + " (UID FLAGS)", setup: func(st *step) {
-				st.cmd.untagged = func(r wire.Response) {
-					if f, ok := fetchOf(r); ok && f.HasFlags && in.look.Contains(f.UID) {
-						got[in][f.UID] = in.collect.parse(f.Flags)
-					}
-				}
-			}})
-		}
+// TakeLook reads the flags of a message that the searches point to.
+func (in *Inquiry) TakeLook(r wire.Response) {
+	f, ok := wire.FetchOf(r)
+	if !ok || !f.HasFlags || !in.Look.Contains(f.UID) {
+		return
 	}
-	if err := c.fly(opMessages, steps, nil, nil); err != nil {
-		return err
+	if in.looked == nil {
+		in.looked = map[mail.UID]mail.Flags{}
 	}
-	failed := failures(steps)
-	for _, in := range list {
-		if err := failed[in.req.Mailbox]; err != nil {
-			in.changes.Err = err
-			continue
-		}
-		in.tookLook(got[in])
-	}
-	return nil
+	in.looked[f.UID] = in.collect.Parse(f.Flags)
 }
 
-// tookLook turns the answers into changes. That nothing differs which the
-// searches said does means that they are wrong; a few may have changed back
-// meanwhile.
-func (in *inquiry) tookLook(got map[mail.UID]mail.Flags) {
+// EndLook turns these flags into changes. Where one is as it is known, the searches
+// were wrong, or it changed back meanwhile.
+func (in *Inquiry) EndLook() {
 	same := 0
-	for _, r := range in.look {
+	for _, r := range in.Look {
 		for uid := uint64(r.Start); uid <= uint64(r.Stop); uid++ {
-			flags, told := got[mail.UID(uid)]
+			flags, told := in.looked[mail.UID(uid)]
 			if !told {
 				continue
 			}
@@ -206,10 +185,10 @@ func (in *inquiry) tookLook(got map[mail.UID]mail.Flags) {
 				same++
 				continue
 			}
-			in.changes.Flags = append(in.changes.Flags, MessageFlags{UID: mail.UID(uid), Flags: flags})
+			in.Changes.Flags = append(in.Changes.Flags, MessageFlags{UID: mail.UID(uid), Flags: flags})
 		}
 	}
 	if same > 0 {
-		in.changes.Doubts |= DoubtSearch
+		in.Changes.Doubts |= DoubtSearch
 	}
 }

@@ -1,4 +1,4 @@
-package remote
+package resync
 
 import (
 	"cmp"
@@ -11,12 +11,12 @@ import (
 // maxInterned bounds the cache of flag lists of one mailbox.
 const maxInterned = 1024
 
-// collector gathers FETCH responses. A later response about the same message
+// Collector gathers FETCH responses. A later response about the same message
 // replaces what it says again.
-type collector struct {
-	firstNew mail.UID
+type Collector struct {
+	FirstNew mail.UID
 	last     mail.UID    // what is beyond is left for later; 0: nothing is
-	ours     mail.UIDSet // from firstNew on, and not new
+	ours     mail.UIDSet // from FirstNew on, and not new
 	highest  mail.UID
 	flags    []MessageFlags
 	fresh    []NewMessage
@@ -38,17 +38,18 @@ type collector struct {
 	interned map[string]mail.Flags
 }
 
-func (co *collector) reset() {
+func (co *Collector) reset() {
 	co.flags, co.fresh, co.named, co.highest, co.unsorted = nil, nil, nil, 0, false
 	co.at, co.excess = nil, false
 	co.same, co.seen = nil, 0
 }
 
-func (co *collector) take(f *wire.Fetch) {
+// Take reads a FETCH response.
+func (co *Collector) Take(f *wire.Fetch) {
 	if len(f.Flags) > maxFlagList || len(f.EmailID) > maxID {
 		return // no message has that; what it has is not known
 	}
-	if f.UID >= co.firstNew {
+	if f.UID >= co.FirstNew {
 		ours := co.ours.Contains(f.UID)
 		if co.last != 0 && f.UID > co.last {
 			if ours {
@@ -56,7 +57,7 @@ func (co *collector) take(f *wire.Fetch) {
 			}
 			return
 		}
-		if id, told := messageIDOf(f); told {
+		if id, told := wire.MessageIDOf(f); told {
 			co.takeID(f.UID, id)
 			if !f.HasFlags {
 				return
@@ -72,7 +73,7 @@ func (co *collector) take(f *wire.Fetch) {
 	if !f.HasFlags {
 		return
 	}
-	flags := co.parse(f.Flags)
+	flags := co.Parse(f.Flags)
 	if co.base != nil && f.UID > co.seen {
 		// One that is told twice is kept, since the last answer counts.
 		co.seen = f.UID
@@ -91,23 +92,23 @@ func (co *collector) take(f *wire.Fetch) {
 }
 
 // takeName notes what was asked for about a message of ours.
-func (co *collector) takeName(f *wire.Fetch) {
+func (co *Collector) takeName(f *wire.Fetch) {
 	if (len(f.EmailID) > 0 || f.HasSize) && co.hasRoom(len(co.named)) {
 		co.named = append(co.named, MessageName{UID: f.UID, EmailID: string(f.EmailID), Size: f.Size, HasSize: f.HasSize})
 	}
 }
 
 // takeID notes the Message-ID of a message that was listed before.
-func (co *collector) takeID(uid mail.UID, id string) {
+func (co *Collector) takeID(uid mail.UID, id string) {
 	if i, found := co.find(uid); found {
 		co.fresh[i].MessageID, co.fresh[i].HasMessageID = id, true
 	}
 }
 
-func (co *collector) takeNew(f *wire.Fetch) {
+func (co *Collector) takeNew(f *wire.Fetch) {
 	m := NewMessage{UID: f.UID, ModSeq: f.ModSeq, EmailID: string(f.EmailID)}
 	if f.HasFlags {
-		m.Flags = co.parse(f.Flags)
+		m.Flags = co.Parse(f.Flags)
 	}
 	if f.HasSize {
 		m.Size, m.Date, m.HasMeta = f.Size, f.Date, true
@@ -137,7 +138,7 @@ func (co *collector) takeNew(f *wire.Fetch) {
 }
 
 // hasRoom reports whether one more may be kept beside n others.
-func (co *collector) hasRoom(n int) bool {
+func (co *Collector) hasRoom(n int) bool {
 	if co.most != nil && n >= co.most() {
 		co.excess = true
 		return false
@@ -146,7 +147,7 @@ func (co *collector) hasRoom(n int) bool {
 }
 
 // roomForFlags is hasRoom for flags, which some servers tell several times.
-func (co *collector) roomForFlags() bool {
+func (co *Collector) roomForFlags() bool {
 	if co.most == nil || len(co.flags) < 2*co.most() {
 		return true
 	}
@@ -155,7 +156,7 @@ func (co *collector) roomForFlags() bool {
 }
 
 // find searches the new messages, which are sorted unless there is an index.
-func (co *collector) find(uid mail.UID) (int, bool) {
+func (co *Collector) find(uid mail.UID) (int, bool) {
 	if co.at != nil {
 		i, found := co.at[uid]
 		return i, found
@@ -187,7 +188,8 @@ func merge(old *NewMessage, m NewMessage, hasFlags bool) {
 	}
 }
 
-func (co *collector) parse(list []byte) mail.Flags {
+// Parse reads a list of flags.
+func (co *Collector) Parse(list []byte) mail.Flags {
 	if len(list) == 0 {
 		return mail.Flags{}
 	}
@@ -204,8 +206,8 @@ func (co *collector) parse(list []byte) mail.Flags {
 	return f
 }
 
-// listed returns the new messages, sorted.
-func (co *collector) listed() []NewMessage {
+// Listed returns the new messages, sorted.
+func (co *Collector) Listed() []NewMessage {
 	if co.at != nil {
 		slices.SortFunc(co.fresh, func(a, b NewMessage) int { return cmp.Compare(a.UID, b.UID) })
 		co.at = nil
@@ -215,13 +217,13 @@ func (co *collector) listed() []NewMessage {
 
 // result moves what was gathered into ch: sorted, each message once, as it
 // was told last.
-func (co *collector) result(ch *Changes) {
+func (co *Collector) result(ch *Changes) {
 	co.settleFlags()
-	ch.Flags, ch.New, ch.Named = co.flags, co.listed(), co.named
+	ch.Flags, ch.New, ch.Named = co.flags, co.Listed(), co.named
 }
 
 // settleFlags sorts the flags and keeps those that were told last.
-func (co *collector) settleFlags() {
+func (co *Collector) settleFlags() {
 	if co.unsorted {
 		slices.SortStableFunc(co.flags, func(a, b MessageFlags) int {
 			switch {

@@ -1,4 +1,4 @@
-package remote
+package resync
 
 // Doubts are things that a server was caught to get wrong about a mailbox.
 type Doubts uint8
@@ -19,8 +19,8 @@ const (
 	DoubtSearch
 )
 
-// level is the highest level at which the server may still be asked.
-func (d Doubts) level() Level {
+// Level is the highest level at which the server may still be asked.
+func (d Doubts) Level() Level {
 	switch {
 	case d&DoubtModSeq != 0:
 		return Plain
@@ -34,37 +34,37 @@ func (d Doubts) level() Level {
 // UIDVALIDITY, which they never do on a server that is right (RFC 3501
 // §2.3.1.1, RFC 7162 §3.1). What is asked by them would hide changes, so the
 // mailbox is compared message by message. It reports that this is to be done.
-func (in *inquiry) doubtCursor(ch *Changes) bool {
+func (in *Inquiry) doubtCursor(ch *Changes) bool {
 	if !in.known() || in.full() {
 		return false
 	}
-	was, now := in.req.Known, ch.Cursor
-	if now.HighestModSeq > 0 && now.HighestModSeq < was.HighestModSeq && in.req.Distrust&DoubtModSeq == 0 {
-		in.doubts |= DoubtModSeq
+	was, now := in.Req.Known, ch.Cursor
+	if now.HighestModSeq > 0 && now.HighestModSeq < was.HighestModSeq && in.Req.Distrust&DoubtModSeq == 0 {
+		in.Doubts |= DoubtModSeq
 	}
-	if now.UIDNext > 0 && now.UIDNext < was.UIDNext && in.req.Distrust&DoubtUIDNext == 0 {
-		in.doubts |= DoubtUIDNext
+	if now.UIDNext > 0 && now.UIDNext < was.UIDNext && in.Req.Distrust&DoubtUIDNext == 0 {
+		in.Doubts |= DoubtUIDNext
 	}
-	if in.doubts == 0 {
+	if in.Doubts == 0 {
 		return false
 	}
-	in.needsPlain = true
-	in.req.reconsidered = true
-	in.req.Expunges, in.req.Distrust = true, in.req.Distrust|in.doubts
+	in.NeedsPlain = true
+	in.Req.Reconsidered = true
+	in.Req.Expunges, in.Req.Distrust = true, in.Req.Distrust|in.Doubts
 	return true
 }
 
 // full reports whether this inquiry lists all messages anyway.
-func (in *inquiry) full() bool {
-	return in.wantsPresent(false) && (in.level == Plain || in.req.Known.HighestModSeq == 0)
+func (in *Inquiry) full() bool {
+	return in.wantsPresent(false) && (in.Level == Plain || in.Req.Known.HighestModSeq == 0)
 }
 
 // settleUIDNext makes up for a UIDNEXT that is missing or wrong. One that went
 // back although a message has a UID above it is just wrong. Without such a
 // message the server may give UIDs out again, so that those of before mean
 // nothing any more, as if UIDVALIDITY had changed.
-func (in *inquiry) settleUIDNext(ch *Changes) {
-	was, now := in.req.Known.UIDNext, ch.Cursor.UIDNext
+func (in *Inquiry) settleUIDNext(ch *Changes) {
+	was, now := in.Req.Known.UIDNext, ch.Cursor.UIDNext
 	ch.ToldNext = now
 	highest := in.collect.highest
 	if n := len(in.present); n > 0 {
@@ -75,13 +75,13 @@ func (in *inquiry) settleUIDNext(ch *Changes) {
 		highest = max(highest, f.UID)
 	}
 	switch {
-	case now == 0 && in.req.ListNew, now > 0 && now <= highest:
+	case now == 0 && in.Req.ListNew, now > 0 && now <= highest:
 		ch.Cursor.UIDNext = max(in.firstNew(), highest+1)
 		if now > 0 && in.known() && now < was {
-			in.doubts |= DoubtUIDNext
+			in.Doubts |= DoubtUIDNext
 		}
 	case !in.known() || now == 0 || now >= was:
-	case in.req.Distrust&DoubtUIDNext != 0 && in.doubts&DoubtUIDNext == 0 && !in.req.reconsidered:
+	case in.Req.Distrust&DoubtUIDNext != 0 && in.Doubts&DoubtUIDNext == 0 && !in.Req.Reconsidered:
 		ch.Cursor.UIDNext = was
 	case in.full():
 		*ch = Changes{Mailbox: ch.Mailbox, Cursor: ch.Cursor, UIDValidityChanged: true, MailboxID: ch.MailboxID, NoModSeq: ch.NoModSeq}
