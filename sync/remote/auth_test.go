@@ -12,6 +12,7 @@ import (
 
 	"satchel/sync/imaptest"
 	"satchel/sync/mail"
+	"satchel/sync/remote/dial"
 	"satchel/sync/remote/sasl"
 )
 
@@ -108,9 +109,9 @@ func TestLadder(t *testing.T) {
 			used := &mechanismLog{}
 			caps := imaptest.DefaultCaps.Without(allMechanisms).With(tc.offered)
 			srv, o := listening(t, imaptest.Options{TLS: tc.with.secure, Caps: caps, Tokens: map[string]string{"ann": "t0ken"}, Hook: used.hook})
-			o.TLS, o.RootCA = TLSImplicit, srv.CertPEM()
+			o.TLS, o.RootCA = dial.Implicit, srv.CertPEM()
 			if !tc.with.secure {
-				o.TLS = TLSNone
+				o.TLS = dial.Clear
 			}
 			if tc.with.token {
 				o.Token, o.Password = password("t0ken"), nil
@@ -286,7 +287,7 @@ func TestCancelledDialogue(t *testing.T) {
 // and what comes before TLS, stripped or faked, is not answered with a secret.
 func TestNothingInClear(t *testing.T) {
 	for _, auth := range AuthValues() {
-		o := Options{Host: "imap.example.org", TLS: TLSNone, User: "ann", Password: password("hunter2"), Token: password("t0ken"), Auth: auth,
+		o := Options{Host: "imap.example.org", TLS: dial.Clear, User: "ann", Password: password("hunter2"), Token: password("t0ken"), Auth: auth,
 			Dial: func(context.Context, string, string) (net.Conn, error) { t.Fatal("dialled"); return nil, nil }}
 		if auth == AuthExternal {
 			o.Certificate, _ = certificate(t, "ann", nil)
@@ -314,7 +315,7 @@ func TestNothingInClear(t *testing.T) {
 					s.t.Errorf("client sent %q", rest)
 				}
 			}))
-			o.Host, o.TLS = "imap.example.org", TLSStart
+			o.Host, o.TLS = "imap.example.org", dial.StartTLS
 			o.Password = func(context.Context) (string, error) {
 				t.Error("asked for the password")
 				return "hunter2", nil

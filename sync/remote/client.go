@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"satchel/sync/mail"
+	"satchel/sync/remote/dial"
 	"satchel/sync/remote/names"
 )
 
@@ -69,6 +70,13 @@ func New(o Options) (*Client, error) {
 		cl.roots = pool
 	}
 	return cl, nil
+}
+
+// dialer reaches the account.
+func (cl *Client) dialer() *dial.Dialer {
+	d := cl.opts.dialer()
+	d.Roots, d.Answered = cl.roots, cl.answered
+	return d
 }
 
 // Stats returns the counters as they stand.
@@ -195,4 +203,10 @@ func (cl *Client) LeftOut() []names.LeftOut {
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
 	return slices.Clone(cl.out)
+}
+
+// connectError says where the connection was to go, and what to try.
+func (cl *Client) connectError(err error) error {
+	return &mail.Error{Op: "connect to " + cl.opts.dialer().Address(), Kind: mail.KindConnection,
+		Hint: cl.dialer().Hint(err), Err: cl.told(err)}
 }

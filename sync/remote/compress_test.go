@@ -13,6 +13,7 @@ import (
 	"satchel/sync/imaptest"
 	"satchel/sync/imaptest/dovecot"
 	"satchel/sync/mail"
+	"satchel/sync/remote/dial"
 	"satchel/sync/remote/resync"
 )
 
@@ -170,7 +171,7 @@ func TestCompressedStall(t *testing.T) {
 	if err := c.Compress(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Noop(t.Context()); !errors.Is(err, errStalled) {
+	if err := c.Noop(t.Context()); !errors.Is(err, dial.ErrStalled) {
 		t.Errorf("got %v, want a stall", err)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/emersion/go-imap/v2/imapclient"
 
 	"satchel/sync/mail"
+	"satchel/sync/remote/dial"
 	"satchel/sync/remote/refusal"
 	"satchel/sync/remote/resync"
 	"satchel/sync/remote/wire"
@@ -201,7 +202,7 @@ func (c *Conn) Close() error {
 	c.closeOnce.Do(func() {
 		if c.link.failure() == nil && c.link.front("") == nil {
 			// The answer tells nothing, so it is not worth a round trip.
-			linger(c.link.Conn, -1)
+			dial.Linger(c.link.Conn, -1)
 			select {
 			case <-c.link.idle:
 			default:

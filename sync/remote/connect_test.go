@@ -18,6 +18,7 @@ import (
 
 	"satchel/sync/imaptest"
 	"satchel/sync/mail"
+	"satchel/sync/remote/dial"
 	"satchel/sync/remote/refusal"
 )
 
@@ -59,7 +60,7 @@ func TestTLSTimeout(t *testing.T) {
 	t.Cleanup(func() { _ = l.Close() })
 	host, port, _ := net.SplitHostPort(l.Addr().String())
 	n, _ := strconv.Atoi(port)
-	for _, mode := range []TLSMode{TLSImplicit, TLSStart} {
+	for _, mode := range []dial.Mode{dial.Implicit, dial.StartTLS} {
 		for i := range 40 {
 			o := Options{Host: host, Port: n, User: "ann", Password: password("secret"), TLS: mode, Timeout: time.Duration(1+i%5) * time.Millisecond}
 			cl, err := New(o)
@@ -74,8 +75,8 @@ func TestTLSTimeout(t *testing.T) {
 }
 
 func TestTLS(t *testing.T) {
-	for _, mode := range []TLSMode{TLSImplicit, TLSStart} {
-		srv, base := listening(t, imaptest.Options{TLS: mode == TLSImplicit,
+	for _, mode := range []dial.Mode{dial.Implicit, dial.StartTLS} {
+		srv, base := listening(t, imaptest.Options{TLS: mode == dial.Implicit,
 			Caps: imaptest.DefaultCaps.With(imaptest.CapStartTLS, imaptest.CapLoginDisabled)})
 		base.TLS = mode
 		good := fingerprint(t, srv.CertPEM())
@@ -152,19 +153,19 @@ func TestWrongPort(t *testing.T) {
 	closed.Port = 1
 	for name, tc := range map[string]struct {
 		o    Options
-		mode TLSMode
+		mode dial.Mode
 		hint string
 	}{
-		"TLS on a clear port":         {plain, TLSImplicit, "starttls"},
-		"clear on a TLS port":         {tlsOnly, TLSNone, "implicit"},
-		"STARTTLS on a TLS port":      {tlsOnly, TLSStart, "implicit"},
-		"SMTP":                        {banner("220 mail.example.org ESMTP\r\n"), TLSNone, "993"},
-		"POP3 with STARTTLS":          {banner("+OK ready\r\n"), TLSStart, "993"},
-		"nobody":                      {closed, TLSNone, "listens"},
-		"STARTTLS not offered":        {plain, TLSStart, "check"},
-		"PREAUTH before STARTTLS":     {banner("* PREAUTH hello\r\n"), TLSStart, "check"},
-		"injection behind STARTTLS":   {banner("* OK hi\r\nS1 OK go\r\n* OK injected\r\n"), TLSStart, "check"},
-		"SMTP where TLS was expected": {banner("220 mail.example.org ESMTP\r\n"), TLSImplicit, "starttls"},
+		"TLS on a clear port":         {plain, dial.Implicit, "starttls"},
+		"clear on a TLS port":         {tlsOnly, dial.Clear, "implicit"},
+		"STARTTLS on a TLS port":      {tlsOnly, dial.StartTLS, "implicit"},
+		"SMTP":                        {banner("220 mail.example.org ESMTP\r\n"), dial.Clear, "993"},
+		"POP3 with STARTTLS":          {banner("+OK ready\r\n"), dial.StartTLS, "993"},
+		"nobody":                      {closed, dial.Clear, "listens"},
+		"STARTTLS not offered":        {plain, dial.StartTLS, "check"},
+		"PREAUTH before STARTTLS":     {banner("* PREAUTH hello\r\n"), dial.StartTLS, "check"},
+		"injection behind STARTTLS":   {banner("* OK hi\r\nS1 OK go\r\n* OK injected\r\n"), dial.StartTLS, "check"},
+		"SMTP where TLS was expected": {banner("220 mail.example.org ESMTP\r\n"), dial.Implicit, "starttls"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			checkLeaks(t)
@@ -179,7 +180,7 @@ func TestWrongPort(t *testing.T) {
 				_ = c.Close()
 				t.Fatal("connected")
 			}
-			if mail.KindOf(err) != mail.KindConnection || !strings.Contains(mail.HintOf(err), tc.hint) || !strings.Contains(err.Error(), o.address()) {
+			if mail.KindOf(err) != mail.KindConnection || !strings.Contains(mail.HintOf(err), tc.hint) || !strings.Contains(err.Error(), o.dialer().Address()) {
 				t.Errorf("error %v, hint %q", err, mail.HintOf(err))
 			}
 		})
@@ -288,11 +289,11 @@ func TestOptions(t *testing.T) {
 	for name, edit := range map[string]func(o *Options){
 		"host":        func(o *Options) { o.Host = "" },
 		"user":        func(o *Options) { o.User = "" },
-		"cleartext":   func(o *Options) { o.TLS = TLSNone },
+		"cleartext":   func(o *Options) { o.TLS = dial.Clear },
 		"mode":        func(o *Options) { o.TLS = "ssl" },
 		"auth":        func(o *Options) { o.Auth = "ntlm" },
 		"external":    func(o *Options) { o.Auth = "external" },
-		"certificate": func(o *Options) { o.Host, o.TLS, o.Certificate = "127.0.0.1", TLSNone, &tls.Certificate{} },
+		"certificate": func(o *Options) { o.Host, o.TLS, o.Certificate = "127.0.0.1", dial.Clear, &tls.Certificate{} },
 		"fingerprint": func(o *Options) { o.Fingerprint = "sha1:00" },
 		"ca":          func(o *Options) { o.RootCA = []byte("no pem") },
 		"port":        func(o *Options) { o.Port = 70000 },
@@ -303,7 +304,7 @@ func TestOptions(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	for _, o := range []Options{ok, {Host: "127.0.0.1", TLS: TLSNone, User: "a", Password: ok.Password}, {Host: "x", TLS: TLSNone, AllowCleartext: true, User: "a", Password: ok.Password}} {
+	for _, o := range []Options{ok, {Host: "127.0.0.1", TLS: dial.Clear, User: "a", Password: ok.Password}, {Host: "x", TLS: dial.Clear, AllowCleartext: true, User: "a", Password: ok.Password}} {
 		if _, err := New(o); err != nil {
 			t.Error(err)
 		}

@@ -43,7 +43,7 @@
 //     what was sent to it in confidence, without what a terminal obeys, and with
 //     an end.
 //   - In clear text nothing is sent before the address that was reached is known
-//     to be this machine's (socket.go), unless the user allows it.
+//     to be this machine's (package dial), unless the user allows it.
 //
 // The package must never log or wrap a password, nor log message text.
 package remote

@@ -12,13 +12,14 @@ import (
 
 	"satchel/sync/imaptest/dovecot"
 	"satchel/sync/mail"
+	"satchel/sync/remote/dial"
 	"satchel/sync/remote/resync"
 )
 
 func dovecotOptions(srv *dovecot.Server, user string) Options {
 	host, port, _ := net.SplitHostPort(srv.Addr())
 	n, _ := strconv.Atoi(port)
-	return Options{Host: host, Port: n, TLS: TLSNone, User: user, Password: password(srv.Password), Timeout: 20 * time.Second}
+	return Options{Host: host, Port: n, TLS: dial.Clear, User: user, Password: password(srv.Password), Timeout: 20 * time.Second}
 }
 
 // TestDovecot walks the whole API against a real server, once for each user

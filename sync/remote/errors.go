@@ -7,20 +7,12 @@ import (
 )
 
 var (
-	errStalled    = error(stalledError{})
 	errOutOfOrder = errors.New("the server answered commands out of order")
 	errClosed     = errors.New("connection closed")
 	errLongLine   = errors.New("the server sent a line longer than 16 MB")
 	errLiteral    = errors.New("the server sent a literal of unknown size")
 	errOtherUID   = errors.New("the server sent another message than the one that was asked for")
 )
-
-// stalledError is a [net.Error] of the kind that time ended.
-type stalledError struct{}
-
-func (stalledError) Error() string   { return "the server sent nothing for too long" }
-func (stalledError) Timeout() bool   { return true }
-func (stalledError) Temporary() bool { return true }
 
 // isDead reports whether err means that the connection is gone.
 func isDead(err error) bool {

@@ -13,15 +13,16 @@ import (
 
 	"satchel/sync/imaptest"
 	"satchel/sync/mail"
+	"satchel/sync/remote/dial"
 	"satchel/sync/remote/resync"
 )
 
 func readFull(r io.Reader, p []byte) (int, error) { return io.ReadFull(r, p) }
 
 // faulty connects with a short Timeout.
-func faulty(t *testing.T, dial func() (net.Conn, error)) *Conn {
+func faulty(t *testing.T, open func() (net.Conn, error)) *Conn {
 	t.Helper()
-	o := dialOptions(dial)
+	o := dialOptions(open)
 	o.Timeout = 150 * time.Millisecond
 	_, c := connect(t, o)
 	return c
@@ -43,7 +44,7 @@ func TestStallsAndTruncation(t *testing.T) {
 	for name, cut := range cuts {
 		for _, end := range []string{"stall", "close", "bye"} {
 			t.Run(name+"/"+end, func(t *testing.T) {
-				dial := script(t, func(s *scripted) {
+				open := script(t, func(s *scripted) {
 					s.login("IMAP4rev1")
 					tag := s.command("EXAMINE")
 					s.command("UID FETCH")
@@ -56,7 +57,7 @@ func TestStallsAndTruncation(t *testing.T) {
 						s.drain()
 					}
 				})
-				c := faulty(t, dial)
+				c := faulty(t, open)
 				start := time.Now()
 				_, err := c.FetchBodies(t.Context(), []BodyRequest{{Mailbox: "INBOX", UIDs: []mail.UID{5}}}, func(b Body) error {
 					data, err := io.ReadAll(b)
@@ -68,7 +69,7 @@ func TestStallsAndTruncation(t *testing.T) {
 				if mail.KindOf(err) != mail.KindConnection || time.Since(start) > 3*time.Second {
 					t.Errorf("%v after %v", err, time.Since(start))
 				}
-				if end == "stall" && !errors.Is(err, errStalled) {
+				if end == "stall" && !errors.Is(err, dial.ErrStalled) {
 					t.Errorf("not a stall: %v", err)
 				}
 				if end == "bye" && name == "silence" && !strings.Contains(err.Error(), "shutting down") {
@@ -179,7 +180,7 @@ func TestCancel(t *testing.T) {
 
 // A large upload on a slow line is progress, although the server is silent.
 func TestSlowUploadIsProgress(t *testing.T) {
-	dial := script(t, func(s *scripted) {
+	open := script(t, func(s *scripted) {
 		_ = s.conn.(*net.TCPConn).SetReadBuffer(32 << 10)
 		s.login("IMAP4rev1 LITERAL+")
 		tag := s.command("APPEND")
@@ -197,7 +198,7 @@ func TestSlowUploadIsProgress(t *testing.T) {
 		s.send(tag + " OK [APPENDUID 3 9] done")
 		s.logout()
 	})
-	c := faulty(t, dial)
+	c := faulty(t, open)
 	content := []byte(strings.Repeat("0123456789\r\n", 1_000_000))
 	err := c.Append(t.Context(), "INBOX", []AppendRequest{request(content)}, func(_ int, uid mail.UID, v mail.UIDValidity, err error) {
 		if uid != 9 || v != 3 || err != nil {
@@ -213,7 +214,7 @@ func TestSlowUploadIsProgress(t *testing.T) {
 // answered, so the next run does it again.
 func TestDeadClientIsSilent(t *testing.T) {
 	began, ended, reason := make(chan struct{}), make(chan struct{}), make(chan error, 1)
-	dial := script(t, func(s *scripted) {
+	open := script(t, func(s *scripted) {
 		s.login("IMAP4rev1 LITERAL+")
 		s.command("APPEND")
 		close(began)
@@ -221,7 +222,7 @@ func TestDeadClientIsSilent(t *testing.T) {
 		_, err := io.Copy(io.Discard, s.br)
 		reason <- err
 	})
-	_, c := connect(t, dialOptions(dial))
+	_, c := connect(t, dialOptions(open))
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() {
 		<-began
@@ -292,13 +293,13 @@ func TestDrip(t *testing.T) {
 
 // Answers out of order would be attributed to the wrong mailbox.
 func TestOutOfOrder(t *testing.T) {
-	dial := script(t, func(s *scripted) {
+	open := script(t, func(s *scripted) {
 		s.login("IMAP4rev1")
 		a, b := s.command("EXAMINE"), s.command("UID FETCH")
 		s.send(b+" OK x", a+" OK x")
 		s.drain()
 	})
-	c := faulty(t, dial)
+	c := faulty(t, open)
 	_, err := c.FetchBodies(t.Context(), []BodyRequest{{Mailbox: "INBOX", UIDs: []mail.UID{5}}}, func(Body) error { t.Error("served"); return nil })
 	if !errors.Is(err, errOutOfOrder) {
 		t.Error(err)
@@ -310,7 +311,7 @@ func TestRepeatedBody(t *testing.T) {
 	body := func(uid, text string) string {
 		return "* 1 FETCH (UID " + uid + " FLAGS () INTERNALDATE \"17-Jul-1996 02:44:25 -0700\" BODY[] {1}\r\n" + text + ")\r\n"
 	}
-	dial := script(t, func(s *scripted) {
+	open := script(t, func(s *scripted) {
 		s.login("IMAP4rev1")
 		sa, fa, sb, fb := s.command("EXAMINE"), s.command("UID FETCH"), s.command("EXAMINE"), s.command("UID FETCH")
 		s.raw(opened + sa + " OK x\r\n" + body("5", "A") + body("5", "A") + body("7", "A") + fa + " OK x\r\n")
@@ -318,7 +319,7 @@ func TestRepeatedBody(t *testing.T) {
 		s.raw(opened + sb + " OK x\r\n" + body("5", "B") + fb + " OK x\r\n")
 		s.logout()
 	})
-	c := faulty(t, dial)
+	c := faulty(t, open)
 	got, _ := bodies(t, c, BodyRequest{Mailbox: "a", UIDs: []mail.UID{5}}, BodyRequest{Mailbox: "b", UIDs: []mail.UID{5}})
 	if len(got) != 2 || got["a/5"] != "A" || got["b/5"] != "B" {
 		t.Error(got)
@@ -327,7 +328,7 @@ func TestRepeatedBody(t *testing.T) {
 
 // What arrives before [CLOSED] is about the mailbox selected before.
 func TestClosedSeparatesMailboxes(t *testing.T) {
-	dial := script(t, func(s *scripted) {
+	open := script(t, func(s *scripted) {
 		s.login("IMAP4rev1 ENABLE CONDSTORE QRESYNC")
 		s.expect("ENABLE", "* ENABLED QRESYNC", "OK x")
 		a, b := s.command("SELECT"), s.command("SELECT")
@@ -337,7 +338,7 @@ func TestClosedSeparatesMailboxes(t *testing.T) {
 		s.raw(opened + tail + "* VANISHED (EARLIER) 4\r\n* 1 FETCH (UID 5 FLAGS (\\Flagged) MODSEQ (8))\r\n" + b + " OK x\r\n")
 		s.logout()
 	})
-	c := faulty(t, dial)
+	c := faulty(t, open)
 	known := mail.Cursor{UIDValidity: 3, UIDNext: 6, HighestModSeq: 7}
 	got := changes(t, c, resync.Request{Mailbox: "a", Known: known}, resync.Request{Mailbox: "b", Known: known})
 	if text(got[0].Vanished) != "1" || len(got[0].Flags) != 0 || text(got[1].Vanished) != "4" || len(got[1].Flags) != 1 || got[1].Flags[0].UID != 5 {
@@ -347,14 +348,14 @@ func TestClosedSeparatesMailboxes(t *testing.T) {
 
 // A VANISHED that reaches to the end stays a range.
 func TestHugeVanished(t *testing.T) {
-	dial := script(t, func(s *scripted) {
+	open := script(t, func(s *scripted) {
 		s.login("IMAP4rev1 ENABLE CONDSTORE QRESYNC")
 		s.expect("ENABLE", "* ENABLED QRESYNC", "OK x")
 		a := s.command("SELECT")
 		s.raw(opened + "* OK [HIGHESTMODSEQ 9] x\r\n* VANISHED (EARLIER) 12:*,1:4294967295,3\r\n" + a + " OK x\r\n")
 		s.logout()
 	})
-	ch := one(t, faulty(t, dial), resync.Request{Mailbox: "a", Known: mail.Cursor{UIDValidity: 3, UIDNext: 6, HighestModSeq: 7}})
+	ch := one(t, faulty(t, open), resync.Request{Mailbox: "a", Known: mail.Cursor{UIDValidity: 3, UIDNext: 6, HighestModSeq: 7}})
 	if text(ch.Vanished) != "1:4294967295" {
 		t.Error(ch.Vanished)
 	}
@@ -363,7 +364,7 @@ func TestHugeVanished(t *testing.T) {
 // A VANISHED that cannot be read must not be passed over: the server will not
 // repeat it once the cursor has moved.
 func TestGarbledVanished(t *testing.T) {
-	dial := script(t, func(s *scripted) {
+	open := script(t, func(s *scripted) {
 		s.login("IMAP4rev1 ENABLE CONDSTORE QRESYNC")
 		s.expect("ENABLE", "* ENABLED QRESYNC", "OK x")
 		a := s.command("SELECT")
@@ -373,7 +374,7 @@ func TestGarbledVanished(t *testing.T) {
 		s.send(f+" OK x", "* SEARCH 4", u+" OK x")
 		s.logout()
 	})
-	ch := one(t, faulty(t, dial), resync.Request{Mailbox: "a", Known: mail.Cursor{UIDValidity: 3, UIDNext: 6, HighestModSeq: 7}})
+	ch := one(t, faulty(t, open), resync.Request{Mailbox: "a", Known: mail.Cursor{UIDValidity: 3, UIDNext: 6, HighestModSeq: 7}})
 	if text(ch.Present) != "4" || !ch.HasPresent || ch.Vanished != nil {
 		t.Errorf("%+v", ch)
 	}

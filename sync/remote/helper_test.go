@@ -21,6 +21,7 @@ import (
 
 	"satchel/sync/imaptest"
 	"satchel/sync/mail"
+	"satchel/sync/remote/dial"
 	"satchel/sync/remote/resync"
 	"satchel/sync/remote/wire"
 )
@@ -47,11 +48,11 @@ func password(p string) func(context.Context) (string, error) {
 	return func(context.Context) (string, error) { return p, nil }
 }
 
-// options for a server that is reached by dial.
-func dialOptions(dial func() (net.Conn, error)) Options {
+// options for a server that is reached by open.
+func dialOptions(open func() (net.Conn, error)) Options {
 	return Options{
-		Host: "localhost", TLS: TLSNone, User: "ann", Password: password("secret"), Timeout: 5 * time.Second,
-		Dial: func(context.Context, string, string) (net.Conn, error) { return dial() },
+		Host: "localhost", TLS: dial.Clear, User: "ann", Password: password("secret"), Timeout: 5 * time.Second,
+		Dial: func(context.Context, string, string) (net.Conn, error) { return open() },
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"satchel/sync/remote/dial"
 	"satchel/sync/remote/refusal"
 	"satchel/sync/remote/wire"
 )
@@ -127,7 +128,7 @@ func (r netReader) Read(p []byte) (int, error) {
 		l.count(func(s *Stats) { s.BytesIn += int64(n) })
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		err = fmt.Errorf("%w (%v)", errStalled, l.timeout)
+		err = fmt.Errorf("%w (%v)", dial.ErrStalled, l.timeout)
 	}
 	return n, err
 }
@@ -316,21 +317,12 @@ func (l *link) readLiterals(line []byte) (taken bool, err error) {
 		start := len(l.buf)
 		l.buf = slices.Grow(l.buf, int(lit.Size))[:start+int(lit.Size)]
 		if _, err := io.ReadFull(l.br, l.buf[start:]); err != nil {
-			return false, short(err)
+			return false, wire.Short(err)
 		}
 		if err := l.appendLine(); err != nil {
-			return false, short(err)
+			return false, wire.Short(err)
 		}
 	}
-}
-
-// short turns an end of file within a response into an error that cannot be
-// taken for the end of a message.
-func short(err error) error {
-	if errors.Is(err, io.EOF) {
-		return io.ErrUnexpectedEOF
-	}
-	return err
 }
 
 // offerLiteral lets the waiting command stream a literal of a FETCH.

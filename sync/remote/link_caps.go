@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"satchel/sync/remote/dial"
 	"satchel/sync/remote/refusal"
 	"satchel/sync/remote/wire"
 )
@@ -16,7 +17,7 @@ func (l *link) takeGreeting(line []byte) error {
 		r, ok = wire.ParseResponse(line[2:])
 	}
 	if !ok || (r.Kind != "OK" && r.Kind != "PREAUTH" && r.Kind != "BYE") {
-		return notIMAP(line)
+		return dial.NotIMAP(line)
 	}
 	t := wire.ParseText(r.Rest)
 	if r.Kind == "BYE" {

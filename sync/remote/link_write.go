@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"satchel/sync/remote/dial"
 	"satchel/sync/remote/refusal"
 	"satchel/sync/remote/wire"
 )
@@ -212,7 +213,7 @@ func (l *link) write(p []byte) error {
 		l.count(func(s *Stats) { s.BytesOut += int64(n) })
 		if err != nil {
 			if errors.Is(err, os.ErrDeadlineExceeded) {
-				err = fmt.Errorf("%w (%v)", errStalled, l.timeout)
+				err = fmt.Errorf("%w (%v)", dial.ErrStalled, l.timeout)
 			}
 			if refusal.IsClosing(err) {
 				l.awaitReason()

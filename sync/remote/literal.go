@@ -28,7 +28,7 @@ func (r *literalReader) Read(p []byte) (int, error) {
 	r.left -= int64(n)
 	if err != nil {
 		// Never io.EOF: half a message must not look like a whole one.
-		r.err = r.l.fail(short(err))
+		r.err = r.l.fail(wire.Short(err))
 		err = r.err
 	}
 	return n, err
@@ -53,7 +53,7 @@ func (r *literalReader) rest(f *wire.Fetch) (ok bool, err error) {
 	l.buf = l.buf[:0]
 	for {
 		if err := l.appendLine(); err != nil {
-			r.err = short(err)
+			r.err = wire.Short(err)
 			return false, r.err
 		}
 		text := wire.TrimEOL(l.buf)
@@ -72,7 +72,7 @@ func (r *literalReader) rest(f *wire.Fetch) (ok bool, err error) {
 		start := len(l.buf)
 		l.buf = append(l.buf, make([]byte, lit.Size)...)
 		if _, err := io.ReadFull(l.br, l.buf[start:]); err != nil {
-			r.err = short(err)
+			r.err = wire.Short(err)
 			return false, r.err
 		}
 	}

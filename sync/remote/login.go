@@ -15,12 +15,19 @@ import (
 // Connect dials, secures the connection, waits for the greeting and logs in.
 // Every error is of mail.KindConnection.
 func (cl *Client) Connect(ctx context.Context) (*Conn, error) {
-	sock, greeting, err := cl.dial(ctx)
+	res, err := cl.dialer().Dial(ctx)
+	cl.count(func(s *Stats) {
+		if res.Reached {
+			s.Connections++
+		}
+		s.BytesIn += res.BytesIn
+		s.RoundTrips += res.RoundTrips
+	})
 	if err != nil {
 		return nil, cl.connectError(err)
 	}
-	l := newLink(sock, cl)
-	l.greeting, l.disorder = greeting, func() bool { return cl.distrusts(Pipelining) }
+	l := newLink(res.Conn, cl)
+	l.greeting, l.disorder = res.Greeting, func() bool { return cl.distrusts(Pipelining) }
 	c := &Conn{cl: cl, link: l, log: cl.opts.Logger, imap: imapclient.New(l, nil)}
 	defer c.guard(ctx)()
 	if err := c.open(ctx); err != nil {
@@ -150,7 +157,7 @@ func (e *loginRefusal) Error() string   { return e.why.Error() }
 func (e *loginRefusal) Unwrap() []error { return []error{e.why, e.answer} }
 
 func (c *Conn) loginError(err error, hint string) error {
-	op := "login to " + c.cl.opts.address()
+	op := "login to " + c.cl.opts.dialer().Address()
 	if c.cl.opts.User != "" {
 		op += " as " + c.cl.opts.User
 	}

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"slices"
 	"strings"
+
+	"satchel/sync/remote/dial"
 )
 
 // The values of Options.Auth.
@@ -49,7 +51,7 @@ func (o *Options) ladder() []string {
 }
 
 // clear reports whether others may read what is sent.
-func (o *Options) clear() bool { return o.TLS == TLSNone && o.Tunnel == "" }
+func (o *Options) clear() bool { return o.TLS == dial.Clear && o.Tunnel == "" }
 
 // mechanism chooses how to log in, as a value of auth or loginCommand.
 func (c *Conn) mechanism() (string, error) {

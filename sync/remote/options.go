@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
-	"encoding/hex"
 	"errors"
 	"log/slog"
 	"net"
@@ -14,23 +13,14 @@ import (
 	"time"
 
 	"satchel/sync/mail"
-)
-
-// TLSMode says how a connection is protected.
-type TLSMode string
-
-// The modes of SPEC §3.
-const (
-	TLSImplicit TLSMode = "implicit" // TLS from the first byte; port 993
-	TLSStart    TLSMode = "starttls" // STARTTLS before login; port 143
-	TLSNone     TLSMode = "none"     // clear text; loopback only, unless allowed
+	"satchel/sync/remote/dial"
 )
 
 // Options says which account to talk to, and how.
 type Options struct {
 	Host string
-	Port int     // 0: 993 for implicit TLS, 143 otherwise
-	TLS  TLSMode // empty: implicit
+	Port int       // 0: 993 for implicit TLS, 143 otherwise
+	TLS  dial.Mode // empty: implicit
 
 	// RootCA is PEM added to the system's roots.
 	RootCA []byte
@@ -83,14 +73,14 @@ func (o *Options) validate() error {
 // setDefaults replaces the zero values by what they stand for.
 func (o *Options) setDefaults() {
 	if o.TLS == "" {
-		o.TLS = TLSImplicit
+		o.TLS = dial.Implicit
 		if o.Tunnel != "" {
-			o.TLS = TLSNone
+			o.TLS = dial.Clear
 		}
 	}
 	if o.Port == 0 {
 		o.Port = 143
-		if o.TLS == TLSImplicit {
+		if o.TLS == dial.Implicit {
 			o.Port = 993
 		}
 	}
@@ -112,7 +102,7 @@ func badOption(what, hint string) error {
 
 func (o *Options) checkAccount() error {
 	switch {
-	case o.Host == "" && (o.Tunnel == "" || o.TLS != TLSNone):
+	case o.Host == "" && (o.Tunnel == "" || o.TLS != dial.Clear):
 		return badOption("host is missing", "set host")
 	case o.Port < 1 || o.Port > 65535:
 		return badOption("port is out of range", "use a port from 1 to 65535")
@@ -126,9 +116,9 @@ func (o *Options) checkAccount() error {
 
 func (o *Options) checkTLS() error {
 	switch o.TLS {
-	case TLSImplicit, TLSStart:
-	case TLSNone:
-		if !o.mayLeave() && !mail.Loopback(o.Host) {
+	case dial.Implicit, dial.StartTLS:
+	case dial.Clear:
+		if !o.dialer().MayLeave() && !mail.Loopback(o.Host) {
 			return badOption("tls = \"none\" would send the password in clear text",
 				"use tls = \"implicit\" or \"starttls\"; allow_cleartext = true overrides this")
 		}
@@ -144,7 +134,7 @@ func (o *Options) checkAuth() error {
 		return badOption("auth "+strconv.Quote(o.Auth)+" is not supported", "use one of "+strings.Join(AuthValues(), ", "))
 	case o.Auth == AuthExternal && o.Certificate == nil:
 		return badOption("auth \"external\" needs a client certificate", "set tls_cert and tls_key")
-	case o.Certificate != nil && o.TLS == TLSNone:
+	case o.Certificate != nil && o.TLS == dial.Clear:
 		return badOption("a client certificate needs TLS", "use tls = \"implicit\" or \"starttls\"")
 	}
 	return nil
@@ -160,7 +150,7 @@ func (o *Options) checkCompress() error {
 
 func (o *Options) checkFingerprint() error {
 	if o.Fingerprint != "" {
-		if _, ok := parseFingerprint(o.Fingerprint); !ok {
+		if _, ok := dial.ParseFingerprint(o.Fingerprint); !ok {
 			return badOption("tls_fingerprint is not \"sha256:\" and 64 hexadecimal digits",
 				"copy the fingerprint from the error that names it")
 		}
@@ -168,23 +158,8 @@ func (o *Options) checkFingerprint() error {
 	return nil
 }
 
-// address is where the server is, for people too.
-func (o *Options) address() string {
-	switch {
-	case o.Tunnel != "" && o.Host == "":
-		return "the tunnel"
-	case o.Tunnel != "":
-		return "the tunnel to " + o.Host
-	}
-	return net.JoinHostPort(o.Host, strconv.Itoa(o.Port))
-}
-
-// parseFingerprint accepts colons between the bytes, as openssl prints them.
-func parseFingerprint(s string) ([]byte, bool) {
-	algo, digits, ok := strings.Cut(s, ":")
-	if !ok || !strings.EqualFold(algo, "sha256") {
-		return nil, false
-	}
-	sum, err := hex.DecodeString(strings.ReplaceAll(digits, ":", ""))
-	return sum, err == nil && len(sum) == 32
+// dialer is how these options reach the server.
+func (o *Options) dialer() *dial.Dialer {
+	return &dial.Dialer{Host: o.Host, Port: o.Port, TLS: o.TLS, Fingerprint: o.Fingerprint, Certificate: o.Certificate,
+		Cleartext: o.AllowCleartext, Tunnel: o.Tunnel, Timeout: o.Timeout, DialSocket: o.Dial}
 }

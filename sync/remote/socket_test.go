@@ -29,33 +29,19 @@ func (e *elsewhere) Write(p []byte) (int, error) {
 // name led there, and before anything is sent.
 func TestReachedAddress(t *testing.T) {
 	tcp := func(ip string) net.Addr { return &net.TCPAddr{IP: net.ParseIP(ip), Port: 143} }
-	for name, x := range map[string]struct {
-		to net.Addr
-		ok bool
-	}{
-		"IPv4":            {tcp("127.0.0.1"), true},
-		"all of its net":  {tcp("127.3.2.1"), true},
-		"IPv6":            {tcp("::1"), true},
-		"mapped":          {tcp("::ffff:127.0.0.1"), true},
-		"a socket file":   {&net.UnixAddr{Name: "/run/imap", Net: "unix"}, true},
-		"another machine": {tcp("192.0.2.7"), false},
-		"a private net":   {tcp("10.0.0.1"), false},
-		"another of IPv6": {tcp("2001:db8::1"), false},
-		"another mapped":  {tcp("::ffff:192.0.2.7"), false},
-		"who knows":       {&net.IPAddr{IP: net.ParseIP("127.0.0.1")}, false},
-		"nothing":         {nil, false},
+	for name, to := range map[string]net.Addr{
+		"another machine": tcp("192.0.2.7"),
+		"a private net":   tcp("10.0.0.1"),
+		"another of IPv6": tcp("2001:db8::1"),
+		"another mapped":  tcp("::ffff:192.0.2.7"),
+		"who knows":       &net.IPAddr{IP: net.ParseIP("127.0.0.1")},
+		"nothing":         nil,
 	} {
-		if got := stays(x.to); got != x.ok {
-			t.Errorf("%s: %v", name, got)
-		}
-		if x.ok {
-			continue
-		}
 		t.Run(name, func(t *testing.T) {
 			checkLeaks(t)
 			ours, theirs := net.Pipe()
 			defer theirs.Close()
-			o := Options{Host: "localhost", TLS: TLSNone, User: "ann", Timeout: 5 * time.Second, Dial: func(context.Context, string, string) (net.Conn, error) { return &elsewhere{ours, t, x.to}, nil },
+			o := Options{Host: "localhost", TLS: TLSNone, User: "ann", Timeout: 5 * time.Second, Dial: func(context.Context, string, string) (net.Conn, error) { return &elsewhere{ours, t, to}, nil },
 				Password: func(context.Context) (string, error) { t.Error("asked for the password"); return "secret", nil }}
 			cl, err := New(o)
 			if err != nil {
@@ -76,7 +62,7 @@ func TestLocalhostAsksNobody(t *testing.T) {
 		t.Run(host, func(t *testing.T) {
 			o.Host, o.TLS = host, TLSNone
 			_, c := connect(t, o)
-			if !stays(c.link.RemoteAddr()) {
+			if to, ok := c.link.RemoteAddr().(*net.TCPAddr); !ok || !to.IP.IsLoopback() {
 				t.Errorf("reached %v", c.link.RemoteAddr())
 			}
 		})

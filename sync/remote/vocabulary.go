@@ -3,6 +3,7 @@ package remote
 import (
 	"time"
 
+	"satchel/sync/remote/dial"
 	"satchel/sync/remote/names"
 	"satchel/sync/remote/refusal"
 	"satchel/sync/remote/resync"
@@ -85,3 +86,13 @@ const (
 // ErrIncomplete says that the server listed fewer messages than it says the mailbox
 // holds.
 var ErrIncomplete = resync.ErrIncomplete
+
+// TLSMode says how a connection is protected.
+type TLSMode = dial.Mode
+
+// The modes of SPEC §3.
+const (
+	TLSImplicit = dial.Implicit // TLS from the first byte; port 993
+	TLSStart    = dial.StartTLS // STARTTLS before login; port 143
+	TLSNone     = dial.Clear    // clear text; loopback only, unless allowed
+)

@@ -1,4 +1,4 @@
-package remote
+package dial
 
 import (
 	"crypto"
@@ -11,13 +11,10 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/hex"
-	"encoding/pem"
 	"math/big"
 	"strings"
 	"testing"
 	"time"
-
-	"satchel/sync/mail"
 )
 
 // issue makes a certificate for imap.example.org, as edit changes it.
@@ -78,13 +75,13 @@ func TestCertificateHints(t *testing.T) {
 		"of a client":       {issue(t, func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth} }, key, authority, key), true, "not made for this"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			o := Options{Host: "imap.example.org", User: "ann", Password: password("secret")}
+			d := Dialer{Host: "imap.example.org", TLS: Implicit, Roots: x509.NewCertPool()}
 			if x.knows {
-				o.RootCA = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: authority.Raw})
+				d.Roots.AddCert(authority)
 			}
 			sum := sha256.Sum256(x.cert.Raw)
 			pin := "sha256:" + hex.EncodeToString(sum[:])
-			hint := judged(t, o, x.cert)
+			hint := judged(&d, x.cert)
 			remedy, warned, found := strings.Cut(hint, "; or, only if whoever runs the server says")
 			if !strings.Contains(remedy, x.says) || strings.Contains(remedy, "sha256:") {
 				t.Errorf("%q does not begin with %q", hint, x.says)
@@ -92,12 +89,12 @@ func TestCertificateHints(t *testing.T) {
 			if !found || !strings.Contains(warned, "attacker") || !strings.HasSuffix(warned, pin+`"`) {
 				t.Errorf("%q ends without a warning and the pin", hint)
 			}
-			o.Fingerprint = "sha256:" + strings.Repeat("0f", 32)
-			if hint := judged(t, o, x.cert); !strings.Contains(hint, "somebody may be in between") || !strings.Contains(hint, pin) {
+			d.Fingerprint = "sha256:" + strings.Repeat("0f", 32)
+			if hint := judged(&d, x.cert); !strings.Contains(hint, "somebody may be in between") || !strings.Contains(hint, pin) {
 				t.Errorf("with another pin: %q", hint)
 			}
-			o.Fingerprint = pin // covers whatever else is wrong
-			if hint := judged(t, o, x.cert); hint != "" {
+			d.Fingerprint = pin // covers whatever else is wrong
+			if hint := judged(&d, x.cert); hint != "" {
 				t.Errorf("with its pin: %q", hint)
 			}
 		})
@@ -105,15 +102,10 @@ func TestCertificateHints(t *testing.T) {
 }
 
 // judged is the hint that a certificate gives, empty when it is taken.
-func judged(t *testing.T, o Options, cert *x509.Certificate) string {
-	t.Helper()
-	cl, err := New(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = cl.tlsConfig().VerifyConnection(tls.ConnectionState{PeerCertificates: []*x509.Certificate{cert}})
+func judged(d *Dialer, cert *x509.Certificate) string {
+	err := d.config().VerifyConnection(tls.ConnectionState{PeerCertificates: []*x509.Certificate{cert}})
 	if err == nil {
 		return ""
 	}
-	return mail.HintOf(cl.connectError(err))
+	return d.Hint(err)
 }

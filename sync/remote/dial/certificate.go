@@ -1,4 +1,4 @@
-package remote
+package dial
 
 import (
 	"bytes"
@@ -31,14 +31,14 @@ type certError struct {
 func (e *certError) Error() string { return e.err.Error() }
 func (e *certError) Unwrap() error { return e.err }
 
-func (cl *Client) tlsConfig() *tls.Config {
-	pin, pinned := parseFingerprint(cl.opts.Fingerprint)
-	host := strings.Trim(cl.opts.Host, "[]")
+func (d *Dialer) config() *tls.Config {
+	pin, pinned := ParseFingerprint(d.Fingerprint)
+	host := strings.Trim(d.Host, "[]")
 	var own func(*tls.CertificateRequestInfo) (*tls.Certificate, error)
-	if cl.opts.Certificate != nil {
+	if d.Certificate != nil {
 		// Whatever authorities the server lists: it may know the certificate
 		// by its fingerprint.
-		own = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return cl.opts.Certificate, nil }
+		own = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return d.Certificate, nil }
 	}
 	return &tls.Config{
 		GetClientCertificate: own,
@@ -59,7 +59,7 @@ func (cl *Client) tlsConfig() *tls.Config {
 				}
 				return &certError{errors.New("the certificate is not the pinned one"), leaf}
 			}
-			opts := x509.VerifyOptions{DNSName: host, Roots: cl.roots, Intermediates: x509.NewCertPool()}
+			opts := x509.VerifyOptions{DNSName: host, Roots: d.Roots, Intermediates: x509.NewCertPool()}
 			for _, c := range st.PeerCertificates[1:] {
 				opts.Intermediates.AddCert(c)
 			}
@@ -125,4 +125,14 @@ func weak(c *x509.Certificate) bool {
 
 func selfSigned(c *x509.Certificate) bool {
 	return bytes.Equal(c.RawIssuer, c.RawSubject) && c.CheckSignature(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature) == nil
+}
+
+// ParseFingerprint accepts colons between the bytes, as openssl prints them.
+func ParseFingerprint(s string) ([]byte, bool) {
+	algo, digits, ok := strings.Cut(s, ":")
+	if !ok || !strings.EqualFold(algo, "sha256") {
+		return nil, false
+	}
+	sum, err := hex.DecodeString(strings.ReplaceAll(digits, ":", ""))
+	return sum, err == nil && len(sum) == 32
 }
