@@ -58,7 +58,7 @@ func (a *applier) expunge(ctx context.Context, c *remote.Conn, sel *remote.Selec
 		return err
 	}
 	stayed := remote.NotDone(err)
-	if stayed != nil && c.SharesMessages() {
+	if stayed != nil && c.Abilities().HasLabels {
 		return a.comesBack(ctx, sel, ready, stayed)
 	}
 	if errors.Is(err, remote.ErrOthersDeleted) {

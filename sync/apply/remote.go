@@ -81,7 +81,7 @@ func (a *applier) lane(ctx context.Context, c *remote.Conn, mb *view.Mailbox, op
 		}
 	}
 	size := laneBatch
-	if !c.Has("UIDPLUS") {
+	if !c.Abilities().ExpungesExactly {
 		size = len(ops) // EXPUNGE takes all that is marked, so all of it must be ours
 	}
 	for batch := range slices.Chunk(ops, size) {
@@ -112,7 +112,7 @@ type laneChange struct {
 // laneBatch carries out some operations in one mailbox of the server.
 func (a *applier) laneBatch(ctx context.Context, c *remote.Conn, sel *remote.Selection, mb *view.Mailbox, ops []*plan.Op, flags map[*plan.Item]mail.Delta) error {
 	changes := make([]*laneChange, 0, len(ops))
-	byHalves := c.MovesByHalves()
+	byHalves := c.Abilities().EmulatesMove
 	for _, op := range ops {
 		changes = append(changes, &laneChange{op: op, m: view.Ref(op.Item), intent: a.remoteIntent(mb, op, flags, byHalves),
 			byHalves: byHalves && (op.Kind == plan.RemoteMove || op.Kind == plan.RemoteTrash)})
@@ -283,7 +283,7 @@ func (a *applier) changeRemote(ctx context.Context, c *remote.Conn, sel *remote.
 		case plan.RemoteCopy:
 			err = a.transfer(ctx, group, a.copying(sel, group))
 		case plan.RemoteMove, plan.RemoteTrash:
-			if c.RemovesExactly() {
+			if c.Abilities().MovesExactly {
 				err = a.transfer(ctx, group, sel.Move)
 			} else {
 				err = a.copyAway(ctx, c, sel, mb, kind, group)

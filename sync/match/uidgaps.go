@@ -41,7 +41,8 @@ func (s *Match) findUIDGaps(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.emulatesMove, s.removesLater = c.MovesByHalves(), !c.RemovesExactly()
+	can := c.Abilities()
+	s.emulatesMove, s.removesLater = can.EmulatesMove, !can.MovesExactly
 	for name, from := range lowest {
 		mb := s.Mailboxes[name]
 		switch {

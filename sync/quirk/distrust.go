@@ -127,7 +127,7 @@ func (s *Quirks) Doubt(mailbox string, d remote.Doubts) {
 
 // TrustEnable says once that the server offers QRESYNC and does not do it.
 func (s *Quirks) TrustEnable(c *remote.Conn) {
-	if c.Has("QRESYNC") && c.Level() < remote.QResync {
+	if can := c.Abilities(); can.OffersQResync && can.Level < remote.QResync {
 		s.Rep.Notice("the server offers QRESYNC and does not enable it; it is treated as one with CONDSTORE only")
 	}
 }

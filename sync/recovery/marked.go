@@ -20,12 +20,13 @@ func (s *Recovery) WaitingRemovals(ctx context.Context, ops []plan.Op) (func(*pl
 	if err != nil {
 		return nil, err
 	}
-	if !c.ExpungesAll() {
+	can := c.Abilities()
+	if can.ExpungesExactly {
 		return func(*plan.Op) bool { return false }, nil
 	}
 	expunges := func(op *plan.Op) bool {
 		moves := op.Kind == plan.RemoteMove || op.Kind == plan.RemoteTrash
-		return op.Kind == plan.RemoteRemove || moves && !c.RemovesExactly()
+		return op.Kind == plan.RemoteRemove || moves && !can.MovesExactly
 	}
 	waits := map[string]bool{}
 	for i := range ops {

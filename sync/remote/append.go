@@ -62,12 +62,13 @@ func (c *Conn) Append(ctx context.Context, mailbox string, reqs []AppendRequest,
 	if err := c.leaveExamined(mailbox); err != nil {
 		return err
 	}
-	a := &appender{c: c, mailbox: mailbox, quoted: quoted, reqs: reqs, done: done, window: appendWindow, ends: make([]*appendEnd, len(reqs))}
+	can := c.can()
+	a := &appender{c: c, mailbox: mailbox, quoted: quoted, reqs: reqs, atOnce: can.atOnce, done: done, window: appendWindow, ends: make([]*appendEnd, len(reqs))}
 	list := make([]int, len(reqs))
 	for i := range list {
 		list[i] = i
 	}
-	if c.GroupsAppends() {
+	if can.GroupsAppends {
 		a.window = groupWindow
 		if list, err = a.send(list, groupMessages); err != nil {
 			return err
@@ -81,15 +82,13 @@ func (c *Conn) Append(ctx context.Context, mailbox string, reqs []AppendRequest,
 	return err
 }
 
-// GroupsAppends reports whether many messages share a command.
-func (c *Conn) GroupsAppends() bool { return c.Has("MULTIAPPEND") && c.Has("LITERAL+") }
-
 // appender is one call of [Conn.Append].
 type appender struct {
 	c       *Conn
 	mailbox string
 	quoted  string
 	reqs    []AppendRequest
+	atOnce  int64 // see Abilities
 	done    func(i int, uid mail.UID, v mail.UIDValidity, err error)
 
 	flight   []*appending
@@ -253,7 +252,7 @@ func (a *appender) write(g *appending) error {
 	for k, i := range g.indices {
 		req, msg := a.reqs[i], g.msgs[k]
 		part := appendOptions(req) + "{" + strconv.FormatInt(req.Size, 10)
-		wait := !c.Has("LITERAL+") && (!c.Has("LITERAL-") || req.Size > 4096)
+		wait := req.Size > a.atOnce || a.atOnce == 0
 		if wait {
 			part += "}"
 		} else {

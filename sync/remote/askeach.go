@@ -57,6 +57,3 @@ func (cl *Client) isAside(mailbox string) bool {
 // ListStatus is the capability of the state of all mailboxes in the list (RFC
 // 5819), of which one may be damaged, whether it is wanted or not.
 const ListStatus = "LIST-STATUS"
-
-// listsStatus reports whether the list tells the state of mailboxes.
-func (c *Conn) listsStatus() bool { return c.Has(ListStatus) && !c.cl.distrusts(ListStatus) }

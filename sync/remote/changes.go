@@ -28,7 +28,7 @@ func (c *Conn) Changes(ctx context.Context, reqs []resync.Request, yield func(*r
 // list at its new place. The list is nil where it takes more than a flight, and
 // when a question had to be asked once more, after it.
 func (c *Conn) ChangesThenList(ctx context.Context, reqs []resync.Request, yield func(*resync.Changes) error) ([]Mailbox, error) {
-	if !c.listsStatus() {
+	if !c.can().listStatus {
 		return nil, c.Changes(ctx, reqs, yield)
 	}
 	li := newListing()
@@ -101,7 +101,8 @@ type asked struct {
 // support is what the server can now: that an identity is refused shows only when
 // it was asked for.
 func (c *Conn) support() resync.Support {
-	return resync.Support{Level: c.Level(), ESearch: c.Has("ESEARCH"), Identity: c.identityItem()}
+	can := c.Abilities()
+	return resync.Support{Level: can.Level, ESearch: can.eSearch, Identity: can.identity}
 }
 
 // start sends an inquiry.

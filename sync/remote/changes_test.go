@@ -29,7 +29,7 @@ func TestChanges(t *testing.T) {
 			if m.UID != uids[4] || !m.HasMeta || m.Size != int64(len(message(5))) || m.Date != 1700000004 {
 				t.Errorf("message is %+v", m)
 			}
-			if c.Level() >= resync.Condstore && m.ModSeq == 0 {
+			if c.Abilities().Level >= resync.Condstore && m.ModSeq == 0 {
 				t.Error("no modseq")
 			}
 			if first.Cursor.UIDNext != uids[19]+1 || first.Cursor.Messages != 20 || !first.PermanentAny {
@@ -53,7 +53,7 @@ func TestChanges(t *testing.T) {
 			if len(second.New) != 1 || second.New[0].UID != added || !second.New[0].HasMeta || second.New[0].Flags.String() != `\Flagged` {
 				t.Errorf("new %+v", second.New)
 			}
-			switch c.Level() {
+			switch c.Abilities().Level {
 			case resync.QResync:
 				if got := text(second.Vanished); got != "6:7,10" || second.Present != nil {
 					t.Errorf("vanished %s, present %v", got, second.Present)
@@ -67,7 +67,7 @@ func TestChanges(t *testing.T) {
 				}
 			}
 			third := one(t, c, resync.Request{Mailbox: "INBOX", Known: second.Cursor, ListNew: true})
-			if len(third.New) != 0 || len(third.Vanished) != 0 || third.Present != nil || (c.Level() > resync.Plain && len(third.Flags) != 0) {
+			if len(third.New) != 0 || len(third.Vanished) != 0 || third.Present != nil || (c.Abilities().Level > resync.Plain && len(third.Flags) != 0) {
 				t.Errorf("nothing changed, but %+v", third)
 			}
 		})
@@ -252,8 +252,8 @@ func TestEnableBeforeFirstSelect(t *testing.T) {
 		t.Fatal(got)
 	}
 	one(t, c, resync.Request{Mailbox: "INBOX", ListNew: true})
-	if c.Level() != resync.QResync {
-		t.Errorf("level %v", c.Level())
+	if c.Abilities().Level != resync.QResync {
+		t.Errorf("level %v", c.Abilities().Level)
 	}
 }
 

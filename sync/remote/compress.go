@@ -48,7 +48,7 @@ func (m Compression) worthwhile(addr net.Addr) bool {
 // flight: until it is answered no other may be sent (RFC 4978 §3). In a flight
 // whose answers are awaited anyway that costs no turn of the line.
 func (c *Conn) compressCommand() *command {
-	if c.compressTried || !c.cl.opts.Compress.worthwhile(c.link.RemoteAddr()) || !c.Has(capCompress) {
+	if c.compressTried || !c.cl.opts.Compress.worthwhile(c.link.RemoteAddr()) || !c.has(capCompress) {
 		return nil
 	}
 	c.compressTried = true

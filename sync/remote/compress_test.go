@@ -225,7 +225,7 @@ func TestDovecotCompress(t *testing.T) {
 	o := Options{Host: "127.0.0.1", Port: srv.TLSPort(), RootCA: srv.CertPEM(), User: srv.User,
 		Password: password(srv.Password), Timeout: 20 * time.Second, Compress: CompressAlways}
 	_, c := connect(t, o)
-	if !c.Has(capCompress) {
+	if !c.has(capCompress) {
 		t.Fatal("this Dovecot offers no COMPRESS")
 	}
 	if _, err := c.Overview(t.Context()); err != nil {

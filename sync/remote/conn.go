@@ -15,7 +15,6 @@ import (
 	"satchel/sync/mail"
 	"satchel/sync/remote/dial"
 	"satchel/sync/remote/refusal"
-	"satchel/sync/remote/resync"
 	"satchel/sync/remote/wire"
 )
 
@@ -52,21 +51,9 @@ type selection struct {
 	nth         int // how many came before
 }
 
-// Level returns what can be asked of the server. It is final once ENABLE was
-// answered, which is with the first Overview, Changes, Select or fetch.
-func (c *Conn) Level() resync.Level {
-	_ = c.awaitEnable() // a dead connection shows with the next command
-	switch {
-	case c.qresync, !c.enableTried && c.Has("QRESYNC"):
-		return resync.QResync
-	case c.Has("CONDSTORE"), c.Has("QRESYNC"): // RFC 7162 §3.2.3
-		return resync.Condstore
-	}
-	return resync.Plain
-}
-
-// Has reports whether the server has a capability that is not ignored.
-func (c *Conn) Has(capability string) bool { return c.link.has(capability) }
+// has reports whether the server announces a capability that is not ignored. What
+// depends on it beyond the login is decided in abilitiesOf.
+func (c *Conn) has(capability string) bool { return c.link.has(capability) }
 
 // guard ends the connection when ctx ends. The function it returns must be
 // called when the operation is over.
@@ -131,16 +118,9 @@ func (c *Conn) result(op, mailbox string, cmd *command) error {
 // enableCommand asks for the highest level offered (RFC 5161, RFC 7162
 // §3.2.3); nil when there is nothing to ask.
 func (c *Conn) enableCommand() *command {
-	what := ""
-	switch {
-	case c.enableTried:
-	case c.Has("QRESYNC"):
-		what = "QRESYNC"
-	case c.Has("CONDSTORE") && c.Has("ENABLE"):
-		what = "CONDSTORE"
-	}
+	what, tried := c.can().enable, c.enableTried
 	c.enableTried = true
-	if what == "" {
+	if tried || what == "" {
 		return nil
 	}
 	return &command{line: "ENABLE " + what, free: true}

@@ -213,7 +213,7 @@ func TestLogin(t *testing.T) {
 					return
 				}
 				cl, c := connect(t, co)
-				if !c.Has("QRESYNC") {
+				if !c.has("QRESYNC") {
 					t.Error("capabilities unknown")
 				}
 				if _, err := c.Overview(t.Context()); err != nil {

@@ -43,7 +43,7 @@ func (s *Selection) depart(op string, cmd *command, d *departure) error {
 	if err := s.c.link.begin(cmd); err != nil {
 		return s.c.dead(op, s.mailbox, err)
 	}
-	if s.c.Level() < resync.QResync {
+	if s.c.Abilities().Level < resync.QResync {
 		d.fetch = &command{line: "UID FETCH " + d.set + " (UID)", untagged: d.take}
 		if err := s.c.link.begin(d.fetch); err != nil {
 			return s.c.dead(op, s.mailbox, err)

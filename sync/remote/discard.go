@@ -17,7 +17,8 @@ const discardPieces = fetchWindow / 2
 // CanDiscard reports whether Discard may be used for the selected mailbox:
 // marking needs a condition, expunging a set, and what went must be told by UID.
 func (s *Selection) CanDiscard() bool {
-	return s.c.Has("UIDPLUS") && s.c.Level() == resync.QResync && !s.noModSeq && !s.c.SharesMessages()
+	can := s.c.Abilities()
+	return can.ExpungesExactly && can.Level == resync.QResync && !can.HasLabels && !s.noModSeq
 }
 
 // Discard removes messages that did not change after since from the selected

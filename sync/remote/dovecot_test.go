@@ -128,7 +128,7 @@ func (w *walker) changes() {
 		{UIDs: w.uids[:5], Delta: mail.Delta{Add: mail.NewFlags("late")}, UnchangedSince: w.first.Cursor.HighestModSeq},
 	})
 	w.must(err)
-	if res[0].Err != nil || len(res[0].Modified) != 0 || w.c.Level() > resync.Plain && len(res[1].Modified) != 5 {
+	if res[0].Err != nil || len(res[0].Modified) != 0 || w.c.Abilities().Level > resync.Plain && len(res[1].Modified) != 5 {
 		w.Errorf("store %+v", res)
 	}
 	mv, err := sel.Move(w.ctx, []mail.UID{w.uids[20], w.uids[22], w.uids[21], w.uids[40]}, "dest")
@@ -152,7 +152,7 @@ func (w *walker) seesChanges() {
 	if seen != 10 || len(second.New) != 0 {
 		w.Errorf("%d seen, %d new", seen, len(second.New))
 	}
-	if w.c.Level() == resync.QResync {
+	if w.c.Abilities().Level == resync.QResync {
 		if got := text(second.Vanished); got != "21:23,41,61:62" {
 			w.Errorf("vanished %s", got)
 		}

@@ -29,7 +29,7 @@ func (s *Selection) remove(uids []mail.UID) error {
 	if len(uids) == 0 {
 		return nil
 	}
-	if !s.c.Has("UIDPLUS") {
+	if !s.c.can().ExpungesExactly {
 		if err := s.othersDeleted(uids); err != nil {
 			return err
 		}
@@ -59,7 +59,7 @@ func (s *Selection) Expunge(ctx context.Context, uids []mail.UID) error {
 
 func (s *Selection) expunge(uids []mail.UID) error {
 	const op = "expunge"
-	exactly := s.c.Has("UIDPLUS")
+	exactly := s.c.can().ExpungesExactly
 	var stayed []mail.UID
 	for i, p := range pieces(sortedUIDs(uids), wire.SetRoom("UID EXPUNGE ")) {
 		d := &departure{piece: p}

@@ -21,21 +21,6 @@ const (
 // itemMailboxID is the STATUS item for the identity of a mailbox (RFC 8474 §4.3).
 const itemMailboxID = "MAILBOXID"
 
-// identityItem returns the FETCH item for the identity, or "".
-func (c *Conn) identityItem() string {
-	switch {
-	case c.cl.identityRefused():
-		return ""
-	case c.Has("OBJECTID"):
-		return itemEmailID
-	case c.Has("X-GM-EXT-1"):
-		return itemGmail
-	case c.cl.isDovecot():
-		return itemGUID
-	}
-	return ""
-}
-
 // isDovecot reads an ID response: ("name" "Dovecot").
 func isDovecot(r wire.Response) bool {
 	return r.Kind == "ID" && strings.Contains(strings.ToLower(string(r.Rest)), `"name" "dovecot"`)
@@ -46,7 +31,7 @@ func isDovecot(r wire.Response) bool {
 // identity is not asked for again.
 func (c *Conn) refusedIdentity(err error) bool {
 	var re *refusal.ResponseError
-	if c.identityItem() == "" || !errors.As(err, &re) {
+	if c.can().identity == "" || !errors.As(err, &re) {
 		return false
 	}
 	c.cl.refuseIdentity(true)

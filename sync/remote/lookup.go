@@ -48,8 +48,8 @@ func (c *Conn) Lookup(ctx context.Context, mailboxes []string) (found map[string
 		}
 		line := "LIST \"\" " + quoted
 		switch {
-		case !c.listsStatus() || !c.cl.asks(name):
-		case c.Has("LIST-EXTENDED"):
+		case !c.can().listStatus || !c.cl.asks(name):
+		case c.can().listExtended:
 			line += " RETURN (SUBSCRIBED STATUS (" + c.statusItems() + "))"
 		default:
 			line += " RETURN (STATUS (" + c.statusItems() + "))"

@@ -14,7 +14,7 @@ import (
 // out of it. Dovecot has them, as it has those of messages, without announcing
 // it: STATUS (X-GUID). The UIDs say whether an identity can be believed.
 func (c *Conn) Identify(ctx context.Context, boxes []*Mailbox) error {
-	objectID := c.Has("OBJECTID")
+	objectID := c.can().objectID
 	item := itemMailboxID
 	if !objectID {
 		if item = itemGUID; !c.cl.isDovecot() || c.cl.identityRefused() {
@@ -25,7 +25,7 @@ func (c *Conn) Identify(ctx context.Context, boxes []*Mailbox) error {
 	li := &listing{statuses: map[string]wire.Status{}}
 	var list []inquired
 	for _, m := range boxes {
-		told := objectID && (c.listsStatus() || c.cl.asks(m.Name))
+		told := objectID && (c.can().listStatus || c.cl.asks(m.Name))
 		if quoted, ok := names.QuoteListed(m.Wire); ok && !told && !c.cl.isAside(m.Name) {
 			line := "STATUS " + quoted + " (UIDNEXT UIDVALIDITY " + item + ")"
 			list = append(list, inquired{m.Name, &command{line: line, free: true, untagged: li.take}})

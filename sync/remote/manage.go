@@ -74,7 +74,7 @@ func (c *Conn) leave() error {
 	}
 	c.deselect("")
 	line := "UNSELECT" // RFC 3691
-	if !c.Has("UNSELECT") {
+	if !c.can().unselect {
 		c.selected.mailbox = unknownMailbox
 		line = `EXAMINE "INBOX"`
 	}
@@ -93,7 +93,7 @@ func (c *Conn) leaveExamined(mailbox string) error {
 	if !left && (now.mailbox != mailbox || !now.examined) {
 		return nil
 	}
-	if c.Has("UNSELECT") {
+	if c.can().unselect {
 		return c.leave()
 	}
 	s, err := c.startChanging(mailbox)
@@ -166,7 +166,7 @@ func (c *Conn) subscribe(ctx context.Context, name, quoted string, on bool) erro
 // subscribed asks whether a mailbox is on the list (RFC 3501 §6.3.9).
 func (c *Conn) subscribed(quoted string) (bool, error) {
 	li, line := newListing(), `LSUB "" `
-	if c.Has("LIST-EXTENDED") {
+	if c.can().listExtended {
 		line = `LIST (SUBSCRIBED) "" ` // RFC 5258 §3.1; RFC 9051 has no LSUB
 	}
 	if err := c.run("list subscriptions", "", li.ask(line+quoted)); err != nil {

@@ -8,10 +8,6 @@ import (
 	"satchel/sync/remote/wire"
 )
 
-// ExpungesAll reports whether EXPUNGE takes every message that is marked \Deleted,
-// whoever marked it.
-func (c *Conn) ExpungesAll() bool { return !c.Has("UIDPLUS") }
-
 // Marked returns the messages that are marked \Deleted, as far as the server tells.
 // It is for saying what a run would do; before anything is expunged more is asked,
 // see [Selection.Expunge].

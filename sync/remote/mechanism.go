@@ -68,14 +68,14 @@ func (c *Conn) mechanism() (string, error) {
 	}
 	if i := slices.IndexFunc(try, c.offered); i >= 0 {
 		// Without SASL-IR, PLAIN takes a turn of the line more than LOGIN.
-		if try[i] == AuthPlain && o.Auth == AuthAuto && !c.Has("SASL-IR") && c.offered(loginCommand) {
+		if try[i] == AuthPlain && o.Auth == AuthAuto && !c.has("SASL-IR") && c.offered(loginCommand) {
 			return loginCommand, nil
 		}
 		return try[i], nil
 	}
 	offers := c.offers()
 	switch {
-	case len(offers) == 0 && c.Has("LOGINDISABLED"):
+	case len(offers) == 0 && c.has("LOGINDISABLED"):
 		return "", errors.New("the server offers no way to log in here")
 	case o.Auth == AuthAuto:
 		return "", errors.New("satchel has not what the server wants for a login: it offers " + strings.Join(offers, ", "))
@@ -85,9 +85,9 @@ func (c *Conn) mechanism() (string, error) {
 
 func (c *Conn) offered(how string) bool {
 	if how == loginCommand {
-		return !c.Has("LOGINDISABLED")
+		return !c.has("LOGINDISABLED")
 	}
-	return c.Has("AUTH=" + how)
+	return c.has("AUTH=" + how)
 }
 
 // offers lists what the server has, as values of auth where it is one.
@@ -112,7 +112,7 @@ func (c *Conn) offers() []string {
 func (c *Conn) mechanismHint() string {
 	o := &c.cl.opts
 	switch {
-	case c.Has("LOGINDISABLED") && o.clear():
+	case c.has("LOGINDISABLED") && o.clear():
 		return "the server wants TLS before login: set tls = \"starttls\" or \"implicit\""
 	case o.Auth != AuthAuto:
 		return "set auth = \"auto\", or a value that the server offers"

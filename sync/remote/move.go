@@ -30,14 +30,6 @@ type MoveResult struct {
 	Awaited []mail.UID
 }
 
-// RemovesExactly reports whether the server can take just the messages that
-// are named out of a mailbox, by moving or by expunging them.
-func (c *Conn) RemovesExactly() bool { return c.Has("MOVE") || c.Has("UIDPLUS") }
-
-// MovesByHalves reports whether Move copies a message, marks the original
-// \Deleted and expunges it.
-func (c *Conn) MovesByHalves() bool { return !c.Has("MOVE") || c.cl.distrusts("MOVE") }
-
 // Copy copies messages. The result is what the server says.
 func (s *Selection) Copy(ctx context.Context, uids []mail.UID, dest string) (MoveResult, error) {
 	leave, err := s.enter(ctx, "copy")
@@ -68,14 +60,14 @@ func (s *Selection) Move(ctx context.Context, uids []mail.UID, dest string) (Mov
 		return MoveResult{}, err
 	}
 	defer leave()
-	if s.c.MovesByHalves() {
+	if s.c.can().EmulatesMove {
 		return s.copyAndRemove(uids, dest)
 	}
 	res, left, err := s.moveAway(uids, dest)
 	if err != nil || len(left) == 0 {
 		return res, err
 	}
-	if s.c.SharesMessages() {
+	if s.c.can().HasLabels {
 		res.Kept = left
 		return res, nil
 	}
@@ -92,7 +84,7 @@ func (s *Selection) Move(ctx context.Context, uids []mail.UID, dest string) (Mov
 
 // copyAndRemove is MOVE for servers that have it not.
 func (s *Selection) copyAndRemove(uids []mail.UID, dest string) (MoveResult, error) {
-	if !s.c.Has("UIDPLUS") {
+	if !s.c.can().ExpungesExactly {
 		// Checked before the copy, so that nothing is doubled for nothing.
 		if err := s.othersDeleted(uids); err != nil {
 			return MoveResult{}, err

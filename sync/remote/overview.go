@@ -93,7 +93,7 @@ func (c *Conn) Overview(ctx context.Context) ([]Mailbox, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !extended || !c.listsStatus() {
+	if !extended || !c.can().listStatus {
 		if err := c.statusFlight(li, c.mailboxes(li, extended)); err != nil {
 			return nil, err
 		}
@@ -103,7 +103,7 @@ func (c *Conn) Overview(ctx context.Context) ([]Mailbox, error) {
 
 // lists fills li with all that the server lists.
 func (c *Conn) lists(li *listing) (extended bool, err error) {
-	extended = c.listsStatus() || c.Has("LIST-EXTENDED")
+	extended = c.can().listStatus || c.can().listExtended
 	failed, err := c.listFlight(li, extended)
 	if err != nil {
 		return extended, err
@@ -152,7 +152,7 @@ func (c *Conn) listFlight(li *listing, extended bool) (failed, err error) {
 		cmd.untagged = li.take
 		flight = append(flight, cmd)
 	}
-	if first && c.Has("ID") {
+	if first && c.can().id {
 		flight = append(flight, li.ask(`ID ("name" "satchel")`))
 	}
 	lists, list := c.listCommands(li, extended)
@@ -176,7 +176,7 @@ func (c *Conn) listFlight(li *listing, extended bool) (failed, err error) {
 	}
 	if first {
 		c.qresync = li.enabled
-		if c.Has("ID") {
+		if c.can().id {
 			c.cl.setDovecot(li.dovecot)
 		}
 	}
@@ -190,7 +190,7 @@ func (li *listing) ask(line string) *command {
 
 // listCommands are those that list mailboxes; list is the one that matters.
 func (c *Conn) listCommands(li *listing, extended bool) (flight []*command, list *command) {
-	if c.Has("NAMESPACE") {
+	if c.can().namespace {
 		flight = append(flight, li.ask("NAMESPACE"))
 	}
 	list = li.ask(c.listLine(extended, li.bare))
@@ -207,10 +207,10 @@ func (c *Conn) listLine(extended, bare bool) string {
 		return line
 	}
 	ret := []string{"SUBSCRIBED"}
-	if c.Has("SPECIAL-USE") {
+	if c.can().specialUse {
 		ret = append(ret, "SPECIAL-USE")
 	}
-	if c.listsStatus() && !bare {
+	if c.can().listStatus && !bare {
 		ret = append(ret, "STATUS ("+c.statusItems()+")")
 	}
 	return line + " RETURN (" + strings.Join(ret, " ") + ")"
@@ -218,13 +218,13 @@ func (c *Conn) listLine(extended, bare bool) string {
 
 func (c *Conn) statusItems() string {
 	items := "MESSAGES UIDNEXT UIDVALIDITY"
-	if c.Has("CONDSTORE") || c.Has("QRESYNC") {
+	if c.can().modSeqs {
 		items += " HIGHESTMODSEQ"
 	}
-	if c.Has("OBJECTID") {
+	if c.can().objectID {
 		items += " " + itemMailboxID
 	}
-	if c.Has("APPENDLIMIT") { // without a value: it depends on the mailbox
+	if c.can().appendLimits {
 		items += " APPENDLIMIT"
 	}
 	return items

@@ -75,8 +75,8 @@ func TestLevel(t *testing.T) {
 			if _, err := c.Overview(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			if c.Level() != want {
-				t.Errorf("level %v", c.Level())
+			if c.Abilities().Level != want {
+				t.Errorf("level %v", c.Abilities().Level)
 			}
 		})
 	}
@@ -94,8 +94,8 @@ func TestEnabledMissing(t *testing.T) {
 	if _, err := c.Overview(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if c.Level() != resync.Condstore {
-		t.Errorf("level %v", c.Level())
+	if c.Abilities().Level != resync.Condstore {
+		t.Errorf("level %v", c.Abilities().Level)
 	}
 }
 

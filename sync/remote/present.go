@@ -30,7 +30,7 @@ func (c *Conn) present(mailbox string, v mail.UIDValidity) (set mail.UIDSet, mea
 	// A new selection, because EXISTS of an old one may be out of date.
 	sel := &selecting{mailbox: mailbox, examine: true}
 	in := &resync.Inquiry{Level: resync.Plain, Sel: &sel.Opened}
-	search := &command{line: resync.SearchAll(c.Has("ESEARCH")), untagged: in.Take}
+	search := &command{line: resync.SearchAll(c.can().eSearch), untagged: in.Take}
 	c.link.cork()
 	err = c.startSelect(sel, "")
 	if err == nil {

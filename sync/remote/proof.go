@@ -32,7 +32,7 @@ func (s *Selection) copyProven(uids []mail.UID, dest string) (MoveResult, error)
 		return res, err
 	}
 	described := slices.Sorted(maps.Keys(originals))
-	if before.UIDNext == 0 && !s.c.SharesMessages() {
+	if before.UIDNext == 0 && !s.c.can().HasLabels {
 		// A copy could not be told from what is there.
 		return MoveResult{Unproven: append(res.Unproven, described...)}, nil
 	}
@@ -51,13 +51,14 @@ func (s *Selection) copyProven(uids []mail.UID, dest string) (MoveResult, error)
 	}
 	proven, pairs := matchCopies(originals, arrived, res.Pairs)
 	res.Pairs = pairs
+	labels := s.c.can().HasLabels
 	for _, uid := range described {
 		if proven[uid] {
 			res.Arrived = append(res.Arrived, uid)
 			continue
 		}
 		res.Unproven = append(res.Unproven, uid)
-		if !s.c.SharesMessages() && mayCome(named[uid], before.UIDNext, next, len(arrived)) {
+		if !labels && mayCome(named[uid], before.UIDNext, next, len(arrived)) {
 			res.Awaited = append(res.Awaited, uid)
 		}
 	}
@@ -137,7 +138,7 @@ const portraitItems = "(UID RFC822.SIZE INTERNALDATE " + wire.MessageIDItem + ")
 // the destination, 0 where it is not known.
 func (s *Selection) lookInto(dest string, before mail.Cursor, res *MoveResult) (arrived map[mail.UID]portrait, next mail.UID, err error) {
 	look := mail.UIDSet{{Start: max(1, before.UIDNext), Stop: 1<<32 - 1}}
-	if s.c.SharesMessages() {
+	if s.c.can().HasLabels {
 		var named []mail.UID
 		for _, p := range res.Pairs {
 			named = append(named, p.To)

@@ -35,7 +35,7 @@ func (c *Conn) changes(ctx context.Context, reqs []resync.Request, behind []*com
 		return false, err
 	}
 	r := &rounds{c: c, yield: yield, caught: map[string]resync.Doubts{}, plain: map[string]int{}, blamed: map[string]bool{}}
-	if err := c.inquire(reqs, c.Level(), behind, r.deliver); err != nil {
+	if err := c.inquire(reqs, c.Abilities().Level, behind, r.deliver); err != nil {
 		return false, err
 	}
 	once = len(r.looking) == 0

@@ -51,7 +51,7 @@ func (c *Conn) Select(ctx context.Context, mailbox string, v mail.UIDValidity) (
 // startChanging sends the SELECT of a mailbox that is to be changed.
 func (c *Conn) startChanging(mailbox string) (*selecting, error) {
 	params := ""
-	if c.Has("CONDSTORE") || c.Has("QRESYNC") {
+	if c.can().modSeqs {
 		params = "CONDSTORE"
 	}
 	s := &selecting{mailbox: mailbox}

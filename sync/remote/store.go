@@ -81,7 +81,7 @@ func (s *Selection) Store(ctx context.Context, reqs []StoreRequest) ([]StoreResu
 	defer leave()
 	results := make([]StoreResult, len(reqs))
 	var first []*storing
-	silent := !s.noModSeq && s.c.Level() >= resync.Condstore // the mod-sequence says that it was done
+	silent := !s.noModSeq && s.c.Abilities().Level >= resync.Condstore // the mod-sequence says that it was done
 	for i, req := range reqs {
 		add, refusedAdd := wire.FormatFlags(req.Delta.Add)
 		remove, refusedRemove := wire.FormatFlags(req.Delta.Remove)

@@ -64,7 +64,7 @@ func NotDone(err error) []mail.UID {
 func (c *Conn) Describe(ctx context.Context, mailbox string, v mail.UIDValidity, set mail.UIDSet) ([]resync.NewMessage, error) {
 	defer c.guard(ctx)()
 	items := "UID FLAGS INTERNALDATE RFC822.SIZE"
-	if id := c.identityItem(); id != "" {
+	if id := c.can().identity; id != "" {
 		items += " " + id
 	}
 	co := resync.Collector{FirstNew: 1}

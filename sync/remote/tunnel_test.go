@@ -198,8 +198,8 @@ func TestTunnelDovecot(t *testing.T) {
 	srv := dovecot.Start(t, dovecot.Options{})
 	o := Options{Tunnel: srv.Tunnel(t, srv.User), Timeout: 20 * time.Second}
 	_, c := connect(t, o)
-	if c.Level() != resync.QResync {
-		t.Errorf("level %v", c.Level())
+	if c.Abilities().Level != resync.QResync {
+		t.Errorf("level %v", c.Abilities().Level)
 	}
 	if err := c.Append(t.Context(), "INBOX", []AppendRequest{request(message(1))}, func(_ int, uid mail.UID, _ mail.UIDValidity, err error) {
 		if err != nil || uid == 0 {

@@ -83,7 +83,7 @@ func TestStore(t *testing.T) {
 				}
 			}
 			want := []string{`\Seen mine`, `\Flagged work`, `\Seen mine`, `\Flagged \Deleted`, ``, ``}
-			if c.Level() == resync.Plain { // no condition to be had
+			if c.Abilities().Level == resync.Plain { // no condition to be had
 				want[1] = `\Seen mine work`
 			} else if len(res[0].Modified) != 1 || res[0].Modified[0] != uids[1] {
 				t.Errorf("modified %v", res[0].Modified)

@@ -126,7 +126,7 @@ func (s *Survey) listThere(ctx context.Context, f *finding) error {
 	if err := s.StrikeNonexistent(ctx, c, list); err != nil {
 		return err
 	}
-	s.Rep.Level = c.Level().String()
+	s.Rep.Level = c.Abilities().Level.String()
 	f.boxes = make(map[string]*remote.Mailbox, len(list))
 	for i := range list {
 		f.boxes[list[i].Name] = &list[i]

@@ -98,8 +98,9 @@ func (p *Pool) First(ctx context.Context) (*remote.Conn, error) {
 		c, err := p.connect(ctx)
 		if err == nil {
 			p.main = c
+			can := c.Abilities()
 			p.mu.Lock()
-			p.label, p.groups = c.SharesMessages(), c.GroupsAppends()
+			p.label, p.groups = can.HasLabels, can.GroupsAppends
 			p.mu.Unlock()
 			break
 		}
