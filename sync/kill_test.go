@@ -59,7 +59,7 @@ func (s imapSide) held(mailbox string) (all []held) {
 	ctx := s.w.t.Context()
 	var uids []mail.UID
 	var v mail.UIDValidity
-	must(s.w, s.c.Changes(ctx, []remote.ChangesRequest{{Mailbox: mailbox, ListNew: true, Expunges: true}}, func(ch *remote.Changes) error {
+	must(s.w, s.c.Resync(ctx, []remote.ResyncRequest{{Mailbox: mailbox, ListNew: true, Expunges: true}}, func(ch *remote.Changes) error {
 		v = ch.Cursor.UIDValidity
 		for _, n := range ch.New {
 			all = append(all, held{handle: handle{mailbox: mailbox, key: imapKey{n.UID, v}, flags: n.Flags.Names()}})
@@ -122,7 +122,7 @@ func (s imapSide) create(mailbox string) {
 
 func (s imapSide) snapshot() snapshot {
 	s.w.t.Helper()
-	boxes, err := s.c.Overview(s.w.t.Context())
+	boxes, err := s.c.ListMailboxes(s.w.t.Context())
 	must(s.w, err)
 	snap := snapshot{}
 	for _, b := range boxes {

@@ -33,9 +33,9 @@ func (s *session) listRest(ctx context.Context) error {
 	if len(s.Queue) == 0 || len(s.NewLocal) == 0 && !s.anyVanished() {
 		return nil
 	}
-	var reqs []remote.ChangesRequest
+	var reqs []remote.ResyncRequest
 	for _, w := range s.Queue {
-		reqs = append(reqs, remote.ChangesRequest{Mailbox: w.Mailbox.Name, ListNew: true, First: w.Next})
+		reqs = append(reqs, remote.ResyncRequest{Mailbox: w.Mailbox.Name, ListNew: true, First: w.Next})
 	}
 	s.Queue = nil
 	c, err := s.Pool.First(ctx)
@@ -43,7 +43,7 @@ func (s *session) listRest(ctx context.Context) error {
 		return err
 	}
 	var rest []*remote.Changes
-	if err := c.Changes(ctx, reqs, func(ch *remote.Changes) error {
+	if err := c.Resync(ctx, reqs, func(ch *remote.Changes) error {
 		rest = append(rest, ch)
 		return nil
 	}); err != nil {
@@ -149,7 +149,7 @@ func (s *session) leftOut(ctx context.Context, now []*view.Window, pending map[s
 		if err != nil {
 			return err
 		}
-		present, err := c.Present(ctx, mb.Name, s.Validity(mb))
+		present, err := c.SearchAllUIDs(ctx, mb.Name, s.Validity(mb))
 		if err == nil || errors.Is(err, remote.ErrIncomplete) {
 			mb.Changes.Cursor.UIDNext = w.Last + 1
 			err = s.look.FoundUnknown(ctx, mb, present)
@@ -174,7 +174,7 @@ func (s *session) leftOut(ctx context.Context, now []*view.Window, pending map[s
 // listWindow lists the next part of what is queued, within the budget.
 func (s *session) listWindow(ctx context.Context) (now []*view.Window, changes map[string]*remote.Changes, err error) {
 	budget := s.Window
-	var reqs []remote.ChangesRequest
+	var reqs []remote.ResyncRequest
 	for _, w := range s.Queue {
 		if budget <= 0 {
 			break
@@ -183,14 +183,14 @@ func (s *session) listWindow(ctx context.Context) (now []*view.Window, changes m
 		w.Cut(n)
 		budget -= n
 		now = append(now, w)
-		reqs = append(reqs, remote.ChangesRequest{Mailbox: w.Mailbox.Name, ListNew: true, First: w.Next, Last: w.Last})
+		reqs = append(reqs, remote.ResyncRequest{Mailbox: w.Mailbox.Name, ListNew: true, First: w.Next, Last: w.Last})
 	}
 	c, err := s.Pool.First(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
 	changes = map[string]*remote.Changes{}
-	err = c.Changes(ctx, reqs, func(ch *remote.Changes) error {
+	err = c.Resync(ctx, reqs, func(ch *remote.Changes) error {
 		mb := s.Mailboxes[ch.Mailbox]
 		if err := s.checkWindow(mb, ch); err != nil {
 			s.Freeze(mb, false, err)

@@ -52,7 +52,7 @@ func (s *Absence) ConfirmCopies(ctx context.Context) error {
 		if len(origins[name]) == 0 || mb.RemoteIncomplete || mb.Remote == nil {
 			continue
 		}
-		present, err := c.Present(ctx, name, s.Validity(mb))
+		present, err := c.SearchAllUIDs(ctx, name, s.Validity(mb))
 		if err != nil {
 			if pool.Fatal(ctx, err) {
 				return err
@@ -123,7 +123,7 @@ func (s *Absence) ConfirmVanished(ctx context.Context) error {
 	}
 	list := s.Relisted
 	if list == nil {
-		if list, err = c.Overview(ctx); err != nil {
+		if list, err = c.ListMailboxes(ctx); err != nil {
 			return err
 		}
 	}

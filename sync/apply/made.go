@@ -31,7 +31,7 @@ func (a *applier) confirmMade(ctx context.Context, c *remote.Conn, made []creati
 	if len(made) == 0 {
 		return nil
 	}
-	list, err := c.List(ctx)
+	list, err := c.ListNames(ctx)
 	if err != nil {
 		return err
 	}

@@ -225,7 +225,7 @@ func (a *applier) remaining(ctx context.Context) (map[string]bool, error) {
 	if err != nil {
 		return nil, err
 	}
-	boxes, err := c.Overview(ctx)
+	boxes, err := c.ListMailboxes(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -21,7 +21,7 @@ func (a *applier) unsent(ctx context.Context, c *remote.Conn, open view.ByUID[*p
 		if len(open[name]) == 0 {
 			continue
 		}
-		present, err := c.Present(ctx, name, a.Validity(a.Mailboxes[name]))
+		present, err := c.SearchAllUIDs(ctx, name, a.Validity(a.Mailboxes[name]))
 		if err != nil && pool.Fatal(ctx, err) {
 			return err
 		}

@@ -136,13 +136,13 @@ func (a *applier) askAgainFor(ctx context.Context, c *remote.Conn, list []*deliv
 func (a *applier) askSizes(ctx context.Context, c *remote.Conn, name string, open map[mail.UID]*delivery, said map[*delivery]*second) error {
 	v := a.Validity(a.Mailboxes[name])
 	req := remote.BodyRequest{Mailbox: name, UIDValidity: v}
-	ends := remote.ProbeRequest{Mailbox: name, UIDValidity: v}
+	ends := remote.SampleRequest{Mailbox: name, UIDValidity: v}
 	for uid, x := range open {
 		req.UIDs = append(req.UIDs, uid)
-		ends.Items = append(ends.Items, remote.ProbeItem{UID: uid, Offset: x.spooled.Size, Length: match.ProbeTail})
+		ends.Items = append(ends.Items, remote.SampleItem{UID: uid, Offset: x.spooled.Size, Length: match.ProbeTail})
 	}
 	slices.Sort(req.UIDs)
-	list, err := c.Describe(ctx, name, v, mail.UIDSetOf(req.UIDs))
+	list, err := c.FetchMetadata(ctx, name, v, mail.UIDSetOf(req.UIDs))
 	if err != nil && pool.Fatal(ctx, err) {
 		return err
 	}
@@ -151,7 +151,7 @@ func (a *applier) askSizes(ctx context.Context, c *remote.Conn, name string, ope
 			said[x].told = n.Size
 		}
 	}
-	_, err = c.Probe(ctx, []remote.ProbeRequest{ends}, func(_ string, p remote.Probe) error {
+	_, err = c.FetchSamples(ctx, []remote.SampleRequest{ends}, func(_ string, p remote.Sample) error {
 		if x := open[p.UID]; x != nil {
 			said[x].ended = p.Part != nil && len(p.Part) == 0
 		}

@@ -130,7 +130,7 @@ func (c *Checker) unsent(ctx context.Context, conn *remote.Conn, d *doubt, rows 
 	if len(rows) == 0 {
 		return nil
 	}
-	present, err := conn.Present(ctx, d.mb.Name, d.validity)
+	present, err := conn.SearchAllUIDs(ctx, d.mb.Name, d.validity)
 	if err != nil && (ctx.Err() != nil || mail.KindOf(err) == mail.KindConnection) {
 		return err
 	}

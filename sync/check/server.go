@@ -24,7 +24,7 @@ func (c *Checker) server(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = conn.Close() }()
-	boxes, err := conn.Overview(ctx)
+	boxes, err := conn.ListMailboxes(ctx)
 	if err != nil {
 		return err
 	}
@@ -85,15 +85,15 @@ func (c *Checker) countUnpaired(ctx context.Context, boxes []remote.Mailbox, the
 // compareAll compares the mailboxes that are on the server, and returns what only content
 // decides.
 func (c *Checker) compareAll(ctx context.Context, conn *remote.Conn, there map[string]bool) (doubts []*doubt, err error) {
-	var reqs []remote.ChangesRequest
+	var reqs []remote.ResyncRequest
 	of := map[string]*state.Mailbox{}
 	for _, mb := range c.boxes {
 		if there[mb.Name] {
 			of[mb.Name] = mb
-			reqs = append(reqs, remote.ChangesRequest{Mailbox: mb.Name, ReadOnly: true, ListNew: true, MessageIDs: mail.UIDSet{{Start: 1, Stop: mail.MaxUID}}})
+			reqs = append(reqs, remote.ResyncRequest{Mailbox: mb.Name, ReadOnly: true, ListNew: true, MessageIDs: mail.UIDSet{{Start: 1, Stop: mail.MaxUID}}})
 		}
 	}
-	err = conn.Changes(ctx, reqs, func(ch *remote.Changes) error {
+	err = conn.Resync(ctx, reqs, func(ch *remote.Changes) error {
 		mb := of[ch.Mailbox]
 		if mb == nil {
 			return nil

@@ -90,7 +90,7 @@ func (s *Decide) askIDs(ctx context.Context, list []*view.Message) error {
 	if err != nil {
 		return err
 	}
-	failed, err := c.Headers(ctx, reqs, []string{"Message-ID"}, func(mailbox string, h remote.Header) error {
+	failed, err := c.FetchHeaders(ctx, reqs, []string{"Message-ID"}, func(mailbox string, h remote.Header) error {
 		if m := at[mailbox][h.UID]; m != nil {
 			m.MessageID, m.HasMessageID = view.Bare(mail.FieldOf(h.Data, "Message-ID")), true
 		}

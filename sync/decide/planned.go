@@ -266,15 +266,15 @@ func (s *Decide) nameHere(f maildir.File, o *report.Operation) bool {
 // nameThere asks the server for sender and subject of messages that are not
 // here, all in one flight. What it does not tell stays without a name.
 func (s *Decide) nameThere(ctx context.Context, wanted map[string]map[mail.UID][]int) error {
-	var reqs []remote.ProbeRequest
+	var reqs []remote.SampleRequest
 	for _, name := range s.Names {
 		mb := s.Mailboxes[name]
 		if len(wanted[name]) == 0 || mb.Remote == nil {
 			continue
 		}
-		req := remote.ProbeRequest{Mailbox: name, UIDValidity: s.Validity(mb)}
+		req := remote.SampleRequest{Mailbox: name, UIDValidity: s.Validity(mb)}
 		for uid := range wanted[name] {
-			req.Items = append(req.Items, remote.ProbeItem{UID: uid, Length: report.HeadBytes})
+			req.Items = append(req.Items, remote.SampleItem{UID: uid, Length: report.HeadBytes})
 		}
 		reqs = append(reqs, req)
 	}
@@ -285,7 +285,7 @@ func (s *Decide) nameThere(ctx context.Context, wanted map[string]map[mail.UID][
 	if err != nil {
 		return err
 	}
-	failed, err := c.Probe(ctx, reqs, func(mailbox string, p remote.Probe) error {
+	failed, err := c.FetchSamples(ctx, reqs, func(mailbox string, p remote.Sample) error {
 		for _, i := range wanted[mailbox][p.UID] {
 			o := &s.Rep.Operations[i]
 			o.Subject, o.From = report.ReadHead(bytes.NewReader(p.Part))

@@ -43,7 +43,7 @@ func (s *Look) learnAltered(ctx context.Context, mb *view.Mailbox, list []*resiz
 		req.UIDs = append(req.UIDs, r.row.UID)
 	}
 	slices.Sort(req.UIDs)
-	if _, err := c.Headers(ctx, []remote.BodyRequest{req}, nil, func(_ string, h remote.Header) error {
+	if _, err := c.FetchHeaders(ctx, []remote.BodyRequest{req}, nil, func(_ string, h remote.Header) error {
 		if r := of[h.UID]; r != nil {
 			r.header = h.Data
 		}

@@ -98,7 +98,7 @@ func (s *Look) ConfirmMass(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		there, err := c.There(ctx, name, mb.Changes.Cursor.UIDValidity, mail.UIDSetOf(claimed))
+		there, err := c.ExistingUIDs(ctx, name, mb.Changes.Cursor.UIDValidity, mail.UIDSetOf(claimed))
 		if err != nil {
 			if ctx.Err() != nil || mail.KindOf(err) == mail.KindConnection {
 				return err
@@ -153,7 +153,7 @@ func (s *Look) confirmGone(ctx context.Context, mb *view.Mailbox, claimed mail.U
 	gone := claimed
 	var present mail.UIDSet
 	if !addsUp {
-		present, err = c.Present(ctx, mb.Name, ch.Cursor.UIDValidity)
+		present, err = c.SearchAllUIDs(ctx, mb.Name, ch.Cursor.UIDValidity)
 		if err != nil && !errors.Is(err, remote.ErrIncomplete) {
 			return nil, err
 		}
@@ -164,7 +164,7 @@ func (s *Look) confirmGone(ctx context.Context, mb *view.Mailbox, claimed mail.U
 	}
 	var there mail.UIDSet
 	if len(gone) > 0 {
-		if there, err = c.There(ctx, mb.Name, ch.Cursor.UIDValidity, gone); err != nil {
+		if there, err = c.ExistingUIDs(ctx, mb.Name, ch.Cursor.UIDValidity, gone); err != nil {
 			return nil, err
 		}
 		gone = gone.Minus(there)
@@ -198,7 +198,7 @@ func (s *Look) listedAll(ctx context.Context, mb *view.Mailbox) error {
 	if err != nil {
 		return err
 	}
-	present, err := c.Present(ctx, mb.Name, ch.Cursor.UIDValidity)
+	present, err := c.SearchAllUIDs(ctx, mb.Name, ch.Cursor.UIDValidity)
 	if err == nil || errors.Is(err, remote.ErrIncomplete) {
 		err = s.FoundUnknown(ctx, mb, present)
 	}
@@ -238,7 +238,7 @@ func (s *Look) FoundUnknown(ctx context.Context, mb *view.Mailbox, present mail.
 	if err != nil {
 		return err
 	}
-	found, err := c.Describe(ctx, mb.Name, ch.Cursor.UIDValidity, unknown)
+	found, err := c.FetchMetadata(ctx, mb.Name, ch.Cursor.UIDValidity, unknown)
 	if err != nil {
 		return err
 	}

@@ -70,7 +70,7 @@ func (s *Look) NoteCreated(mb *view.Mailbox, row *state.Message, moved bool, cle
 // cursor. Our own messages need not be listed. Of moves and copies the first
 // and the last one are listed like anybody's: a server that tells wrong UIDs
 // (COPYUID, RFC 4315 §3) shows there.
-func (s *Look) held(ctx context.Context, req *remote.ChangesRequest, mb *view.Mailbox) error {
+func (s *Look) held(ctx context.Context, req *remote.ResyncRequest, mb *view.Mailbox) error {
 	if mb.Row == nil || mb.UIDsVoid || req.Known.UIDNext == 0 {
 		return nil
 	}

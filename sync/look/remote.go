@@ -17,7 +17,7 @@ import (
 // from the cursor, pipelined. A mailbox whose UIDVALIDITY changed is asked
 // again from the start.
 func (s *Look) AskRemote(ctx context.Context) error {
-	var reqs []remote.ChangesRequest
+	var reqs []remote.ResyncRequest
 	budget := s.Window
 	for _, name := range s.Names {
 		mb := s.Mailboxes[name]
@@ -32,7 +32,7 @@ func (s *Look) AskRemote(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		req := remote.ChangesRequest{
+		req := remote.ResyncRequest{
 			Mailbox: name, Known: known, ReadOnly: s.Examines(), ListNew: true,
 			Distrust: s.quirks.DoubtsAbout(name) | compare, Base: s.quirks.BaseFlags(ctx, mb), Keywords: quirk.NamedFlags(mb), SearchGain: s.SearchGain,
 			Expunges: mb.Again || known.UIDNext == 0 || known.UIDNext != mb.Remote.Status.UIDNext || known.Messages != mb.Remote.Status.Messages,
@@ -81,7 +81,7 @@ const bothWays = 64 << 10
 // mailboxes tell: one for that, and one more when known messages changed here,
 // which the first connection is busy with then. The caller waits for what it
 // returns.
-func (s *Look) prepare(ctx context.Context, reqs []remote.ChangesRequest) *sync.WaitGroup {
+func (s *Look) prepare(ctx context.Context, reqs []remote.ResyncRequest) *sync.WaitGroup {
 	var decided sync.WaitGroup
 	var there int64
 	for _, r := range reqs {
@@ -113,12 +113,12 @@ func (s *Look) prepare(ctx context.Context, reqs []remote.ChangesRequest) *sync.
 // wentForGood reports whether the numbers of the mailboxes say that messages
 // went, and that not as many came elsewhere: then ConfirmVanished will want to
 // look at the mailboxes once more.
-func (s *Look) wentForGood(reqs []remote.ChangesRequest) bool {
+func (s *Look) wentForGood(reqs []remote.ResyncRequest) bool {
 	var came uint64
 	for _, r := range reqs {
 		came += s.Mailboxes[r.Mailbox].Came()
 	}
-	return slices.ContainsFunc(reqs, func(r remote.ChangesRequest) bool {
+	return slices.ContainsFunc(reqs, func(r remote.ResyncRequest) bool {
 		mb := s.Mailboxes[r.Mailbox]
 		here, now := mb.Came(), uint64(mb.Remote.Status.Messages)
 		return mb.Row != nil && now+came-here < uint64(mb.CursorOf().Messages)+here
@@ -127,7 +127,7 @@ func (s *Look) wentForGood(reqs []remote.ChangesRequest) bool {
 
 // ask runs one round of requests, and returns those to be made anew because
 // all UIDs are void.
-func (s *Look) ask(ctx context.Context, reqs []remote.ChangesRequest) (again []remote.ChangesRequest, err error) {
+func (s *Look) ask(ctx context.Context, reqs []remote.ResyncRequest) (again []remote.ResyncRequest, err error) {
 	if len(reqs) == 0 {
 		return nil, nil
 	}
@@ -152,7 +152,7 @@ func (s *Look) ask(ctx context.Context, reqs []remote.ChangesRequest) (again []r
 				delete(s.Created, mb.Row.ID)
 			}
 			s.Rep.Notice("%s: UIDVALIDITY changed; pairing the messages again", mb.Name)
-			again = append(again, remote.ChangesRequest{Mailbox: mb.Name, ReadOnly: s.Examines(), ListNew: true, Expunges: true})
+			again = append(again, remote.ResyncRequest{Mailbox: mb.Name, ReadOnly: s.Examines(), ListNew: true, Expunges: true})
 		default:
 			if !s.Examines() {
 				if quirk.ForgetRefused(mb, ch) {
@@ -164,9 +164,9 @@ func (s *Look) ask(ctx context.Context, reqs []remote.ChangesRequest) (again []r
 		return nil
 	}
 	if s.Rep.Cycles == 1 && !s.Req.DryRun && s.wentForGood(reqs) {
-		s.Relisted, err = c.ChangesThenList(ctx, reqs, yield)
+		s.Relisted, err = c.ResyncThenList(ctx, reqs, yield)
 	} else {
-		err = c.Changes(ctx, reqs, yield)
+		err = c.Resync(ctx, reqs, yield)
 	}
 	return again, err
 }

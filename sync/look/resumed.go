@@ -77,7 +77,7 @@ func (s *Look) resumedGone(ctx context.Context, mb *view.Mailbox) (mail.UIDSet, 
 	if err != nil {
 		return nil, err
 	}
-	there, err := c.There(ctx, mb.Name, mb.Changes.Cursor.UIDValidity, open)
+	there, err := c.ExistingUIDs(ctx, mb.Name, mb.Changes.Cursor.UIDValidity, open)
 	if err != nil {
 		return nil, err
 	}

@@ -101,7 +101,7 @@ func (s *Look) dropOthers(ctx context.Context, mb *view.Mailbox, rows map[mail.U
 	if err != nil {
 		return err
 	}
-	found, err := c.Describe(ctx, mb.Name, mb.Changes.Cursor.UIDValidity, mail.UIDSetOf(slices.Sorted(maps.Keys(rows))))
+	found, err := c.FetchMetadata(ctx, mb.Name, mb.Changes.Cursor.UIDValidity, mail.UIDSetOf(slices.Sorted(maps.Keys(rows))))
 	if err != nil {
 		return err
 	}
@@ -131,7 +131,7 @@ func (s *Look) dropAbsent(ctx context.Context, mb *view.Mailbox, rows map[mail.U
 		if err != nil {
 			return err
 		}
-		present, err = c.Present(ctx, mb.Name, mb.Changes.Cursor.UIDValidity)
+		present, err = c.SearchAllUIDs(ctx, mb.Name, mb.Changes.Cursor.UIDValidity)
 		if err != nil {
 			if pool.Fatal(ctx, err) {
 				return err

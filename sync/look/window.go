@@ -11,7 +11,7 @@ import (
 
 // limit cuts a request for changes down to the budget, and queues the rest. It
 // reports whether there is anything left to ask.
-func (s *Look) limit(req *remote.ChangesRequest, mb *view.Mailbox, budget *int) bool {
+func (s *Look) limit(req *remote.ResyncRequest, mb *view.Mailbox, budget *int) bool {
 	next := max(req.Known.UIDNext, 1)
 	st := mb.Remote.Status
 	n := int(min(st.Messages, uint32(st.UIDNext)-min(uint32(next), uint32(st.UIDNext))))

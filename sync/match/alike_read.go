@@ -45,7 +45,7 @@ func (s *Match) readCards(ctx context.Context, list []*resemblance) error {
 	}
 	reqs, at := s.requests(list)
 	names := append([]string{"Message-ID"}, mail.HousekeepingFields()...)
-	failed, err := c.Headers(ctx, reqs, names, func(mailbox string, h remote.Header) error {
+	failed, err := c.FetchHeaders(ctx, reqs, names, func(mailbox string, h remote.Header) error {
 		if a := at[mailbox][h.UID]; a != nil {
 			a.id, a.hk, a.asked = mail.FieldOf(h.Data, "Message-ID"), mail.HousekeepingIn(h.Data), true
 			a.m.MessageID, a.m.HasMessageID = a.id, true
@@ -79,7 +79,7 @@ func (s *Match) pairByHeader(ctx context.Context, list []*resemblance) error {
 		return err
 	}
 	reqs, at := s.requests(list)
-	failed, err := c.Headers(ctx, reqs, nil, func(mailbox string, h remote.Header) error {
+	failed, err := c.FetchHeaders(ctx, reqs, nil, func(mailbox string, h remote.Header) error {
 		if a := at[mailbox][h.UID]; a != nil {
 			a.header = h.Data
 		}
@@ -127,9 +127,9 @@ func (s *Match) fitsHeader(a *resemblance, f *view.Message) bool {
 // readTails asks for the last bytes, as far as they are behind the header.
 func (s *Match) readTails(ctx context.Context, c *remote.Conn, list []*resemblance) error {
 	reqs, at := s.requests(slices.DeleteFunc(slices.Clone(list), func(a *resemblance) bool { return a.header == nil }))
-	probes := make([]remote.ProbeRequest, 0, len(reqs))
+	probes := make([]remote.SampleRequest, 0, len(reqs))
 	for _, r := range reqs {
-		p := remote.ProbeRequest{Mailbox: r.Mailbox, UIDValidity: r.UIDValidity}
+		p := remote.SampleRequest{Mailbox: r.Mailbox, UIDValidity: r.UIDValidity}
 		for _, uid := range r.UIDs {
 			a := at[r.Mailbox][uid]
 			n := max(0, min(ProbeTail, a.m.Item.Size-int64(len(a.header))))
@@ -137,7 +137,7 @@ func (s *Match) readTails(ctx context.Context, c *remote.Conn, list []*resemblan
 				a.tail = []byte{} // it has no body
 				continue
 			}
-			p.Items = append(p.Items, remote.ProbeItem{UID: uid, Offset: a.m.Item.Size - n, Length: n})
+			p.Items = append(p.Items, remote.SampleItem{UID: uid, Offset: a.m.Item.Size - n, Length: n})
 		}
 		if len(p.Items) > 0 {
 			probes = append(probes, p)
@@ -146,7 +146,7 @@ func (s *Match) readTails(ctx context.Context, c *remote.Conn, list []*resemblan
 	if len(probes) == 0 {
 		return nil
 	}
-	failed, err := c.Probe(ctx, probes, func(mailbox string, p remote.Probe) error {
+	failed, err := c.FetchSamples(ctx, probes, func(mailbox string, p remote.Sample) error {
 		if a := at[mailbox][p.UID]; a != nil && len(p.Part) > 0 {
 			a.tail = p.Part
 		}

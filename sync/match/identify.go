@@ -163,7 +163,7 @@ func (s *Match) probe(ctx context.Context, suspects []*unidentified, where func(
 		return err
 	}
 	reqs, at := s.partsOf(suspects, where)
-	failed, err := c.Probe(ctx, reqs, func(mailbox string, p remote.Probe) error {
+	failed, err := c.FetchSamples(ctx, reqs, func(mailbox string, p remote.Sample) error {
 		if sus := at[mailbox][p.UID]; sus != nil {
 			delete(at[mailbox], p.UID) // once, should the server answer twice
 			s.strikeOut(ctx, sus, where, p)
@@ -183,18 +183,18 @@ func (s *Match) probe(ctx context.Context, suspects []*unidentified, where func(
 }
 
 // partsOf asks for the part of each suspect that is there; at finds them again.
-func (s *Match) partsOf(suspects []*unidentified, where func(int64) (off, n int64)) (reqs []remote.ProbeRequest, at view.ByUID[*unidentified]) {
+func (s *Match) partsOf(suspects []*unidentified, where func(int64) (off, n int64)) (reqs []remote.SampleRequest, at view.ByUID[*unidentified]) {
 	at = view.ByUID[*unidentified]{}
 	of := map[string]int{} // the place of a mailbox in reqs
 	for _, sus := range suspects {
 		mb := s.Mailboxes[sus.m.Item.Remote.Mailbox]
 		if at[mb.Name] == nil {
 			of[mb.Name] = len(reqs)
-			reqs = append(reqs, remote.ProbeRequest{Mailbox: mb.Name, UIDValidity: s.Validity(mb)})
+			reqs = append(reqs, remote.SampleRequest{Mailbox: mb.Name, UIDValidity: s.Validity(mb)})
 		}
 		off, n := where(sus.m.Item.Size)
 		r := &reqs[of[mb.Name]]
-		r.Items = append(r.Items, remote.ProbeItem{UID: sus.m.UID, Offset: off, Length: n})
+		r.Items = append(r.Items, remote.SampleItem{UID: sus.m.UID, Offset: off, Length: n})
 		at.Put(mb.Name, sus.m.UID, sus)
 	}
 	return reqs, at
@@ -202,7 +202,7 @@ func (s *Match) partsOf(suspects []*unidentified, where func(int64) (off, n int6
 
 // strikeOut leaves those of the candidates whose files have what p shows, or of which
 // that cannot be said.
-func (s *Match) strikeOut(ctx context.Context, sus *unidentified, where func(int64) (off, n int64), p remote.Probe) {
+func (s *Match) strikeOut(ctx context.Context, sus *unidentified, where func(int64) (off, n int64), p remote.Sample) {
 	id := view.Bare(p.MessageID)
 	sus.noID = id == ""
 	sus.left = slices.DeleteFunc(slices.Clone(sus.left), func(c *view.Message) bool {

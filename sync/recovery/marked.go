@@ -34,7 +34,7 @@ func (s *Recovery) WaitingRemovals(ctx context.Context, ops []plan.Op) (func(*pl
 		if _, asked := waits[op.Mailbox]; asked || !expunges(op) {
 			continue
 		}
-		marked, err := c.Marked(ctx, op.Mailbox, s.Validity(s.Mailboxes[op.Mailbox]))
+		marked, err := c.SearchDeleted(ctx, op.Mailbox, s.Validity(s.Mailboxes[op.Mailbox]))
 		if err != nil {
 			if pool.Fatal(ctx, err) {
 				return nil, err

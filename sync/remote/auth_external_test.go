@@ -25,7 +25,7 @@ func TestExternal(t *testing.T) {
 					o := base
 					o.User, o.Auth = user, auth
 					_, c := connect(t, o)
-					if _, err := c.Overview(t.Context()); err != nil || used.last() != "EXTERNAL" {
+					if _, err := c.ListMailboxes(t.Context()); err != nil || used.last() != "EXTERNAL" {
 						t.Errorf("%v, %s", err, used.last())
 					}
 				})

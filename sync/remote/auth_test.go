@@ -74,7 +74,7 @@ func TestMechanisms(t *testing.T) {
 					t.Errorf("%s, want %s", got, want)
 				}
 				// What was counted is what the server saw, up to here.
-				if _, err := c.Overview(t.Context()); err != nil {
+				if _, err := c.ListMailboxes(t.Context()); err != nil {
 					t.Error(err)
 				}
 				if ir && strings.HasPrefix(want, "SCRAM") && cl.Stats().RoundTrips != 4 {

@@ -103,14 +103,14 @@ func TestProbe(t *testing.T) {
 	}
 	srv.Append("other", nil, time.Time{}, []byte("Subject: none\r\n\r\nwithout id\r\n"))
 	cl, c := connect(t, dialOptions(srv.Dial))
-	req := ProbeRequest{Mailbox: "INBOX"}
+	req := SampleRequest{Mailbox: "INBOX"}
 	for i, u := range uids {
-		req.Items = append(req.Items, ProbeItem{UID: u, Offset: int64(i % 3), Length: 9})
+		req.Items = append(req.Items, SampleItem{UID: u, Offset: int64(i % 3), Length: 9})
 	}
 	before := cl.Stats().RoundTrips
 	n := 0
-	failed, err := c.Probe(t.Context(), []ProbeRequest{req, {Mailbox: "other", Items: []ProbeItem{{UID: 1, Offset: 2, Length: 4}}}, {Mailbox: "missing", Items: []ProbeItem{{UID: 1}}}},
-		func(mailbox string, p Probe) error {
+	failed, err := c.FetchSamples(t.Context(), []SampleRequest{req, {Mailbox: "other", Items: []SampleItem{{UID: 1, Offset: 2, Length: 4}}}, {Mailbox: "missing", Items: []SampleItem{{UID: 1}}}},
+		func(mailbox string, p Sample) error {
 			n++
 			if mailbox == "other" {
 				if p.MessageID != "" || string(p.Part) != "bjec" {

@@ -42,7 +42,7 @@ func TestLongNames(t *testing.T) {
 		s.expect("STATUS", `* STATUS "`+long+`x" (MESSAGES 3)`, "OK x")
 		s.logout()
 	})))
-	boxes, err := c.Overview(t.Context())
+	boxes, err := c.ListMailboxes(t.Context())
 	if err != nil || len(boxes) != 1 || len(cl.LeftOut()) != 1 {
 		t.Errorf("%v, %d mailboxes, %d left out", err, len(boxes), len(cl.LeftOut()))
 	}

@@ -12,7 +12,7 @@ import (
 	"satchel/sync/remote/names"
 )
 
-// Client knows one account: how to reach it and, once [Conn.Overview] ran,
+// Client knows one account: how to reach it and, once [Conn.ListMailboxes] ran,
 // how its mailboxes are called. It is shared by all connections and safe for
 // concurrent use.
 type Client struct {

@@ -56,7 +56,7 @@ func (c *Conn) compressCommand() *command {
 }
 
 // Compress turns on compression where it pays and has not been asked for, as
-// [Conn.Overview] does in passing. It takes a turn of the line, so it is for
+// [Conn.ListMailboxes] does in passing. It takes a turn of the line, so it is for
 // connections with much to transfer. A server that refuses is used as it is.
 func (c *Conn) Compress(ctx context.Context) error {
 	defer c.guard(ctx)()

@@ -32,7 +32,7 @@ func TestCompressCostsNoTurn(t *testing.T) {
 			srv, o := compressing(t, imaptest.Options{})
 			o.Compress = m
 			cl, c := connect(t, o)
-			if _, err := c.Overview(t.Context()); err != nil {
+			if _, err := c.ListMailboxes(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			if st := cl.Stats(); st.RoundTrips != 2 {
@@ -45,7 +45,7 @@ func TestCompressCostsNoTurn(t *testing.T) {
 			if err := c.Compress(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := c.Overview(t.Context()); err != nil {
+			if _, err := c.ListMailboxes(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			if got := srv.Stats().Commands["COMPRESS"]; got > 1 {
@@ -115,7 +115,7 @@ func TestCompressRefused(t *testing.T) {
 			}})
 			fill(srv, "INBOX", 3)
 			_, c := connect(t, o)
-			boxes, err := c.Overview(t.Context())
+			boxes, err := c.ListMailboxes(t.Context())
 			if err != nil || len(boxes) != 1 || boxes[0].Status.Messages != 3 {
 				t.Fatalf("%v, %v", boxes, err)
 			}
@@ -228,7 +228,7 @@ func TestDovecotCompress(t *testing.T) {
 	if !c.has(capCompress) {
 		t.Fatal("this Dovecot offers no COMPRESS")
 	}
-	if _, err := c.Overview(t.Context()); err != nil {
+	if _, err := c.ListMailboxes(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	for i := range 300 {
@@ -254,7 +254,7 @@ func TestDovecotCompress(t *testing.T) {
 		t.Fatal(err)
 	}
 	cl, c := connect(t, o)
-	boxes, err := c.Overview(t.Context())
+	boxes, err := c.ListMailboxes(t.Context())
 	if err != nil || len(boxes) != 301 {
 		t.Fatalf("%d mailboxes, %v", len(boxes), err)
 	}

@@ -117,7 +117,7 @@ func TestTLS(t *testing.T) {
 					t.Fatalf("%v (%s)", err, mail.HintOf(err))
 				}
 				defer c.Close()
-				if _, err := c.Overview(t.Context()); err != nil {
+				if _, err := c.ListMailboxes(t.Context()); err != nil {
 					t.Error(err)
 				}
 			})
@@ -216,7 +216,7 @@ func TestLogin(t *testing.T) {
 				if !c.has("QRESYNC") {
 					t.Error("capabilities unknown")
 				}
-				if _, err := c.Overview(t.Context()); err != nil {
+				if _, err := c.ListMailboxes(t.Context()); err != nil {
 					t.Error(err)
 				}
 				if name == "plain with ir" && cl.Stats().MaxRoundTrips > 3 {

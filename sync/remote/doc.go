@@ -2,10 +2,16 @@
 // server and carries out what the engine decided.
 //
 // Start with [New], then [Client.Connect]; a [Conn] does everything else:
-// [Conn.Overview] and [Conn.Changes] find out, [Conn.FetchBodies] and
-// [Conn.Probe] read, [Conn.Append] and the commands on mailboxes write. What
+// [Conn.ListMailboxes] and [Conn.Resync] find out, [Conn.FetchBodies] and
+// [Conn.FetchSamples] read, [Conn.Append] and the commands on mailboxes write. What
 // changes messages of one mailbox is a method of the [Selection] that
-// [Conn.Select] returns. A Conn belongs to one goroutine at a time.
+// [Conn.Select] returns. A Conn belongs to one goroutine at a time. What the server
+// can is in its [Abilities].
+//
+// Below are rooms: dial opens the connection, sasl has the mechanisms of a login, wire
+// reads and writes lines, names spells mailboxes, refusal tells what a NO or BAD
+// means, and resync knows how to ask what changed. vocabulary.go hands on what
+// callers need of them.
 //
 // go-imap opens the session and logs in, and carries the commands for which
 // its view is enough. Beneath it lies the link, a net.Conn that frames every
@@ -27,7 +33,7 @@
 //   - What follows a SELECT that failed, or that found another UIDVALIDITY, is
 //     thrown away.
 //   - Absence is never guessed. A list of UIDs that is shorter than the
-//     mailbox says so, and There asks for each message.
+//     mailbox says so, and ExistingUIDs asks for each message.
 //   - OK is not proof. After MOVE, EXPUNGE and STORE the server must tell of
 //     each message, or is asked; what it did not do is done in another way, or
 //     is an error. After COPY the original is expunged only when the copy was

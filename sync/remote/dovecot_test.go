@@ -57,7 +57,7 @@ func (w *walker) must(err error) {
 
 func walk(t *testing.T, cl *Client, c *Conn) {
 	w := &walker{T: t, ctx: t.Context(), c: c}
-	_, err := c.Overview(w.ctx)
+	_, err := c.ListMailboxes(w.ctx)
 	w.must(err)
 	if s := cl.Stats(); s.RoundTrips > 4 { // three of them are SCRAM's
 		t.Errorf("opening took %d turns", s.RoundTrips)
@@ -110,7 +110,7 @@ func (w *walker) fetches() {
 	if len(got) != 100 || len(failed) != 0 || !bytes.Equal(got[w.uids[7]], message(7)) {
 		w.Errorf("%d bodies, failed %v", len(got), failed)
 	}
-	_, err = w.c.Probe(w.ctx, []ProbeRequest{{Mailbox: "Entwürfe/a b", Items: []ProbeItem{{w.uids[1], 0, 20}, {w.uids[2], 5, 10}}}}, func(_ string, p Probe) error {
+	_, err = w.c.FetchSamples(w.ctx, []SampleRequest{{Mailbox: "Entwürfe/a b", Items: []SampleItem{{w.uids[1], 0, 20}, {w.uids[2], 5, 10}}}}, func(_ string, p Sample) error {
 		if i := int(p.UID - w.uids[0]); p.MessageID != fmt.Sprintf("<m%d@example.org>", i) || len(p.Part) == 0 || !bytes.Contains(message(i), p.Part) {
 			w.Errorf("probe %+v", p)
 		}
@@ -164,7 +164,7 @@ func (w *walker) seesChanges() {
 // overview checks what is listed of one mailbox.
 func (w *walker) overview() {
 	w.Helper()
-	boxes, err := w.c.Overview(w.ctx)
+	boxes, err := w.c.ListMailboxes(w.ctx)
 	w.must(err)
 	found := false
 	for _, m := range boxes {
@@ -185,7 +185,7 @@ func TestDovecotTurns(t *testing.T) {
 	}
 	srv := dovecot.Start(t, dovecot.Options{})
 	cl, c := connect(t, dovecotOptions(srv, srv.User))
-	if _, err := c.Overview(t.Context()); err != nil {
+	if _, err := c.ListMailboxes(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	var reqs []resync.Request

@@ -31,7 +31,7 @@ func TestMailboxNamedLikeALimit(t *testing.T) {
 			}
 			fill(srv, name, 1)
 			_, c := connect(t, dialOptions(srv.Dial))
-			if _, err := c.Overview(t.Context()); err != nil {
+			if _, err := c.ListMailboxes(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			refuse.Store(true)

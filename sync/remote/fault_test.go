@@ -86,8 +86,8 @@ func TestStallsAndTruncation(t *testing.T) {
 func TestStallEverywhere(t *testing.T) {
 	ctx := t.Context()
 	ops := map[string]func(c *Conn) error{
-		"LIST":   func(c *Conn) error { _, err := c.Overview(ctx); return err },
-		"ENABLE": func(c *Conn) error { _, err := c.Overview(ctx); return err },
+		"LIST":   func(c *Conn) error { _, err := c.ListMailboxes(ctx); return err },
+		"ENABLE": func(c *Conn) error { _, err := c.ListMailboxes(ctx); return err },
 		"SELECT": func(c *Conn) error { _, err := c.Select(ctx, "INBOX", 0); return err },
 		"NOOP":   func(c *Conn) error { return c.Noop(ctx) },
 		"CREATE": func(c *Conn) error { _, err := c.Create(ctx, "x"); return err },
@@ -111,7 +111,7 @@ func TestStallEverywhere(t *testing.T) {
 			return err
 		},
 		"UID FETCH": func(c *Conn) error {
-			return c.Changes(ctx, []resync.Request{{Mailbox: "INBOX", ListNew: true}}, func(*resync.Changes) error { return nil })
+			return c.Resync(ctx, []resync.Request{{Mailbox: "INBOX", ListNew: true}}, func(*resync.Changes) error { return nil })
 		},
 	}
 	for verb, op := range ops {
@@ -277,7 +277,7 @@ func TestDrip(t *testing.T) {
 			begin := time.Now()
 			c, err := cl.Connect(t.Context())
 			if err == nil && name == "list" {
-				_, err = c.Overview(t.Context())
+				_, err = c.ListMailboxes(t.Context())
 			} else if err == nil {
 				_, err = c.FetchBodies(t.Context(), []BodyRequest{{Mailbox: "INBOX", UIDs: []mail.UID{5}}}, func(b Body) error {
 					_, err := io.Copy(io.Discard, b)

@@ -17,10 +17,10 @@ type Header struct {
 	Data []byte // with the empty line behind it
 }
 
-// Headers reads the headers of messages: the lines with one of the names, or all
+// FetchHeaders reads the headers of messages: the lines with one of the names, or all
 // of it without any. Messages that the server does not send are left out; failed
 // is as in FetchBodies.
-func (c *Conn) Headers(ctx context.Context, reqs []BodyRequest, names []string, yield func(mailbox string, h Header) error) (failed map[string]error, err error) {
+func (c *Conn) FetchHeaders(ctx context.Context, reqs []BodyRequest, names []string, yield func(mailbox string, h Header) error) (failed map[string]error, err error) {
 	defer c.guard(ctx)()
 	section, items := "BODY[HEADER]", " (UID BODY.PEEK[HEADER])"
 	if len(names) > 0 {
@@ -43,7 +43,7 @@ func (c *Conn) Headers(ctx context.Context, reqs []BodyRequest, names []string, 
 	return failures(steps), err
 }
 
-// headers is one request. Its commands share what arrives, as in probing.
+// headers is one request. Its commands share what arrives, as in sampling.
 type headers struct {
 	section string
 	mu      sync.Mutex // guards the rest

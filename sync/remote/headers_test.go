@@ -27,7 +27,7 @@ func TestHeaders(t *testing.T) {
 		t.Helper()
 		got := map[string]string{}
 		before := cl.Stats().RoundTrips
-		failed, err := c.Headers(t.Context(), reqs, names, func(mailbox string, h Header) error {
+		failed, err := c.FetchHeaders(t.Context(), reqs, names, func(mailbox string, h Header) error {
 			got[mailbox] += string(h.Data)
 			return nil
 		})
@@ -55,7 +55,7 @@ func TestHeaderEndsSession(t *testing.T) {
 			srv.Append("INBOX", nil, time.Time{}, []byte("Subject: one\r\n\r\nbody\r\n"))
 			d.Message("INBOX", 1, how)
 			_, c := connect(t, dialOptions(srv.Dial))
-			_, err := c.Headers(t.Context(), []BodyRequest{{Mailbox: "INBOX", UIDs: []mail.UID{1}}}, nil, func(string, Header) error { return nil })
+			_, err := c.FetchHeaders(t.Context(), []BodyRequest{{Mailbox: "INBOX", UIDs: []mail.UID{1}}}, nil, func(string, Header) error { return nil })
 			if at, ok := refusal.EndedAt(err); !ok || at != (refusal.Ending{Mailbox: "INBOX", Messages: true}) {
 				t.Errorf("%+v %v: %v", at, ok, err)
 			}

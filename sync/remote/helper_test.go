@@ -92,7 +92,7 @@ func lowered() map[string][]string {
 func changes(t *testing.T, c *Conn, reqs ...resync.Request) []*resync.Changes {
 	t.Helper()
 	var got []*resync.Changes
-	if err := c.Changes(t.Context(), reqs, func(ch *resync.Changes) error {
+	if err := c.Resync(t.Context(), reqs, func(ch *resync.Changes) error {
 		got = append(got, ch)
 		return nil
 	}); err != nil {

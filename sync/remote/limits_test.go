@@ -49,7 +49,7 @@ func TestTooManyConnections(t *testing.T) {
 func TestThrottled(t *testing.T) {
 	const throttled = "BAD Request is throttled. Suggested Backoff Time: 89117 milliseconds"
 	ops := map[string]func(c *Conn) error{
-		"LIST":   func(c *Conn) error { _, err := c.Overview(t.Context()); return err },
+		"LIST":   func(c *Conn) error { _, err := c.ListMailboxes(t.Context()); return err },
 		"SELECT": func(c *Conn) error { _, err := c.Select(t.Context(), "INBOX", 0); return err },
 		"UID FETCH": func(c *Conn) error {
 			_, err := c.FetchBodies(t.Context(), []BodyRequest{{Mailbox: "INBOX", UIDs: []mail.UID{1, 2}}}, func(b Body) error {
@@ -131,7 +131,7 @@ func TestAppendLimit(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, c := connect(t, dialOptions(srv.Dial))
-			if _, err := c.Overview(t.Context()); err != nil {
+			if _, err := c.ListMailboxes(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			for _, mailbox := range []string{"INBOX", "Large"} {
@@ -170,10 +170,10 @@ func TestCommandLength(t *testing.T) {
 	}
 	fill(srv, "INBOX", 6000)
 	var sparse []mail.UID
-	var items []ProbeItem
+	var items []SampleItem
 	for u := mail.UID(1); u < 6000; u += 2 {
 		sparse = append(sparse, u)
-		items = append(items, ProbeItem{UID: u, Offset: 1 << 40, Length: 1 << 30})
+		items = append(items, SampleItem{UID: u, Offset: 1 << 40, Length: 1 << 30})
 	}
 	var keywords []string
 	for i := range 26 {
@@ -183,13 +183,13 @@ func TestCommandLength(t *testing.T) {
 	tooLong := strings.Repeat("z", wire.MaxKeyword+1)
 	_, c := connect(t, dialOptions(srv.Dial))
 	ctx := t.Context()
-	if _, err := c.Overview(ctx); err != nil {
+	if _, err := c.ListMailboxes(ctx); err != nil {
 		t.Fatal(err)
 	}
 	if got, _ := bodies(t, c, BodyRequest{Mailbox: "INBOX", UIDs: sparse}); len(got) != len(sparse) {
 		t.Errorf("%d bodies", len(got))
 	}
-	if _, err := c.Probe(ctx, []ProbeRequest{{Mailbox: "INBOX", Items: items}}, func(string, Probe) error { return nil }); err != nil {
+	if _, err := c.FetchSamples(ctx, []SampleRequest{{Mailbox: "INBOX", Items: items}}, func(string, Sample) error { return nil }); err != nil {
 		t.Error(err)
 	}
 	sel := selectBox(t, c, "INBOX")

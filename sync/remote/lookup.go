@@ -15,8 +15,8 @@ import (
 // Here is what is asked before a mailbox counts as missing, and after it was
 // made.
 
-// List lists the mailboxes without their state, in one turn.
-func (c *Conn) List(ctx context.Context) ([]Mailbox, error) {
+// ListNames lists the mailboxes without their state, in one turn.
+func (c *Conn) ListNames(ctx context.Context) ([]Mailbox, error) {
 	defer c.guard(ctx)()
 	li := newListing()
 	li.bare = true
@@ -102,7 +102,7 @@ func (c *Conn) lookedUp(li *listing, spelled map[string]string, found map[string
 
 // Create makes a mailbox. existed: the server says that there is one already.
 // Neither answer proves that there is one of just this name now; see
-// [Conn.List] and [Conn.Lookup].
+// [Conn.ListNames] and [Conn.Lookup].
 func (c *Conn) Create(ctx context.Context, name string) (existed bool, err error) {
 	defer c.guard(ctx)()
 	quoted, err := c.quotedName(name)

@@ -10,7 +10,7 @@ import (
 
 // Identify asks for the identities of mailboxes, which stay the same when a
 // mailbox is renamed, and fills in what the server tells. Where OBJECTID is
-// offered, [Conn.Overview] has them already, but for mailboxes that are left
+// offered, [Conn.ListMailboxes] has them already, but for mailboxes that are left
 // out of it. Dovecot has them, as it has those of messages, without announcing
 // it: STATUS (X-GUID). The UIDs say whether an identity can be believed.
 func (c *Conn) Identify(ctx context.Context, boxes []*Mailbox) error {
@@ -49,5 +49,5 @@ func (c *Conn) Identify(ctx context.Context, boxes []*Mailbox) error {
 
 // Pretend makes this side's mailbox from, and those below it, answer to the
 // name to. So a plan can go on as if the rename that it begins with had been
-// carried out. It holds until the next [Conn.Overview].
+// carried out. It holds until the next [Conn.ListMailboxes].
 func (cl *Client) Pretend(from, to string) { cl.mailboxNames().Pretend(from, to) }

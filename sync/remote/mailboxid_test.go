@@ -13,7 +13,7 @@ func leavingOut(t *testing.T, o Options, name string) Mailbox {
 	t.Helper()
 	o.Wanted = func(n string) bool { return n != name }
 	_, c := connect(t, o)
-	boxes, err := c.Overview(t.Context())
+	boxes, err := c.ListMailboxes(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -28,7 +28,7 @@ func TestNamespaceNotJudged(t *testing.T) {
 	if err := cl.Remember(before, func() (map[string]bool, error) { return nil, errors.New("damaged") }); err != nil {
 		t.Fatal(err)
 	}
-	list, err := c.Overview(t.Context())
+	list, err := c.ListMailboxes(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -182,7 +182,7 @@ func TestOddLists(t *testing.T) {
 				s.logout()
 			})
 			_, c := connect(t, dialOptions(dial))
-			boxes, err := c.Overview(t.Context())
+			boxes, err := c.ListMailboxes(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}

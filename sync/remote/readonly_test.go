@@ -54,7 +54,7 @@ func TestReadOnly(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, c := connect(t, o)
-			if _, err := c.Overview(t.Context()); err != nil {
+			if _, err := c.ListMailboxes(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			if err := c.Opens(t.Context(), "INBOX"); err != nil {

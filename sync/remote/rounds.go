@@ -24,9 +24,9 @@ type rounds struct {
 	helped bool
 }
 
-// changes sends behind with the last of the questions, and reports whether each
+// runRounds sends behind with the last of the questions, and reports whether each
 // was asked once.
-func (c *Conn) changes(ctx context.Context, reqs []resync.Request, behind []*command, yield func(*resync.Changes) error) (once bool, err error) {
+func (c *Conn) runRounds(ctx context.Context, reqs []resync.Request, behind []*command, yield func(*resync.Changes) error) (once bool, err error) {
 	defer c.guard(ctx)()
 	if len(reqs) == 0 {
 		return false, nil

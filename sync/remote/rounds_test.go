@@ -42,7 +42,7 @@ func TestRefusedIdentityInEachRound(t *testing.T) {
 			srv.SetNoModSeq("INBOX", name == "plain")
 			srv.Append("INBOX", nil, time.Unix(1700000000, 0), message(6))
 			_, c := connect(t, dialOptions(srv.Dial))
-			if _, err := c.Overview(t.Context()); err != nil {
+			if _, err := c.ListMailboxes(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			known := mail.Cursor{UIDValidity: mail.UIDValidity(v), UIDNext: mail.UID(next), HighestModSeq: mail.ModSeq(modSeq), Messages: 5}
@@ -95,7 +95,7 @@ func TestIdentityOnEachConnection(t *testing.T) {
 		s.logout()
 	}
 	cl, c := connect(t, dialOptions(script(t, play)))
-	if _, err := c.Overview(t.Context()); err != nil {
+	if _, err := c.ListMailboxes(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	cl.opts.Dial = dialOptions(script(t, func(s *scripted) {
@@ -115,7 +115,7 @@ func TestIdentityOnEachConnection(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer second.Close()
-	list, err := second.Describe(t.Context(), "INBOX", 1, mail.UIDSetOf([]mail.UID{1}))
+	list, err := second.FetchMetadata(t.Context(), "INBOX", 1, mail.UIDSetOf([]mail.UID{1}))
 	if err != nil || len(list) != 1 || list[0].EmailID != "guid:abc" {
 		t.Errorf("%+v %v", list, err)
 	}
@@ -143,7 +143,7 @@ func TestVanishedIsNoExcuse(t *testing.T) {
 				}
 			}
 			_, c := connect(t, dialOptions(script(t, play(2))))
-			set, err := c.Present(t.Context(), "INBOX", 1)
+			set, err := c.SearchAllUIDs(t.Context(), "INBOX", 1)
 			if !errors.Is(err, resync.ErrIncomplete) || text(set) != "1:3" {
 				t.Errorf("%s, %v", text(set), err)
 			}

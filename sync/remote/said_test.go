@@ -33,8 +33,8 @@ func (s *scripted) anything(noise string) {
 func everything(ctx context.Context, c *Conn) {
 	take := func(*resync.Changes) error { return nil }
 	req := resync.Request{Mailbox: "INBOX", ListNew: true, Expunges: true}
-	_, _ = c.Overview(ctx)
-	_, _ = c.List(ctx)
+	_, _ = c.ListMailboxes(ctx)
+	_, _ = c.ListNames(ctx)
 	for _, name := range []string{"INBOX", "ab", strings.Repeat("é", 45)} {
 		_ = c.cl.Nameable(name)
 		_ = c.cl.Spelling(name)
@@ -42,11 +42,11 @@ func everything(ctx context.Context, c *Conn) {
 		_, _ = c.Create(ctx, name)
 		_ = c.Subscribe(ctx, name, true)
 	}
-	_ = c.Changes(ctx, []resync.Request{req}, take)
+	_ = c.Resync(ctx, []resync.Request{req}, take)
 	req.Known = mail.Cursor{UIDValidity: 3, UIDNext: 5, Messages: 4, HighestModSeq: 7}
 	req.Base = func() (*resync.FlagRuns, error) { return &resync.FlagRuns{}, nil }
-	_ = c.Changes(ctx, []resync.Request{req}, take)
-	_, _ = c.Present(ctx, "INBOX", 3)
+	_ = c.Resync(ctx, []resync.Request{req}, take)
+	_, _ = c.SearchAllUIDs(ctx, "INBOX", 3)
 	if sel, err := c.Select(ctx, "INBOX", 3); err == nil {
 		_, _ = sel.Store(ctx, []StoreRequest{{UIDs: []mail.UID{1, 2}, Delta: mail.Delta{Add: mail.NewFlags(`\Seen`)}, UnchangedSince: 5}})
 		_, _ = sel.Move(ctx, []mail.UID{3}, "ab")

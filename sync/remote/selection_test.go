@@ -17,7 +17,7 @@ import (
 func TestDeselected(t *testing.T) {
 	elsewhere := map[string]func(c *Conn) error{
 		"changes": func(c *Conn) error {
-			return c.Changes(t.Context(), []resync.Request{{Mailbox: "Family", ListNew: true}}, func(*resync.Changes) error { return nil })
+			return c.Resync(t.Context(), []resync.Request{{Mailbox: "Family", ListNew: true}}, func(*resync.Changes) error { return nil })
 		},
 		"select": func(c *Conn) error { _, err := c.Select(t.Context(), "Family", 0); return err },
 		"bodies": func(c *Conn) error {
@@ -25,7 +25,7 @@ func TestDeselected(t *testing.T) {
 			return err
 		},
 		"there": func(c *Conn) error {
-			_, err := c.There(t.Context(), "Family", 0, mail.UIDSetOf([]mail.UID{1}))
+			_, err := c.ExistingUIDs(t.Context(), "Family", 0, mail.UIDSetOf([]mail.UID{1}))
 			return err
 		},
 		"delete": func(c *Conn) error { return c.Delete(t.Context(), "Other") },

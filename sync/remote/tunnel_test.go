@@ -79,7 +79,7 @@ func TestTunnel(t *testing.T) {
 				return
 			}
 			defer c.Close()
-			boxes, err := c.Overview(t.Context())
+			boxes, err := c.ListMailboxes(t.Context())
 			if err != nil || len(boxes) != 1 || boxes[0].Status.Messages != 1 {
 				t.Errorf("%+v, %v", boxes, err)
 			}
@@ -104,7 +104,7 @@ func TestTunnelLogin(t *testing.T) {
 	}
 	o.User, o.Password = "ann", password("secret")
 	_, c := connect(t, o)
-	if _, err := c.Overview(t.Context()); err != nil {
+	if _, err := c.ListMailboxes(t.Context()); err != nil {
 		t.Error(err)
 	}
 }
@@ -127,7 +127,7 @@ func TestTunnelFails(t *testing.T) {
 			}
 			c, err := cl.Connect(t.Context())
 			if err == nil {
-				_, err = c.Overview(t.Context())
+				_, err = c.ListMailboxes(t.Context())
 				_ = c.Close()
 			}
 			if err == nil || !strings.Contains(err.Error(), want) || mail.KindOf(err) != mail.KindConnection {
@@ -208,7 +208,7 @@ func TestTunnelDovecot(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if boxes, err := c.Overview(t.Context()); err != nil || len(boxes) == 0 || boxes[0].Status.Messages != 1 {
+	if boxes, err := c.ListMailboxes(t.Context()); err != nil || len(boxes) == 0 || boxes[0].Status.Messages != 1 {
 		t.Errorf("%+v, %v", boxes, err)
 	}
 }

@@ -54,8 +54,8 @@ func EndedAt(err error) (at refusal.Ending, ok bool) { return refusal.EndedAt(er
 // mailbox that could be opened.
 func OfMessages(err error) bool { return refusal.OfMessages(err) }
 
-// ChangesRequest asks what changed in a mailbox.
-type ChangesRequest = resync.Request
+// ResyncRequest asks what changed in a mailbox.
+type ResyncRequest = resync.Request
 
 // Changes is what happened in a mailbox.
 type Changes = resync.Changes

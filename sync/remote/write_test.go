@@ -274,7 +274,7 @@ func TestManage(t *testing.T) {
 			o.Without = without
 			_, c := connect(t, o)
 			ctx := t.Context()
-			if _, err := c.Overview(ctx); err != nil {
+			if _, err := c.ListMailboxes(ctx); err != nil {
 				t.Fatal(err)
 			}
 			check := func(err error) {

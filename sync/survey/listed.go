@@ -48,7 +48,7 @@ func (s *Survey) secondLook(ctx context.Context, f *finding) error {
 	if len(found) == 0 {
 		return nil
 	}
-	list, err := c.Overview(ctx)
+	list, err := c.ListMailboxes(ctx)
 	if err != nil {
 		return err
 	}

@@ -217,7 +217,7 @@ func (s *Survey) renameRemote(ctx context.Context, f *finding, op *plan.Op) erro
 // name, or say OK and do nothing. One that has the old name in another spelling is
 // another mailbox, which was beside it before.
 func (s *Survey) confirmRename(ctx context.Context, c *remote.Conn, op *plan.Op) error {
-	list, err := c.List(ctx)
+	list, err := c.ListNames(ctx)
 	if err != nil {
 		return err
 	}

@@ -119,7 +119,7 @@ func (s *Survey) listThere(ctx context.Context, f *finding) error {
 	if err != nil {
 		return err
 	}
-	list, err := c.Overview(ctx)
+	list, err := c.ListMailboxes(ctx)
 	if err != nil {
 		return err
 	}

@@ -9,23 +9,23 @@ import (
 	"satchel/sync/remote/resync"
 )
 
-// Present lists all UIDs of a mailbox, to confirm a VANISHED that is hard to
+// SearchAllUIDs lists all UIDs of a mailbox, to confirm a VANISHED that is hard to
 // believe. Its error is ErrIncomplete, together with the list, when that is
 // shorter than the mailbox, mail.ErrUIDValidityChanged when v is another.
-func (c *Conn) Present(ctx context.Context, mailbox string, v mail.UIDValidity) (mail.UIDSet, error) {
+func (c *Conn) SearchAllUIDs(ctx context.Context, mailbox string, v mail.UIDValidity) (mail.UIDSet, error) {
 	defer c.guard(ctx)()
-	set, meanwhile, err := c.present(mailbox, v)
+	set, meanwhile, err := c.searchOnce(mailbox, v)
 	if meanwhile && errors.Is(err, resync.ErrIncomplete) {
 		// Another client removed something between EXISTS and the list, or the
 		// server says so; asked again, it has nothing to explain.
-		set, _, err = c.present(mailbox, v)
+		set, _, err = c.searchOnce(mailbox, v)
 	}
 	return set, err
 }
 
-// present lists the UIDs once, and reports whether something is said to have
+// searchOnce lists the UIDs once, and reports whether something is said to have
 // gone meanwhile.
-func (c *Conn) present(mailbox string, v mail.UIDValidity) (set mail.UIDSet, meanwhile bool, err error) {
+func (c *Conn) searchOnce(mailbox string, v mail.UIDValidity) (set mail.UIDSet, meanwhile bool, err error) {
 	const op = refusal.OpMessages
 	// A new selection, because EXISTS of an old one may be out of date.
 	sel := &selecting{mailbox: mailbox, examine: true}

@@ -8,10 +8,10 @@ import (
 	"satchel/sync/remote/wire"
 )
 
-// Marked returns the messages that are marked \Deleted, as far as the server tells.
+// SearchDeleted returns the messages that are marked \Deleted, as far as the server tells.
 // It is for saying what a run would do; before anything is expunged more is asked,
 // see [Selection.Expunge].
-func (c *Conn) Marked(ctx context.Context, mailbox string, v mail.UIDValidity) (mail.UIDSet, error) {
+func (c *Conn) SearchDeleted(ctx context.Context, mailbox string, v mail.UIDValidity) (mail.UIDSet, error) {
 	defer c.guard(ctx)()
 	var marked []mail.UIDRange
 	one := &step{visit: &visit{mailbox: mailbox, uidValidity: v}, line: "UID SEARCH DELETED", setup: func(st *step) {

@@ -11,29 +11,29 @@ import (
 // selectWindow is how many mailboxes are asked at once.
 const selectWindow = 16
 
-// Changes asks the mailboxes of reqs for what changed, and calls yield for
+// Resync asks the mailboxes of reqs for what changed, and calls yield for
 // each, in order except that mailboxes without mod-sequences may come last.
 // An error of yield ends it.
 //
 // With QRESYNC all SELECTs are in flight together, and one mailbox costs one
 // command (RFC 7162 §3.2.5); what lists new messages follows its SELECT in the
 // same flight.
-func (c *Conn) Changes(ctx context.Context, reqs []resync.Request, yield func(*resync.Changes) error) error {
-	_, err := c.changes(ctx, reqs, nil, yield)
+func (c *Conn) Resync(ctx context.Context, reqs []resync.Request, yield func(*resync.Changes) error) error {
+	_, err := c.runRounds(ctx, reqs, nil, yield)
 	return err
 }
 
-// ChangesThenList is Changes, and lists the mailboxes behind the questions, in
+// ResyncThenList is Resync, and lists the mailboxes behind the questions, in
 // the same flight: a message that was moved before an answer was given is in the
 // list at its new place. The list is nil where it takes more than a flight, and
 // when a question had to be asked once more, after it.
-func (c *Conn) ChangesThenList(ctx context.Context, reqs []resync.Request, yield func(*resync.Changes) error) ([]Mailbox, error) {
+func (c *Conn) ResyncThenList(ctx context.Context, reqs []resync.Request, yield func(*resync.Changes) error) ([]Mailbox, error) {
 	if !c.can().listStatus {
-		return nil, c.Changes(ctx, reqs, yield)
+		return nil, c.Resync(ctx, reqs, yield)
 	}
 	li := newListing()
 	flight, list := c.listCommands(li, true)
-	once, err := c.changes(ctx, reqs, flight, yield)
+	once, err := c.runRounds(ctx, reqs, flight, yield)
 	if err != nil || !once {
 		return nil, err
 	}
@@ -43,7 +43,7 @@ func (c *Conn) ChangesThenList(ctx context.Context, reqs []resync.Request, yield
 		}
 	}
 	if list.err() != nil || li.tooMany {
-		return nil, nil // Overview knows other ways
+		return nil, nil // ListMailboxes knows other ways
 	}
 	return c.listed(li, true), nil
 }

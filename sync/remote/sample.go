@@ -16,36 +16,36 @@ import (
 // probeChunk bounds how many parts one command brings into memory.
 const probeChunk = 256
 
-// Probe is a piece of a message that shows, without a transfer, whether it is
+// Sample is a piece of a message that shows, without a transfer, whether it is
 // the one that somebody takes it for.
-type Probe struct {
+type Sample struct {
 	UID       mail.UID
 	MessageID string // with its angle brackets; empty when it has none
 	Part      []byte // nil when the server sent none, or something else than was asked for: then nothing is known
 }
 
-// ProbeItem asks for Length bytes from Offset of a message. A request holds at
+// SampleItem asks for Length bytes from Offset of a message. A request holds at
 // most one for each UID.
-type ProbeItem struct {
+type SampleItem struct {
 	UID            mail.UID
 	Offset, Length int64
 }
 
-// ProbeRequest asks for pieces of messages of one mailbox.
-type ProbeRequest struct {
+// SampleRequest asks for pieces of messages of one mailbox.
+type SampleRequest struct {
 	Mailbox     string
 	UIDValidity mail.UIDValidity
-	Items       []ProbeItem
+	Items       []SampleItem
 }
 
-// Probe reads the Message-ID and a piece of each message. Messages that the
+// FetchSamples reads the Message-ID and a piece of each message. Messages that the
 // server does not send are left out; failed is as in FetchBodies.
-func (c *Conn) Probe(ctx context.Context, reqs []ProbeRequest, yield func(mailbox string, p Probe) error) (failed map[string]error, err error) {
+func (c *Conn) FetchSamples(ctx context.Context, reqs []SampleRequest, yield func(mailbox string, p Sample) error) (failed map[string]error, err error) {
 	defer c.guard(ctx)()
 	var steps []*step
 	for _, req := range reqs {
 		v := &visit{mailbox: req.Mailbox, uidValidity: req.UIDValidity}
-		p := &probing{asked: make(map[mail.UID]ProbeItem, len(req.Items))}
+		p := &sampling{asked: make(map[mail.UID]SampleItem, len(req.Items))}
 		for _, it := range req.Items {
 			p.asked[it.UID] = it
 		}
@@ -60,14 +60,14 @@ func (c *Conn) Probe(ctx context.Context, reqs []ProbeRequest, yield func(mailbo
 }
 
 // probeGroup is a set of messages of which the same piece is wanted.
-type probeGroup struct {
+type sampleGroup struct {
 	offset, length int64
 	uids           []mail.UID
 }
 
-func groupItems(items []ProbeItem) []probeGroup {
+func groupItems(items []SampleItem) []sampleGroup {
 	items = slices.Clone(items)
-	slices.SortFunc(items, func(a, b ProbeItem) int {
+	slices.SortFunc(items, func(a, b SampleItem) int {
 		for _, d := range []int64{a.Offset - b.Offset, a.Length - b.Length, int64(a.UID) - int64(b.UID)} {
 			if d != 0 {
 				return int(max(-1, min(1, d)))
@@ -75,11 +75,11 @@ func groupItems(items []ProbeItem) []probeGroup {
 		}
 		return 0
 	})
-	var groups []probeGroup
+	var groups []sampleGroup
 	for _, it := range items {
 		n := len(groups)
 		if n == 0 || groups[n-1].offset != it.Offset || groups[n-1].length != it.Length || len(groups[n-1].uids) >= probeChunk {
-			groups = append(groups, probeGroup{offset: it.Offset, length: it.Length})
+			groups = append(groups, sampleGroup{offset: it.Offset, length: it.Length})
 			n++
 		}
 		groups[n-1].uids = append(groups[n-1].uids, it.UID)
@@ -87,16 +87,16 @@ func groupItems(items []ProbeItem) []probeGroup {
 	return groups
 }
 
-// probing is one request. Its commands share what arrives: a server may send
+// sampling is one request. Its commands share what arrives: a server may send
 // the data of several commands before it ends the first of them, as Dovecot
 // does, so that data belong to a request and not to a command.
-type probing struct {
-	asked map[mail.UID]ProbeItem
+type sampling struct {
+	asked map[mail.UID]SampleItem
 	mu    sync.Mutex
-	found []Probe
+	found []Sample
 }
 
-func (g probeGroup) items() string {
+func (g sampleGroup) items() string {
 	items := " (UID " + wire.MessageIDItem
 	if g.length > 0 {
 		items += fmt.Sprintf(" BODY.PEEK[]<%d.%d>", g.offset, g.length)
@@ -104,7 +104,7 @@ func (g probeGroup) items() string {
 	return items + ")"
 }
 
-func (g probeGroup) step(c *Conn, v *visit, p *probing, set string, yield func(string, Probe) error) *step {
+func (g sampleGroup) step(c *Conn, v *visit, p *sampling, set string, yield func(string, Sample) error) *step {
 	return &step{
 		visit: v,
 		line:  "UID FETCH " + set + g.items(),
@@ -125,7 +125,7 @@ func (g probeGroup) step(c *Conn, v *visit, p *probing, set string, yield func(s
 }
 
 // collect returns what arrived since it was called last.
-func (p *probing) collect() []Probe {
+func (p *sampling) collect() []Sample {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	found := p.found
@@ -136,7 +136,7 @@ func (p *probing) collect() []Probe {
 // take takes a probe out of a FETCH response. One without the header section
 // is an update of flags, one for a UID that was not asked for, or was served
 // already, nobody's.
-func (p *probing) take(r wire.Response) {
+func (p *sampling) take(r wire.Response) {
 	if r.Kind != "FETCH" {
 		return
 	}
@@ -150,7 +150,7 @@ func (p *probing) take(r wire.Response) {
 	if !asked {
 		return
 	}
-	probe := Probe{UID: f.UID}
+	probe := Sample{UID: f.UID}
 	for _, s := range f.Sections {
 		if off, is := partial(string(s.Name)); is && !s.Nil && off == item.Offset && int64(len(s.Data)) <= item.Length {
 			probe.Part = append([]byte{}, s.Data...)

@@ -275,18 +275,18 @@ func TestPresent(t *testing.T) {
 			o := dialOptions(srv.Dial)
 			o.Without = without
 			_, c := connect(t, o)
-			got, err := c.Present(t.Context(), "INBOX", 0)
+			got, err := c.SearchAllUIDs(t.Context(), "INBOX", 0)
 			if err != nil || text(got) != "1:3,5:9" {
 				t.Errorf("%v %v", got, err)
 			}
-			if _, err := c.Present(t.Context(), "INBOX", 12345); !errors.Is(err, mail.ErrUIDValidityChanged) {
+			if _, err := c.SearchAllUIDs(t.Context(), "INBOX", 12345); !errors.Is(err, mail.ErrUIDValidityChanged) {
 				t.Error(err)
 			}
-			if _, err := c.Present(t.Context(), "missing", 0); mail.KindOf(err) != mail.KindMailbox {
+			if _, err := c.SearchAllUIDs(t.Context(), "missing", 0); mail.KindOf(err) != mail.KindMailbox {
 				t.Error(err)
 			}
 			lie = true
-			if _, err := c.Present(t.Context(), "INBOX", 0); !errors.Is(err, resync.ErrIncomplete) {
+			if _, err := c.SearchAllUIDs(t.Context(), "INBOX", 0); !errors.Is(err, resync.ErrIncomplete) {
 				t.Error(err)
 			}
 		})

@@ -25,7 +25,7 @@ func TestOverview(t *testing.T) {
 			o := dialOptions(srv.Dial)
 			o.Without = without
 			cl, c := connect(t, o)
-			boxes, err := c.Overview(t.Context())
+			boxes, err := c.ListMailboxes(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -72,7 +72,7 @@ func TestLevel(t *testing.T) {
 			o := dialOptions(srv.Dial)
 			o.Without = lowered()[name]
 			_, c := connect(t, o)
-			if _, err := c.Overview(t.Context()); err != nil {
+			if _, err := c.ListMailboxes(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			if c.Abilities().Level != want {
@@ -91,7 +91,7 @@ func TestEnabledMissing(t *testing.T) {
 		return line
 	}})
 	_, c := connect(t, dialOptions(srv.Dial))
-	if _, err := c.Overview(t.Context()); err != nil {
+	if _, err := c.ListMailboxes(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if c.Abilities().Level != resync.Condstore {
@@ -118,7 +118,7 @@ func TestListBesideFetch(t *testing.T) {
 	})
 	c := faulty(t, dial)
 	var got *resync.Changes
-	boxes, err := c.ChangesThenList(t.Context(), []resync.Request{{Mailbox: "INBOX", ListNew: true,
+	boxes, err := c.ResyncThenList(t.Context(), []resync.Request{{Mailbox: "INBOX", ListNew: true,
 		Known: mail.Cursor{UIDValidity: 7, UIDNext: 11, HighestModSeq: 80, Messages: 2}}}, func(ch *resync.Changes) error { got = ch; return nil })
 	if err != nil || got == nil || got.Err != nil {
 		t.Fatal(got, err)
@@ -153,7 +153,7 @@ func TestListFlood(t *testing.T) {
 				s.drain()
 			})
 			c := faulty(t, dial)
-			boxes, err := c.Overview(t.Context())
+			boxes, err := c.ListMailboxes(t.Context())
 			if x.bad != (err != nil) || !x.bad && len(boxes) != 1 {
 				t.Errorf("%d mailboxes, %v", len(boxes), err)
 			}

@@ -2,8 +2,6 @@ package remote
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"slices"
 
 	"satchel/sync/mail"
@@ -12,11 +10,11 @@ import (
 	"satchel/sync/remote/wire"
 )
 
-// There asks for messages by UID and returns those of set that the mailbox
+// ExistingUIDs asks for messages by UID and returns those of set that the mailbox
 // holds, to confirm one by one what is said to be gone: lists of UIDs are cut
 // short and VANISHED is made up by servers in the field, while a FETCH that
 // answers for a message that does not exist was never seen.
-func (c *Conn) There(ctx context.Context, mailbox string, v mail.UIDValidity, set mail.UIDSet) (mail.UIDSet, error) {
+func (c *Conn) ExistingUIDs(ctx context.Context, mailbox string, v mail.UIDValidity, set mail.UIDSet) (mail.UIDSet, error) {
 	defer c.guard(ctx)()
 	var there []mail.UIDRange
 	visit := &visit{mailbox: mailbox, uidValidity: v}
@@ -39,29 +37,9 @@ func (c *Conn) There(ctx context.Context, mailbox string, v mail.UIDValidity, se
 	return mail.MergeUIDs(there), nil
 }
 
-// NotDoneError is about messages for which the server said OK and did nothing.
-type NotDoneError struct {
-	Op   string // "copy", "expunge" or "store"
-	UIDs []mail.UID
-}
-
-func (e *NotDoneError) Error() string {
-	return fmt.Sprintf("the server answered OK to %s and did nothing for %d messages", e.Op, len(e.UIDs))
-}
-
-// NotDone returns the messages for which the command behind err did nothing,
-// though the server says it did.
-func NotDone(err error) []mail.UID {
-	var e *NotDoneError
-	if errors.As(err, &e) {
-		return e.UIDs
-	}
-	return nil
-}
-
-// Describe tells of messages what Changes tells of new ones. Those of which the
-// server says nothing are left out.
-func (c *Conn) Describe(ctx context.Context, mailbox string, v mail.UIDValidity, set mail.UIDSet) ([]resync.NewMessage, error) {
+// FetchMetadata tells of messages what Resync tells of new ones. It leaves out
+// those of which the server says nothing.
+func (c *Conn) FetchMetadata(ctx context.Context, mailbox string, v mail.UIDValidity, set mail.UIDSet) ([]resync.NewMessage, error) {
 	defer c.guard(ctx)()
 	items := "UID FLAGS INTERNALDATE RFC822.SIZE"
 	if id := c.can().identity; id != "" {

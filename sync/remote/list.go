@@ -81,12 +81,12 @@ func (li *listing) take(r wire.Response) {
 	}
 }
 
-// Overview lists the mailboxes with their state. Where LIST-STATUS is offered
+// ListMailboxes lists the mailboxes with their state. Where LIST-STATUS is offered
 // it takes one turn of the line, together with ENABLE and NAMESPACE.
 //
 // The personal namespace loses its prefix; whatever else the server lists,
 // other users' and shared mailboxes, keeps its full name.
-func (c *Conn) Overview(ctx context.Context) ([]Mailbox, error) {
+func (c *Conn) ListMailboxes(ctx context.Context) ([]Mailbox, error) {
 	defer c.guard(ctx)()
 	li := newListing()
 	extended, err := c.lists(li)
