@@ -71,7 +71,7 @@ func walk(t *testing.T, cl *Client, c *Conn) {
 	w.fetches()
 	w.changes()
 	w.seesChanges()
-	w.overview()
+	w.lists()
 	w.must(c.Rename(w.ctx, "Entwürfe/a b", "Archive/a"))
 	w.must(c.Delete(w.ctx, "Archive/a"))
 	w.must(c.Delete(w.ctx, "dest"))
@@ -112,7 +112,7 @@ func (w *walker) fetches() {
 	}
 	_, err = w.c.FetchSamples(w.ctx, []SampleRequest{{Mailbox: "Entwürfe/a b", Items: []SampleItem{{w.uids[1], 0, 20}, {w.uids[2], 5, 10}}}}, func(_ string, p Sample) error {
 		if i := int(p.UID - w.uids[0]); p.MessageID != fmt.Sprintf("<m%d@example.org>", i) || len(p.Part) == 0 || !bytes.Contains(message(i), p.Part) {
-			w.Errorf("probe %+v", p)
+			w.Errorf("sample %+v", p)
 		}
 		return nil
 	})
@@ -161,8 +161,8 @@ func (w *walker) seesChanges() {
 	}
 }
 
-// overview checks what is listed of one mailbox.
-func (w *walker) overview() {
+// lists checks what is listed of one mailbox.
+func (w *walker) lists() {
 	w.Helper()
 	boxes, err := w.c.ListMailboxes(w.ctx)
 	w.must(err)
@@ -173,7 +173,7 @@ func (w *walker) overview() {
 		}
 	}
 	if !found {
-		w.Errorf("overview %+v", boxes)
+		w.Errorf("list %+v", boxes)
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 	"satchel/sync/remote/resync"
 )
 
-func TestOverview(t *testing.T) {
+func TestListMailboxes(t *testing.T) {
 	for name, without := range lowered() {
 		t.Run(name, func(t *testing.T) {
 			srv := newServer(t, imaptest.Options{Delimiter: '.', Prefix: "INBOX.", Caps: imaptest.DefaultCaps.With(imaptest.CapObjectID)})
