@@ -302,6 +302,9 @@ type Tx struct {
 	stmts map[string]*sql.Stmt
 	meta  map[string]string // what it set
 	run   int64             // the latest, 0 until it was asked for
+	// over is the error after which SQLite may have undone the transaction by itself, as
+	// behind SQLITE_FULL. What came behind it would be written by itself, and stay.
+	over error
 }
 
 // exec runs a statement, prepared once in a transaction.
@@ -318,13 +321,25 @@ func (t *Tx) exec(query string, args ...any) (res sql.Result, err error) {
 
 // prepared parses each query once.
 func (t *Tx) prepared(query string, use func(*sql.Stmt) error) error {
+	if t.over != nil {
+		return t.over
+	}
 	st := t.stmts[query]
 	if st == nil {
 		var err error
 		if st, err = t.tx.PrepareContext(t.ctx, query); err != nil {
-			return err
+			return t.failed(err)
 		}
 		t.stmts[query] = st
 	}
-	return use(st)
+	return t.failed(use(st))
+}
+
+// failed ends the transaction at an error of SQLite.
+func (t *Tx) failed(err error) error {
+	var e *sqlite.Error
+	if t.over == nil && errors.As(err, &e) {
+		t.over = err
+	}
+	return err
 }
