@@ -127,7 +127,7 @@ func BenchmarkDeliver(b *testing.B) {
 						b.Fatal(err)
 					}
 					sps[j] = sp
-					items[j] = Publication{Spooled: sp, Target: File{folder, true, sp.Base}}
+					items[j] = Publication{Spooled: sp, Target: File{Folder: folder, New: true, Name: sp.Base}}
 				}
 				if err := s.Flush(b.Context(), sps); err != nil {
 					b.Fatal(err)

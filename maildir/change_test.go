@@ -14,7 +14,7 @@ import (
 func TestRename(t *testing.T) {
 	s := testStore(t, Options{})
 	mustFolder(t, s, "INBOX", "a/b")
-	f, g := File{"INBOX", true, "m"}, File{"INBOX", false, "m:2,S"}
+	f, g := File{Folder: "INBOX", New: true, Name: "m"}, File{Folder: "INBOX", New: false, Name: "m:2,S"}
 	put(t, s, f, "1")
 	if err := s.Rename(t.Context(), f, g); err != nil {
 		t.Fatal(err)
@@ -26,17 +26,17 @@ func TestRename(t *testing.T) {
 	}
 	put(t, s, f, "2")
 	wantIs(t, s.Rename(t.Context(), f, g), mail.ErrExists)
-	to := File{"a/b", false, "m:2,S"}
+	to := File{Folder: "a/b", New: false, Name: "m:2,S"}
 	if err := s.Rename(t.Context(), g, to); err != nil || get(t, s, to) != "1" {
 		t.Error(err)
 	}
-	err := s.Rename(t.Context(), f, File{"missing", false, "m:2,"})
+	err := s.Rename(t.Context(), f, File{Folder: "missing", New: false, Name: "m:2,"})
 	wantKind(t, err, mail.KindMailbox)
 	if get(t, s, f) != "2" {
 		t.Error("lost")
 	}
 	for _, bad := range []string{"", ".", "..", "../cur/x", "a/b", "a\x00", ".x"} {
-		if s.Rename(t.Context(), f, File{"INBOX", false, bad}) == nil || s.Rename(t.Context(), File{"INBOX", false, bad}, f) == nil {
+		if s.Rename(t.Context(), f, File{Folder: "INBOX", New: false, Name: bad}) == nil || s.Rename(t.Context(), File{Folder: "INBOX", New: false, Name: bad}, f) == nil {
 			t.Errorf("%q is taken for a name", bad)
 		}
 	}
@@ -59,7 +59,7 @@ func TestCopy(t *testing.T) {
 		}
 		s := testStore(t, Options{FS: h})
 		mustFolder(t, s, "INBOX", "b")
-		f, g := File{"INBOX", true, "m"}, File{"b", false, "m:2,S"}
+		f, g := File{Folder: "INBOX", New: true, Name: "m"}, File{Folder: "b", New: false, Name: "m:2,S"}
 		put(t, s, f, "1")
 		if err := s.SetDate(f, 777); err != nil {
 			t.Fatal(err)
@@ -73,8 +73,8 @@ func TestCopy(t *testing.T) {
 			t.Error(no, cf, cg, err1, err2)
 		}
 		wantIs(t, s.Copy(t.Context(), f, g), mail.ErrExists)
-		wantIs(t, s.Copy(t.Context(), File{"INBOX", true, "none"}, g), mail.ErrGone)
-		wantIs(t, s.SetDate(File{"INBOX", true, "none"}, 1), mail.ErrGone)
+		wantIs(t, s.Copy(t.Context(), File{Folder: "INBOX", New: true, Name: "none"}, g), mail.ErrGone)
+		wantIs(t, s.SetDate(File{Folder: "INBOX", New: true, Name: "none"}, 1), mail.ErrGone)
 		if n := tree(t, filepath.Join(s.Root(), "b", "tmp")); len(n) != 0 {
 			t.Error("left in tmp:", n)
 		}
@@ -96,7 +96,7 @@ func TestMoveAcrossDisks(t *testing.T) {
 		h := newHookFS(nil)
 		s := testStore(t, Options{FS: h})
 		mustFolder(t, s, "INBOX", "far")
-		f, g := File{"INBOX", true, "m"}, File{"far", false, "m:2,S"}
+		f, g := File{Folder: "INBOX", New: true, Name: "m"}, File{Folder: "far", New: false, Name: "m:2,S"}
 		put(t, s, f, "1")
 		// The first rename is refused, that of the copy is not.
 		first, kill := true, killAt(n)
@@ -147,7 +147,7 @@ func TestKilledAnywhere(t *testing.T) {
 				continue
 			}
 			f := l.Files[rapid.IntRange(0, len(l.Files)-1).Draw(rt, "file")]
-			to := File{rapid.SampledFrom([]string{"INBOX", "b"}).Draw(rt, "to"), false, rapid.SampledFrom([]string{"x:2,", f.Base() + ":2,F"}).Draw(rt, "name")}
+			to := File{Folder: rapid.SampledFrom([]string{"INBOX", "b"}).Draw(rt, "to"), New: false, Name: rapid.SampledFrom([]string{"x:2,", f.Base() + ":2,F"}).Draw(rt, "name")}
 			switch rapid.IntRange(0, 3).Draw(rt, "op") {
 			case 0:
 				_ = s.Rename(t.Context(), f, to) // may be killed

@@ -38,7 +38,7 @@ func TestInspect(t *testing.T) {
 		if tt.server == "" {
 			tt.server = strings.ReplaceAll(tt.disk, "\n", "\r\n")
 		}
-		f := File{"INBOX", false, "m:2,"}
+		f := File{Folder: "INBOX", New: false, Name: "m:2,"}
 		put(t, s, f, tt.disk)
 		if err := s.SetDate(f, 12345); err != nil {
 			t.Fatal(err)
@@ -63,25 +63,25 @@ func TestInspect(t *testing.T) {
 func TestInspectRefuses(t *testing.T) {
 	s := testStore(t, Options{})
 	mustFolder(t, s, "INBOX")
-	_, err := s.Inspect(t.Context(), File{"INBOX", false, "none"})
+	_, err := s.Inspect(t.Context(), File{Folder: "INBOX", New: false, Name: "none"})
 	wantIs(t, err, mail.ErrGone)
 	mkdirs(t, s, "INBOX/cur/dir")
-	_, err = s.Inspect(t.Context(), File{"INBOX", false, "dir"})
+	_, err = s.Inspect(t.Context(), File{Folder: "INBOX", New: false, Name: "dir"})
 	wantKind(t, err, mail.KindMessage)
 	if err := os.Symlink("/nonexistent", filepath.Join(s.Root(), "INBOX/cur/link")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err = s.Inspect(t.Context(), File{"INBOX", false, "link"}); err == nil {
+	if _, err = s.Inspect(t.Context(), File{Folder: "INBOX", New: false, Name: "link"}); err == nil {
 		t.Error("no error")
 	}
-	_, err = s.ReadServerRange(File{"INBOX", false, "none"}, mail.FormLF, 0, 1)
+	_, err = s.ReadServerRange(File{Folder: "INBOX", New: false, Name: "none"}, mail.FormLF, 0, 1)
 	wantIs(t, err, mail.ErrGone)
 }
 
 func TestReadServerRange(t *testing.T) {
 	s := testStore(t, Options{})
 	mustFolder(t, s, "INBOX")
-	f := File{"INBOX", false, "m:2,"}
+	f := File{Folder: "INBOX", New: false, Name: "m:2,"}
 	rapid.Check(t, func(t *rapid.T) {
 		disk := rapid.StringMatching("[a\n]{0,40}").Draw(t, "disk")
 		p, _ := s.path(f)

@@ -149,17 +149,17 @@ func TestPublish(t *testing.T) {
 		}
 		return sp
 	}
-	put(t, s, File{"INBOX", false, "taken:2,"}, "precious")
+	put(t, s, File{Folder: "INBOX", New: false, Name: "taken:2,"}, "precious")
 	a, b, c := spool(), spool(), spool()
 	if err := s.Flush(t.Context(), []*Spooled{a, b, nil}); err != nil {
 		t.Fatal(err)
 	}
 	items := []Publication{
-		{Spooled: a, Target: File{"INBOX", false, "taken:2,"}},
-		{Spooled: b, Target: File{"INBOX", true, b.Base}},
-		{Spooled: c, Target: File{"INBOX", true, c.Base}}, // not flushed
-		{Target: File{"INBOX", true, "x"}},
-		{Spooled: a, Target: File{"INBOX", true, "../x"}},
+		{Spooled: a, Target: File{Folder: "INBOX", New: false, Name: "taken:2,"}},
+		{Spooled: b, Target: File{Folder: "INBOX", New: true, Name: b.Base}},
+		{Spooled: c, Target: File{Folder: "INBOX", New: true, Name: c.Base}},
+		{Target: File{Folder: "INBOX", New: true, Name: "x"}},
+		{Spooled: a, Target: File{Folder: "INBOX", New: true, Name: "../x"}},
 	}
 	if err := s.Publish(t.Context(), items); err != nil {
 		t.Fatal(err)
@@ -171,7 +171,7 @@ func TestPublish(t *testing.T) {
 		}
 	}
 	s.Abort(b) // published, so it stays
-	if get(t, s, File{"INBOX", false, "taken:2,"}) != "precious" || get(t, s, items[1].Target) != "x" {
+	if get(t, s, File{Folder: "INBOX", New: false, Name: "taken:2,"}) != "precious" || get(t, s, items[1].Target) != "x" {
 		t.Error("a message was lost")
 	}
 }
@@ -197,7 +197,7 @@ func TestOrderOfSyncs(t *testing.T) {
 					t.Fatal(err)
 				}
 				sps = append(sps, sp)
-				items = append(items, Publication{Spooled: sp, Target: File{"INBOX", true, sp.Base}})
+				items = append(items, Publication{Spooled: sp, Target: File{Folder: "INBOX", New: true, Name: sp.Base}})
 			}
 			h.reset()
 			if err := errors.Join(s.Flush(t.Context(), sps), s.Publish(t.Context(), items)); err != nil {
@@ -253,7 +253,7 @@ func TestFlushFaults(t *testing.T) {
 		}
 		return nil
 	})
-	items := []Publication{{Spooled: b, Target: File{"INBOX", true, b.Base}}}
+	items := []Publication{{Spooled: b, Target: File{Folder: "INBOX", New: true, Name: b.Base}}}
 	wantKind(t, s.Publish(t.Context(), items), mail.KindAccount)
 	wantIs(t, items[0].Err, syscall.EIO)
 	h.setHook(func(op, _ string) error {

@@ -15,7 +15,7 @@ func TestDiscard(t *testing.T) {
 	undo := filepath.Join(t.TempDir(), "deep", "undo")
 	s := testStore(t, Options{Undo: undo})
 	mustFolder(t, s, "INBOX", "a/b")
-	f, g := File{"INBOX", true, "m"}, File{"a/b", false, "m:2,S"}
+	f, g := File{Folder: "INBOX", New: true, Name: "m"}, File{Folder: "a/b", New: false, Name: "m:2,S"}
 	for _, c := range []string{"1", "2", "3"} {
 		put(t, s, g, c)
 		if err := s.Discard(t.Context(), g, "run"); err != nil {
@@ -122,7 +122,7 @@ func TestUndoElsewhere(t *testing.T) {
 				t.Fatal(err)
 			}
 			mustFolder(t, s, "INBOX")
-			f := File{"INBOX", true, "m"}
+			f := File{Folder: "INBOX", New: true, Name: "m"}
 			put(t, s, f, "1")
 			if err := s.Discard(t.Context(), f, "run"); err != nil {
 				t.Fatal(err)

@@ -20,7 +20,7 @@ import (
 func TestEssenceOfFiles(t *testing.T) {
 	s := testStore(t, Options{})
 	mustFolder(t, s, "INBOX")
-	f := File{"INBOX", false, "m:2,"}
+	f := File{Folder: "INBOX", New: false, Name: "m:2,"}
 	ctx := context.Background()
 	rapid.Check(t, func(t *rapid.T) {
 		parts := rapid.SliceOfN(rapid.SampledFrom([]string{"\r\n", "\n", "\n", "\r", "a", "X-TUID: 1", "Lines:", " ", "Message-ID: <1@x>", "Status: RO\r\n", "\n\n"}), 0, 14).Draw(t, "parts")
@@ -93,7 +93,7 @@ func TestEssenceOfLargeMessage(t *testing.T) {
 func TestGraft(t *testing.T) {
 	s := testStore(t, Options{})
 	mustFolder(t, s, "INBOX")
-	f := File{"INBOX", false, "m:2,"}
+	f := File{Folder: "INBOX", New: false, Name: "m:2,"}
 	p, _ := s.path(f)
 	if err := os.WriteFile(p, []byte("Subject: x\nLines: 1\nTo: y\n\nbody\nmore\n"), 0o600); err != nil {
 		t.Fatal(err)

@@ -17,11 +17,19 @@ const infoMark = ":2,"
 type File struct {
 	Folder string // mailbox name
 	New    bool   // in new/, otherwise in cur/
-	Name   string
+	// Unnamed: how the file is called is not known, and Name is its base alone. A
+	// [Store] refuses such a file, for another one may have that name.
+	Unnamed bool
+	Name    string
 }
 
 // Base returns the part of the name that stays the same when flags change.
-func (f File) Base() string { return f.Name[:baseLen(f.Name)] }
+func (f File) Base() string {
+	if f.Unnamed {
+		return f.Name
+	}
+	return f.Name[:baseLen(f.Name)]
+}
 
 // String returns the path below the root as people write it.
 func (f File) String() string { return f.Folder + "/" + f.sub() + "/" + f.Name }
@@ -89,7 +97,7 @@ func (s *Store) path(f File) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if f.Name == "" || f.Name[0] == '.' || strings.ContainsAny(f.Name, "/\x00") {
+	if f.Unnamed || f.Name == "" || f.Name[0] == '.' || strings.ContainsAny(f.Name, "/\x00") {
 		return "", &mail.Error{Op: fmt.Sprintf("find %q in", f.Name), Mailbox: f.Folder, Kind: mail.KindMessage, Err: errBadName}
 	}
 	return filepath.Join(dir, f.sub(), f.Name), nil

@@ -59,7 +59,7 @@ func TestLettersChanged(t *testing.T) {
 			mustFolder(t, s, "INBOX")
 			table := filepath.Join(s.Root(), keywordsFile)
 			write := func() error { return os.WriteFile(table, []byte("0 theirs\n"), 0o600) }
-			put(t, s, File{"INBOX", false, "x:2,a"}, "x")
+			put(t, s, File{Folder: "INBOX", New: false, Name: "x:2,a"}, "x")
 			reached := when == "before"
 			if reached {
 				if err := write(); err != nil {

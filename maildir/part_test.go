@@ -16,7 +16,7 @@ import (
 func TestInspectPart(t *testing.T) {
 	s := testStore(t, Options{})
 	mustFolder(t, s, "INBOX")
-	f := File{"INBOX", false, "m:2,"}
+	f := File{Folder: "INBOX", New: false, Name: "m:2,"}
 	p, _ := s.path(f)
 	rapid.Check(t, func(rt *rapid.T) {
 		parts := rapid.SampledFrom([]string{"\r\n", "\n", "\n", "\r", "a", "Message-ID: <1@x>", "\n\n", ""})

@@ -84,12 +84,11 @@ func (f File) Without(letters string) File {
 	return f
 }
 
-// Was returns what the base says of a file with these flags. Where it does not
-// know the name, info is not one (see File), and the letters are those that the
-// keywords had.
-func (t Table) Was(info string, flags mail.Flags) Was {
-	if info == "" || strings.HasPrefix(info, infoMark) {
-		return Was{Letters: File{Name: "x" + info}.Letters(), Flags: flags}
+// Was returns what the base says of a file with these flags. The letters of an
+// unnamed file are those that its keywords had.
+func (t Table) Was(f File, flags mail.Flags) Was {
+	if !f.Unnamed {
+		return Was{Letters: f.Letters(), Flags: flags}
 	}
 	var letters []byte
 	for _, kw := range flags.Keywords() {

@@ -44,17 +44,25 @@ func TestEdited(t *testing.T) {
 		{"replaced by one without a meaning", "a=todo", "a=todo", ":2,a", "todo", "x:2,z", "todo"},
 		{"a meaning at last", "a=todo", "", ":2,a", "", "x:2,a", "todo"},
 		{"no flags at all", "a=todo", "a=todo", ":2,Sa", "todo", "x", "todo"},
-		{"a name that is not known", "a=todo b=work", "a=todo b=work", "/", "todo work", "x:2,b", "work"},
+		{"a name that is not known", "a=todo b=work", "a=todo b=work", "?", "todo work", "x:2,b", "work"},
 		{"a keyword without a letter", "a=todo", "a=todo", ":2,a", "todo more", "x:2,", "more"},
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			tab := table(x.now, x.before, "")
-			got := tab.Edited(File{Name: x.file}, tab.Was(x.had, kw(x.base)))
+			got := tab.Edited(File{Name: x.file}, tab.Was(had(x.had), kw(x.base)))
 			if want := kw(x.want); !got.Flags.Equal(want) {
 				t.Errorf("read %q, want %q", got.Flags, want)
 			}
 		})
 	}
+}
+
+// had returns a file with that info; "?" stands for a name that is not known.
+func had(info string) File {
+	if info == "?" {
+		return File{Name: "x", Unnamed: true}
+	}
+	return File{Name: "x" + info}
 }
 
 // TestMoved goes through the rows of the second one. old and here are tables.
@@ -79,7 +87,7 @@ func TestMoved(t *testing.T) {
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			old, here := table(x.old, x.old, ""), table(x.here, x.here, "")
-			got := here.Moved(File{Name: x.file}, old.Was(x.had, kw(x.base)), old)
+			got := here.Moved(File{Name: x.file}, old.Was(had(x.had), kw(x.base)), old)
 			if want := kw(x.want); !got.Flags.Equal(want) {
 				t.Errorf("read %q, want %q", got.Flags, want)
 			}
@@ -91,7 +99,7 @@ func TestMoved(t *testing.T) {
 func TestUnreadTable(t *testing.T) {
 	l := &Listing{KeywordsErr: mail.ErrGone, Files: []File{{Name: "x:2,Sb"}}}
 	tab := NewTable(l, ParseKeywords("0 todo\n1 work\n"))
-	was := tab.Was(":2,a", kw("todo"))
+	was := tab.Was(had(":2,a"), kw("todo"))
 	got := tab.Edited(File{Name: "x:2,Sb"}, was)
 	if !got.Open || !got.Flags.Equal(kw(`\Seen todo`)) {
 		t.Errorf("read %+v", got)
@@ -124,8 +132,8 @@ func TestGiveLettersBack(t *testing.T) {
 			if err := os.WriteFile(name, []byte(x.now), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			put(t, s, File{"INBOX", false, "x:2,Sa"}, "x")
-			put(t, s, File{"INBOX", false, "y:2,b"}, "y")
+			put(t, s, File{Folder: "INBOX", New: false, Name: "x:2,Sa"}, "x")
+			put(t, s, File{Folder: "INBOX", New: false, Name: "y:2,b"}, "y")
 			k, err := s.GiveLetters("INBOX", strings.Fields(x.give), ParseKeywords(before), ParseKeywords(x.now))
 			if err != nil {
 				t.Fatal(err)

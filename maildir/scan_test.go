@@ -17,7 +17,7 @@ func TestScan(t *testing.T) {
 	s := testStore(t, Options{})
 	mustFolder(t, s, "INBOX")
 	for _, f := range []File{
-		{"INBOX", false, "b:2,S"}, {"INBOX", true, "a"}, {"INBOX", false, "a.1:2,"}, {"INBOX", true, ".hidden"}, {"INBOX", false, ":2,S"},
+		{Folder: "INBOX", New: false, Name: "b:2,S"}, {Folder: "INBOX", New: true, Name: "a"}, {Folder: "INBOX", New: false, Name: "a.1:2,"}, {Folder: "INBOX", New: true, Name: ".hidden"}, {Folder: "INBOX", New: false, Name: ":2,S"},
 	} {
 		put(t, s, f, "x")
 	}
@@ -28,7 +28,7 @@ func TestScan(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []File{{"INBOX", false, ":2,S"}, {"INBOX", true, "a"}, {"INBOX", false, "a.1:2,"}, {"INBOX", false, "b:2,S"}}
+	want := []File{{Folder: "INBOX", New: false, Name: ":2,S"}, {Folder: "INBOX", New: true, Name: "a"}, {Folder: "INBOX", New: false, Name: "a.1:2,"}, {Folder: "INBOX", New: false, Name: "b:2,S"}}
 	if d := cmp.Diff(want, l.Files); d != "" {
 		t.Error(d)
 	}
@@ -39,12 +39,12 @@ func TestScan(t *testing.T) {
 	if l.Stamp != known["INBOX"] || !l.Stamp.Unchanged(known["INBOX"]) {
 		t.Error(l.Stamp, known)
 	}
-	for f, want := range map[File]bool{want[1]: true, {"INBOX", false, "a"}: false} {
+	for f, want := range map[File]bool{want[1]: true, {Folder: "INBOX", New: false, Name: "a"}: false} {
 		if ok, err := s.Exists(f); ok != want || err != nil {
 			t.Error(f, ok, err)
 		}
 	}
-	if _, err := s.Exists(File{"INBOX", false, "../new/a"}); err == nil {
+	if _, err := s.Exists(File{Folder: "INBOX", New: false, Name: "../new/a"}); err == nil {
 		t.Error("a path was taken for a name")
 	}
 }
@@ -105,7 +105,7 @@ func TestScanRaces(t *testing.T) {
 		const n = 20
 		var at []string
 		for i := range n {
-			put(t, s, File{"INBOX", true, fmt.Sprintf("m%02d", i)}, fmt.Sprint(i))
+			put(t, s, File{Folder: "INBOX", New: true, Name: fmt.Sprintf("m%02d", i)}, fmt.Sprint(i))
 			at = append(at, filepath.Join(s.Root(), "INBOX", "new", fmt.Sprintf("m%02d", i)))
 		}
 		reads := 0
@@ -149,7 +149,7 @@ func TestScanNeverStill(t *testing.T) {
 	h := newHookFS(nil)
 	s := testStore(t, Options{FS: h})
 	mustFolder(t, s, "INBOX")
-	put(t, s, File{"INBOX", true, "a"}, "a")
+	put(t, s, File{Folder: "INBOX", New: true, Name: "a"}, "a")
 	i := 0
 	h.setHook(func(op, _ string) error {
 		if op == "readdir" {
@@ -167,8 +167,8 @@ func TestScanNeverStill(t *testing.T) {
 func TestScanTwoNames(t *testing.T) {
 	s := testStore(t, Options{})
 	mustFolder(t, s, "INBOX")
-	put(t, s, File{"INBOX", false, "a:2,"}, "1")
-	put(t, s, File{"INBOX", true, "a"}, "2") // another message
+	put(t, s, File{Folder: "INBOX", New: false, Name: "a:2,"}, "1")
+	put(t, s, File{Folder: "INBOX", New: true, Name: "a"}, "2") // another message
 	dir, _ := s.Dir("INBOX")
 	if err := os.Link(filepath.Join(dir, "cur", "a:2,"), filepath.Join(dir, "cur", "a:2,S")); err != nil {
 		t.Fatal(err)
@@ -177,7 +177,7 @@ func TestScanTwoNames(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []File{{"INBOX", true, "a"}, {"INBOX", false, "a:2,S"}}
+	want := []File{{Folder: "INBOX", New: true, Name: "a"}, {Folder: "INBOX", New: false, Name: "a:2,S"}}
 	if d := cmp.Diff(want, l.Files); d != "" || !cmp.Equal(l.Ignored, []string{"cur/a:2,"}) {
 		t.Error(d, l.Ignored)
 	}
@@ -187,7 +187,7 @@ func TestAddKeywords(t *testing.T) {
 	h := newHookFS(nil)
 	s := testStore(t, Options{FS: h, Layout: MaildirPP})
 	mustFolder(t, s, "INBOX")
-	put(t, s, File{"INBOX", false, "m:2,Sb"}, "") // b without a meaning
+	put(t, s, File{Folder: "INBOX", New: false, Name: "m:2,Sb"}, "") // b without a meaning
 	name := filepath.Join(s.Root(), keywordsFile)
 	if err := os.WriteFile(name, []byte("junk\n0 work"), 0o640); err != nil {
 		t.Fatal(err)

@@ -114,7 +114,7 @@ func (s *Store) Strays(ctx context.Context, dir, folder string) ([]Stray, error)
 		}
 		for _, n := range names {
 			if !strings.HasPrefix(n, ".") {
-				list = append(list, Stray{File{folder, sub == "new", n}, filepath.Join(d, n)})
+				list = append(list, Stray{File{Folder: folder, New: sub == "new", Name: n}, filepath.Join(d, n)})
 			}
 		}
 	}

@@ -25,7 +25,7 @@ func tidied(m string) string {
 func TestTidy(t *testing.T) {
 	s := testStore(t, Options{})
 	mustFolder(t, s, "INBOX")
-	f := File{"INBOX", false, "m:2,"}
+	f := File{Folder: "INBOX", New: false, Name: "m:2,"}
 	rapid.Check(t, func(t *rapid.T) {
 		parts := rapid.SliceOfN(rapid.SampledFrom([]string{"\r\n", "\r\n", "a", "bc", "\r", "\n", "\n"}), 0, 12).Draw(t, "parts")
 		m := strings.Join(parts, "")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strings"
 )
 
 // Check verifies the invariants of the state and returns what it found wrong,
@@ -31,6 +32,9 @@ func (db *DB) Check(ctx context.Context) ([]string, error) {
 		c.rows(i)
 	}
 	c.flags()
+	if len(c.findings) == 0 {
+		c.findings = c.unnamed
+	}
 	if c.err != nil {
 		return c.findings, explain("check state "+db.path, fmt.Errorf("check state: %w", c.err))
 	}
@@ -53,6 +57,8 @@ func invariants() []string {
 		of(`'no UID'`, `m.uid = 0`),
 		of(`'a UID of more than 32 bits'`, `m.uid < 0 OR m.uid > 4294967295`),
 		of(`'no file name'`, `m.base = ''`),
+		of(`'a file name ' || m.info || ' that is said not to be known'`, `m.file_name <> 0 AND m.info <> ''`),
+		of(`'file_name ' || m.file_name || ' is not known'`, `m.file_name NOT IN (0, 1, 2)`),
 		of(`'a digest of ' || length(m.digest) || ' bytes'`, `length(m.digest) <> 32`),
 		of(`'a size of ' || min(m.size, m.disk_size) || ' bytes'`, `m.size < 0 OR m.disk_size < 0`),
 		of(`'an essence of ' || length(m.essence) || ' bytes'`, `length(m.essence) NOT IN (0, 32)`),
@@ -65,7 +71,7 @@ func invariants() []string {
 			`m.pending <> 0 AND (SELECT outcome = 'ok' AND scope <> '' FROM run ORDER BY id DESC LIMIT 1)`),
 		`SELECT ` + subject + `, 'shares its file with uid ' || o.uid` + from +
 			`JOIN message o ON o.mailbox_id = m.mailbox_id AND o.base = m.base AND o.is_new = m.is_new AND o.info = m.info AND o.id > m.id
-			WHERE m.info NOT LIKE '/%' AND m.pending = 0 AND o.pending = 0 AND NOT EXISTS (SELECT 1 FROM intent i WHERE i.message_id IN (m.id, o.id))` + order,
+			WHERE m.file_name = 0 AND o.file_name = 0 AND m.pending = 0 AND o.pending = 0 AND NOT EXISTS (SELECT 1 FROM intent i WHERE i.message_id IN (m.id, o.id))` + order,
 		`SELECT name, '', 'UIDNEXT ' || uidnext || ' and mod-sequence ' || highestmodseq || ' without UIDVALIDITY'
 			FROM mailbox WHERE uidvalidity = 0 AND (uidnext <> 0 OR highestmodseq <> 0) ORDER BY id`,
 		`SELECT name, '', 'cursor out of range' FROM mailbox WHERE uidvalidity NOT BETWEEN 0 AND 4294967295
@@ -87,6 +93,7 @@ type check struct {
 	ctx      context.Context
 	db       *DB
 	findings []string
+	unnamed  []string // rows that break a CHECK of the schema; as a rule an invariant says more of them
 	err      error
 }
 
@@ -126,7 +133,10 @@ func (c *check) pages() {
 		if err := scan(&s); err != nil {
 			return err
 		}
-		if s != "ok" {
+		switch {
+		case strings.HasPrefix(s, "CHECK constraint failed"):
+			c.unnamed = append(c.unnamed, "the file is damaged: "+s)
+		case s != "ok":
 			c.found("", "", "the file is damaged: "+s)
 		}
 		return nil

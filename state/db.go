@@ -25,7 +25,7 @@ var schema string
 
 const (
 	applicationID = 0x53617463 // "Satc"
-	version       = 12         // user_version of the schema that this program writes
+	version       = 13         // user_version of the schema that this program writes
 )
 
 // Options are what tests may want beside the file.
@@ -238,6 +238,14 @@ func migrations() []string {
 		`INSERT OR REPLACE INTO meta(key, value) SELECT '` + metaSeen + `', 'some' WHERE EXISTS (SELECT 1 FROM seen)`,
 		// A replica that is behind shows the UIDVALIDITY of before.
 		`ALTER TABLE mailbox ADD COLUMN former INTEGER NOT NULL DEFAULT 0`,
+		// Info was a slash, or two, where a row does not name its file. A row without a
+		// base is of no use: the next sync pairs its file and its message again.
+		`UPDATE mailbox SET uidnext = 0, highestmodseq = 0, messages = 0, dir_mtime = 0, cur_mtime = 0, new_mtime = 0
+			WHERE id IN (SELECT mailbox_id FROM message WHERE base = '');
+		 DELETE FROM message WHERE base = '';
+		 ALTER TABLE message ADD COLUMN file_name INTEGER NOT NULL DEFAULT 0
+			CHECK (file_name = 0 AND base <> '' OR file_name IN (1, 2) AND base <> '' AND info = '');
+		 UPDATE message SET file_name = CASE info WHEN '/' THEN 1 ELSE 2 END, info = '' WHERE info IN ('/', '//')`,
 	}
 }
 

@@ -14,6 +14,7 @@
 // exists only when both sides are known to hold the message, or, with
 // pending=1, when a file is about to be given its name. The two flag columns
 // are what each side held; they differ where a side cannot hold a keyword.
+// file_name says whether a row names its file ([FileName]).
 //
 // # Invariants, verified by [DB.Check]
 //

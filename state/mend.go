@@ -31,13 +31,13 @@ func (t *Tx) Mend() error {
 	err := t.dropMessages(`
 		mailbox_id NOT IN (SELECT id FROM mailbox)
 		OR mailbox_id IN (SELECT id FROM mailbox WHERE ` + badCursor + `)
-		OR uid NOT BETWEEN 1 AND 4294967295 OR base = '' OR length(digest) <> 32 OR size < 0 OR disk_size < 0 OR form NOT IN (0, 1, 2, 3, 4)
+		OR uid NOT BETWEEN 1 AND 4294967295 OR base = '' OR file_name NOT IN (0, 1, 2) OR file_name <> 0 AND info <> '' OR length(digest) <> 32 OR size < 0 OR disk_size < 0 OR form NOT IN (0, 1, 2, 3, 4)
 		OR length(essence) NOT IN (0, 32)
 		OR form = 1 AND size <> disk_size OR form = 0 AND size < disk_size
 		OR pending <> 0 AND (SELECT outcome = 'ok' AND scope <> '' FROM run ORDER BY id DESC LIMIT 1)
 		OR pending = 0 AND EXISTS (SELECT 1 FROM message o
 			WHERE o.mailbox_id = message.mailbox_id AND o.base = message.base AND o.is_new = message.is_new AND o.info = message.info
-			AND o.info NOT LIKE '/%' AND o.id <> message.id AND o.pending = 0
+			AND message.file_name = 0 AND o.file_name = 0 AND o.id <> message.id AND o.pending = 0
 			AND NOT EXISTS (SELECT 1 FROM intent i WHERE i.message_id IN (message.id, o.id)))`)
 	if err != nil {
 		return err

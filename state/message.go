@@ -16,6 +16,7 @@ type Message struct {
 	Base        string // unique part of the file name
 	New         bool   // in new/, not in cur/
 	Info        string // the rest of the file name, as ":2,S"; may be empty
+	FileName    FileName
 	LocalFlags  mail.Flags
 	RemoteFlags mail.Flags
 	Digest      mail.Digest
@@ -31,6 +32,28 @@ type Message struct {
 
 	read saved
 }
+
+// FileName says whether Base and Info of a row are the name of its file. Where
+// they are not, Info is empty, and the next look at the folder finds the name by
+// Base.
+type FileName int
+
+// The values are those in the database.
+const (
+	FileNameKnown FileName = 0
+	// FileNameUnknown: the base has not taken over the flags that the name of the
+	// file shows, or nothing has seen the file where the row has it.
+	FileNameUnknown FileName = 1
+	// FileNameAway: the file was not in its folder when a run made that again, and
+	// may be in another one.
+	FileNameAway FileName = 2
+)
+
+// NamesFile reports whether Base and Info are the name of the file.
+func (m *Message) NamesFile() bool { return m.FileName == FileNameKnown }
+
+// ForgetName notes that the row does not name its file any more, and why.
+func (m *Message) ForgetName(why FileName) { m.FileName, m.Info = why, "" }
 
 // saved is what the database was seen to hold of a message, so that only what
 // differs is written: an index in which a row changes costs more than the row.
@@ -54,6 +77,7 @@ type (
 	name struct {
 		isNew         bool
 		info          string
+		fileName      FileName
 		local, remote mail.Flags
 	}
 	content struct {
@@ -81,12 +105,12 @@ func (m *Message) AsItIs() *Message {
 }
 
 func (m *Message) place() place { return place{m.MailboxID, m.UID, m.Base, m.Pending} }
-func (m *Message) name() name   { return name{m.New, m.Info, m.LocalFlags, m.RemoteFlags} }
+func (m *Message) name() name   { return name{m.New, m.Info, m.FileName, m.LocalFlags, m.RemoteFlags} }
 func (m *Message) content() content {
 	return content{m.Digest, m.Essence, m.Size, m.DiskSize, m.Form, m.Date, m.EmailID}
 }
 
-const messageColumns = `id, mailbox_id, uid, base, is_new, info, local_flags, remote_flags, digest, essence, size, disk_size, form, date, emailid, pending`
+const messageColumns = `id, mailbox_id, uid, base, is_new, info, file_name, local_flags, remote_flags, digest, essence, size, disk_size, form, date, emailid, pending`
 
 // Identity returns the digest of what identifies the file's message.
 func (m *Message) Identity() mail.Digest {
@@ -107,7 +131,7 @@ func (m *Message) Identify(essence mail.Digest) {
 func scanMessage(s *sql.Rows, m *Message) error {
 	var local, remote string
 	var digest, essence sql.RawBytes
-	if err := s.Scan(&m.ID, &m.MailboxID, &m.UID, &m.Base, &m.New, &m.Info, &local, &remote, &digest, &essence,
+	if err := s.Scan(&m.ID, &m.MailboxID, &m.UID, &m.Base, &m.New, &m.Info, &m.FileName, &local, &remote, &digest, &essence,
 		&m.Size, &m.DiskSize, &m.Form, &m.Date, &m.EmailID, &m.Pending); err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ type Name struct {
 	Base    string
 	New     bool
 	Info    string
+	Known   bool // Base and Info are the name of its file
 	Pending bool
 	// Keywords are those of the local flags, separated by spaces.
 	Keywords string
@@ -24,7 +25,7 @@ type Name struct {
 // Names calls yield for every message of a mailbox in the order of Base,
 // compared as bytes. It is the cheap way through a large mailbox; n is reused.
 func (db *DB) Names(ctx context.Context, mailbox int64, yield func(n *Name) error) error {
-	rows, err := db.read.QueryContext(ctx, `SELECT id, base, is_new, info, pending,
+	rows, err := db.read.QueryContext(ctx, `SELECT id, base, is_new, info, file_name=0, pending,
 		CASE WHEN instr(local_flags, ' ') > 0 THEN local_flags ELSE '' END FROM message WHERE mailbox_id=? ORDER BY base`, mailbox)
 	if err != nil {
 		return db.unread("read names", err)
@@ -32,7 +33,7 @@ func (db *DB) Names(ctx context.Context, mailbox int64, yield func(n *Name) erro
 	defer rows.Close()
 	var n Name
 	for rows.Next() {
-		if err := rows.Scan(&n.ID, &n.Base, &n.New, &n.Info, &n.Pending, &n.Keywords); err != nil {
+		if err := rows.Scan(&n.ID, &n.Base, &n.New, &n.Info, &n.Known, &n.Pending, &n.Keywords); err != nil {
 			return db.unread("read names", err)
 		}
 		_, n.Keywords, _ = strings.Cut(n.Keywords, " ")

@@ -16,10 +16,10 @@ func (t *Tx) PutMessage(m *Message) error { return t.PutMessages([]*Message{m}) 
 // as a row.
 const rowsAtOnce = 64
 
-const messageValues = `mailbox_id, uid, base, is_new, info, local_flags, remote_flags, digest, essence, size, disk_size, form, date, emailid, pending`
+const messageValues = `mailbox_id, uid, base, is_new, info, file_name, local_flags, remote_flags, digest, essence, size, disk_size, form, date, emailid, pending`
 
 func (m *Message) values(args []any, none any) []any {
-	return append(args, m.MailboxID, m.UID, m.Base, m.New, m.Info, encodeFlags(m.LocalFlags), encodeFlags(m.RemoteFlags),
+	return append(args, m.MailboxID, m.UID, m.Base, m.New, m.Info, m.FileName, encodeFlags(m.LocalFlags), encodeFlags(m.RemoteFlags),
 		m.Digest[:], m.essence(none), m.Size, m.DiskSize, m.Form, m.Date, m.EmailID, m.Pending)
 }
 
@@ -63,8 +63,8 @@ func (t *Tx) updateMessages(list []*Message) error {
 		var sets []string
 		var args []any
 		if !was.known || was.name != m.name() {
-			sets = append(sets, "is_new=?, info=?, local_flags=?, remote_flags=?")
-			args = append(args, m.New, m.Info, encodeFlags(m.LocalFlags), encodeFlags(m.RemoteFlags))
+			sets = append(sets, "is_new=?, info=?, file_name=?, local_flags=?, remote_flags=?")
+			args = append(args, m.New, m.Info, m.FileName, encodeFlags(m.LocalFlags), encodeFlags(m.RemoteFlags))
 		}
 		if !was.known || was.place != m.place() {
 			sets = append(sets, "mailbox_id=?, uid=?, base=?, pending=?")

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"satchel/state"
+	"satchel/sync/mail"
 )
 
 // TestMigrateVersion1: a file of the first schema is brought up to date and
@@ -69,4 +70,48 @@ func TestMigrateSeen(t *testing.T) {
 			}
 		})
 	}
+}
+
+// version12 makes a state of version 12, of testdata.
+func version12(t *testing.T) (path string) {
+	t.Helper()
+	dump, err := os.ReadFile(filepath.Join("..", "testdata", "state", "version12.sql"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	path = filepath.Join(t.TempDir(), "home.db")
+	raw(t, path, string(dump))
+	return path
+}
+
+// TestMigrateFileName: rows that said by slashes that they do not name their file say it in
+// a column.
+func TestMigrateFileName(t *testing.T) {
+	db := openAt(t, version12(t))
+	want := map[string]state.Message{
+		"named":   {Info: ":2,S"},
+		"plain":   {New: true},
+		"unknown": {FileName: state.FileNameUnknown},
+		"away":    {FileName: state.FileNameAway},
+		"pending": {Info: ":2,"},
+	}
+	rows, err := db.ByDigest(t.Context(), mail.Digest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m, err := db.ByUID(t.Context(), 2, 3); err != nil || m == nil {
+		t.Errorf("the pending row: %v, %v", m, err)
+	} else {
+		rows = append(rows, m)
+	}
+	if len(rows) != len(want) {
+		t.Errorf("%d rows, want %d", len(rows), len(want))
+	}
+	for _, m := range rows {
+		w := want[m.Base]
+		if m.New != w.New || m.Info != w.Info || m.FileName != w.FileName || m.NamesFile() != (w.FileName == state.FileNameKnown) {
+			t.Errorf("%s: %+v", m.Base, m)
+		}
+	}
+	sound(t, db)
 }

@@ -33,7 +33,9 @@ CREATE TABLE mailbox (
     inode         INTEGER NOT NULL DEFAULT 0
 );
 
--- One message that both sides have. The file is new/ or cur/ + base + info.
+-- One message that both sides have. The file is new/ or cur/ + base + info, unless
+-- file_name, which version 13 adds, says that it is called otherwise: 1, that is not
+-- known; 2, it may be in another folder. Then info is empty.
 -- size is that of the server form, date is INTERNALDATE in Unix seconds.
 -- Version 7 adds essence, the digest of what identifies the message of the file
 -- (mail.Essence); empty where it is digest. Version 9 is in young.sql. Version

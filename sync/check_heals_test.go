@@ -40,7 +40,6 @@ func harms() []harm {
 			must(w, os.Rename(b, a))
 			must(w, os.Rename(a+"x", b))
 		}, offline: true, problem: "the file is not what was synced", message: "uid 3, file "},
-		{name: "row without a file name", damage: breakRow(2, func(m *state.Message) { m.Base = "" }), offline: true, problem: "state: INBOX: uid 2"},
 		{name: "row without a UID", damage: breakRow(2, func(m *state.Message) { m.UID = 0 }), offline: true, problem: "no UID"},
 		{name: "size below zero", damage: breakRow(2, func(m *state.Message) { m.Size = -1 }), offline: true, problem: "a size of"},
 		{name: "unknown form", damage: breakRow(2, func(m *state.Message) { m.Form = 7 }), offline: true, problem: "form 7"},

@@ -131,7 +131,7 @@ func (s *session) sayOnce(tx *state.Tx, now time.Time) (fresh []string, err erro
 func (s *session) nameless() map[int64]bool {
 	in := map[int64]bool{}
 	for _, m := range s.Messages {
-		if m.Row != nil && m.Row.Info == view.InfoUnknown {
+		if m.Row != nil && m.Row.FileName == state.FileNameUnknown {
 			in[m.Row.MailboxID] = true
 		}
 	}

@@ -32,6 +32,7 @@ type orderWatch struct {
 
 type rowAt struct {
 	dir, name string
+	unnamed   bool
 	pending   bool
 	digest    [32]byte
 }
@@ -73,7 +74,7 @@ func (o *orderWatch) key(dir, name string) string {
 }
 
 func (o *orderWatch) present(r rowAt) {
-	if strings.HasSuffix(r.name, "?") {
+	if r.unnamed {
 		return // the row names no file on purpose
 	}
 	if _, err := os.Stat(filepath.Join(o.w.acct.Maildir, r.dir, r.name)); err != nil {
@@ -111,7 +112,7 @@ func (o *orderWatch) read() map[int64]rowAt {
 			if m.New {
 				sub = "new"
 			}
-			rows[m.ID] = rowAt{dir: filepath.Join(rel, sub), name: m.Base + m.Info, pending: m.Pending, digest: m.Digest}
+			rows[m.ID] = rowAt{dir: filepath.Join(rel, sub), name: m.Base + m.Info, unnamed: !m.NamesFile(), pending: m.Pending, digest: m.Digest}
 			return nil
 		})
 		if err != nil {

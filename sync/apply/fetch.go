@@ -279,7 +279,7 @@ func (a *applier) target(x *delivery) error {
 	row.Identify(x.spooled.Essence)
 	if !flags.Equal(x.flags) {
 		// That the file has no mark is taken to the server by the next cycle.
-		row.Info = view.InfoUnknown
+		row.ForgetName(state.FileNameUnknown)
 		a.Hold(false, mb.Name)
 		a.look.Unexpected(mb.Name)
 	}

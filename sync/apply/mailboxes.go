@@ -81,7 +81,7 @@ func (a *applier) startAnewLocally(ctx context.Context, mb *view.Mailbox) error 
 			gone = append(gone, m.Row.ID)
 			m.Row.ID, m.ID = 0, 0
 		default:
-			m.Row.Info = view.InfoAway
+			m.Row.ForgetName(state.FileNameAway)
 			away = append(away, m.Row)
 		}
 	}

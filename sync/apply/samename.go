@@ -57,6 +57,6 @@ func (a *applier) anothers(ctx context.Context, m *view.Message, f maildir.File)
 	}
 	rows, err := a.DB.ByBase(ctx, mb.Row.ID, []string{f.Base()})
 	return slices.ContainsFunc(rows, func(r *state.Message) bool {
-		return r.ID != m.ID && r.New == f.New && r.Base+r.Info == f.Name
+		return r.ID != m.ID && view.FileOf(f.Folder, r) == f
 	}), err
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 
-	"satchel/maildir"
 	"satchel/state"
 	"satchel/sync/mail"
 	"satchel/sync/remote"
@@ -17,7 +16,7 @@ import (
 
 // likeness reads the file of a row; nil when it cannot be read.
 func (c *Checker) likeness(ctx context.Context, row *state.Message, folder string) *mail.Likeness {
-	like, err := c.store.Likeness(ctx, maildir.File{Folder: folder, New: row.New, Name: row.Base + row.Info}, row.DiskSize)
+	like, err := c.store.Likeness(ctx, view.FileOf(folder, row), row.DiskSize)
 	if err != nil {
 		return nil
 	}
@@ -28,7 +27,7 @@ func (c *Checker) likeness(ctx context.Context, row *state.Message, folder strin
 // file is not: then the state is wrong.
 func (c *Checker) isFile(ctx context.Context, row *state.Message, m fetched, folder string) bool {
 	file := c.likeness(ctx, row, folder)
-	content, err := c.store.Inspect(ctx, maildir.File{Folder: folder, New: row.New, Name: row.Base + row.Info})
+	content, err := c.store.Inspect(ctx, view.FileOf(folder, row))
 	return err == nil && file != nil && !slices.Contains(content.Digests(), m.digest) &&
 		(file.Text == m.like.Text || file.Body == m.like.Body && !view.OtherID(file.MessageID, m.like.MessageID))
 }

@@ -10,6 +10,7 @@ import (
 	"satchel/sync/look"
 	"satchel/sync/mail"
 	"satchel/sync/remote"
+	"satchel/sync/view"
 )
 
 // OnDisk is what a check learned of the files that are what was synced: that by
@@ -147,7 +148,7 @@ func (c *Checker) unsent(ctx context.Context, conn *remote.Conn, d *doubt, rows 
 // otherLineEnds reports whether the server's message is the file with other
 // line ends.
 func (c *Checker) otherLineEnds(ctx context.Context, row *state.Message, d mail.Digest, folder string) bool {
-	content, err := c.store.Inspect(ctx, maildir.File{Folder: folder, New: row.New, Name: row.Base + row.Info})
+	content, err := c.store.Inspect(ctx, view.FileOf(folder, row))
 	return err == nil && content.TidySize > 0 && content.TidyDigest == d
 }
 

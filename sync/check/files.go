@@ -123,7 +123,7 @@ func (c *Checker) file(ctx context.Context, f *folderCheck, row *state.Message, 
 		return nil
 	}
 	c.here.add(row, &content)
-	if file.Name != row.Base+row.Info || file.New != row.New {
+	if file != view.FileOf(file.Folder, row) {
 		c.rep.Waiting++
 		return nil
 	}

@@ -81,7 +81,7 @@ func (c *Checker) shown(f *folderCheck, row *state.Message, file maildir.File) {
 // them has stays so only where the other cannot hold it: nothing would ever
 // bring it there.
 func (c *Checker) together(f *folderCheck, row *state.Message) {
-	if row.Pending || view.NamesNoFile(row.Info) || row.LocalFlags.Equal(row.RemoteFlags) {
+	if row.Pending || !row.NamesFile() || row.LocalFlags.Equal(row.RemoteFlags) {
 		return
 	}
 	mb := f.mb

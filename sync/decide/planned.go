@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"slices"
-	"strings"
 
 	"satchel/maildir"
 	"satchel/sync/mail"
@@ -251,7 +250,7 @@ func (s *Decide) TellPlan(ctx context.Context, ops []plan.Op) error {
 
 // nameHere reads sender and subject from a file.
 func (s *Decide) nameHere(f maildir.File, o *report.Operation) bool {
-	if f.Name == "" || strings.Contains(f.Name, view.InfoUnknown) {
+	if f.Name == "" || f.Unnamed {
 		return false
 	}
 	h, err := s.Store.OpenServerForm(f, mail.FormRaw)

@@ -119,7 +119,7 @@ func (s *Look) takeFolder(ctx context.Context, mb *view.Mailbox, look *view.Fold
 // sawFile notes that the file of a row has another name than the row says.
 func (s *Look) sawFile(mb *view.Mailbox, row *state.Message, f maildir.File) {
 	m := s.Known(mb, row)
-	m.Reading = mb.Table.Edited(f, mb.Table.Was(row.Info, row.LocalFlags))
+	m.Reading = mb.Table.Edited(f, mb.Table.Was(view.FileOf(mb.Name, row), row.LocalFlags))
 	m.Found(f, m.Reading.Flags, mb.Name)
 	if !mb.UIDsVoid {
 		s.Touched = append(s.Touched, m)

@@ -110,7 +110,7 @@ func (s *Match) adoptCopy(i *state.Intent, n, from *view.Message) {
 	row := *from.Row
 	row.ID, row.MailboxID, row.UID, row.EmailID = 0, to.Row.ID, n.UID, n.EmailID
 	if from.OnDisk() && from.NoteName(&row, from.File) && from.File.Folder != to.Name {
-		row.Info = view.InfoUnknown // it has the letters of another folder
+		row.ForgetName(state.FileNameUnknown) // it has the letters of another folder
 	}
 	if s.Pool.Shares() {
 		s.keptMove(n, from, &row)

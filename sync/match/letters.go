@@ -15,7 +15,7 @@ func (s *Match) ReadFrom(home *view.Mailbox, m *view.Message) bool {
 	if !m.OnDisk() || here == nil || here == home || here.Listing == nil {
 		return false
 	}
-	m.Row.Info = view.InfoUnknown
+	m.Row.ForgetName(state.FileNameUnknown)
 	m.Reading = s.readMoved(m.Row, m, byContent)
 	m.Item.Local.Flags = m.Reading.Flags
 	return true
@@ -25,7 +25,7 @@ func (s *Match) ReadFrom(home *view.Mailbox, m *view.Message) bool {
 func (s *Match) readMoved(row *state.Message, f *view.Message, by matchBy) maildir.Reading {
 	home, here := s.ByID[row.MailboxID], s.Mailboxes[f.File.Folder]
 	old := s.keyword.TableOf(home)
-	was := old.Was(row.Info, row.LocalFlags)
+	was := old.Was(view.FileOf(home.Name, row), row.LocalFlags)
 	switch {
 	case by == byIntent:
 		return here.Table.Written(f.File, was)
@@ -43,7 +43,7 @@ func (s *Match) readCopy(f, origin *view.Message) {
 		home = s.Mailboxes[origin.File.Folder]
 	}
 	old := s.keyword.TableOf(home)
-	was := old.Was(origin.Row.Info, origin.Row.LocalFlags)
+	was := old.Was(view.FileOf(home.Name, origin.Row), origin.Row.LocalFlags)
 	if now := f.File.Letters(); origin.OnDisk() && (now == origin.File.Letters() || now != was.Letters) {
 		was = maildir.Was{Letters: origin.File.Letters(), Flags: origin.Item.Local.Flags}
 	}

@@ -97,7 +97,7 @@ func (s *Match) agrees(by matchBy, m, f *view.Message) bool {
 	case byName:
 		return m.Row.Base == f.File.Base()
 	case byPlace:
-		return f.File == maildir.File{Folder: s.ByID[m.Row.MailboxID].Name, New: m.Row.New, Name: m.Row.Base + m.Row.Info}
+		return f.File == view.FileOf(s.ByID[m.Row.MailboxID].Name, m.Row)
 	}
 	return slices.ContainsFunc(s.Intents, func(i *state.Intent) bool {
 		return i.Kind == state.IntentLocalMove && i.Message == m.Row.ID && i.Mailbox == f.File.Folder && i.Base == f.File.Base()

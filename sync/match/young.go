@@ -91,7 +91,7 @@ func (s *Match) findYoung(ctx context.Context, y state.Young, rows []*state.Mess
 	var m *view.Message
 	if row != nil {
 		if s.Messages[row.ID] == nil {
-			f := maildir.File{Folder: s.ByID[row.MailboxID].Name, New: row.New, Name: row.Base + row.Info}
+			f := view.FileOf(s.ByID[row.MailboxID].Name, row)
 			if size, err := s.Store.DiskSize(f); err == nil && size <= y.Size {
 				return false, nil // the folder is as it was, and so is the file
 			}

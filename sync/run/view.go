@@ -3,7 +3,6 @@ package run
 import (
 	"slices"
 
-	"satchel/maildir"
 	"satchel/state"
 	"satchel/sync/mail"
 	"satchel/sync/plan"
@@ -37,9 +36,9 @@ func (s *Run) Message(row *state.Message) *view.Message {
 	}
 	mb := s.ByID[row.MailboxID]
 	m := &view.Message{Row: row, UID: row.UID, Date: row.Date, EmailID: row.EmailID,
-		File: maildir.File{Folder: mb.Name, New: row.New, Name: row.Base + row.Info}}
+		File: view.FileOf(mb.Name, row)}
 	m.Item = plan.Item{
-		InBase: true, Size: row.Size, Away: row.Info == view.InfoAway, Ref: m,
+		InBase: true, Size: row.Size, Away: row.FileName == state.FileNameAway, Ref: m,
 		Local:  plan.Side{State: plan.Same, Mailbox: mb.Name, Key: row.Base, Flags: row.LocalFlags, Base: row.LocalFlags},
 		Remote: plan.Side{State: plan.Same, Mailbox: mb.Name, Key: view.UIDKey(row.UID), Flags: row.RemoteFlags, Base: row.RemoteFlags},
 	}

@@ -152,7 +152,7 @@ func (w *World) damageState(acct *mailsync.Account, d damage) (undo func() error
 	}
 	var row int64
 	err = db.QueryRow(`SELECT m.id FROM message m JOIN mailbox b ON b.id = m.mailbox_id
-		WHERE m.pending = 0 AND m.info <> '/' AND m.uid < b.uidnext AND ` + when + ` ORDER BY m.id LIMIT 1`).Scan(&row)
+		WHERE m.pending = 0 AND m.file_name = 0 AND m.uid < b.uidnext AND ` + when + ` ORDER BY m.id LIMIT 1`).Scan(&row)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, remove()
 	}

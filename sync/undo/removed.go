@@ -74,10 +74,10 @@ func (u *Undo) locate(ctx context.Context, r *state.Removal) (m RemovedMessage, 
 		if home == r.Mailbox {
 			return m, true, nil
 		}
-		if view.NamesNoFile(row.Info) {
+		if !row.NamesFile() {
 			continue // the next sync knows its name
 		}
-		f := maildir.File{Folder: home, New: row.New, Name: row.Base + row.Info}
+		f := view.FileOf(home, row)
 		if there, err := u.store.Exists(f); err != nil || !there {
 			continue // renamed or removed since; the next sync sees to it
 		}

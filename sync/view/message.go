@@ -3,7 +3,6 @@ package view
 import (
 	"slices"
 	"strconv"
-	"strings"
 
 	"satchel/maildir"
 	"satchel/state"
@@ -69,20 +68,14 @@ func (m *Message) Applied(op *plan.Op, unheld mail.Flags) {
 	if !m.Row.LocalFlags.Equal(before) {
 		// The name shows the flags of before. Where the file is in another folder than
 		// the row, nothing notes the one that it has now.
-		m.Row.Info = InfoUnknown
+		m.Row.ForgetName(state.FileNameUnknown)
 	}
 }
 
-// InfoUnknown stands in a row for a file name whose flags the base has not
-// taken over: it names no file, so the next scan looks at the file again.
-const InfoUnknown = "/"
-
-// InfoAway stands there for the name of a file that was not in its folder when a run made
-// that again, and may be elsewhere; see plan.Item.Away. It names no file either.
-const InfoAway = "//"
-
-// NamesNoFile reports whether what a row has of a name is one of these.
-func NamesNoFile(info string) bool { return strings.HasPrefix(info, InfoUnknown) }
+// FileOf returns the file of a row, as far as the base knows how it is called.
+func FileOf(folder string, row *state.Message) maildir.File {
+	return maildir.File{Folder: folder, New: row.New, Name: row.Base + row.Info, Unnamed: !row.NamesFile()}
+}
 
 // Place notes in the row where the file is.
 func (m *Message) Place(mailboxID int64, f maildir.File) {
@@ -95,13 +88,13 @@ func (m *Message) Place(mailboxID int64, f maildir.File) {
 // folder. The name is noted only when the base holds the flags that it shows; otherwise a
 // change that could not be applied yet would never be seen again.
 func (m *Message) NoteName(row *state.Message, f maildir.File) bool {
-	if strings.Contains(f.Name, InfoUnknown) {
+	if f.Unnamed {
 		return false
 	}
-	row.New, row.Base = f.New, f.Base()
+	row.New, row.Base, row.FileName = f.New, f.Base(), state.FileNameKnown
 	row.Info = f.Name[len(row.Base):]
 	if !row.LocalFlags.Equal(m.Item.Local.Flags) || m.Reading.Open {
-		row.Info = InfoUnknown
+		row.ForgetName(state.FileNameUnknown)
 	}
 	return true
 }
@@ -221,7 +214,7 @@ func (m *Message) Rebase(d mail.Delta, side plan.Side, otherUnseen *plan.Side) b
 	m.Row.RemoteFlags = m.Row.RemoteFlags.Apply(done)
 	m.Item.Local.Base, m.Item.Remote.Base = m.Row.LocalFlags, m.Row.RemoteFlags
 	if m.OnDisk() {
-		m.Row.Info = InfoUnknown // it shows the flags of before; the look at the folder has the name
+		m.Row.ForgetName(state.FileNameUnknown) // it shows the flags of before; the look at the folder has the name
 	}
 	if otherUnseen != nil {
 		otherUnseen.Flags = otherUnseen.Flags.Apply(done)

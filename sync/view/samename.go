@@ -10,7 +10,7 @@ import (
 
 // names reports whether a row says just this of a file.
 func names(n *state.Name, f maildir.File) bool {
-	return f.New == n.New && f.Name == n.Base+n.Info
+	return n.Known && f.New == n.New && f.Name == n.Base+n.Info
 }
 
 // Named returns where in files the file is that a row names exactly, or -1.
