@@ -78,7 +78,7 @@ func invariants() []string {
 			OR uidnext NOT BETWEEN 0 AND 4294967295 OR messages NOT BETWEEN 0 AND 4294967295 OR highestmodseq < 0 ORDER BY id`,
 		`SELECT '', 'mailbox row ' || id, 'no name' FROM mailbox WHERE name = ''`,
 		`SELECT i.mailbox, 'intent ' || i.id || ' (' || i.kind || ')', 'is about row ' || i.message_id || ', which does not exist'
-			FROM intent i LEFT JOIN message m ON m.id = i.message_id WHERE i.message_id <> 0 AND m.id IS NULL ORDER BY i.id`,
+			FROM intent i LEFT JOIN message m ON m.id = i.message_id WHERE i.message_id IS NOT NULL AND m.id IS NULL ORDER BY i.id`,
 		`SELECT mailbox, 'intent ' || id, 'its kind "' || kind || '" is not known' FROM intent
 			WHERE kind NOT IN (` + intentKinds + `) ORDER BY id`,
 		`SELECT mailbox, 'intent ' || id || ' (' || kind || ')', 'a digest of ' || length(digest) || ' bytes' FROM intent

@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"sync/atomic"
 	"syscall"
 
 	"modernc.org/sqlite" // registers the driver "sqlite"
@@ -25,7 +24,7 @@ var schema string
 
 const (
 	applicationID = 0x53617463 // "Satc"
-	version       = 13         // user_version of the schema that this program writes
+	version       = 14         // user_version of the schema that this program writes
 )
 
 // Options are what tests may want beside the file.
@@ -48,7 +47,7 @@ type DB struct {
 	metaMu sync.Mutex
 	meta   map[string]string // nil: to be read; guarded by metaMu
 
-	lastIntent atomic.Int64 // the largest ID of an entry of the journal that was read or written
+	lastIntent int64 // the largest ID of an entry of the journal that was written, 0 for none; guarded by updates
 }
 
 // Open opens the state file, or makes it (0600). A file of a newer satchel,
@@ -246,6 +245,15 @@ func migrations() []string {
 		 ALTER TABLE message ADD COLUMN file_name INTEGER NOT NULL DEFAULT 0
 			CHECK (file_name = 0 AND base <> '' OR file_name IN (1, 2) AND base <> '' AND info = '');
 		 UPDATE message SET file_name = CASE info WHEN '/' THEN 1 ELSE 2 END, info = '' WHERE info IN ('/', '//')`,
+		// A copy was an append without a home, and what a kind does not need was empty. An
+		// entry that says too little says nothing, so it is left out.
+		`ALTER TABLE intent RENAME TO intent_13;` + intentTable + `;
+		 INSERT OR IGNORE INTO intent SELECT id, CASE WHEN kind = 'append' AND home = '' THEN 'copy' ELSE kind END, nullif(message_id, 0), mailbox,
+			CASE WHEN kind <> 'append' THEN nullif(home, '') END,
+			CASE WHEN kind NOT IN ('local-flags', ` + renameKinds + `) THEN nullif(uid, 0) END,
+			CASE WHEN kind IN ('append', 'local-move', 'expunge') THEN nullif(base, '') END, flags_add, flags_del,
+			CASE kind WHEN 'append' THEN digest END, CASE kind WHEN 'append' THEN size END, confirmed FROM intent_13;
+		 DROP TABLE intent_13`,
 	}
 }
 

@@ -8,8 +8,8 @@
 //
 // # Schema
 //
-// schema.sql is the first version, distrust.sql what a server was caught at,
-// removal.sql what runs removed and what they proved.
+// schema.sql is the first version, intent.sql the journal ([Intent]), distrust.sql
+// what a server was caught at, removal.sql what runs removed and what they proved.
 // A message row joins a UID to a file: it
 // exists only when both sides are known to hold the message, or, with
 // pending=1, when a file is about to be given its name. The two flag columns

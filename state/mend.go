@@ -12,9 +12,12 @@ import (
 func (t *Tx) Mend() error {
 	// Intents first: one that makes no sense must not excuse a row.
 	for _, query := range []string{
-		`DELETE FROM intent WHERE kind NOT IN (` + intentKinds + `)
-			OR length(digest) <> 32 OR size < 0`,
-		`DELETE FROM intent WHERE message_id <> 0 AND message_id NOT IN (SELECT id FROM message)`,
+		// Copied there and back, what breaks the schema is left out.
+		`CREATE TEMP TABLE entry AS SELECT * FROM intent`,
+		`DELETE FROM intent`,
+		`INSERT OR IGNORE INTO intent SELECT * FROM entry`,
+		`DROP TABLE entry`,
+		`DELETE FROM intent WHERE message_id IS NOT NULL AND message_id NOT IN (SELECT id FROM message)`,
 		`DELETE FROM mailbox WHERE name = ''`,
 	} {
 		if _, err := t.exec(query); err != nil {
@@ -44,7 +47,7 @@ func (t *Tx) Mend() error {
 	}
 	for _, query := range []string{
 		`UPDATE mailbox SET uidvalidity = 0, uidnext = 0, highestmodseq = 0, messages = 0 WHERE ` + badCursor,
-		`DELETE FROM intent WHERE message_id <> 0 AND message_id NOT IN (SELECT id FROM message)`,
+		`DELETE FROM intent WHERE message_id IS NOT NULL AND message_id NOT IN (SELECT id FROM message)`,
 	} {
 		if _, err := t.exec(query); err != nil {
 			return err

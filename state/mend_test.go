@@ -32,11 +32,11 @@ func breaks() []string {
 		`UPDATE mailbox SET uidnext=-1 WHERE name='INBOX'`,
 		`UPDATE mailbox SET name='' WHERE name='INBOX'`,
 		`UPDATE mailbox SET permanent='SF' WHERE name='INBOX'`,
-		`INSERT INTO intent(kind, message_id, digest) VALUES('append', 99, zeroblob(32))`,
-		`INSERT INTO intent(kind, digest) VALUES('dance', zeroblob(32))`,
-		`INSERT INTO intent(kind, digest) VALUES('append', x'00')`,
-		`INSERT INTO intent(kind, size, digest) VALUES('append', -1, zeroblob(32))`,
-		`INSERT INTO intent(kind, flags_add, digest) VALUES('append', 'SF', zeroblob(32))`,
+		`INSERT INTO intent(kind, message_id, mailbox, home) VALUES('trash', 99, 'A', 'B')`,
+		`INSERT INTO intent(kind, mailbox) VALUES('dance', 'A')`,
+		`INSERT INTO intent(kind, mailbox, digest) VALUES('append', 'A', x'00')`,
+		`INSERT INTO intent(kind, mailbox, size, digest) VALUES('append', 'A', -1, zeroblob(32))`,
+		`INSERT INTO intent(kind, mailbox, flags_add, digest) VALUES('append', 'A', 'SF', zeroblob(32))`,
 	}
 }
 

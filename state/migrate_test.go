@@ -1,10 +1,13 @@
 package state_test
 
 import (
+	"bytes"
 	"maps"
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"satchel/state"
 	"satchel/sync/mail"
@@ -114,4 +117,35 @@ func TestMigrateFileName(t *testing.T) {
 		}
 	}
 	sound(t, db)
+}
+
+// TestMigrateIntents: an append without a home is a copy, and the entries have the fields
+// of their kind.
+func TestMigrateIntents(t *testing.T) {
+	db := openAt(t, version12(t))
+	sent := state.Sent{Digest: mail.Digest(bytes.Repeat([]byte{1}, 32)), Size: 120}
+	up, copied := sent, sent
+	up.Base, up.Flags, copied.Base = "up", mail.NewFlags(`\Seen`), "copy"
+	want := []*state.Intent{
+		state.Append(state.Place{Mailbox: "INBOX", UID: 20}, up),
+		state.Copy(state.Place{Mailbox: "Archive", UID: 5}, copied),
+		state.RemoteFlags(state.Subject{Message: 1, Home: "INBOX"}, state.Place{Mailbox: "INBOX", UID: 11}, mail.Delta{Add: mail.NewFlags(`\Flagged`)}),
+		state.RemoteMove(state.Subject{Message: 2, Home: "INBOX"}, state.Place{Mailbox: "Archive", UID: 5}, mail.Delta{Add: mail.NewFlags(`\Draft`)}),
+	}
+	want[0].Confirmed = true
+	for k, i := range want {
+		i.ID = int64(k + 3)
+	}
+	got, err := db.Intents(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(want, got, cmp.AllowUnexported(mail.Flags{})); d != "" {
+		t.Error(d)
+	}
+	again := state.Append(state.Place{Mailbox: "INBOX"}, up)
+	write(t, db, func(tx *state.Tx) error { return tx.AddIntents([]*state.Intent{again}) })
+	if again.ID != 7 {
+		t.Errorf("the next entry is %d", again.ID)
+	}
 }

@@ -64,8 +64,7 @@ CREATE INDEX message_digest      ON message(digest);
 CREATE INDEX message_pending     ON message(mailbox_id) WHERE pending <> 0;
 CREATE INDEX message_emailid     ON message(emailid) WHERE emailid <> '';
 
--- What is about to be done and would not be recognised after a crash by
--- looking at both sides alone.
+-- The journal, as it was before version 14; see intent.sql.
 CREATE TABLE intent (
     id         INTEGER PRIMARY KEY,
     kind       TEXT NOT NULL,

@@ -53,7 +53,7 @@ func TestUnsentFiles(t *testing.T) {
 // TestConfirmIntents: only those that the server said OK to are confirmed.
 func TestConfirmIntents(t *testing.T) {
 	db := open(t)
-	list := []*state.Intent{{Kind: state.IntentAppend, Mailbox: "INBOX", Base: "a"}, {Kind: state.IntentAppend, Mailbox: "INBOX", Base: "b"}}
+	list := []*state.Intent{state.Append(state.Place{Mailbox: "INBOX"}, state.Sent{Base: "a"}), state.Copy(state.Place{Mailbox: "INBOX"}, state.Sent{Base: "b"})}
 	write(t, db, func(tx *state.Tx) error { return tx.AddIntents(list) })
 	write(t, db, func(tx *state.Tx) error { return tx.ConfirmIntents() })
 	write(t, db, func(tx *state.Tx) error { return tx.ConfirmIntents(list[1].ID) })

@@ -146,7 +146,7 @@ func disagreements() []disagreement {
 		{name: "a journal that outlived its run", ids: "*", damage: func(w *world) {
 			w.update(func(db *state.DB, tx *state.Tx) error {
 				row := w.row(db, 2)
-				return tx.AddIntents([]*state.Intent{{Kind: state.IntentRemoteFlags, Message: row.ID, Mailbox: "INBOX", Home: "INBOX", UID: 2, Base: row.Base, Digest: row.Digest}})
+				return tx.AddIntents([]*state.Intent{state.RemoteFlags(state.Subject{Message: row.ID, Home: "INBOX"}, state.Place{Mailbox: "INBOX", UID: 2}, mail.Delta{})})
 			})
 		}, kind: mailsync.FoundJournal, offline: true, held: true},
 		{name: "letters without a meaning", ids: "*", damage: func(w *world) {

@@ -49,7 +49,7 @@ func (s *Absence) ConfirmNowhere(ctx context.Context) error {
 	}
 	waits := map[*view.Message][]*state.Intent{}
 	for _, i := range s.Intents {
-		if i.Kind != state.IntentAppend || s.match.Uploaded(i) != nil {
+		if !i.Uploads() || s.match.Uploaded(i) != nil {
 			continue
 		}
 		for _, n := range s.NewRemote {

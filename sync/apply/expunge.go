@@ -200,6 +200,6 @@ func (a *applier) notePostponed(n *notes, x *laneChange) {
 	m.Row.RemoteFlags = m.Row.RemoteFlags.Union(mail.Flags{System: mail.Deleted})
 	n.put(m.Row)
 	if a.PostponedBefore(m.Row.ID) == nil {
-		n.announced = append(n.announced, &state.Intent{Kind: state.IntentExpunge, Message: m.Row.ID, Mailbox: x.op.Mailbox, Home: x.op.Mailbox, UID: m.UID, Delta: x.intent.Delta})
+		n.announced = append(n.announced, state.Expunge(state.Subject{Message: m.Row.ID, Home: x.op.Mailbox}, m.UID, x.op.Mailbox, x.intent.Delta))
 	}
 }

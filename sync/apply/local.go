@@ -180,16 +180,15 @@ func (a *applier) prepareLocal(op *plan.Op, taken bool) (*localChange, error) {
 		c.flags = op
 		var err error
 		c.target, err = a.rename(c, op.Mailbox, m.Item.Local.Flags.Apply(op.Delta))
-		c.intent = &state.Intent{Kind: state.IntentLocalFlags, Message: m.ID, Mailbox: op.Mailbox, Home: op.Mailbox, Delta: op.Delta}
+		c.intent = state.LocalFlags(state.Subject{Message: m.ID, Home: op.Mailbox}, op.Delta)
 		return c, err
 	case plan.LocalMove:
 		if to := a.Mailboxes[op.To]; to == nil || to.Row == nil {
 			return c, mail.ErrGone
 		}
-		c.intent = &state.Intent{Kind: state.IntentLocalMove, Message: m.ID, Mailbox: op.To, Home: m.Home, UID: m.UID}
-		flags := m.Item.Local.Flags
+		flags, delta := m.Item.Local.Flags, mail.Delta{}
 		if c.flags = a.flagsOf[op.Item]; c.flags != nil {
-			c.intent.Delta = c.flags.Delta
+			delta = c.flags.Delta
 			flags = flags.Apply(c.flags.Delta)
 		}
 		var err error
@@ -197,7 +196,7 @@ func (a *applier) prepareLocal(op *plan.Op, taken bool) (*localChange, error) {
 		if taken {
 			a.newBase(&c.target)
 		}
-		c.intent.Base = c.target.Base()
+		c.intent = state.LocalMove(state.Subject{Message: m.ID, Home: m.Home}, state.Place{Mailbox: op.To, UID: m.UID}, c.target.Base(), delta)
 		return c, err
 	case plan.LocalCopy:
 		return c, a.prepareCopy(c)

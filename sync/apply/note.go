@@ -174,8 +174,7 @@ func (s *Apply) replacesStump(n *notes, m *view.Message, mb *view.Mailbox) {
 		return
 	}
 	n.grownUp = append(n.grownUp, st.Young)
-	n.announced = append(n.announced, &state.Intent{Kind: state.IntentExpunge, Message: st.Message.Row.ID, Mailbox: mb.Name, Home: mb.Name,
-		UID: st.Message.UID, Base: m.File.Base()})
+	n.announced = append(n.announced, state.ExpungeStump(state.Subject{Message: st.Message.Row.ID, Home: mb.Name}, st.Message.UID, m.File.Base()))
 	s.Hold(false, mb.Name)
 	s.look.Unexpected(mb.Name)
 	s.Mu.Lock()

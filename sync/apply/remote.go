@@ -186,7 +186,7 @@ func (a *applier) announceChanges(ctx context.Context, changes []*laneChange) er
 		if x.intent.ID == 0 {
 			intents = append(intents, x.intent)
 		}
-		if x.intent.Kind == state.IntentAppend {
+		if x.intent.Uploads() {
 			young = append(young, a.young(x.m)...)
 		}
 	}
@@ -240,21 +240,20 @@ func (a *applier) remoteIntent(mb *view.Mailbox, op *plan.Op, flags map[*plan.It
 	if byHalves {
 		half = m.OwnDelete()
 	}
-	i := &state.Intent{Mailbox: op.To, Home: cmp.Or(m.Home, mb.Name), Message: m.ID, UID: m.UID}
+	of, here := state.Subject{Message: m.ID, Home: cmp.Or(m.Home, mb.Name)}, state.Place{Mailbox: mb.Name, UID: m.UID}
+	var i *state.Intent
 	switch op.Kind {
 	case plan.RemoteFlags:
-		i.Kind, i.Delta, i.Mailbox = state.IntentRemoteFlags, op.Delta, mb.Name
+		i = state.RemoteFlags(of, here, op.Delta)
 	case plan.RemoteRemove:
-		i.Kind, i.Mailbox, i.Delta = state.IntentRemoteRemove, mb.Name, m.OwnDelete()
+		i = state.RemoteRemove(of, here, m.OwnDelete())
 	case plan.RemoteMove:
-		i.Kind, i.UID, i.Delta = state.IntentRemoteMove, a.nextIn(op.To), half
+		i = state.RemoteMove(of, a.newIn(op.To), half)
 	case plan.RemoteTrash:
-		i.Kind, i.UID, i.Delta = state.IntentTrash, a.nextIn(op.To), half
-	case plan.RemoteCopy:
-		i.Kind, i.Message, i.Home, i.UID = state.IntentAppend, 0, "", a.nextIn(op.To)
-		i.Base, i.Digest, i.Size = m.File.Base(), m.Content.Digest, m.Content.Size
-		// A copy has those of its source, which are changed before it is made.
-		i.Delta.Add = op.Source.Remote.Flags.Apply(flags[op.Source])
+		i = state.Trash(of, a.newIn(op.To), half)
+	default: // plan.RemoteCopy
+		// A copy has the flags of its source, which are changed before it is made.
+		i = state.Copy(a.newIn(op.To), sent(m, op.Source.Remote.Flags.Apply(flags[op.Source])))
 	}
 	if b := a.recovery.BegunBefore(i); b != nil {
 		return b
@@ -262,14 +261,21 @@ func (a *applier) remoteIntent(mb *view.Mailbox, op *plan.Op, flags map[*plan.It
 	return i
 }
 
-// nextIn returns the UIDNEXT of a mailbox as far as it is known.
-func (a *applier) nextIn(name string) mail.UID {
+// sent is a file as it goes up with these flags.
+func sent(m *view.Message, flags mail.Flags) state.Sent {
+	return state.Sent{Base: m.File.Base(), Digest: m.Content.Digest, Size: m.Content.Size, Flags: flags}
+}
+
+// newIn is where something is going to appear: a mailbox, and its UIDNEXT as far as that
+// is known.
+func (a *applier) newIn(name string) state.Place {
 	a.Mu.Lock()
 	defer a.Mu.Unlock()
+	p := state.Place{Mailbox: name}
 	if mb := a.Mailboxes[name]; mb != nil {
-		return mb.NextUID()
+		p.UID = mb.NextUID()
 	}
-	return 0
+	return p
 }
 
 // changeRemote sends the commands; it returns only errors that end the run.

@@ -108,8 +108,7 @@ func (a *applier) prepareUploads(ctx context.Context, mb *view.Mailbox, ops []*p
 		}
 		reqs = append(reqs, a.appendRequest(mb, m))
 		changes = append(changes, &laneChange{op: op, m: m, err: errUnanswered,
-			intent: &state.Intent{Kind: state.IntentAppend, Mailbox: mb.Name, Home: mb.Name, UID: a.nextIn(mb.Name),
-				Base: m.File.Base(), Digest: m.Content.Digest, Size: m.Content.Size, Delta: mail.Delta{Add: m.Sent}}})
+			intent: state.Append(a.newIn(mb.Name), sent(m, m.Sent))})
 	}
 	return changes, reqs
 }

@@ -9,7 +9,6 @@ import (
 	"satchel/sync/mail"
 	"satchel/sync/plan"
 	"satchel/sync/quirk"
-	"satchel/sync/run"
 	"satchel/sync/view"
 )
 
@@ -111,7 +110,7 @@ func (s *Match) alikes() []*resemblance {
 	byBox := s.unpairedFiles()
 	uploads := map[string]map[*view.Message]*state.Intent{}
 	for _, i := range s.Intents {
-		if i.Kind != state.IntentAppend || run.IsCopy(i) || slices.Contains(s.Explained, i) {
+		if i.Kind != state.IntentAppend || slices.Contains(s.Explained, i) {
 			continue // what COPY makes is what the original is
 		}
 		if f := s.Uploaded(i); f != nil && !f.Paired() {

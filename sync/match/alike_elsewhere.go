@@ -5,7 +5,6 @@ import (
 
 	"satchel/state"
 	"satchel/sync/quirk"
-	"satchel/sync/run"
 	"satchel/sync/view"
 )
 
@@ -17,7 +16,7 @@ func (s *Match) alikesElsewhere() []*resemblance {
 	var list []*resemblance
 	of := map[*view.Message]*resemblance{}
 	for _, i := range s.Intents {
-		if i.Kind != state.IntentAppend || run.IsCopy(i) || slices.Contains(s.Explained, i) || !s.mayHaveLeft(i) {
+		if i.Kind != state.IntentAppend || slices.Contains(s.Explained, i) || !s.mayHaveLeft(i) {
 			continue
 		}
 		f := s.Uploaded(i)
@@ -51,7 +50,7 @@ func (s *Match) hasID(m, f *view.Message) bool {
 // of the file f, and a content that nobody knows: it is what the server made of f. A message
 // elsewhere with just the content of f is a copy then, or was there before.
 func (s *Match) showsAltered(i *state.Intent, f *view.Message) bool {
-	if run.IsCopy(i) {
+	if i.Kind == state.IntentCopy {
 		return false // what COPY makes is what the original is
 	}
 	return slices.ContainsFunc(s.NewRemote, func(n *view.Message) bool {

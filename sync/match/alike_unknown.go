@@ -3,7 +3,6 @@ package match
 import (
 	"slices"
 
-	"satchel/state"
 	"satchel/sync/view"
 )
 
@@ -58,7 +57,7 @@ func (s *Match) leaveFile(f *view.Message) {
 	f.Done, f.Left = true, true
 	s.Hold(false, f.File.Folder)
 	for _, i := range s.Intents {
-		if i.Kind == state.IntentAppend && i.Digest == f.Content.Digest {
+		if i.Uploads() && i.Digest == f.Content.Digest {
 			s.Waiting = append(s.Waiting, i)
 		}
 	}

@@ -8,7 +8,6 @@ import (
 	"satchel/state"
 	"satchel/sync/mail"
 	"satchel/sync/plan"
-	"satchel/sync/run"
 	"satchel/sync/view"
 )
 
@@ -30,7 +29,7 @@ func (s *Match) uploadedBefore(ctx context.Context, sus *unidentified) (*state.I
 	var here, elsewhere []*state.Intent
 	for _, i := range s.Intents {
 		switch {
-		case i.Kind != state.IntentAppend || i.Digest != d || slices.Contains(s.Explained, i):
+		case !i.Uploads() || i.Digest != d || slices.Contains(s.Explained, i):
 		case i.Mailbox == name:
 			here = append(here, i)
 		default:
@@ -188,7 +187,7 @@ func (s *Match) explainUpload(from, n *view.Message) *state.Intent {
 // copiedAgain takes into account that a message went up again as a copy of another one,
 // by i: it has the flags of that one, and what its file has otherwise is a change.
 func (s *Match) copiedAgain(m *view.Message, i *state.Intent) {
-	if i == nil || !run.IsCopy(i) || !m.OnDisk() {
+	if i == nil || i.Kind != state.IntentCopy || !m.OnDisk() {
 		return
 	}
 	m.Row.LocalFlags = i.Delta.Add

@@ -180,7 +180,7 @@ func (s *Match) expungeLater(i *state.Intent, n, from *view.Message) {
 	r.State, r.Base = plan.Same, r.Flags
 	from.Row.RemoteFlags = r.Base
 	from.Item.Trashed, from.Item.Left = true, i.Kind == state.IntentRemoteMove // it goes to no trash
-	rest := &state.Intent{Kind: state.IntentExpunge, Message: from.Row.ID, Mailbox: n.Item.Remote.Mailbox, Home: r.Mailbox, UID: from.UID, Delta: i.Delta}
+	rest := state.Expunge(state.Subject{Message: from.Row.ID, Home: r.Mailbox}, from.UID, n.Item.Remote.Mailbox, i.Delta)
 	s.Intents[slices.Index(s.Intents, i)] = rest
 	to, original := s.Mailboxes[n.Item.Remote.Mailbox], from.Row
 	note := func(tx *state.Tx) error {

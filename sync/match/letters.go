@@ -3,7 +3,6 @@ package match
 import (
 	"satchel/maildir"
 	"satchel/state"
-	"satchel/sync/run"
 	"satchel/sync/view"
 )
 
@@ -61,7 +60,7 @@ func (s *Match) readCopy(f, origin *view.Message) {
 // original got since is no keyword of this file.
 func (s *Match) sending(f maildir.File) *state.Intent {
 	for _, i := range s.IntendedAppends(f.Folder) {
-		if i.Base == f.Base() && !run.IsCopy(i) {
+		if i.Base == f.Base() && i.Kind == state.IntentAppend {
 			return i
 		}
 	}

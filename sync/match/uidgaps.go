@@ -26,7 +26,7 @@ func (s *Match) findUIDGaps(ctx context.Context) error {
 	lowest := map[string]mail.UID{}
 	for _, i := range s.Intents {
 		switch i.Kind {
-		case state.IntentAppend, state.IntentRemoteMove, state.IntentTrash:
+		case state.IntentAppend, state.IntentCopy, state.IntentRemoteMove, state.IntentTrash:
 		default:
 			continue
 		}

@@ -107,7 +107,7 @@ func (s *Match) candidatesFor(m *view.Message, vanished, newHere, same []*view.M
 // to its mailbox. Nil if there is none.
 func (s *Match) announcedAs(i *state.Intent, m *view.Message) *view.Message {
 	switch i.Kind {
-	case state.IntentAppend:
+	case state.IntentAppend, state.IntentCopy:
 		return s.intended(i)
 	case state.IntentRemoteMove, state.IntentTrash:
 		if c := s.movedHalfway(i, m); c != nil {
@@ -221,7 +221,7 @@ func (s *Match) intended(i *state.Intent) *view.Message {
 		switch {
 		case f.Done || !slices.Contains(f.Content.Digests(), i.Digest):
 		case slices.ContainsFunc(s.Intents, func(j *state.Intent) bool {
-			return j.Kind == state.IntentAppend && j.Digest == i.Digest && began(j, f) && (!began(i, f) || sentBy(f, j) && !sentBy(f, i))
+			return j.Uploads() && j.Digest == i.Digest && began(j, f) && (!began(i, f) || sentBy(f, j) && !sentBy(f, i))
 		}):
 		case began(i, f):
 			return f
@@ -237,7 +237,7 @@ func sentBy(m *view.Message, i *state.Intent) bool { return m.Item.Local.Flags.E
 
 // wasUploading reports whether an interrupted run was uploading that content.
 func (s *Match) wasUploading(d mail.Digest) bool {
-	return slices.ContainsFunc(s.Intents, func(i *state.Intent) bool { return i.Kind == state.IntentAppend && i.Digest == d })
+	return slices.ContainsFunc(s.Intents, func(i *state.Intent) bool { return i.Uploads() && i.Digest == d })
 }
 
 // unknownPlace reports whether a new message has the content of one that the server,

@@ -115,7 +115,7 @@ func (s *Recovery) AwaitUnanswered(ctx context.Context) error {
 			continue
 		}
 		switch i.Kind {
-		case state.IntentAppend:
+		case state.IntentAppend, state.IntentCopy:
 			if f := s.match.Uploaded(i); f != nil {
 				s.awaitUpload(i, f)
 				s.unplaced = append(s.unplaced, view.Refusal{Mailbox: i.Mailbox, Message: f.File.Name, Err: errUnanswered(i.Mailbox)})

@@ -10,7 +10,6 @@ import (
 	"satchel/state"
 	"satchel/sync/mail"
 	"satchel/sync/quirk"
-	"satchel/sync/run"
 	"satchel/sync/view"
 )
 
@@ -28,7 +27,7 @@ func (s *Recovery) ResolveUploads(ctx context.Context) error {
 	}
 	var notes []*state.Unsent
 	for _, i := range s.Intents {
-		if i.Kind != state.IntentAppend || !i.Confirmed || slices.Contains(s.Explained, i) {
+		if !i.Uploads() || !i.Confirmed || slices.Contains(s.Explained, i) {
 			continue
 		}
 		f := s.match.Uploaded(i)
@@ -48,7 +47,7 @@ func (s *Recovery) ResolveUploads(ctx context.Context) error {
 			notes = append(notes, u)
 		}
 		came := s.mayHaveCome(mb, i, f)
-		if run.IsCopy(i) && !came {
+		if i.Kind == state.IntentCopy && !came {
 			if may, err := s.mayCome(ctx, i); err != nil {
 				return err
 			} else if !may {
@@ -134,7 +133,7 @@ func errUnsettled(mailbox string, came bool, after string) error {
 func (s *Recovery) mayHaveCome(mb *view.Mailbox, i *state.Intent, f *view.Message) (may bool) {
 	for _, n := range s.NewRemote {
 		// A copy has just the bytes of its source, and would have been recognised.
-		if recognised := run.IsCopy(i) && n.HasMeta; !recognised && s.match.MayBeUpload(i, f, n) {
+		if recognised := i.Kind == state.IntentCopy && n.HasMeta; !recognised && s.match.MayBeUpload(i, f, n) {
 			may, n.Done = true, true
 			s.Hold(true, mb.Name)
 		}

@@ -111,16 +111,14 @@ func (s *Run) Trashed(m *view.Message) bool {
 	})
 }
 
-// IntendedAppends returns the interrupted uploads into a mailbox.
+// IntendedAppends returns the interrupted uploads into a mailbox, and the copies that
+// were made for files.
 func (s *Run) IntendedAppends(mailbox string) []*state.Intent {
 	var list []*state.Intent
 	for _, i := range s.Intents {
-		if i.Kind == state.IntentAppend && i.Mailbox == mailbox {
+		if i.Uploads() && i.Mailbox == mailbox {
 			list = append(list, i)
 		}
 	}
 	return list
 }
-
-// IsCopy reports whether an append of the journal was to be made by COPY.
-func IsCopy(i *state.Intent) bool { return i.Kind == state.IntentAppend && i.Home == "" }

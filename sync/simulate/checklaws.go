@@ -88,7 +88,8 @@ func damages() []damage {
 		{name: "flags of the state", kind: mailsync.FoundFlags, sql: toggle("local_flags", "remote_flags")},
 		{name: "flags of the server", kind: mailsync.FoundFlags, sql: toggle("remote_flags"), when: `b.read_only = 0 AND b.highestmodseq > 0`},
 		{name: "flags of the disk", kind: mailsync.FoundFlags, sql: toggle("local_flags")},
-		{name: "a journal left over", kind: mailsync.FoundJournal, sql: `INSERT INTO intent(kind, message_id, digest) VALUES('remote-flags', ?1, zeroblob(32))`,
+		{name: "a journal left over", kind: mailsync.FoundJournal, sql: `INSERT INTO intent(kind, message_id, mailbox, home)
+			SELECT 'remote-flags', m.id, b.name, b.name FROM message m JOIN mailbox b ON b.id = m.mailbox_id WHERE m.id = ?1`,
 			when: `(SELECT agreed FROM run ORDER BY id DESC LIMIT 1) <> 0`},
 		{name: "a file truncated", kind: mailsync.FoundFile, do: truncateFile},
 		{name: "contents swapped", kind: mailsync.FoundContent, do: swapContents},

@@ -168,15 +168,15 @@ func (s *Survey) rename(ctx context.Context, f *finding, step *plan.RenameStep) 
 // intendRename writes the journal, and returns the entry of the rename itself.
 func (s *Survey) intendRename(ctx context.Context, f *finding, step *plan.RenameStep) (*state.Intent, error) {
 	op := step.Ops[0]
-	list := []*state.Intent{{Kind: state.IntentLocalRename, Home: op.Mailbox, Mailbox: op.To}}
+	list := []*state.Intent{state.Rename(state.IntentLocalRename, op.Mailbox, op.To)}
 	if op.Kind == plan.RemoteRename {
 		list[0].Kind = state.IntentRemoteRename
 		for _, sub := range subscriptions(f, &op) {
-			list = append(list, &state.Intent{Kind: state.IntentSubscription, Home: sub[0], Mailbox: sub[1]})
+			list = append(list, state.Rename(state.IntentSubscription, sub[0], sub[1]))
 		}
 	}
 	for _, c := range step.Base {
-		list = append(list, &state.Intent{Kind: state.IntentBaseName, Home: c[0], Mailbox: c[1]})
+		list = append(list, state.Rename(state.IntentBaseName, c[0], c[1]))
 	}
 	return list[0], s.DB.Update(ctx, func(tx *state.Tx) error { return tx.AddIntents(list) })
 }

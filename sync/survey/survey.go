@@ -150,7 +150,7 @@ const AfterUpload = time.Second
 // awaitServer waits for a server that may still be busy with what an
 // interrupted run sent; uploaded once more, it would be there twice.
 func (s *Survey) awaitServer(ctx context.Context) error {
-	uploading := slices.ContainsFunc(s.Intents, func(i *state.Intent) bool { return i.Kind == state.IntentAppend })
+	uploading := slices.ContainsFunc(s.Intents, (*state.Intent).Uploads)
 	// When this run itself has lost its connection, the server may even still
 	// be reading, whatever it was told.
 	cutOff := len(s.Intents) > 0 && s.Limits.Losses+s.quirks.LostReading() > 0
