@@ -149,7 +149,7 @@ func readIdle(b testing.TB, db *state.DB) {
 	if _, err := db.Intents(ctx); err != nil {
 		b.Fatal(err)
 	}
-	if _, err := db.PendingMailboxes(ctx); err != nil {
+	if _, err := db.Unfinished(ctx); err != nil {
 		b.Fatal(err)
 	}
 }

@@ -42,7 +42,7 @@ func (db *DB) Check(ctx context.Context) ([]string, error) {
 }
 
 // subject names a message the way people know it.
-const subject = `coalesce(b.name, 'mailbox row ' || m.mailbox_id), 'uid ' || m.uid || ' (' || m.base || ')'`
+const subject = `coalesce(b.name, 'mailbox row ' || m.mailbox_id), coalesce('uid ' || m.uid, 'no uid') || ' (' || m.base || ')'`
 
 // invariants are queries for rows that break a rule. They yield mailbox,
 // subject and what is wrong.
@@ -54,7 +54,7 @@ func invariants() []string {
 	}
 	return []string{
 		of(`'its mailbox is not in the state'`, `b.id IS NULL`),
-		of(`'no UID'`, `m.uid = 0`),
+		of(`'no UID'`, `m.uid = 0`), // NULL is none
 		of(`'a UID of more than 32 bits'`, `m.uid < 0 OR m.uid > 4294967295`),
 		of(`'no file name'`, `m.base = ''`),
 		of(`'a file name ' || m.info || ' that is said not to be known'`, `m.file_name <> 0 AND m.info <> ''`),
@@ -69,7 +69,7 @@ func invariants() []string {
 			`m.form = 0 AND m.size < m.disk_size AND m.size >= 0`),
 		of(`'called undelivered, though the last run ended well'`,
 			`m.pending <> 0 AND (SELECT outcome = 'ok' AND scope <> '' FROM run ORDER BY id DESC LIMIT 1)`),
-		`SELECT ` + subject + `, 'shares its file with uid ' || o.uid` + from +
+		`SELECT ` + subject + `, 'shares its file with ' || coalesce('uid ' || o.uid, 'one without a uid')` + from +
 			`JOIN message o ON o.mailbox_id = m.mailbox_id AND o.base = m.base AND o.is_new = m.is_new AND o.info = m.info AND o.id > m.id
 			WHERE m.file_name = 0 AND o.file_name = 0 AND m.pending = 0 AND o.pending = 0 AND NOT EXISTS (SELECT 1 FROM intent i WHERE i.message_id IN (m.id, o.id))` + order,
 		`SELECT name, '', 'UIDNEXT ' || uidnext || ' and mod-sequence ' || highestmodseq || ' without UIDVALIDITY'

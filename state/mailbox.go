@@ -110,9 +110,3 @@ func (t *Tx) Detach(id int64) error {
 	_, err := t.exec(`DELETE FROM message WHERE mailbox_id=?`, id)
 	return err
 }
-
-// DetachUnparked is Detach for the messages that keep their UID; see ParkUIDs.
-func (t *Tx) DetachUnparked(id int64) error {
-	_, err := t.exec(`DELETE FROM message WHERE mailbox_id=? AND uid>=0`, id)
-	return err
-}

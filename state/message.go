@@ -3,19 +3,26 @@ package state
 import (
 	"context"
 	"database/sql"
+	_ "embed"
 	"fmt"
 
 	"satchel/sync/mail"
 )
 
+//go:embed message.sql
+var messageTable string
+
+//go:embed message_index.sql
+var messageIndexes string
+
 // Message is one message that both sides hold.
 type Message struct {
 	ID          int64 // 0: not stored yet
 	MailboxID   int64
-	UID         mail.UID
-	Base        string // unique part of the file name
-	New         bool   // in new/, not in cur/
-	Info        string // the rest of the file name, as ":2,S"; may be empty
+	UID         mail.UID // 0: the mailbox has the message no more, and the file is still to follow it
+	Base        string   // unique part of the file name
+	New         bool     // in new/, not in cur/
+	Info        string   // the rest of the file name, as ":2,S"; may be empty
 	FileName    FileName
 	LocalFlags  mail.Flags
 	RemoteFlags mail.Flags
@@ -110,7 +117,7 @@ func (m *Message) content() content {
 	return content{m.Digest, m.Essence, m.Size, m.DiskSize, m.Form, m.Date, m.EmailID}
 }
 
-const messageColumns = `id, mailbox_id, uid, base, is_new, info, file_name, local_flags, remote_flags, digest, essence, size, disk_size, form, date, emailid, pending`
+const messageColumns = `id, mailbox_id, ifnull(uid, 0), base, is_new, info, file_name, local_flags, remote_flags, digest, essence, size, disk_size, form, date, emailid, pending`
 
 // Identity returns the digest of what identifies the file's message.
 func (m *Message) Identity() mail.Digest {

@@ -47,6 +47,17 @@ func (db *DB) Names(ctx context.Context, mailbox int64, yield func(n *Name) erro
 	return nil
 }
 
+// All calls yield for all messages of a mailbox, in the order of UIDs; first come those
+// without one.
+func (db *DB) All(ctx context.Context, mailbox int64, yield func(*Message) error) error {
+	return db.each(ctx, yield, "mailbox_id=? ORDER BY uid, id", mailbox)
+}
+
+// WithoutUID returns the messages of a mailbox that have no UID there.
+func (db *DB) WithoutUID(ctx context.Context, mailbox int64) ([]*Message, error) {
+	return db.some(ctx, "mailbox_id=? AND uid IS NULL ORDER BY id", mailbox)
+}
+
 // Range calls yield for the messages of a mailbox whose UID lies in r, in the
 // order of UIDs.
 func (db *DB) Range(ctx context.Context, mailbox int64, r mail.UIDRange, yield func(*Message) error) error {
@@ -238,26 +249,38 @@ func eachIn[K any](ctx context.Context, db *DB, column string, keys []K, value f
 	return nil
 }
 
-// PendingMailboxes returns the mailboxes with messages whose delivery was
-// interrupted.
-func (db *DB) PendingMailboxes(ctx context.Context) (map[int64]bool, error) {
-	rows, err := db.read.QueryContext(ctx, "SELECT DISTINCT mailbox_id FROM message WHERE pending<>0")
+// Unfinished are the mailboxes with messages that an interrupted run left half done.
+type Unfinished struct {
+	Pending    map[int64]bool // whose delivery was begun
+	WithoutUID map[int64]bool // which the file did not follow yet
+}
+
+// Unfinished returns those mailboxes.
+func (db *DB) Unfinished(ctx context.Context) (Unfinished, error) {
+	u := Unfinished{Pending: map[int64]bool{}, WithoutUID: map[int64]bool{}}
+	// Left to itself SQLite reads all of message_uid, which holds the NULLs, too.
+	rows, err := db.read.QueryContext(ctx, `SELECT DISTINCT mailbox_id, 0 FROM message INDEXED BY message_pending WHERE pending<>0
+		UNION ALL SELECT DISTINCT mailbox_id, 1 FROM message INDEXED BY message_nouid WHERE uid IS NULL`)
 	if err != nil {
-		return nil, db.unread("read interrupted deliveries", err)
+		return u, db.unread("read what was interrupted", err)
 	}
 	defer rows.Close()
-	ids := map[int64]bool{}
 	for rows.Next() {
 		var id int64
-		if err := rows.Scan(&id); err != nil {
-			return nil, db.unread("read interrupted deliveries", err)
+		var noUID bool
+		if err := rows.Scan(&id, &noUID); err != nil {
+			return u, db.unread("read what was interrupted", err)
 		}
-		ids[id] = true
+		if noUID {
+			u.WithoutUID[id] = true
+		} else {
+			u.Pending[id] = true
+		}
 	}
 	if err := rows.Err(); err != nil {
-		return nil, db.unread("read interrupted deliveries", err)
+		return u, db.unread("read what was interrupted", err)
 	}
-	return ids, nil
+	return u, nil
 }
 
 func (db *DB) some(ctx context.Context, where string, args ...any) ([]*Message, error) {

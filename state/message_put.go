@@ -19,7 +19,7 @@ const rowsAtOnce = 64
 const messageValues = `mailbox_id, uid, base, is_new, info, file_name, local_flags, remote_flags, digest, essence, size, disk_size, form, date, emailid, pending`
 
 func (m *Message) values(args []any, none any) []any {
-	return append(args, m.MailboxID, m.UID, m.Base, m.New, m.Info, m.FileName, encodeFlags(m.LocalFlags), encodeFlags(m.RemoteFlags),
+	return append(args, m.MailboxID, some(m.UID), m.Base, m.New, m.Info, m.FileName, encodeFlags(m.LocalFlags), encodeFlags(m.RemoteFlags),
 		m.Digest[:], m.essence(none), m.Size, m.DiskSize, m.Form, m.Date, m.EmailID, m.Pending)
 }
 
@@ -68,7 +68,7 @@ func (t *Tx) updateMessages(list []*Message) error {
 		}
 		if !was.known || was.place != m.place() {
 			sets = append(sets, "mailbox_id=?, uid=?, base=?, pending=?")
-			args = append(args, m.MailboxID, m.UID, m.Base, m.Pending)
+			args = append(args, m.MailboxID, some(m.UID), m.Base, m.Pending)
 		}
 		if !was.known || was.content != m.content() {
 			sets = append(sets, "digest=?, essence=?, size=?, disk_size=?, form=?, date=?, emailid=?")

@@ -116,7 +116,7 @@ func TestPending(t *testing.T) {
 	inbox, archive := putMailbox(t, db, "INBOX"), putMailbox(t, db, "Archive")
 	full, bare := fullRow(inbox), message(archive, 1, "b") // without an EMAILID
 	write(t, db, func(tx *state.Tx) error { return errors.Join(tx.PutMessage(full), tx.PutMessage(bare)) })
-	if list, err := db.PendingMailboxes(t.Context()); err != nil || !cmp.Equal(list, map[int64]bool{inbox.ID: true}) {
+	if list, err := db.Unfinished(t.Context()); err != nil || !cmp.Equal(list.Pending, map[int64]bool{inbox.ID: true}) {
 		t.Errorf("pending: %v %v", list, err)
 	}
 	for name, n := range map[string]func() ([]*state.Message, error){

@@ -2,9 +2,11 @@ package state_test
 
 import (
 	"bytes"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -148,4 +150,29 @@ func TestMigrateIntents(t *testing.T) {
 	if again.ID != 7 {
 		t.Errorf("the next entry is %d", again.ID)
 	}
+}
+
+// TestMigrateUIDs: a UID that no message will have becomes none; a row that the schema
+// rejects is left out, and its mailbox is looked at from the start.
+func TestMigrateUIDs(t *testing.T) {
+	path := version12(t)
+	raw(t, path, `UPDATE message SET form=9 WHERE base='pending'`, `UPDATE mailbox SET dir_mtime=5`)
+	db := openAt(t, path)
+	var got []string
+	if err := db.All(t.Context(), 1, func(m *state.Message) error { got = append(got, fmt.Sprint(m.Base, m.UID)); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"away0", "named11", "plain12", "unknown13"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	boxes, err := db.Mailboxes(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, mb := range boxes {
+		if lost := mb.Name == "Archive"; lost != (mb.Cursor.UIDNext == 0) || lost != (mb.DirMTime == 0) || mb.Cursor.UIDValidity == 0 {
+			t.Errorf("%+v", mb)
+		}
+	}
+	sound(t, db)
 }

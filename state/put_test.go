@@ -2,6 +2,7 @@ package state_test
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 
 	"satchel/state"
@@ -113,5 +114,76 @@ func (b *putBoxes) putTwin() {
 		return tx.PutMessage(gone)
 	}); !errors.Is(err, mail.ErrGone) {
 		b.Errorf("a row that is not there: %v", err)
+	}
+}
+
+// TestWithoutUID: any number of rows of a mailbox have no UID, and are found by that.
+func TestWithoutUID(t *testing.T) {
+	db := open(t)
+	inbox, other := putMailbox(t, db, "INBOX"), putMailbox(t, db, "Other")
+	a, b, c, d := message(inbox, 0, "a"), message(inbox, 0, "b"), message(inbox, 7, "c"), message(other, 7, "d")
+	write(t, db, func(tx *state.Tx) error { return tx.PutMessages([]*state.Message{a, b, c, d}) })
+	bases := func(list []*state.Message) (s string) {
+		for _, m := range list {
+			s += fmt.Sprintf("%s%d ", m.Base, m.UID)
+		}
+		return s
+	}
+	show := func() string {
+		t.Helper()
+		none, err := db.WithoutUID(t.Context(), inbox.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var all []*state.Message
+		if err := db.All(t.Context(), inbox.ID, func(m *state.Message) error { all = append(all, m); return nil }); err != nil {
+			t.Fatal(err)
+		}
+		return bases(none) + "of " + bases(all)
+	}
+	if got := show(); got != "a0 b0 of a0 b0 c7 " {
+		t.Error(got)
+	}
+	if u, err := db.Unfinished(t.Context()); err != nil || len(u.Pending) != 0 || len(u.WithoutUID) != 1 || !u.WithoutUID[inbox.ID] {
+		t.Errorf("%+v, %v", u, err)
+	}
+	write(t, db, func(tx *state.Tx) error {
+		return errors.Join(tx.DetachOthers(inbox.ID, b, c), tx.PutMessages([]*state.Message{b, c}))
+	})
+	if got := show(); got != "b0 c0 of b0 c0 " {
+		t.Error(got)
+	}
+	c.UID = 8
+	write(t, db, func(tx *state.Tx) error { return tx.PutMessage(c) })
+	if got := show(); got != "b0 of b0 c8 " {
+		t.Error(got)
+	}
+}
+
+// TestMessageIDs: no row gets the ID of one that is gone, or an intent would speak of another
+// message. That holds for the next process, too.
+func TestMessageIDs(t *testing.T) {
+	path := t.TempDir() + "/home.db"
+	last := int64(0)
+	for k := range 3 {
+		db, err := state.Open(t.Context(), path, state.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		mb := &state.Mailbox{Name: fmt.Sprint(k)}
+		a, b := message(mb, 1, "a"), message(mb, 2, "b")
+		write(t, db, func(tx *state.Tx) error {
+			err := tx.PutMailbox(mb)
+			a.MailboxID, b.MailboxID = mb.ID, mb.ID
+			return errors.Join(err, tx.PutMessages([]*state.Message{a, b}))
+		})
+		if a.ID <= last || b.ID <= a.ID {
+			t.Errorf("%d and %d after %d", a.ID, b.ID, last)
+		}
+		last = b.ID
+		write(t, db, func(tx *state.Tx) error { return tx.DeleteMessages(a.ID, b.ID) })
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

@@ -10,7 +10,7 @@ import (
 // RemoteFlags calls yield with the flags that each message of a mailbox has on
 // the server, in the order of UIDs. It holds one row at a time.
 func (db *DB) RemoteFlags(ctx context.Context, mailbox int64, yield func(mail.UID, mail.Flags)) error {
-	rows, err := db.read.QueryContext(ctx, `SELECT uid, remote_flags FROM message WHERE mailbox_id=? ORDER BY uid`, mailbox)
+	rows, err := db.read.QueryContext(ctx, `SELECT uid, remote_flags FROM message WHERE mailbox_id=? AND uid IS NOT NULL ORDER BY uid`, mailbox)
 	if err != nil {
 		return db.unread("read flags", err)
 	}

@@ -33,7 +33,7 @@ CREATE TABLE mailbox (
     inode         INTEGER NOT NULL DEFAULT 0
 );
 
--- One message that both sides have. The file is new/ or cur/ + base + info, unless
+-- One message that both sides have, as it was before version 15; see message.sql. The file is new/ or cur/ + base + info, unless
 -- file_name, which version 13 adds, says that it is called otherwise: 1, that is not
 -- known; 2, it may be in another folder. Then info is empty.
 -- size is that of the server form, date is INTERNALDATE in Unix seconds.

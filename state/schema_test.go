@@ -17,8 +17,8 @@ func TestSchemaRejects(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	const append = `INSERT INTO intent(kind, message_id, mailbox, home, uid, base, flags_add, flags_del, digest, size) VALUES`
-	if _, err := file.Exec(append + `('append', NULL, 'A', NULL, 2, 'x', '', '', zeroblob(32), 1)`); err != nil {
+	const entry = `INSERT INTO intent(kind, message_id, mailbox, home, uid, base, flags_add, flags_del, digest, size) VALUES`
+	if _, err := file.Exec(entry + `('append', NULL, 'A', NULL, 2, 'x', '', '', zeroblob(32), 1)`); err != nil {
 		t.Error(err)
 	}
 	for _, wrong := range []string{
@@ -26,26 +26,35 @@ func TestSchemaRejects(t *testing.T) {
 		`UPDATE message SET file_name=1`, // and an info
 		`UPDATE message SET file_name=2`,
 		`UPDATE message SET file_name=3, info=''`,
-		append + `('dance', 1, 'A', 'B', 2, NULL, '', '', NULL, NULL)`,
-		append + `('append', NULL, 'A', NULL, 0, 'x', '', '', zeroblob(32), 1)`,
-		append + `('append', NULL, 'A', NULL, 2, 'x', '', '', NULL, 1)`,
-		append + `('append', NULL, 'A', NULL, 2, 'x', '', '', zeroblob(31), 1)`,
-		append + `('copy', 1, 'A', NULL, 2, 'x', '', '', zeroblob(32), 1)`,
-		append + `('copy', NULL, 'A', 'B', 2, 'x', '', '', zeroblob(32), 1)`,
-		append + `('copy', NULL, 'A', NULL, 2, NULL, '', '', zeroblob(32), 1)`,
-		append + `('copy', NULL, 'A', NULL, 2, 'x', '', 'S', zeroblob(32), 1)`,
-		append + `('trash', 0, 'A', 'B', 2, NULL, '', '', NULL, NULL)`,
-		append + `('trash', NULL, 'A', 'B', 2, NULL, '', '', NULL, NULL)`,
-		append + `('trash', 1, 'A', '', 2, NULL, '', '', NULL, NULL)`,
-		append + `('remote-move', 1, 'A', NULL, 2, NULL, '', '', NULL, NULL)`,
-		append + `('remote-move', 1, '', 'B', 2, NULL, '', '', NULL, NULL)`,
-		append + `('remote-move', 1, 'A', 'B', 2, 'x', '', '', NULL, NULL)`,
-		append + `('remote-remove', 1, 'A', 'B', 2, NULL, '', 'S', NULL, NULL)`,
-		append + `('remote-flags', 1, 'A', 'B', 2, NULL, '', '', zeroblob(32), NULL)`,
-		append + `('local-flags', 1, 'A', 'A', 2, NULL, '', '', NULL, NULL)`,
-		append + `('local-move', 1, 'A', 'B', 2, NULL, '', '', NULL, NULL)`,
-		append + `('local-rename', 1, 'A', 'B', NULL, NULL, '', '', NULL, NULL)`,
-		append + `('base-name', NULL, 'A', 'B', 2, NULL, '', '', NULL, NULL)`,
+		`UPDATE message SET uid=0`,
+		`UPDATE message SET uid=4294967296`,
+		`UPDATE message SET digest=x'00'`,
+		`UPDATE message SET essence=x'00'`,
+		`UPDATE message SET size=-1`,
+		`UPDATE message SET disk_size=-1`,
+		`UPDATE message SET form=5`,
+		`UPDATE message SET pending=2`,
+		`INSERT INTO message(mailbox_id, uid, base, digest, size, disk_size) VALUES(1, 7, 'y', zeroblob(32), 0, 0)`, // the UID of another
+		entry + `('dance', 1, 'A', 'B', 2, NULL, '', '', NULL, NULL)`,
+		entry + `('append', NULL, 'A', NULL, 0, 'x', '', '', zeroblob(32), 1)`,
+		entry + `('append', NULL, 'A', NULL, 2, 'x', '', '', NULL, 1)`,
+		entry + `('append', NULL, 'A', NULL, 2, 'x', '', '', zeroblob(31), 1)`,
+		entry + `('copy', 1, 'A', NULL, 2, 'x', '', '', zeroblob(32), 1)`,
+		entry + `('copy', NULL, 'A', 'B', 2, 'x', '', '', zeroblob(32), 1)`,
+		entry + `('copy', NULL, 'A', NULL, 2, NULL, '', '', zeroblob(32), 1)`,
+		entry + `('copy', NULL, 'A', NULL, 2, 'x', '', 'S', zeroblob(32), 1)`,
+		entry + `('trash', 0, 'A', 'B', 2, NULL, '', '', NULL, NULL)`,
+		entry + `('trash', NULL, 'A', 'B', 2, NULL, '', '', NULL, NULL)`,
+		entry + `('trash', 1, 'A', '', 2, NULL, '', '', NULL, NULL)`,
+		entry + `('remote-move', 1, 'A', NULL, 2, NULL, '', '', NULL, NULL)`,
+		entry + `('remote-move', 1, '', 'B', 2, NULL, '', '', NULL, NULL)`,
+		entry + `('remote-move', 1, 'A', 'B', 2, 'x', '', '', NULL, NULL)`,
+		entry + `('remote-remove', 1, 'A', 'B', 2, NULL, '', 'S', NULL, NULL)`,
+		entry + `('remote-flags', 1, 'A', 'B', 2, NULL, '', '', zeroblob(32), NULL)`,
+		entry + `('local-flags', 1, 'A', 'A', 2, NULL, '', '', NULL, NULL)`,
+		entry + `('local-move', 1, 'A', 'B', 2, NULL, '', '', NULL, NULL)`,
+		entry + `('local-rename', 1, 'A', 'B', NULL, NULL, '', '', NULL, NULL)`,
+		entry + `('base-name', NULL, 'A', 'B', 2, NULL, '', '', NULL, NULL)`,
 	} {
 		if _, err := file.Exec(wrong); err == nil {
 			t.Errorf("taken: %s", wrong)

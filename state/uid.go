@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 
 	"satchel/sync/mail"
 )
@@ -33,5 +34,45 @@ func (t *Tx) ParkUIDs(rows ...*Message) error {
 	for i, m := range rows {
 		ids[i], m.read = m.ID, saved{}
 	}
-	return t.allOf("UPDATE message SET uid=-id WHERE id", ids)
+	return t.allOf("UPDATE message SET uid=NULL WHERE id", ids)
+}
+
+// DetachOthers is [Tx.Detach] for all messages of the mailbox but these, which keep their
+// rows and lose their UIDs.
+func (t *Tx) DetachOthers(mailbox int64, kept ...*Message) error {
+	still := make(map[int64]bool, len(kept))
+	for _, m := range kept {
+		still[m.ID] = true
+		m.UID = 0
+	}
+	// These had none before, and would not differ from those that stay.
+	before, err := t.withoutUID(mailbox)
+	if err != nil {
+		return err
+	}
+	before = slices.DeleteFunc(before, func(id int64) bool { return still[id] })
+	if err := errors.Join(t.DeleteMessages(before...), t.ParkUIDs(kept...)); err != nil {
+		return err
+	}
+	_, err = t.exec("DELETE FROM message WHERE mailbox_id=? AND uid IS NOT NULL", mailbox)
+	return err
+}
+
+func (t *Tx) withoutUID(mailbox int64) (ids []int64, err error) {
+	rows, err := t.tx.QueryContext(t.ctx, "SELECT id FROM message WHERE mailbox_id=? AND uid IS NULL", mailbox)
+	if err != nil {
+		return nil, fmt.Errorf("read messages: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
+			return nil, fmt.Errorf("read messages: %w", err)
+		}
+		ids = append(ids, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("read messages: %w", err)
+	}
+	return ids, nil
 }

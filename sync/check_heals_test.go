@@ -40,9 +40,6 @@ func harms() []harm {
 			must(w, os.Rename(b, a))
 			must(w, os.Rename(a+"x", b))
 		}, offline: true, problem: "the file is not what was synced", message: "uid 3, file "},
-		{name: "row without a UID", damage: breakRow(2, func(m *state.Message) { m.UID = 0 }), offline: true, problem: "no UID"},
-		{name: "size below zero", damage: breakRow(2, func(m *state.Message) { m.Size = -1 }), offline: true, problem: "a size of"},
-		{name: "unknown form", damage: breakRow(2, func(m *state.Message) { m.Form = 7 }), offline: true, problem: "form 7"},
 		{name: "larger on disk", damage: breakRow(2, func(m *state.Message) { m.DiskSize = m.Size + 1 }), offline: true, problem: "larger on disk"},
 		{name: "pending for ever", damage: breakRow(2, func(m *state.Message) { m.Pending = true }), offline: true, problem: "called undelivered"},
 		{name: "two rows of one file", damage: func(w *world) {

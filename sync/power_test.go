@@ -14,7 +14,6 @@ import (
 	"satchel/maildir/faultfs"
 	"satchel/state"
 	mailsync "satchel/sync"
-	"satchel/sync/mail"
 )
 
 // orderWatch asserts the order of effects: what a committed row says of a file
@@ -107,7 +106,7 @@ func (o *orderWatch) read() map[int64]rowAt {
 			continue
 		}
 		rel, _ := filepath.Rel(o.w.acct.Maildir, dir)
-		err = db.Range(ctx, b.ID, mail.UIDRange{Start: 0, Stop: ^mail.UID(0)}, func(m *state.Message) error {
+		err = db.All(ctx, b.ID, func(m *state.Message) error {
 			sub := "cur"
 			if m.New {
 				sub = "new"

@@ -69,12 +69,13 @@ func (s *session) conclude(ctx context.Context, err error) (state.Proof, error) 
 	if err != nil || s.open.Here == nil || s.open.Again {
 		return p, nil
 	}
-	pending := s.Pending
-	if len(pending) > 0 { // the last cycle may have seen to them
-		if pending, err = s.DB.PendingMailboxes(ctx); err != nil {
+	open := s.Unfinished
+	if len(open.Pending) > 0 { // the last cycle may have seen to them
+		if open, err = s.DB.Unfinished(ctx); err != nil {
 			return p, err
 		}
 	}
+	pending := open.Pending
 	p.Here = len(s.open.There) == 0 && len(pending) == 0 && !s.RemoteIncomplete
 	// What an account that only pushes leaves on the server is no disagreement.
 	p.Agreed = (p.Here || s.Account.Direction == account.Push && len(pending) == 0 && !s.RemoteIncomplete) && len(s.open.Here) == 0 && len(s.Rep.Problems) == 0 && len(s.Braked) == 0 && !s.LocalIncomplete

@@ -95,7 +95,7 @@ func (s *Absence) movedMeanwhile(ctx context.Context) (map[string][]origin, erro
 		for _, row := range rows[state.SizeDate{Size: m.Item.Size, Date: m.Date}] {
 			mb, o := s.ByID[row.MailboxID], s.Messages[row.ID]
 			gone := o != nil && o.Item.Remote.State != plan.Same && o.Item.Remote.State != plan.Edited
-			if mb == nil || mb.UIDsVoid || gone || mb.Name == m.Item.Remote.Mailbox {
+			if mb == nil || mb.UIDsVoid || gone || row.UID == 0 || mb.Name == m.Item.Remote.Mailbox {
 				continue
 			}
 			origins[mb.Name] = append(origins[mb.Name], origin{m, row.UID})

@@ -219,7 +219,6 @@ func (a *applier) agreed(silent []*plan.Op) (rows, parked []*state.Message, err 
 		a.placeFile(m)
 		rows = append(rows, m.Row)
 	}
-	phantom := ^mail.UID(0)
 	for i, m := range a.Touched {
 		home := a.ByID[m.Row.MailboxID]
 		if m.Row.ID == 0 {
@@ -229,9 +228,8 @@ func (a *applier) agreed(silent []*plan.Op) (rows, parked []*state.Message, err 
 			if m.Item.Remote.Mailbox != home.Name {
 				// It follows its message below. Until then it has a row by
 				// which a run that resumes finds the message there again,
-				// under a UID that no message will have, as in startAnew.
-				phantom--
-				m.Row.UID = phantom
+				// and no UID, as in startAnew.
+				m.Row.UID = 0
 			}
 		}
 		if m.Item.Remote.State.Present() && m.Item.Remote.Mailbox == home.Name {

@@ -101,7 +101,7 @@ func (a *applier) startAnewLocally(ctx context.Context, mb *view.Mailbox) error 
 // before new messages take the same ones. Until they are uploaded its files
 // are new ones, also for a run that resumes. Messages that the server has
 // elsewhere now keep their rows, by which a run that resumes finds them there
-// again, under UIDs that no message will have.
+// again, and lose their UIDs.
 func (a *applier) startAnew(ctx context.Context, mb *view.Mailbox) error {
 	var moved []*state.Message
 	for _, m := range a.Messages {
@@ -109,7 +109,6 @@ func (a *applier) startAnew(ctx context.Context, mb *view.Mailbox) error {
 		case m.Row.MailboxID != mb.Row.ID:
 		case m.Item.Remote.State == plan.Moved && m.Row.ID > 0:
 			moved = append(moved, m.Row)
-			m.Row.UID = ^mail.UID(0) - mail.UID(len(moved))
 		default:
 			m.Row.ID, m.ID = 0, 0
 		}
@@ -120,12 +119,7 @@ func (a *applier) startAnew(ctx context.Context, mb *view.Mailbox) error {
 	mb.Row.LookAgain()
 	delete(a.look.Created, mb.Row.ID)
 	return a.commit(ctx, func(tx *state.Tx) error {
-		// An earlier run may have given them such UIDs already, in another
-		// order, and no two rows may have one at any time.
-		if err := tx.ParkUIDs(moved...); err != nil {
-			return err
-		}
-		if err := tx.DetachUnparked(mb.Row.ID); err != nil {
+		if err := tx.DetachOthers(mb.Row.ID, moved...); err != nil {
 			return err
 		}
 		if err := tx.PutMessages(moved); err != nil {

@@ -125,6 +125,9 @@ func (c *Checker) found(kind FindingKind, mb *state.Mailbox, row *state.Message,
 	f := Finding{Kind: kind, Mailbox: mb.Name, Problem: fmt.Sprintf(format, args...)}
 	if row != nil {
 		f.Message = fmt.Sprintf("uid %d, file %s", row.UID, row.Base)
+		if row.UID == 0 {
+			f.Message = "file " + row.Base
+		}
 	}
 	c.rep.Findings = append(c.rep.Findings, f)
 	return len(c.rep.Findings) - 1

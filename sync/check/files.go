@@ -58,7 +58,7 @@ func (c *Checker) folder(ctx context.Context, mb *state.Mailbox) error {
 		taken[f] = true
 	}
 	known := 0
-	err = c.db.Range(ctx, mb.ID, mail.AllUIDs(), func(row *state.Message) error {
+	err = c.db.All(ctx, mb.ID, func(row *state.Message) error {
 		file, ok := files[row.ID]
 		if !ok {
 			file, ok = c.holder(ctx, row, shared[row.ID], taken)

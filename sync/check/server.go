@@ -168,7 +168,7 @@ func (c *Checker) compare(ctx context.Context, d *doubt, ch *remote.Changes) err
 		there[ch.New[i].UID] = &ch.New[i]
 	}
 	settled := c.mend(mb).rows() // what is found already
-	err := c.db.Range(ctx, mb.ID, mail.AllUIDs(), func(row *state.Message) error {
+	err := c.db.All(ctx, mb.ID, func(row *state.Message) error {
 		m := there[row.UID]
 		delete(there, row.UID)
 		if m == nil {
@@ -231,7 +231,7 @@ func (c *Checker) missing(mb *state.Mailbox, row *state.Message, now mail.Cursor
 	if was.HighestModSeq == 0 {
 		now.HighestModSeq = 0 // the sync does not go by it
 	}
-	if now != was || row.Pending {
+	if now != was || row.Pending || row.UID == 0 {
 		c.rep.Waiting++
 		return
 	}

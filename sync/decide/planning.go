@@ -30,6 +30,10 @@ func (s *Decide) Plan() *plan.Plan {
 	for _, m := range s.Messages {
 		m.ID, m.Home = m.Row.ID, s.ByID[m.Row.MailboxID].Name
 		m.Item.Home = m.Home
+		if m.UID == 0 && m.Row.UID == 0 && m.Item.Remote.State.Present() {
+			// Its mailbox was not looked at, so that it was not missed there.
+			view.HoldAll([]*view.Message{m}, "where it is on the server is not known yet")
+		}
 		if it := &m.Item; it.Local.State != plan.Same || it.Remote.State != plan.Same || s.keyword.Hidden(m) {
 			in.Items = append(in.Items, it)
 		}

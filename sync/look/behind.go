@@ -20,10 +20,6 @@ import (
 // are no more gone than they are new here. One that still shows what this account
 // removed from it is behind as well, and those messages are no new ones.
 
-// ParkedUIDs are UIDs that the state gives to rows without one; see
-// [state.Tx.ParkUIDs].
-const ParkedUIDs = mail.UID(0xF0000000)
-
 // SayBehind tells people of a mailbox that is behind; after a day, what they can do.
 func (s *Look) SayBehind(mb *view.Mailbox) {
 	text := fmt.Sprintf("the server shows it as it was before %d of its messages came (UIDNEXT is %d); "+
@@ -120,13 +116,13 @@ func (s *Look) KeptUIDs() map[*view.Mailbox]bool {
 func (s *Look) SetBack(m *view.Message) bool {
 	mb := s.ByID[m.Row.MailboxID]
 	return m.UIDVoid && !s.Restored && m.Item.Local.State == plan.Removed && mb.UIDsVoid && mb.Changes != nil &&
-		mb.Changes.Cursor.UIDValidity == mb.Row.Cursor.UIDValidity && m.Row.UID < mb.Changes.ToldNext
+		mb.Changes.Cursor.UIDValidity == mb.Row.Cursor.UIDValidity && m.Row.UID != 0 && m.Row.UID < mb.Changes.ToldNext
 }
 
 // Beyond reports whether the server says that it has not come as far as the UID
 // of a message.
 func (s *Look) Beyond(m *view.Message, mb *view.Mailbox) bool {
-	return mb.Row != nil && mb.Row.Cursor.UIDValidity != 0 && mb.Remote != nil && m.Row.UID < ParkedUIDs &&
+	return mb.Row != nil && mb.Row.Cursor.UIDValidity != 0 && mb.Remote != nil && m.Row.UID != 0 &&
 		m.Row.UID >= mb.Changes.ToldNext && tellsLess(mb.Changes)
 }
 

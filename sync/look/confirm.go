@@ -20,8 +20,9 @@ import (
 // mailbox is said to be gone, the server is asked for each of them before
 // anything is believed (SPEC §7).
 
-// vanished returns the UIDs of the base that went from the server.
-func (s *Look) vanished(ctx context.Context, mb *view.Mailbox, known map[mail.UID]*state.Message) (mail.UIDSet, error) {
+// vanished returns the UIDs of the base that went from the server. elsewhere is how many
+// rows have none, since their messages are not in the mailbox any more.
+func (s *Look) vanished(ctx context.Context, mb *view.Mailbox, known map[mail.UID]*state.Message, elsewhere int) (mail.UIDSet, error) {
 	ch := mb.Changes
 	claimed, err := s.claimedGone(ctx, mb)
 	if err != nil {
@@ -31,7 +32,7 @@ func (s *Look) vanished(ctx context.Context, mb *view.Mailbox, known map[mail.UI
 		}
 		return nil, err
 	}
-	n := claimed.Count()
+	n := claimed.Count() + uint64(elsewhere)
 	fresh := 0
 	for _, f := range ch.Flags {
 		if known[f.UID] == nil {
@@ -52,7 +53,7 @@ func (s *Look) vanished(ctx context.Context, mb *view.Mailbox, known map[mail.UI
 	}
 	gone, err := s.confirmGone(ctx, mb, claimed, addsUp && !ch.Short)
 	switch {
-	case err == nil && (!mass || gone.Count() == n):
+	case err == nil && (!mass || gone.Count()+uint64(elsewhere) == n):
 		return gone, nil
 	case err == nil && mb.BaseCount <= plan.SmallMailbox:
 		return gone, nil
@@ -92,7 +93,9 @@ func (s *Look) ConfirmMass(ctx context.Context) error {
 		}
 		var claimed []mail.UID
 		for _, m := range gone[mb.Row.ID] {
-			claimed = append(claimed, m.Row.UID)
+			if m.Row.UID != 0 {
+				claimed = append(claimed, m.Row.UID)
+			}
 		}
 		c, err := s.Pool.First(ctx)
 		if err != nil {

@@ -14,7 +14,7 @@ func (s *Look) DirtyLocal(mb *view.Mailbox) bool {
 	if mb.Folder == nil {
 		return mb.Row != nil
 	}
-	if mb.Row == nil || s.Req.Full || s.Restored || mb.UIDsVoid || s.Pending[mb.Row.ID] || s.hasIntent(mb) {
+	if mb.Row == nil || s.Req.Full || s.Restored || mb.UIDsVoid || s.Unfinished.Pending[mb.Row.ID] || s.hasIntent(mb) {
 		return true
 	}
 	return !mb.Folder.Cur || !mb.Folder.New || !mb.FolderAsKnown()
@@ -30,6 +30,9 @@ func (s *Look) DirtyRemote(mb *view.Mailbox) bool {
 		return true
 	}
 	first := s.Rep.Cycles == 1
+	if first && s.Unfinished.WithoutUID[mb.Row.ID] {
+		return true // no counter tells that a file is still to follow its message
+	}
 	if s.quirks.DoubtsAbout(mb.Name)&remote.DoubtModSeq != 0 {
 		mb.Remote.Status.HighestModSeq = 0 // it says nothing
 	}

@@ -40,7 +40,7 @@ func (s *Look) Expect(mb *view.Mailbox, settled bool) {
 // to it than that.
 func (s *Look) confirmFolder(ctx context.Context, mb *view.Mailbox) *view.FolderLook {
 	row := mb.Row
-	if row == nil || s.Req.Full || s.Restored || s.Pending[row.ID] || s.hasIntent(mb) {
+	if row == nil || s.Req.Full || s.Restored || s.Unfinished.Pending[row.ID] || s.hasIntent(mb) {
 		return nil
 	}
 	want, ok := s.Expected[row.ID]

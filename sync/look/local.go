@@ -67,7 +67,7 @@ func (s *Look) halfRemoved(mb *view.Mailbox, err error) bool {
 // folderGone marks all messages of a mailbox whose folder is not there. Where
 // their UIDs are void as well, a file of their content elsewhere is still them.
 func (s *Look) folderGone(ctx context.Context, mb *view.Mailbox) error {
-	return s.DB.Range(ctx, mb.Row.ID, mail.AllUIDs(), func(row *state.Message) error {
+	return s.DB.All(ctx, mb.Row.ID, func(row *state.Message) error {
 		s.Known(mb, row).RemoveLocal()
 		return nil
 	})

@@ -202,18 +202,23 @@ func (s *Look) compareGone(ctx context.Context, mb *view.Mailbox, known map[mail
 	if mb.Row != nil && mb.Row.Cursor.UIDValidity == 0 {
 		// Made again on the server by a run that was stopped: what has a row
 		// still is elsewhere by now; see startAnew.
-		if err := s.RemovedAmong(ctx, mb, mail.UIDSet{mail.AllUIDs()}); err != nil {
+		if err := s.RemovedAll(ctx, mb); err != nil {
 			return err
 		}
 	}
 	if mb.Row == nil || mb.UIDsVoid {
 		return s.listedAll(ctx, mb)
 	}
-	vanished, err := s.vanished(ctx, mb, known)
+	elsewhere, err := s.withoutUID(ctx, mb)
+	if err != nil {
+		return err
+	}
+	vanished, err := s.vanished(ctx, mb, known, len(elsewhere))
 	if err != nil || mb.RemoteIncomplete {
 		return err
 	}
-	return s.RemovedAmong(ctx, mb, vanished)
+	s.removedRows(mb, elsewhere)
+	return s.removedAmong(ctx, mb, vanished)
 }
 
 // compareOld takes the flags of messages that the server reports as old. One that the
@@ -284,8 +289,26 @@ func (s *Look) RowsByUID(ctx context.Context, mb *view.Mailbox, ch *remote.Chang
 	return rows, err
 }
 
-// RemovedAmong marks the messages of the base in a set as gone from the server.
-func (s *Look) RemovedAmong(ctx context.Context, mb *view.Mailbox, gone mail.UIDSet) error {
+// RemovedAll marks all messages of a mailbox as gone from the server.
+func (s *Look) RemovedAll(ctx context.Context, mb *view.Mailbox) error {
+	elsewhere, err := s.withoutUID(ctx, mb)
+	if err != nil {
+		return err
+	}
+	s.removedRows(mb, elsewhere)
+	return s.removedAmong(ctx, mb, mail.UIDSet{mail.AllUIDs()})
+}
+
+func (s *Look) removedRows(mb *view.Mailbox, rows []*state.Message) {
+	for _, row := range rows {
+		if !mb.Redelivers(row) {
+			s.removed(row)
+		}
+	}
+}
+
+// removedAmong marks the messages of the base in a set as gone from the server.
+func (s *Look) removedAmong(ctx context.Context, mb *view.Mailbox, gone mail.UIDSet) error {
 	return s.among(ctx, mb, gone, func(row *state.Message) error {
 		if !mb.Redelivers(row) {
 			s.removed(row)
@@ -335,5 +358,5 @@ func (s *Look) NewMessage(mb *view.Mailbox, n remote.NewMessage) {
 // message any more.
 func (s *Look) Gone(mb *view.Mailbox, uid mail.UID) bool {
 	// All messages from UIDNEXT on were listed.
-	return mb.UIDsVoid || mb.ToldGone(uid) || mb.Changes != nil && uid >= mb.CursorOf().UIDNext
+	return uid == 0 || mb.UIDsVoid || mb.ToldGone(uid) || mb.Changes != nil && uid >= mb.CursorOf().UIDNext
 }

@@ -14,8 +14,8 @@ import (
 // recovery left them: what it finds is written when the plan is carried out.
 func (s *Look) among(ctx context.Context, mb *view.Mailbox, uids mail.UIDSet, f func(*state.Message) error) error {
 	err := s.DB.Among(ctx, mb.Row.ID, uids, func(row *state.Message) error {
-		if m := s.Messages[row.ID]; m != nil && (m.Row.MailboxID != row.MailboxID || m.Row.UID != row.UID) {
-			return nil // it has followed its file
+		if s.followed(row) {
+			return nil
 		}
 		return f(row)
 	})
@@ -47,7 +47,7 @@ func (s *Look) KnownUIDs(ctx context.Context, mb *view.Mailbox, from mail.UID, f
 		return err
 	}
 	for _, m := range mb.Resumed {
-		if m.Row.UID >= from {
+		if m.Row.UID != 0 && m.Row.UID >= from {
 			known = append(known, m.Row.UID)
 		}
 	}
@@ -56,6 +56,23 @@ func (s *Look) KnownUIDs(ctx context.Context, mb *view.Mailbox, from mail.UID, f
 		f(uid)
 	}
 	return nil
+}
+
+// followed reports whether the message of a row has followed its file, which is written when
+// the plan is carried out.
+func (s *Look) followed(row *state.Message) bool {
+	m := s.Messages[row.ID]
+	return m != nil && (m.Row.MailboxID != row.MailboxID || m.Row.UID != row.UID)
+}
+
+// withoutUID returns the rows of a mailbox whose messages it has no more, by what a run
+// that was interrupted knew.
+func (s *Look) withoutUID(ctx context.Context, mb *view.Mailbox) ([]*state.Message, error) {
+	if !s.Unfinished.WithoutUID[mb.Row.ID] {
+		return nil, nil
+	}
+	rows, err := s.DB.WithoutUID(ctx, mb.Row.ID)
+	return slices.DeleteFunc(rows, s.followed), err
 }
 
 // resumedGone returns the UIDs of rows that came to a mailbox after the server

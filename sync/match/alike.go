@@ -251,9 +251,7 @@ func (s *Match) pairBy(ctx context.Context, list []*resemblance, is proof) error
 			p.a.unknown = true
 			continue
 		}
-		if err := s.pairApart(ctx, p.a, p.f, p.a.like.Whole, p.a.like.Size); err != nil {
-			return err
-		}
+		s.pairApart(p.a, p.f, p.a.like.Whole, p.a.like.Size)
 	}
 	return nil
 }
@@ -319,12 +317,12 @@ func (s *Match) pairUnsteady(ctx context.Context, list []*resemblance) error {
 }
 
 // pairApart takes a message and a file for one, of which the server has d.
-func (s *Match) pairApart(ctx context.Context, a *resemblance, f *view.Message, d mail.Digest, size int64) error {
+func (s *Match) pairApart(a *resemblance, f *view.Message, d mail.Digest, size int64) {
 	n, i := a.m, a.announced[f]
 	f.Left = false
 	if i != nil && !a.announcedHere(f) {
 		if !s.mayHaveLeft(i) {
-			return nil // another one did
+			return // another one did
 		}
 		s.uidGaps[i.Mailbox]--
 	}
@@ -336,15 +334,15 @@ func (s *Match) pairApart(ctx context.Context, a *resemblance, f *view.Message, 
 			s.Explained = append(s.Explained, i)
 		}
 		s.movedTo(f, n)
-		return nil
+		return
 	}
 	sent := f.Content.Digest
 	f.Content.Apart(d, size)
 	if i != nil && (f.File.Folder != n.Item.Remote.Mailbox || !a.announcedHere(f)) {
-		return s.completeUpload(ctx, i, n, f)
+		s.completeUpload(i, n, f)
+		return
 	}
 	s.meet(n, f, sent)
-	return nil
 }
 
 // MayBeUpload reports whether a new message may be what an upload led to that the

@@ -109,9 +109,7 @@ func (s *Match) pairByHeader(ctx context.Context, list []*resemblance) error {
 			if err != nil || !bytes.Equal(have, a.tail) {
 				continue
 			}
-			if err := s.pairApart(ctx, a, f, d, size); err != nil {
-				return err
-			}
+			s.pairApart(a, f, d, size)
 		}
 	}
 	return nil

@@ -71,10 +71,10 @@ func (s *Match) uploadedBefore(ctx context.Context, sus *unidentified) (*state.I
 
 // completeUpload makes an interrupted upload part of the base, as if it had
 // been noted: then what was moved since, on either side, is a move.
-func (s *Match) completeUpload(ctx context.Context, i *state.Intent, n, f *view.Message) error {
+func (s *Match) completeUpload(i *state.Intent, n, f *view.Message) {
 	home := s.Mailboxes[i.Mailbox]
 	if home == nil || home.Row == nil {
-		return nil
+		return
 	}
 	s.Explained = append(s.Explained, i)
 	row := s.NewRow(home, f, n)
@@ -94,21 +94,17 @@ func (s *Match) completeUpload(ctx context.Context, i *state.Intent, n, f *view.
 	m.Refresh(home.Name)
 	if home.UIDsVoid {
 		s.rowLater(m)
-		return nil
+		return
 	}
 	if n.Item.Remote.Mailbox != home.Name {
 		// It has no UID at home any more. Until the file has followed, a run
-		// that resumes finds it by a row under one that no message has.
-		var err error
-		if row.UID, err = s.unusedUID(ctx, home); err != nil {
-			return err
-		}
+		// that resumes finds it by a row without one.
+		row.UID = 0
 	}
 	s.rowFirst(m)
 	s.Resolve(func(tx *state.Tx) error {
 		return errors.Join(s.LearnValidity(tx, home, s.Validity(home)), tx.DeleteIntents(i.ID))
 	})
-	return nil
 }
 
 // rowLater has the row of m written together with those of a mailbox that is

@@ -59,7 +59,8 @@ func (s *Match) claimUpload(ctx context.Context, sus *unidentified) (bool, error
 		return false, err
 	}
 	f.Content.Is(sus.digest)
-	return true, s.completeUpload(ctx, i, sus.m, f)
+	s.completeUpload(i, sus.m, f)
+	return true, nil
 }
 
 // claimUnknown leaves a message for later that may be one which a replica does not show in its

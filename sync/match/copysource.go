@@ -5,7 +5,6 @@ import (
 	"context"
 	"slices"
 
-	"satchel/sync/look"
 	"satchel/sync/mail"
 	"satchel/sync/plan"
 	"satchel/sync/view"
@@ -89,14 +88,14 @@ func (s *Match) sources(ctx context.Context, digests []mail.Digest) (map[mail.Di
 	}
 	for _, list := range rows {
 		for _, row := range list {
-			if mb := s.ByID[row.MailboxID]; mb != nil && s.Mailboxes[mb.Name] == mb && !mb.UIDsVoid && !mb.Frozen() && row.UID < look.ParkedUIDs {
+			if mb := s.ByID[row.MailboxID]; mb != nil && s.Mailboxes[mb.Name] == mb && !mb.UIDsVoid && !mb.Frozen() && row.UID != 0 {
 				s.Message(row)
 			}
 		}
 	}
 	found := map[mail.Digest][]*view.Message{}
 	add := func(d mail.Digest, m *view.Message) {
-		if mb := s.Mailboxes[m.Item.Remote.Mailbox]; copyable(&m.Item) && m.UID != 0 && m.UID < look.ParkedUIDs && mb != nil && !mb.Frozen() && slices.Contains(digests, d) {
+		if mb := s.Mailboxes[m.Item.Remote.Mailbox]; copyable(&m.Item) && m.UID != 0 && mb != nil && !mb.Frozen() && slices.Contains(digests, d) {
 			found[d] = append(found[d], m)
 		}
 	}

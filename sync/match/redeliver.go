@@ -18,7 +18,7 @@ func (s *Match) ScanRemote(ctx context.Context) error {
 		switch {
 		case mb.RemoteIncomplete:
 		case mb.Remote == nil && mb.Row != nil:
-			err = s.look.RemovedAmong(ctx, mb, mail.UIDSet{mail.AllUIDs()})
+			err = s.look.RemovedAll(ctx, mb)
 		case mb.Changes != nil:
 			err = s.look.CompareRemote(ctx, mb)
 		}
@@ -37,7 +37,7 @@ func (s *Match) ScanRemote(ctx context.Context) error {
 // passed reports whether the server may not report the message of a pending
 // row again, because the cursor is beyond it.
 func (s *Match) passed(m *view.Message) bool {
-	return m.Row.Pending && m.Row.UID < s.ByID[m.Row.MailboxID].CursorOf().UIDNext
+	return m.Row.Pending && m.Row.UID != 0 && m.Row.UID < s.ByID[m.Row.MailboxID].CursorOf().UIDNext
 }
 
 // stands returns the row that stands for a message until it is delivered, 0 where

@@ -80,7 +80,7 @@ func (s *Match) uidGapsFrom(ctx context.Context, mb *view.Mailbox, from mail.UID
 		here = mail.UIDSetOf(uids)
 		var went []mail.UID
 		for _, m := range s.Messages {
-			if mb.Row != nil && m.Row.MailboxID == mb.Row.ID && m.Item.Remote.State == plan.Removed {
+			if mb.Row != nil && m.Row.MailboxID == mb.Row.ID && m.Row.UID != 0 && m.Item.Remote.State == plan.Removed {
 				went = append(went, m.Row.UID)
 			}
 		}
@@ -97,18 +97,4 @@ func (s *Match) mayHaveLeft(i *state.Intent) bool { return s.uidGaps[i.Mailbox] 
 func (s *Match) LookedAt(name string) bool {
 	mb := s.Mailboxes[name]
 	return s.Wanted(name) && mb != nil && !mb.RemoteIncomplete
-}
-
-// unusedUID returns a UID that no message of the mailbox has or will have, for a
-// row whose message is elsewhere.
-func (s *Match) unusedUID(ctx context.Context, mb *view.Mailbox) (mail.UID, error) {
-	unused := mail.MaxUID - 1
-	taken := map[mail.UID]bool{}
-	if err := s.DB.UIDs(ctx, mb.Row.ID, math.MaxUint32/2, func(uid mail.UID) { taken[uid] = true }); err != nil {
-		return 0, err
-	}
-	for taken[unused] {
-		unused--
-	}
-	return unused, nil
 }

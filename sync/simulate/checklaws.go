@@ -82,7 +82,7 @@ func damages() []damage {
 		{name: "UIDs swapped", kind: mailsync.FoundContent, when: hasOther,
 			sql: `CREATE TEMP TABLE pair AS SELECT ?1 AS a, ` + other + ` AS b;
 				CREATE TEMP TABLE uids AS SELECT (SELECT uid FROM message WHERE id = a) AS x, (SELECT uid FROM message WHERE id = b) AS y, a, b FROM pair;
-				UPDATE message SET uid = -9 WHERE id = (SELECT a FROM uids);
+				UPDATE message SET uid = NULL WHERE id = (SELECT a FROM uids);
 				UPDATE message SET uid = (SELECT x FROM uids) WHERE id = (SELECT b FROM uids);
 				UPDATE message SET uid = (SELECT y FROM uids) WHERE id = (SELECT a FROM uids)`},
 		{name: "flags of the state", kind: mailsync.FoundFlags, sql: toggle("local_flags", "remote_flags")},

@@ -90,7 +90,7 @@ func cursorsOf(db *sql.DB) (list []cursor, err error) {
 
 // uidsOf are the UIDs that rows of a mailbox know.
 func uidsOf(db *sql.DB, mailbox string) (known map[uint32]bool, err error) {
-	rows, err := db.Query(`SELECT uid FROM message JOIN mailbox ON mailbox.id = mailbox_id WHERE name = ?`, mailbox)
+	rows, err := db.Query(`SELECT uid FROM message JOIN mailbox ON mailbox.id = mailbox_id WHERE name = ? AND uid IS NOT NULL`, mailbox)
 	if err != nil {
 		return nil, err
 	}

@@ -87,7 +87,7 @@ func (s *Survey) recall(ctx context.Context) (rows []*state.Mailbox, err error) 
 	if s.Intents, err = s.DB.Intents(ctx); err != nil {
 		return nil, err
 	}
-	if s.Pending, err = s.DB.PendingMailboxes(ctx); err != nil {
+	if s.Unfinished, err = s.DB.Unfinished(ctx); err != nil {
 		return nil, err
 	}
 	s.SentYoung, err = s.DB.Young(ctx)

@@ -88,7 +88,7 @@ func (mb *Mailbox) NextUID() mail.UID {
 // ToldGone reports whether the server says of a message that it does not have it.
 func (mb *Mailbox) ToldGone(uid mail.UID) bool {
 	ch := mb.Changes
-	return mb.Remote == nil || ch != nil && (ch.Vanished.Contains(uid) || ch.HasPresent && !ch.Present.Contains(uid))
+	return mb.Remote == nil || ch != nil && (uid == 0 || ch.Vanished.Contains(uid) || ch.HasPresent && !ch.Present.Contains(uid))
 }
 
 // UIDNext returns the UIDNEXT that this cycle was told; 0 when it was told none.
@@ -117,7 +117,7 @@ func (mb *Mailbox) Came() uint64 {
 // Drops reports whether the row of a message that is delivered again goes, because the server
 // reports the message once more: the cursor is not beyond it.
 func (mb *Mailbox) Drops(row *state.Message) bool {
-	return row.UID >= mb.CursorOf().UIDNext && mb.Redelivers(row)
+	return (row.UID == 0 || row.UID >= mb.CursorOf().UIDNext) && mb.Redelivers(row)
 }
 
 // TakeRow makes the row of m one of this mailbox; it was in from.

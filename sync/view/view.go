@@ -32,17 +32,17 @@ type View struct {
 	// What seems to be missing on a side may have moved meanwhile, on the server
 	// also to a mailbox that could not be looked at.
 	LocalIncomplete, RemoteIncomplete bool
-	Hideouts                          Hideouts        // where on disk a missing file may be; guarded by session.mu
-	Elsewhere                         []Place         // what is on disk and not synced
-	SayAgain                          bool            // directories were left out: the next run looks at INBOX's again, and says so
-	Queue                             []*Window       // what is not listed yet
-	WaitForLabel                      []*Message      // wait until another of the same content is on disk
-	Pending                           map[int64]bool  // rows of mailboxes with interrupted deliveries
-	Stumps                            []*Stump        // messages whose files have grown since they went up
-	HalfUploads                       []*Half         // uploads that a run died in, of files that have grown since
-	SentYoung                         []state.Young   // files that were young when they went up
-	GrownUp                           []state.Young   // those of them that are whole by now
-	MaybeGrowing                      map[string]bool // by base, files that a program may still be writing
+	Hideouts                          Hideouts         // where on disk a missing file may be; guarded by session.mu
+	Elsewhere                         []Place          // what is on disk and not synced
+	SayAgain                          bool             // directories were left out: the next run looks at INBOX's again, and says so
+	Queue                             []*Window        // what is not listed yet
+	WaitForLabel                      []*Message       // wait until another of the same content is on disk
+	Unfinished                        state.Unfinished // by row of the mailbox
+	Stumps                            []*Stump         // messages whose files have grown since they went up
+	HalfUploads                       []*Half          // uploads that a run died in, of files that have grown since
+	SentYoung                         []state.Young    // files that were young when they went up
+	GrownUp                           []state.Young    // those of them that are whole by now
+	MaybeGrowing                      map[string]bool  // by base, files that a program may still be writing
 	// Relisted are the mailboxes as they were behind the last answer by which a
 	// message is held to be gone; nil when they were not listed then.
 	Relisted []remote.Mailbox
