@@ -52,7 +52,7 @@ func (s *session) listRest(ctx context.Context) error {
 	for _, ch := range rest {
 		mb := s.Mailboxes[ch.Mailbox]
 		if err := s.checkWindow(mb, ch); err != nil {
-			s.Freeze(mb, false, err)
+			s.FreezeRemote(mb, err)
 			continue
 		}
 		if mb.Changes == nil {
@@ -158,7 +158,7 @@ func (s *session) leftOut(ctx context.Context, now []*view.Window, pending map[s
 			if pool.Fatal(ctx, err) {
 				return err
 			}
-			s.Freeze(mb, false, err)
+			s.FreezeRemote(mb, err)
 		}
 	}
 	if len(s.NewRemote) == 0 {
@@ -193,7 +193,7 @@ func (s *session) listWindow(ctx context.Context) (now []*view.Window, changes m
 	err = c.Resync(ctx, reqs, func(ch *remote.Changes) error {
 		mb := s.Mailboxes[ch.Mailbox]
 		if err := s.checkWindow(mb, ch); err != nil {
-			s.Freeze(mb, false, err)
+			s.FreezeRemote(mb, err)
 			return nil
 		}
 		changes[mb.Name] = ch

@@ -25,10 +25,10 @@ func (s *Absence) KeepUnshown(context.Context) error {
 		s.Unshown = s.Unshown || mb.Behind > 0
 		switch {
 		case mb.Behind > 0:
-			s.Hold(true, name)
+			s.HoldCursor(name)
 			s.look.SayBehind(mb)
 		case stale[mb]:
-			s.Hold(true, name)
+			s.HoldCursor(name)
 			s.Rep.Notice("%s: the server still shows messages that have left it; they are left alone until it shows them no more, "+
 				"for a day at most", name)
 		case mb.Changes != nil:

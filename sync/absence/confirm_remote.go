@@ -65,7 +65,7 @@ func (s *Absence) ConfirmCopies(ctx context.Context) error {
 			}
 			o.n.Done = true
 			s.Moved = true
-			s.Hold(true, name, o.n.Item.Remote.Mailbox)
+			s.HoldCursor(name, o.n.Item.Remote.Mailbox)
 		}
 	}
 	s.NewRemote = slices.DeleteFunc(s.NewRemote, func(m *view.Message) bool { return m.Done })

@@ -10,5 +10,5 @@
 //	nothing is told of new messages             uploads doubled           (undescribed.go)                        the cursor stays
 //	a replica does not show all (behind.go)     removals on disk          (behind.go)                             all of it waits for a day
 //
-// It holds things back ([plan.Item] Held, [run.Run.Hold]) and takes nothing away.
+// It holds things back ([plan.Item] Held, [run.Run.HoldCursor], [run.Run.HoldStamp]) and takes nothing away.
 package absence

@@ -69,7 +69,7 @@ func (s *Absence) ConfirmNowhere(ctx context.Context) error {
 			delete(waits, n)
 			continue
 		}
-		s.Hold(true, n.Item.Remote.Mailbox)
+		s.HoldCursor(n.Item.Remote.Mailbox)
 		s.Waiting = append(s.Waiting, intents...)
 	}
 	s.NewRemote = slices.DeleteFunc(s.NewRemote, func(n *view.Message) bool { return waits[n] != nil })

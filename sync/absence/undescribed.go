@@ -24,7 +24,7 @@ func (s *Absence) PostponeUndescribed(context.Context) error {
 		}
 		if slices.ContainsFunc(s.IntendedAppends(name), func(i *state.Intent) bool { return s.match.Uploaded(i) != nil }) {
 			// One of them may be what was uploaded.
-			s.Freeze(mb, false, look.ErrUndescribed(name))
+			s.FreezeRemote(mb, look.ErrUndescribed(name))
 		}
 	}
 	files := map[string]bool{}
@@ -32,7 +32,7 @@ func (s *Absence) PostponeUndescribed(context.Context) error {
 		wait := waits(m.File.Folder)
 		if wait {
 			files[m.File.Folder] = true
-			s.Hold(false, m.File.Folder)
+			s.HoldStamp(m.File.Folder)
 		}
 		return wait
 	})
@@ -40,7 +40,7 @@ func (s *Absence) PostponeUndescribed(context.Context) error {
 		name := m.Item.Remote.Mailbox
 		wait := !m.HasMeta && waits(name) && files[name]
 		if wait {
-			s.Hold(true, name)
+			s.HoldCursor(name)
 			s.Rep.Problem(name, view.UIDKey(m.UID), look.ErrUndescribed(name))
 		}
 		return wait

@@ -180,10 +180,10 @@ func (a *applier) leaveForLater(op *plan.Op) {
 		leftHere, leftThere = op.Item.Local.State.Left(), op.Item.Remote.State.Left()
 	}
 	if !op.Kind.Remote() || leftThere {
-		a.Hold(true, places...)
+		a.HoldCursor(places...)
 	}
 	if !op.Kind.Local() || leftHere {
-		a.Hold(false, places...)
+		a.HoldStamp(places...)
 	}
 }
 

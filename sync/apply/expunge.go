@@ -184,7 +184,7 @@ func (a *applier) noteKept(n *notes, x *laneChange) {
 // postponed tells about a removal that waits. It is no error: the message is
 // out of sight, and the next run tries again.
 func (a *applier) postponed(x *laneChange) {
-	a.Hold(false, x.op.Mailbox, x.m.Home)
+	a.HoldStamp(x.op.Mailbox, x.m.Home)
 	a.look.Unexpected(x.op.Mailbox, x.m.Home)
 	if x.op.Kind == plan.RemoteTrash {
 		a.did.Store(true) // the copy is there, and comes down in the next cycle

@@ -280,7 +280,7 @@ func (a *applier) target(x *delivery) error {
 	if !flags.Equal(x.flags) {
 		// That the file has no mark is taken to the server by the next cycle.
 		row.ForgetName(state.FileNameUnknown)
-		a.Hold(false, mb.Name)
+		a.HoldStamp(mb.Name)
 		a.look.Unexpected(mb.Name)
 	}
 	x.target, x.row = f, row

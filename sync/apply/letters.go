@@ -28,7 +28,7 @@ func (a *applier) restoreLetters() {
 			continue
 		}
 		if a.Req.Push || !a.Asked(name) {
-			a.Hold(false, name)
+			a.HoldStamp(name)
 			continue
 		}
 		a.Mu.Lock()
@@ -36,7 +36,7 @@ func (a *applier) restoreLetters() {
 		a.Mu.Unlock()
 		if err != nil {
 			a.lettersWait(mb, err)
-			a.Hold(false, name)
+			a.HoldStamp(name)
 			continue
 		}
 		a.did.Store(true)
@@ -55,7 +55,7 @@ func (a *applier) letters(folder string, flags mail.Flags) (k maildir.Keywords, 
 		return k, false, err
 	}
 	a.lettersWait(mb, err)
-	a.Hold(true, folder)
+	a.HoldCursor(folder)
 	return maildir.Keywords{}, true, nil
 }
 
@@ -66,7 +66,7 @@ func (a *applier) lettersWait(mb *view.Mailbox, err error) {
 		a.keyword.KeywordsUnread(mb, err)
 		return
 	}
-	a.Hold(false, mb.Name)
+	a.HoldStamp(mb.Name)
 	a.Mu.Lock()
 	defer a.Mu.Unlock()
 	mb.Overtaken, a.Moved = true, true

@@ -55,7 +55,7 @@ func (a *applier) leave(n *notes, x *laneChange) {
 	a.Mu.Lock()
 	a.Moved = true
 	a.Mu.Unlock()
-	a.Hold(false, x.op.Mailbox)
+	a.HoldStamp(x.op.Mailbox)
 	a.look.Unexpected(x.op.Mailbox)
 	n.put(&row)
 }

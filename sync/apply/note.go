@@ -141,7 +141,7 @@ func (a *applier) noteCopied(tx *state.Tx, n *notes, x *laneChange) error {
 	m.Row = row
 	m.Row.LocalFlags, m.Row.RemoteFlags = src.Item.Remote.Flags.Minus(m.Cannot), src.Item.Remote.Flags
 	m.Place(m.Row.MailboxID, m.File)
-	a.Hold(false, x.op.To)
+	a.HoldStamp(x.op.To)
 	a.follows(to, x.uid)
 	a.look.NoteCreated(to, m.Row, true, mail.Flags{})
 	n.put(m.Row)
@@ -175,7 +175,7 @@ func (s *Apply) replacesStump(n *notes, m *view.Message, mb *view.Mailbox) {
 	}
 	n.grownUp = append(n.grownUp, st.Young)
 	n.announced = append(n.announced, state.ExpungeStump(state.Subject{Message: st.Message.Row.ID, Home: mb.Name}, st.Message.UID, m.File.Base()))
-	s.Hold(false, mb.Name)
+	s.HoldStamp(mb.Name)
 	s.look.Unexpected(mb.Name)
 	s.Mu.Lock()
 	defer s.Mu.Unlock()

@@ -39,7 +39,7 @@ func (a *applier) resolve(ctx context.Context) (waits map[*plan.Item]bool, err e
 		case err != nil:
 			return nil, err
 		case !done:
-			a.Hold(true, c.Original.Item.Remote.Mailbox, c.Copy.Item.Remote.Mailbox)
+			a.HoldCursor(c.Original.Item.Remote.Mailbox, c.Copy.Item.Remote.Mailbox)
 			waits[&c.Original.Item] = c.Done != nil
 		case c.Done != nil:
 			if err := a.commit(ctx, c.Done); err != nil {

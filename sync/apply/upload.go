@@ -175,7 +175,7 @@ func (a *applier) uploaded(tx *state.Tx, n *notes, mb *view.Mailbox, x *laneChan
 	if !m.Later.IsEmpty() {
 		a.follows(mb, x.uid)
 		m.Place(mb.Row.ID, m.File)
-		a.Hold(false, mb.Name)
+		a.HoldStamp(mb.Name)
 		a.look.Unexpected(mb.Name)
 	}
 	a.look.NoteCreated(mb, row, false, mail.Flags{})

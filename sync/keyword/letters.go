@@ -14,7 +14,7 @@ func (s *Keywords) SawLetters(mb *view.Mailbox) {
 	mb.Keywords = &mb.Table.Now
 	if mb.Table.Unread {
 		mb.Keywords = nil
-		s.Hold(false, mb.Name)
+		s.HoldStamp(mb.Name)
 		s.KeywordsUnread(mb, mb.Listing.KeywordsErr)
 	}
 }

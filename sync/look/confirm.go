@@ -27,7 +27,7 @@ func (s *Look) vanished(ctx context.Context, mb *view.Mailbox, known map[mail.UI
 	claimed, err := s.claimedGone(ctx, mb)
 	if err != nil {
 		if !pool.Fatal(ctx, err) {
-			s.Freeze(mb, false, err)
+			s.FreezeRemote(mb, err)
 			err = nil
 		}
 		return nil, err
@@ -62,7 +62,7 @@ func (s *Look) vanished(ctx context.Context, mb *view.Mailbox, known map[mail.UI
 	case mass:
 		err = s.unconfirmed(mb, n, err)
 	}
-	s.Freeze(mb, false, err)
+	s.FreezeRemote(mb, err)
 	return nil, nil
 }
 
@@ -106,7 +106,7 @@ func (s *Look) ConfirmMass(ctx context.Context) error {
 			if ctx.Err() != nil || mail.KindOf(err) == mail.KindConnection {
 				return err
 			}
-			s.Freeze(mb, false, s.unconfirmed(mb, uint64(len(claimed)), err))
+			s.FreezeRemote(mb, s.unconfirmed(mb, uint64(len(claimed)), err))
 			continue
 		}
 		if len(there) == 0 {
@@ -114,9 +114,9 @@ func (s *Look) ConfirmMass(ctx context.Context) error {
 		}
 		s.quirks.Doubt(name, remote.DoubtVanished)
 		if mb.BaseCount > plan.SmallMailbox {
-			s.Freeze(mb, false, s.unconfirmed(mb, uint64(len(claimed)), nil))
+			s.FreezeRemote(mb, s.unconfirmed(mb, uint64(len(claimed)), nil))
 		}
-		s.Hold(true, name)
+		s.HoldCursor(name)
 		for _, m := range gone[mb.Row.ID] {
 			if there.Contains(m.Row.UID) {
 				m.Item.Remote.State, m.UID = plan.Same, m.Row.UID
@@ -206,7 +206,7 @@ func (s *Look) listedAll(ctx context.Context, mb *view.Mailbox) error {
 		err = s.FoundUnknown(ctx, mb, present)
 	}
 	if err != nil && ctx.Err() == nil && mail.KindOf(err) != mail.KindConnection {
-		s.Freeze(mb, false, err)
+		s.FreezeRemote(mb, err)
 		return nil
 	}
 	return err

@@ -40,7 +40,7 @@ func (s *Look) ScanLocal(ctx context.Context) error {
 				return look.Err
 			}
 			if !s.halfRemoved(mb, look.Err) {
-				s.Freeze(mb, true, look.Err)
+				s.FreezeLocal(mb, look.Err)
 			}
 			continue
 		}
@@ -93,7 +93,7 @@ func (s *Look) takeFolder(ctx context.Context, mb *view.Mailbox, look *view.Fold
 	if mb.Listing.Unsettled {
 		// The folder would not hold still: what was not seen may be there. Of
 		// files that share a name nothing can be said then.
-		s.Hold(false, mb.Name)
+		s.HoldStamp(mb.Name)
 		if len(look.Shared) > 0 {
 			s.LocalIncomplete, s.Moved = true, true
 		}
@@ -178,7 +178,7 @@ func (s *Look) Unreadable(ctx context.Context, m *view.Message, err error) error
 		s.Mu.Unlock()
 		return nil
 	}
-	s.Hold(false, m.File.Folder)
+	s.HoldStamp(m.File.Folder)
 	if errors.Is(err, mail.ErrGone) {
 		s.Mu.Lock()
 		s.Moved = true

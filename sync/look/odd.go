@@ -48,7 +48,7 @@ func (s *Look) sayOdd(kind error, o view.OddEntry, more int) {
 		s.Rep.Notice("%s is no regular file and is left alone%s", o.File, others)
 		return
 	}
-	s.Hold(false, o.File.Folder) // said again by the next run
+	s.HoldStamp(o.File.Folder) // said again by the next run
 	err := o.Err
 	if more > 0 {
 		err = &mail.Error{Op: fmt.Sprintf("read %s and %d more like it in", o.File, more), Mailbox: o.File.Folder,

@@ -142,7 +142,7 @@ func (s *Look) ask(ctx context.Context, reqs []remote.ResyncRequest) (again []re
 		switch {
 		case mb == nil:
 		case ch.Err != nil:
-			s.Freeze(mb, false, ch.Err)
+			s.FreezeRemote(mb, ch.Err)
 		case ch.UIDValidityChanged && s.showsFormer(mb, ch):
 			mb.RemoteIncomplete = true
 		case ch.UIDValidityChanged:
@@ -231,7 +231,7 @@ func (s *Look) compareOld(mb *view.Mailbox, known map[mail.UID]*state.Message) {
 			continue
 		}
 		if undelivered[f.UID] = true; overtold(len(undelivered), ch.Cursor.Messages) {
-			s.Freeze(mb, false, errOvertold(mb.Name, len(undelivered), ch.Cursor.Messages))
+			s.FreezeRemote(mb, errOvertold(mb.Name, len(undelivered), ch.Cursor.Messages))
 			return
 		}
 		s.NewMessage(mb, remote.NewMessage{UID: f.UID, Flags: f.Flags})

@@ -37,7 +37,7 @@ func (s *Match) leaveUnknown(list []*resemblance) {
 // they would become two.
 func (s *Match) leaveAlike(a *resemblance) {
 	a.m.Done = true
-	s.Hold(true, a.m.Item.Remote.Mailbox)
+	s.HoldCursor(a.m.Item.Remote.Mailbox)
 	for _, f := range a.files {
 		switch i := a.announced[f]; {
 		case f.Row == nil:
@@ -55,7 +55,7 @@ func (s *Match) leaveAlike(a *resemblance) {
 // altered message may be known by them only.
 func (s *Match) leaveFile(f *view.Message) {
 	f.Done, f.Left = true, true
-	s.Hold(false, f.File.Folder)
+	s.HoldStamp(f.File.Folder)
 	for _, i := range s.Intents {
 		if i.Uploads() && i.Digest == f.Content.Digest {
 			s.Waiting = append(s.Waiting, i)

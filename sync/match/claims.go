@@ -70,7 +70,7 @@ func (s *Match) claimUnknown(_ context.Context, sus *unidentified) (bool, error)
 		return false, nil
 	}
 	sus.m.Done = true
-	s.Hold(true, sus.m.Item.Remote.Mailbox)
+	s.HoldCursor(sus.m.Item.Remote.Mailbox)
 	return true, nil
 }
 

@@ -93,7 +93,7 @@ func (s *Match) resumeMove(sus *unidentified) bool {
 func (s *Match) putOff(i *state.Intent, n *view.Message) {
 	n.Done = true
 	s.Moved = true
-	s.Hold(true, n.Item.Remote.Mailbox)
+	s.HoldCursor(n.Item.Remote.Mailbox)
 	if to := s.Mailboxes[i.Mailbox]; to != nil {
 		to.RemoteIncomplete = true
 	}
@@ -121,7 +121,7 @@ func (s *Match) adoptCopy(i *state.Intent, n, from *view.Message) {
 			// Nothing is to be changed on the server now.
 			home := s.ByID[from.Row.MailboxID]
 			home.RemoteIncomplete = true
-			s.Hold(true, home.Name)
+			s.HoldCursor(home.Name)
 			s.putOff(i, n)
 			return
 		}
@@ -221,7 +221,7 @@ func (s *Match) WaitsForExpunge(m *view.Message) bool {
 // there again.
 func (s *Match) keptMove(n, from *view.Message, row *state.Message) {
 	n.Done = true
-	s.Hold(true, n.Item.Remote.Mailbox)
+	s.HoldCursor(n.Item.Remote.Mailbox)
 	if s.Req.DryRun {
 		return // the run names the delivery in its second cycle
 	}
@@ -229,7 +229,7 @@ func (s *Match) keptMove(n, from *view.Message, row *state.Message) {
 	kept.Pending = true
 	s.Moved = true
 	delete(s.Messages, kept.ID)
-	s.Hold(false, from.Item.Local.Mailbox, s.ByID[kept.MailboxID].Name)
+	s.HoldStamp(from.Item.Local.Mailbox, s.ByID[kept.MailboxID].Name)
 	s.Resolve(func(tx *state.Tx) error {
 		to := s.Mailboxes[n.Item.Remote.Mailbox]
 		return errors.Join(s.LearnValidity(tx, to, s.Validity(to)), tx.PutMessage(kept), tx.PutMessage(row))

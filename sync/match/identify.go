@@ -344,11 +344,11 @@ func (s *Match) unproven(open view.ByUID[*unidentified]) {
 	for name, suspects := range open {
 		for _, sus := range suspects {
 			sus.unsure = true
-			s.Freeze(s.Mailboxes[name], false, look.ErrUndescribed(name))
+			s.FreezeRemote(s.Mailboxes[name], look.ErrUndescribed(name))
 			for _, c := range sus.candidates {
 				if c.Row != nil {
 					home := s.ByID[c.Row.MailboxID]
-					s.Freeze(home, false, look.ErrUndescribed(home.Name))
+					s.FreezeRemote(home, look.ErrUndescribed(home.Name))
 				}
 			}
 		}

@@ -196,7 +196,7 @@ func (s *Match) knownContent(f *view.Message, known map[mail.Digest][]*state.Mes
 			if mb.LocalIncomplete || s.leftSince(origin) {
 				// It may have been moved from there; then it is no copy.
 				f.Done = true
-				s.Hold(false, f.File.Folder, mb.Name)
+				s.HoldStamp(f.File.Folder, mb.Name)
 				return
 			}
 			f.Content.Apart(row.Digest, row.Size) // in the form in which the server has it

@@ -120,7 +120,7 @@ func (s *Match) sentRather(from, n *view.Message) bool {
 // at just now, and the new files that it may be.
 func (s *Match) leaveSuspect(sus *unidentified) {
 	sus.m.Done = true
-	s.Hold(true, sus.m.Item.Remote.Mailbox)
+	s.HoldCursor(sus.m.Item.Remote.Mailbox)
 	for _, c := range sus.candidates {
 		if c.Row == nil && !c.Done {
 			s.leaveFile(c)
@@ -177,7 +177,7 @@ func (s *Match) postponeUnsure(ctx context.Context) error {
 		mb := s.Mailboxes[m.Item.Remote.Mailbox]
 		if !m.Done && slices.ContainsFunc(mb.Unread, func(disk int64) bool { return view.MayBe(disk, m.Item.Size) }) {
 			m.Done = true
-			s.Hold(true, mb.Name)
+			s.HoldCursor(mb.Name)
 		}
 	}
 	for _, name := range s.Names {
@@ -195,7 +195,7 @@ func (s *Match) postponeUnsure(ctx context.Context) error {
 			}
 			if like || !m.HasMeta {
 				m.Done = true
-				s.Hold(true, m.Item.Remote.Mailbox)
+				s.HoldCursor(m.Item.Remote.Mailbox)
 			}
 		}
 	}

@@ -132,7 +132,7 @@ func (s *Quirks) FreezeAside() {
 			continue
 		}
 		mb := s.Mailboxes[name]
-		s.Freeze(mb, false, err)
+		s.FreezeRemote(mb, err)
 		if mb.Row != nil && mb.Remote != nil && mb.Remote.Status.UIDValidity == 0 {
 			s.RemoteIncomplete = true // what is missing elsewhere may have been moved there
 		}

@@ -140,8 +140,8 @@ func (s *Recovery) AwaitUnanswered(ctx context.Context) error {
 func (s *Recovery) awaitOriginal(i *state.Intent, m *view.Message) (home string) {
 	s.Waiting = append(s.Waiting, i)
 	home = s.ByID[m.Row.MailboxID].Name
-	s.Hold(true, home)
-	s.Hold(false, home, i.Mailbox)
+	s.HoldCursor(home)
+	s.HoldStamp(home, i.Mailbox)
 	m.Item.Awaited = m.Item.Local.State == plan.Moved || m.Item.Local.State == plan.Removed
 	return home
 }

@@ -48,7 +48,7 @@ func (s *Recovery) carryOver(ctx context.Context, i *state.Intent, m *view.Messa
 	home := s.ByID[m.Row.MailboxID]
 	if s.Req.Pull || to.Frozen() || n.UIDVoid {
 		home.RemoteIncomplete = true
-		s.Hold(true, home.Name)
+		s.HoldCursor(home.Name)
 		return nil
 	}
 	m.Item.Remote.Base = m.Item.Remote.Base.Apply(d)

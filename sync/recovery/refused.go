@@ -181,7 +181,7 @@ func (s *Recovery) LeaveEmpty(context.Context) error {
 			continue
 		}
 		f.Done = true
-		s.Hold(false, f.File.Folder)
+		s.HoldStamp(f.File.Folder)
 		if s.unsentFile(f.File.Folder, f) != nil {
 			continue
 		}

@@ -83,7 +83,7 @@ func (s *Recovery) ResolveUploads(ctx context.Context) error {
 func (s *Recovery) awaitUpload(i *state.Intent, f *view.Message) {
 	s.Waiting = append(s.Waiting, i)
 	f.Unsettled = true
-	s.Hold(false, f.File.Folder)
+	s.HoldStamp(f.File.Folder)
 	if f.Row == nil {
 		f.Done = true
 	}
@@ -135,7 +135,7 @@ func (s *Recovery) mayHaveCome(mb *view.Mailbox, i *state.Intent, f *view.Messag
 		// A copy has just the bytes of its source, and would have been recognised.
 		if recognised := i.Kind == state.IntentCopy && n.HasMeta; !recognised && s.match.MayBeUpload(i, f, n) {
 			may, n.Done = true, true
-			s.Hold(true, mb.Name)
+			s.HoldCursor(mb.Name)
 		}
 	}
 	return may

@@ -10,44 +10,56 @@ import (
 	"satchel/sync/view"
 )
 
-// Hold keeps cursor or stamp of mailboxes where they are, so that what was
-// seen there is seen again.
-func (s *Run) Hold(cursor bool, names ...string) {
+// HoldCursor keeps the cursors of mailboxes where they are, so that what was seen on the server
+// is seen again. Called by workers, too.
+func (s *Run) HoldCursor(names ...string) {
+	s.each(names, func(mb *view.Mailbox) { mb.HoldCursor = true })
+}
+
+// HoldStamp keeps the time stamps of their folders, so that what was seen on disk is seen again.
+// Called by workers, too.
+func (s *Run) HoldStamp(names ...string) {
+	s.each(names, func(mb *view.Mailbox) { mb.HoldStamp = true })
+}
+
+func (s *Run) each(names []string, f func(*view.Mailbox)) {
 	s.Mu.Lock()
 	defer s.Mu.Unlock()
 	for _, n := range names {
 		if mb := s.Mailboxes[n]; mb != nil {
-			if cursor {
-				mb.HoldCursor = true
-			} else {
-				mb.HoldStamp = true
-			}
+			f(mb)
 		}
 	}
 }
 
-// Freeze notes why a mailbox cannot be compared.
-func (s *Run) Freeze(mb *view.Mailbox, local bool, err error) {
-	if local {
-		mb.LocalIncomplete = true
-	} else {
-		mb.RemoteIncomplete = true
+// FreezeLocal leaves a mailbox as it is on both sides, since its folder could not be looked at.
+func (s *Run) FreezeLocal(mb *view.Mailbox, err error) {
+	mb.LocalIncomplete = true
+	if mb.Folder != nil && !mb.FolderAsKnown() {
+		s.HidesIn(mb.Name, err)
 	}
-	if local {
-		if mb.Folder != nil && !mb.FolderAsKnown() {
-			s.HidesIn(mb.Name, err)
-		}
-	} else {
-		s.RemoteIncomplete = s.RemoteIncomplete || mb.Remote != nil && mb.Remote.Status.UIDNext > mb.CursorOf().UIDNext
+	if !s.braked(mb, err) {
+		s.Rep.Problem(mb.Name, "", err)
 	}
-	if mail.KindOf(err) == mail.KindBrake {
+}
+
+// FreezeRemote does so since the mailbox of the server could not be looked at.
+func (s *Run) FreezeRemote(mb *view.Mailbox, err error) {
+	mb.RemoteIncomplete = true
+	s.RemoteIncomplete = s.RemoteIncomplete || mb.Remote != nil && mb.Remote.Status.UIDNext > mb.CursorOf().UIDNext
+	if !s.braked(mb, err) && !s.Limited(mb.Name, "", err) {
+		s.Rep.Problem(mb.Name, "", err)
+	}
+}
+
+// braked notes the error of a safety brake, which ends the run for the mailbox, and reports
+// whether it is one.
+func (s *Run) braked(mb *view.Mailbox, err error) bool {
+	is := mail.KindOf(err) == mail.KindBrake
+	if is {
 		s.Braked[mb.Name] = err
-		return
 	}
-	if !local && s.Limited(mb.Name, "", err) {
-		return
-	}
-	s.Rep.Problem(mb.Name, "", err)
+	return is
 }
 
 // KeywordsOf returns the folder's keyword letters, read once a cycle.

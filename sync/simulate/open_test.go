@@ -16,6 +16,7 @@ func openFaults() map[string][]string {
 		"doubled": {"server alters & server rename", "config exclude & disk move folder & server delete", "config exclude & disk move folder & server anew"},
 		"lost":    {"server lags & disk move folder", "server lags & disk drop folder", "server lags & server mark & without UIDPLUS"},
 		"resent":  {"server lags"},
+		"state":   {"server lags & server rename & disk move"},
 		// A plan does not SELECT a mailbox, and EXAMINE does not tell what it lets be done.
 		"plan": {"server readonly"},
 	}

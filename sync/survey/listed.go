@@ -157,7 +157,7 @@ func with(m map[string]error, name string, err error) map[string]error {
 func (s *Survey) refuseNames(f *finding) {
 	for name, err := range f.unsure {
 		if mb := s.Mailboxes[name]; mb != nil {
-			s.Freeze(mb, false, &mail.Error{Op: "look for mailbox", Mailbox: name, Kind: mail.KindMailbox, Err: err,
+			s.FreezeRemote(mb, &mail.Error{Op: "look for mailbox", Mailbox: name, Kind: mail.KindMailbox, Err: err,
 				Hint: "sync again; what is in it waits"})
 			s.RemoteIncomplete = s.RemoteIncomplete || mb.Row != nil
 		}
@@ -172,7 +172,7 @@ func (s *Survey) refuseNames(f *finding) {
 			err = s.aliasOf(f.boxes, name)
 		}
 		if err != nil {
-			s.Freeze(mb, false, err)
+			s.FreezeRemote(mb, err)
 		}
 	}
 	for _, out := range s.Pool.Client.LeftOut() {

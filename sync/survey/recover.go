@@ -99,7 +99,7 @@ func (s *Survey) freezeRenaming() {
 		switch {
 		case mb == nil:
 		case i == 0:
-			s.Freeze(mb, false, &mail.Error{Op: "rename mailbox", Mailbox: name, Kind: mail.KindMailbox,
+			s.FreezeRemote(mb, &mail.Error{Op: "rename mailbox", Mailbox: name, Kind: mail.KindMailbox,
 				Err:  fmt.Errorf("the server had it as %s, and it lists the old name only", s.renaming[1]),
 				Hint: "what is in it waits until the server lists the new name, for a day at most"})
 		default:

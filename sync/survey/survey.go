@@ -196,7 +196,7 @@ func (s *Survey) join(rows []*state.Mailbox, folders []maildir.Folder, boxes map
 			continue
 		}
 		if _, err := s.Store.Dir(name); err != nil {
-			s.Freeze(mb, true, err)
+			s.FreezeLocal(mb, err)
 			mb.RemoteIncomplete = true
 		}
 	}
