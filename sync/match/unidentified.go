@@ -190,7 +190,7 @@ func (s *Match) sameIdentity(ctx context.Context) (map[string][]*view.Message, e
 		for _, row := range list {
 			mb := s.ByID[row.MailboxID]
 			if mb == nil || mb.UIDsVoid && !mb.Released || s.Mailboxes[mb.Name] == nil || mb.Redelivers(row) {
-				continue // a dry run has not noted that a file is awaited
+				continue // it waits for its delivery, or goes
 			}
 			if c := s.Message(row); c.OnDisk() {
 				same[id] = append(same[id], c)

@@ -47,11 +47,23 @@ func (w *World) always(res result, f fault) *Violation {
 func (w *World) notLost(when string) *Violation {
 	server, disk := w.serverSnapshot().where(), w.tree.snapshot().where()
 	for _, t := range w.model.sorted() {
-		if t.least-t.removals > 0 && len(server[t.n])+len(disk[t.n]) == 0 {
-			return broken("lost", "%s message %d is nowhere; nobody removed it", when, t.n)
+		if t.least-t.removals <= 0 || len(server[t.n])+len(disk[t.n]) > 0 {
+			continue
+		}
+		if law := w.gone(t); !slices.Contains(w.o.Ignore, law) {
+			return broken(law, "%s message %d is nowhere; nobody removed it", when, t.n)
 		}
 	}
 	return nil
+}
+
+// gone is the law that a message breaks which is nowhere. What came to a mailbox between the answer
+// that it is empty and its DELETE is a known fault, and breaks a law of its own.
+func (w *World) gone(t *token) string {
+	if t.deleted = t.deleted || t.came != "" && !slices.Contains(w.mailboxes(), t.came); t.deleted {
+		return "deleted"
+	}
+	return "lost"
 }
 
 // nothingForeign: no file outside the Maildir is touched, and none is uploaded.
@@ -108,8 +120,8 @@ func (w *World) numbers(s snapshot) *Violation {
 		switch most := w.most(t); {
 		case n > most && !slices.Contains(w.o.Ignore, t.tooMany(n-most)):
 			return broken(t.tooMany(n-most), "message %d is there %d times, in %v; it was made %d times (base %v)", t.n, n, where[t.n], most, t.base)
-		case n == 0 && t.least-t.removals > 0:
-			return broken("lost", "message %d is gone from both sides; nobody removed it (base %v)", t.n, t.base)
+		case n == 0 && t.least-t.removals > 0 && !slices.Contains(w.o.Ignore, w.gone(t)):
+			return broken(w.gone(t), "message %d is gone from both sides; nobody removed it (base %v)", t.n, t.base)
 		}
 	}
 	return nil

@@ -33,6 +33,8 @@ type token struct {
 	// least is how many there were when nobody had removed any.
 	least   int
 	resent  int       // how often it may have gone up again since the last agreement, because a replica did not show it
+	came    string    // the mailbox of the server that it came to while the present run went on
+	deleted bool      // that run deleted the mailbox
 	copied  bool      // dates of copies are the copying program's
 	saved   bool      // a program wrote it into another file since the last agreement
 	took    [2]bool   // by side: one of it was removed there since then

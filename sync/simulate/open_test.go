@@ -15,6 +15,7 @@ func openFaults() map[string][]string {
 	return map[string][]string{
 		"doubled": {"server alters & server rename", "config exclude & disk move folder & server delete", "config exclude & disk move folder & server anew"},
 		"lost":    {"server lags & disk move folder", "server lags & disk drop folder", "server lags & server mark & without UIDPLUS"},
+		"deleted": {"disk move folder", "disk drop folder"},
 		"resent":  {"server lags"},
 		"state":   {"server lags & server rename & disk move"},
 		// A plan does not SELECT a mailbox, and EXAMINE does not tell what it lets be done.

@@ -78,6 +78,9 @@ func (w *World) runEvent(e Event, during map[int][]Event) *Violation {
 			w.model.during = false
 		}
 	}
+	for _, t := range w.model.tokens {
+		t.came = ""
+	}
 	res, v := w.play(e, actors)
 	r := w.o.Record
 	r.Steps, r.Effects, r.Reached = res.steps, res.effects, r.Reached || res.where != ""

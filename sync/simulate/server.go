@@ -43,6 +43,9 @@ func (w *World) append(box string, t *token, flags []string) bool {
 		return false
 	}
 	w.model.made(Server, t.n, box, flags)
+	if w.model.during {
+		t.came = box
+	}
 	w.note("server: %d comes to %s %v", t.n, box, flags)
 	return true
 }
